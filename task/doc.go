@@ -1,0 +1,20 @@
+// Package task is the domain of tasksync: what a generation is, what an
+// upstream API can say of it, and what follows from that.
+//
+// The centre is [Decide]. It is given a generation, its clips and what was
+// seen of its task, and answers with the change to make or the time of the
+// next look. It does no I/O, so that tables, properties and fuzzing can hold
+// it to its rules:
+//
+//	observation ─┐
+//	clips ───────┼─▶ merge ─▶ derive status ─▶ deadline ─▶ Decision
+//	generation ──┘   (join)   (forward only)
+//
+// Applying an observation is a join in a semilattice, not an assignment. Each
+// value has a standing (empty < preview < final; submitted < queued <
+// processing < streaming < complete or failed), and the one of higher standing
+// stays. So the same observations applied twice, late or in another order end
+// in the same rows, and no lease has to keep two workers apart.
+//
+// The package imports the standard library only.
+package task

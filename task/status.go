@@ -1,0 +1,50 @@
+package task
+
+// Status is where a generation or a clip stands. Pending statuses only move
+// forward; a terminal one never changes. The words are those of the columns
+// music_generations.status and music_clips.status.
+type Status string
+
+// The statuses, in the order in which they follow each other. Complete and
+// Failed are both ends.
+const (
+	Submitted  Status = "submitted"
+	Queued     Status = "queued"
+	Processing Status = "processing"
+	Streaming  Status = "streaming"
+	Complete   Status = "complete"
+	Failed     Status = "failed"
+)
+
+// Terminal reports whether s is an end: complete or failed.
+func (s Status) Terminal() bool { return s == Complete || s == Failed }
+
+// Pending reports whether s is one of the four statuses of work under way.
+// An unknown word is neither pending nor terminal.
+func (s Status) Pending() bool { return s.rank() > 0 && !s.Terminal() }
+
+// Join is the status of a thing that was seen both as s and as seen: the one
+// further along. A terminal s stays as it is; an unknown word loses.
+func (s Status) Join(seen Status) Status {
+	if s.Terminal() || seen.rank() <= s.rank() {
+		return s
+	}
+	return seen
+}
+
+func (s Status) rank() int {
+	switch s {
+	case Submitted:
+		return 1
+	case Queued:
+		return 2
+	case Processing:
+		return 3
+	case Streaming:
+		return 4
+	case Complete, Failed:
+		return 5
+	default:
+		return 0
+	}
+}
