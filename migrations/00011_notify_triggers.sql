@@ -1,0 +1,54 @@
+-- A pending V2 row announces itself on channel tasksync, with its id.
+--
+-- Everything that decides stands in the WHEN clause, so that a row that does
+-- not concern us costs no function call. Its last condition keeps the trigger
+-- quiet while a feed holds advisory lock 8386110886476607075 ("tasksync" in
+-- ASCII) exclusively: that feed reads the rows itself, and the writers are
+-- spared the instance-wide lock of a commit that notifies.
+--
+-- The function runs as its owner with an empty search_path, so it works for a
+-- role that may only insert, and it cannot raise: an application's insert must
+-- not fail because of us. It skips the hint when Postgres' notification queue
+-- is nearly full, because a full one would fail the commit; the sweep finds the
+-- row.
+
+-- +goose Up
+-- +goose StatementBegin
+CREATE FUNCTION tasksync.notify_generation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
+AS $$
+BEGIN
+    IF pg_catalog.pg_notification_queue_usage() < 0.9 THEN
+        PERFORM pg_catalog.pg_notify('tasksync', NEW.id::pg_catalog.text);
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE ALL ON FUNCTION tasksync.notify_generation() FROM PUBLIC;
+
+CREATE TRIGGER tasksync_notify_insert
+    AFTER INSERT ON public.music_generations
+    FOR EACH ROW
+    WHEN (NEW.task_type IS NOT NULL
+        AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
+        AND pg_try_advisory_xact_lock_shared(8386110886476607075))
+    EXECUTE FUNCTION tasksync.notify_generation();
+
+CREATE TRIGGER tasksync_notify_update
+    AFTER UPDATE OF status, task_type, task_id ON public.music_generations
+    FOR EACH ROW
+    WHEN (NEW.task_type IS NOT NULL
+        AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
+        AND (OLD.task_type IS NULL
+            OR OLD.status NOT IN ('submitted', 'queued', 'processing', 'streaming')
+            OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
+        AND pg_try_advisory_xact_lock_shared(8386110886476607075))
+    EXECUTE FUNCTION tasksync.notify_generation();
+
+-- +goose Down
+DROP TRIGGER IF EXISTS tasksync_notify_update ON public.music_generations;
+DROP TRIGGER IF EXISTS tasksync_notify_insert ON public.music_generations;
+DROP FUNCTION IF EXISTS tasksync.notify_generation();

@@ -1,0 +1,39 @@
+-- name: ClipListByGenerations :many
+SELECT id, generation_id, clip_id, status, coalesce(title, '')::text AS title,
+    coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
+    coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
+    coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,
+    coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration
+FROM public.music_clips
+WHERE generation_id = ANY (@generation_ids::uuid[])
+ORDER BY generation_id, created_at, id;
+
+-- name: ClipInsertMany :exec
+INSERT INTO public.music_clips (
+    generation_id, clip_id, status, title, audio_url, stream_audio_url, video_url, image_url, lyrics, tags, model_name, duration
+)
+SELECT u.generation_id, u.clip_id, u.status, nullif(u.title, ''), nullif(u.audio_url, ''), nullif(u.stream_audio_url, ''),
+    nullif(u.video_url, ''), nullif(u.image_url, ''), nullif(u.lyrics, ''), nullif(u.tags, ''), nullif(u.model_name, ''),
+    nullif(u.duration, 0)
+FROM (
+    SELECT unnest(@generation_ids::uuid[]) AS generation_id, unnest(@clip_ids::text[]) AS clip_id,
+        unnest(@statuses::text[]) AS status, unnest(@titles::text[]) AS title, unnest(@audio_urls::text[]) AS audio_url,
+        unnest(@stream_audio_urls::text[]) AS stream_audio_url, unnest(@video_urls::text[]) AS video_url,
+        unnest(@image_urls::text[]) AS image_url, unnest(@lyrics::text[]) AS lyrics, unnest(@tags::text[]) AS tags,
+        unnest(@model_names::text[]) AS model_name, unnest(@durations::double precision[]) AS duration
+) AS u;
+
+-- name: ClipUpdateMany :exec
+UPDATE public.music_clips AS c
+SET clip_id = u.clip_id, status = u.status, title = nullif(u.title, ''), audio_url = nullif(u.audio_url, ''),
+    stream_audio_url = nullif(u.stream_audio_url, ''), video_url = nullif(u.video_url, ''),
+    image_url = nullif(u.image_url, ''), lyrics = nullif(u.lyrics, ''), tags = nullif(u.tags, ''),
+    model_name = nullif(u.model_name, ''), duration = nullif(u.duration, 0), updated_at = now()
+FROM (
+    SELECT unnest(@ids::uuid[]) AS id, unnest(@clip_ids::text[]) AS clip_id,
+        unnest(@statuses::text[]) AS status, unnest(@titles::text[]) AS title, unnest(@audio_urls::text[]) AS audio_url,
+        unnest(@stream_audio_urls::text[]) AS stream_audio_url, unnest(@video_urls::text[]) AS video_url,
+        unnest(@image_urls::text[]) AS image_url, unnest(@lyrics::text[]) AS lyrics, unnest(@tags::text[]) AS tags,
+        unnest(@model_names::text[]) AS model_name, unnest(@durations::double precision[]) AS duration
+) AS u
+WHERE c.id = u.id;

@@ -1,0 +1,123 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"tasksync/task"
+)
+
+// fetch asks the upstream about the members and enters what it said. It cannot
+// fail: a member without an answer is one that was not reported.
+func (s *Syncer) fetch(ctx context.Context, due []*member) {
+	refs := refsOf(due)
+	if len(refs) == 0 {
+		return
+	}
+	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
+	observations, err := s.ask(ctx, refs)
+	byTask := make(map[string]*task.Observation, len(observations))
+	for i := range observations {
+		byTask[observations[i].TaskID] = &observations[i]
+	}
+	failure := callFailure(err)
+	for _, m := range due {
+		if obs, ok := byTask[m.g.TaskID]; ok && m.g.TaskID != "" {
+			m.seen.Observation = obs
+			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
+		} else if failure != nil && m.g.TaskID != "" {
+			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failure}
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "error", err, "answered", len(observations), "asked", len(refs))
+	}
+}
+
+// ask calls the adapter and survives its panic.
+func (s *Syncer) ask(ctx context.Context, refs []task.Ref) (obs []task.Observation, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &task.Failure{Verdict: task.Transient, Reason: "adapter_panic", Message: task.Redact(fmt.Sprint(p))}
+		}
+	}()
+	return s.cfg.Upstream.Fetch(ctx, refs)
+}
+
+// callFailure is what a failed call means for the tasks that it did not
+// answer. A verdict on a task cannot come from a call that answered none.
+func callFailure(err error) *task.Failure {
+	var f *task.Failure
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case errors.As(err, &f) && f.Verdict == task.Account:
+		return f
+	case errors.As(err, &f):
+		return &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter}
+	default:
+		return &task.Failure{Verdict: task.Transient, Reason: "fetch_error"}
+	}
+}
+
+// refsOf names each task once, whatever the number of its rows.
+func refsOf(due []*member) []task.Ref {
+	type key struct {
+		id string
+		t  task.Type
+	}
+	at := make(map[key]int, len(due))
+	var refs []task.Ref
+	for _, m := range due {
+		if m.g.TaskID == "" {
+			continue
+		}
+		k := key{m.g.TaskID, m.g.Type}
+		i, ok := at[k]
+		if !ok {
+			i = len(refs)
+			at[k] = i
+			refs = append(refs, task.Ref{TaskID: m.g.TaskID, Type: m.g.Type})
+		}
+		for _, c := range m.clips {
+			if _, placeholder := task.PlaceholderNumber(c.ClipID); !placeholder {
+				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
+			}
+		}
+	}
+	return refs
+}
+
+// maxProbes bounds how many probes of one pass are under way at once.
+const maxProbes = 8
+
+// probe looks at the URLs that decisions ask for, and decides again.
+func (s *Syncer) probe(ctx context.Context, due []*member) {
+	var group errgroup.Group
+	group.SetLimit(maxProbes)
+	for _, m := range due {
+		if len(m.decision.Probe) == 0 {
+			continue
+		}
+		group.Go(func() error {
+			m.seen.Probes = s.probeAll(ctx, m.decision.Probe)
+			m.decision = s.decide(m)
+			return nil
+		})
+	}
+	_ = group.Wait() // no member returns an error
+}
+
+func (s *Syncer) probeAll(ctx context.Context, urls []string) map[string]task.Probe {
+	found := make(map[string]task.Probe, len(urls))
+	for _, url := range urls {
+		found[url] = task.ProbeNoAnswer
+		if s.cfg.Prober != nil {
+			found[url] = s.cfg.Prober.Probe(ctx, url)
+		}
+	}
+	return found
+}

@@ -1,0 +1,56 @@
+package syncer
+
+import (
+	"context"
+
+	"tasksync/queries"
+	"tasksync/task"
+)
+
+// load reads the generations and their clips as they stand now.
+func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
+	defer cancel()
+	rows, err := s.queries.GenerationList(ctx, s.cfg.Pool, ids)
+	if err != nil {
+		return nil, err
+	}
+	members := make(map[string]*member, len(rows))
+	for _, r := range rows {
+		members[r.ID] = &member{g: generation(r)}
+	}
+	return members, s.loadClips(ctx, s.cfg.Pool, members)
+}
+
+// loadClips fills in the clips of those members that are under way.
+func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[string]*member) error {
+	var ids []string
+	for id, m := range members {
+		m.clips = nil
+		if m.g.Status.Pending() && m.g.Type != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := s.queries.ClipListByGenerations(ctx, db, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		m := members[r.GenerationID]
+		m.clips = append(m.clips, task.Clip(r))
+	}
+	return nil
+}
+
+func generation(r queries.GenerationListRow) task.Generation {
+	return task.Generation{
+		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType),
+		Status: r.Status, CreatedAt: r.CreatedAt,
+	}
+}

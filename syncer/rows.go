@@ -1,0 +1,61 @@
+package syncer
+
+import (
+	"tasksync/queries"
+	"tasksync/task"
+)
+
+// addClip puts a clip into the arrays of the insert, if it has no row yet, or
+// of the update.
+func addClip(insert *queries.ClipInsertManyParams, update *queries.ClipUpdateManyParams, generationID string, c task.Clip) {
+	if c.ID == "" {
+		insert.GenerationIds = append(insert.GenerationIds, generationID)
+		insert.ClipIds = append(insert.ClipIds, c.ClipID)
+		insert.Statuses = append(insert.Statuses, string(c.Status))
+		insert.Titles = append(insert.Titles, c.Title)
+		insert.AudioUrls = append(insert.AudioUrls, c.AudioURL)
+		insert.StreamAudioUrls = append(insert.StreamAudioUrls, c.StreamAudioURL)
+		insert.VideoUrls = append(insert.VideoUrls, c.VideoURL)
+		insert.ImageUrls = append(insert.ImageUrls, c.ImageURL)
+		insert.Lyrics = append(insert.Lyrics, c.Lyrics)
+		insert.Tags = append(insert.Tags, c.Tags)
+		insert.ModelNames = append(insert.ModelNames, c.ModelName)
+		insert.Durations = append(insert.Durations, c.Duration)
+		return
+	}
+	update.Ids = append(update.Ids, c.ID)
+	update.ClipIds = append(update.ClipIds, c.ClipID)
+	update.Statuses = append(update.Statuses, string(c.Status))
+	update.Titles = append(update.Titles, c.Title)
+	update.AudioUrls = append(update.AudioUrls, c.AudioURL)
+	update.StreamAudioUrls = append(update.StreamAudioUrls, c.StreamAudioURL)
+	update.VideoUrls = append(update.VideoUrls, c.VideoURL)
+	update.ImageUrls = append(update.ImageUrls, c.ImageURL)
+	update.Lyrics = append(update.Lyrics, c.Lyrics)
+	update.Tags = append(update.Tags, c.Tags)
+	update.ModelNames = append(update.ModelNames, c.ModelName)
+	update.Durations = append(update.Durations, c.Duration)
+}
+
+func addStatus(p *queries.GenerationUpdateManyParams, m *member) {
+	p.Ids = append(p.Ids, m.g.ID)
+	p.Statuses = append(p.Statuses, string(m.decision.Status))
+	p.ErrorCodes = append(p.ErrorCodes, string(m.decision.ErrorCode))
+	p.ErrorMessages = append(p.ErrorMessages, m.decision.ErrorMessage)
+}
+
+func addEvent(p *queries.EventInsertManyParams, via Via, m *member) {
+	if m.decision.TimedOut {
+		via = ViaTimeout
+	}
+	raw := ""
+	if m.seen.Observation != nil {
+		raw = task.Redact(m.seen.Observation.Raw)
+	}
+	p.GenerationIds = append(p.GenerationIds, m.g.ID)
+	p.UserIds = append(p.UserIds, m.g.UserID)
+	p.FromStatuses = append(p.FromStatuses, string(m.g.Status))
+	p.ToStatuses = append(p.ToStatuses, string(m.decision.Status))
+	p.Vias = append(p.Vias, string(via))
+	p.UpstreamStatuses = append(p.UpstreamStatuses, raw)
+}

@@ -1,0 +1,138 @@
+package syncer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tasksync/task"
+)
+
+// member is one generation on its way through a pass.
+type member struct {
+	g        task.Generation
+	clips    []task.Clip
+	seen     task.Seen
+	decision task.Decision
+}
+
+// Sync makes one pass over the generations and tells, for each id that was
+// given, how it ended; the order is that of the ids, without repetitions. The
+// error is for a pass that could not be made at all: then nothing was written.
+//
+// When ctx ends during the fetch, what was answered by then is still committed.
+func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
+	return s.pass(ctx, req, s.cfg.FetchTimeout)
+}
+
+func (s *Syncer) pass(ctx context.Context, req Request, fetchTimeout time.Duration) ([]Result, error) {
+	req.Via = cmp.Or(req.Via, ViaPoll)
+	ids, results := sortIDs(req.IDs)
+	members, err := s.load(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load generations: %w", err)
+	}
+	s.metrics.passes.Inc()
+	due := s.selectDue(req, ids, members, results)
+	s.look(ctx, req, due, fetchTimeout)
+	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) {
+		results[id] = r
+	}
+	s.account(members, results)
+	return inOrder(req.IDs, results), nil
+}
+
+// sortIDs refuses what is no id, and gives the others without repetitions.
+func sortIDs(given []string) (ids []string, results map[string]Result) {
+	results = make(map[string]Result, len(given))
+	for _, id := range given {
+		if task.IsUUID(id) {
+			ids = append(ids, id)
+		} else {
+			results[id] = Result{ID: id, Outcome: task.OutFail, Reason: ReasonInvalidID}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids), results
+}
+
+func inOrder(given []string, results map[string]Result) []Result {
+	out := make([]Result, 0, len(results))
+	for _, id := range given {
+		if r, ok := results[id]; ok {
+			out = append(out, r)
+			delete(results, id)
+		}
+	}
+	return out
+}
+
+// selectDue picks the members to ask for and enters the results of the others.
+func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member, results map[string]Result) []*member {
+	var due []*member
+	now := s.cfg.Now()
+	for _, id := range ids {
+		m, found := members[id]
+		if !found {
+			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotFound}
+			continue
+		}
+		at := req.NotBefore[id]
+		if m.g.Status.Pending() && m.g.Type != "" && at.After(now) {
+			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonNotDue, Next: at}
+			continue
+		}
+		m.decision = s.decide(m) // on nothing seen: tells whether it is a row of ours
+		if m.decision.Next.IsZero() && m.decision.Outcome == task.Skipped {
+			results[id] = resultOf(m)
+			s.noteUnknown(m.g)
+			continue
+		}
+		due = append(due, m)
+	}
+	return due
+}
+
+// look asks the upstream about the members and decides what follows.
+func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout time.Duration) {
+	if len(due) == 0 {
+		return
+	}
+	if req.First {
+		s.metrics.firstLook(s.cfg.Now(), due)
+	}
+	fetchCtx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	s.fetch(fetchCtx, due)
+	for _, m := range due {
+		m.decision = s.decide(m)
+	}
+	s.probe(ctx, due)
+}
+
+// decide runs the pure decision and survives its panic: a row that breaks it
+// is left as it is and costs its cohort nothing.
+func (s *Syncer) decide(m *member) (d task.Decision) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Logger.Error("[TaskSync] Panic while deciding; the row stays as it is", append(attrs(m.g), "panic", fmt.Sprint(p))...)
+			d = task.Decision{Outcome: task.OutFail, Reason: "panic", Status: m.g.Status, Next: s.cfg.Now().Add(retryRefused)}
+		}
+	}()
+	return s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)
+}
+
+func resultOf(m *member) Result {
+	d := m.decision
+	r := Result{ID: m.g.ID, Outcome: d.Outcome, Reason: d.Reason, ItemsUpdated: len(d.Clips), Next: d.Next}
+	if d.Status != m.g.Status {
+		r.NewStatus = d.Status
+	}
+	return r
+}
+
+func attrs(g task.Generation) []any {
+	return []any{"generation_id", g.ID, "user_id", g.UserID, "task_id", task.Redact(g.TaskID), "task_type", g.Type}
+}

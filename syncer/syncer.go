@@ -1,0 +1,116 @@
+package syncer
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/queries"
+	"tasksync/task"
+)
+
+// Upstream asks an upstream API how tasks stand. It returns one observation per
+// task that was answered, in any order; a task that is missing was not
+// reported, which is never a failure of the task. When a call failed, the error
+// (a [*task.Failure] where the adapter could tell) speaks for all tasks that
+// are missing, and the observations that there are still hold. Fetch is called
+// concurrently.
+type Upstream interface {
+	Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error)
+}
+
+// Prober looks whether a URL can be played before a row carries it. Probe is
+// called concurrently and takes a few seconds at most.
+type Prober interface {
+	Probe(ctx context.Context, url string) task.Probe
+}
+
+// Config is what a Syncer needs.
+type Config struct {
+	Pool       *pgxpool.Pool // required
+	Upstream   Upstream      // required
+	Prober     Prober        // nil: nothing is ever known of a URL
+	Policy     task.Policy   // required; see task.DefaultPolicy
+	Logger     *slog.Logger  // default: discard
+	Registerer prometheus.Registerer
+	// FetchTimeout bounds the upstream part of a pass; default 10 s. Members
+	// that were not answered by then are looked at again later.
+	FetchTimeout time.Duration
+	// CommitTimeout bounds the database part of a pass; default 6 s.
+	CommitTimeout time.Duration
+	// ExpireFetchTimeout bounds the last fetch past the deadline; default 2 s.
+	ExpireFetchTimeout time.Duration
+	Now                func() time.Time // default time.Now
+}
+
+func (c Config) withDefaults() Config {
+	c.FetchTimeout = cmp.Or(c.FetchTimeout, 10*time.Second)
+	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
+	c.ExpireFetchTimeout = cmp.Or(c.ExpireFetchTimeout, 2*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Syncer runs passes. It is safe for concurrent use.
+type Syncer struct {
+	cfg     Config
+	queries *queries.Queries
+	metrics *metrics
+	unknown seenTypes
+}
+
+// New makes a Syncer.
+func New(cfg Config) *Syncer {
+	cfg = cfg.withDefaults()
+	return &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer)}
+}
+
+// Via is what made a pass happen, as the event log has it.
+type Via string
+
+// The ways to a pass. A decision of the deadline is always logged as timeout.
+const (
+	ViaPoll    Via = "poll"
+	ViaWebhook Via = "webhook"
+	ViaRequest Via = "request"
+	ViaTimeout Via = "timeout"
+)
+
+// Request is a pass to be made.
+type Request struct {
+	IDs []string // generation ids; what is no UUID is refused one by one
+	Via Via      // default: poll
+	// First marks rows that were just heard of, for the delay metric.
+	First bool
+	// NotBefore holds the ids that are not due before a time; they are loaded
+	// but not asked for. Nil: all are due.
+	NotBefore map[string]time.Time
+}
+
+// Result is how a pass ended for one generation.
+type Result struct {
+	ID           string
+	Outcome      task.Outcome
+	Reason       string
+	NewStatus    task.Status // set when it changed
+	ItemsUpdated int         // clips written
+	Next         time.Time   // when to look again; zero: never
+}
+
+// Reasons of results that no decision gives.
+const (
+	ReasonInvalidID = "invalid_id"
+	ReasonNotDue    = "not_due"
+	// ReasonClipsUpdateFailed is the specification's word for a commit that was
+	// refused: the generation stays pending, and is looked at again.
+	ReasonClipsUpdateFailed = "clips_update_failed"
+)
