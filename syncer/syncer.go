@@ -114,3 +114,9 @@ const (
 	// refused: the generation stays pending, and is looked at again.
 	ReasonClipsUpdateFailed = "clips_update_failed"
 )
+
+// Unanswered reports whether the upstream said nothing of a generation that was
+// asked for.
+func (r Result) Unanswered() bool {
+	return r.Outcome == task.Skipped && r.Reason == task.ReasonNotReported
+}

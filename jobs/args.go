@@ -1,0 +1,77 @@
+package jobs
+
+import (
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"tasksync/task"
+)
+
+// The queues.
+const (
+	queueSync        = "sync"
+	queueMaintenance = "maintenance"
+)
+
+// SyncArgs is a job that follows a cohort of generations of one task type.
+type SyncArgs struct {
+	TaskType task.Type `json:"task_type"`
+	IDs      []string  `json:"ids"`
+}
+
+// Kind implements river.JobArgs.
+func (SyncArgs) Kind() string { return "sync" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts. Attempts are only burnt by
+// passes that could not be made at all; a row whose job has used them up is the
+// sweep's.
+func (SyncArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: queueSync, MaxAttempts: 10}
+}
+
+// SweepArgs is one run of the sweep.
+type SweepArgs struct{}
+
+// Kind implements river.JobArgs.
+func (SweepArgs) Kind() string { return "sweep" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (SweepArgs) InsertOpts() river.InsertOpts { return maintenanceOpts() }
+
+// ExpireArgs is one run of the deadline.
+type ExpireArgs struct{}
+
+// Kind implements river.JobArgs.
+func (ExpireArgs) Kind() string { return "expire" }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (ExpireArgs) InsertOpts() river.InsertOpts { return maintenanceOpts() }
+
+// A maintenance run that fails is not tried again: the next one is due anyway.
+func maintenanceOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: queueMaintenance, MaxAttempts: 1}
+}
+
+// schedule is what a sync job remembers between its looks, as River's recorded
+// output: when each member is due, in Unix milliseconds, in the order of the
+// ids; 0 for one that has ended.
+type schedule struct {
+	Due []int64 `json:"due"`
+}
+
+func (s schedule) notBefore(ids []string) map[string]time.Time {
+	if len(s.Due) != len(ids) {
+		return nil // the first look
+	}
+	out := make(map[string]time.Time, len(ids))
+	for i, id := range ids {
+		if s.Due[i] > 0 {
+			out[id] = time.UnixMilli(s.Due[i]).Add(-slack)
+		}
+	}
+	return out
+}
+
+// slack lets members that are due at nearly the same time share a look.
+const slack = 250 * time.Millisecond

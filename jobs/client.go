@@ -1,0 +1,145 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
+
+	"tasksync/queries"
+	"tasksync/syncer"
+	"tasksync/task"
+)
+
+type jobRow = rivertype.JobRow
+
+// Schema is where River's tables are.
+const Schema = "tasksync"
+
+// River's times. A job's context ends after jobTimeout, which leaves a pass its
+// fetch (10 s) and its commit (6 s); a job that still counts as running after
+// staleAfter was a dead daemon's. With a sweep every few seconds, its rows are
+// looked at again within half a minute.
+const (
+	jobTimeout = 18 * time.Second
+	staleAfter = 20 * time.Second
+	// fetchCooldown is both the ceiling of throughput (workers per cooldown) and
+	// the floor of the pick-up latency. River's default of 100 ms is too slow.
+	fetchCooldown = 5 * time.Millisecond
+	// softStop is how long running passes may finish before they are told to
+	// give their jobs back.
+	softStop = 4 * time.Second
+)
+
+// Config is what a Client needs.
+type Config struct {
+	Pool     *pgxpool.Pool  // required
+	Syncer   *syncer.Syncer // required
+	Handlers task.Handlers  // required: the task types that are followed
+	Logger   *slog.Logger   // default: discard
+	// CohortSize is how many generations one job follows at most; default 10.
+	CohortSize int
+	// Workers is how many passes run at once; default 50.
+	Workers int
+	// SweepInterval spaces the runs of sweep and of expire; default 5 s.
+	SweepInterval time.Duration
+	// EventRetention is how long generation_events are kept; default 30 days.
+	EventRetention time.Duration
+	// PollOnly keeps River from LISTEN, for poolers in transaction mode.
+	PollOnly bool
+	Now      func() time.Time // default time.Now
+}
+
+func (c Config) withDefaults() Config {
+	c.CohortSize = cmp.Or(c.CohortSize, 10)
+	c.Workers = cmp.Or(c.Workers, 50)
+	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
+	c.EventRetention = cmp.Or(c.EventRetention, 30*24*time.Hour)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+// Client inserts and works jobs. Start it, then Stop it; HandOn and Sweep work
+// in between, and before.
+type Client struct {
+	cfg     Config
+	queries *queries.Queries
+	river   *river.Client[pgx.Tx]
+}
+
+// New makes a Client that has not been started.
+func New(cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	c := &Client{cfg: cfg, queries: queries.New()}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now})
+	river.AddWorker(workers, &sweepWorker{client: c})
+	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
+	rc, err := river.NewClient(riverpgxv5.New(cfg.Pool), c.riverConfig(workers))
+	if err != nil {
+		return nil, fmt.Errorf("river: %w", err)
+	}
+	c.river = rc
+	return c, nil
+}
+
+func (c *Client) riverConfig(workers *river.Workers) *river.Config {
+	return &river.Config{
+		Schema:  Schema,
+		Workers: workers,
+		Queues: map[string]river.QueueConfig{
+			queueSync:        {MaxWorkers: c.cfg.Workers},
+			queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
+		},
+		PeriodicJobs: []*river.PeriodicJob{
+			c.periodic(SweepArgs{}), c.periodic(ExpireArgs{}),
+		},
+		FetchCooldown:               fetchCooldown,
+		FetchPollInterval:           time.Second,
+		JobTimeout:                  jobTimeout,
+		RescueStuckJobsAfter:        staleAfter,
+		CompletedJobRetentionPeriod: time.Minute,
+		CancelledJobRetentionPeriod: time.Minute,
+		DiscardedJobRetentionPeriod: 24 * time.Hour,
+		SoftStopTimeout:             softStop,
+		PollOnly:                    c.cfg.PollOnly,
+		ErrorHandler:                &errorHandler{logger: c.cfg.Logger},
+		RetryPolicy:                 &retryPolicy{now: c.cfg.Now},
+		Logger:                      quiet(c.cfg.Logger),
+	}
+}
+
+func (c *Client) periodic(args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(c.cfg.SweepInterval),
+		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
+		&river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Start begins to work jobs. It returns at once; ctx ending is a stop.
+func (c *Client) Start(ctx context.Context) error {
+	if err := c.river.Start(ctx); err != nil {
+		return fmt.Errorf("start river: %w", err)
+	}
+	return nil
+}
+
+// Stop lets running passes finish for a few seconds, then makes them give their
+// jobs back, and waits until all is written or ctx ends.
+func (c *Client) Stop(ctx context.Context) error {
+	if err := c.river.Stop(ctx); err != nil {
+		return fmt.Errorf("stop river: %w", err)
+	}
+	return nil
+}

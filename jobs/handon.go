@@ -1,0 +1,150 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"tasksync/queries"
+	"tasksync/task"
+)
+
+// HandOn gives generations that were just heard of their sync jobs, in cohorts
+// of one task type. Ids that are not those of pending V2 rows of a known type
+// are dropped: a notification is only a hint.
+func (c *Client) HandOn(ctx context.Context, ids []string) error {
+	rows, err := c.queries.GenerationList(ctx, c.cfg.Pool, validIDs(ids))
+	if err != nil {
+		return fmt.Errorf("load generations to hand on: %w", err)
+	}
+	cohorts := newCohorts(c.cfg.CohortSize)
+	for _, r := range rows {
+		if _, known := c.cfg.Handlers[task.Type(r.TaskType)]; known && r.Status.Pending() {
+			cohorts.add(task.Type(r.TaskType), r.ID)
+		}
+	}
+	if len(cohorts.jobs) == 0 {
+		return nil
+	}
+	if _, err := c.river.InsertManyFast(ctx, cohorts.params()); err != nil {
+		return fmt.Errorf("insert sync jobs: %w", err)
+	}
+	return nil
+}
+
+func validIDs(ids []string) []string {
+	valid := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if task.IsUUID(id) {
+			valid = append(valid, id)
+		}
+	}
+	return valid
+}
+
+// cohorts groups ids by task type, up to size in a group.
+type cohorts struct {
+	size int
+	jobs []SyncArgs
+	open map[task.Type]int // index of the group that still has room
+}
+
+func newCohorts(size int) *cohorts { return &cohorts{size: size, open: map[task.Type]int{}} }
+
+func (c *cohorts) add(t task.Type, id string) {
+	i, ok := c.open[t]
+	if !ok || len(c.jobs[i].IDs) >= c.size {
+		i = len(c.jobs)
+		c.jobs = append(c.jobs, SyncArgs{TaskType: t})
+		c.open[t] = i
+	}
+	c.jobs[i].IDs = append(c.jobs[i].IDs, id)
+}
+
+func (c *cohorts) params() []river.InsertManyParams {
+	params := make([]river.InsertManyParams, len(c.jobs))
+	for i, args := range c.jobs {
+		params[i] = river.InsertManyParams{Args: args}
+	}
+	return params
+}
+
+const (
+	sweepMax = 10_000 // rows that one transaction of the sweep gives jobs to
+	// sweepGrace leaves rows that were just inserted to the feed.
+	sweepGrace = 5 * time.Second
+	// redundantMax bounds how many doubled jobs one sweep cancels.
+	redundantMax = 1000
+)
+
+// Sweep gives every pending V2 row that no live job follows a job, and cancels
+// jobs that an older one makes superfluous. Rows younger than grace are left to
+// the feed; 0 takes all. It returns the ids that got a job.
+func (c *Client) Sweep(ctx context.Context, grace time.Duration) ([]string, error) {
+	var swept []string
+	for {
+		ids, err := c.sweepOnce(ctx, grace)
+		swept = append(swept, ids...)
+		if err != nil {
+			return swept, fmt.Errorf("sweep: %w", err)
+		}
+		if len(ids) < sweepMax {
+			break
+		}
+	}
+	return swept, c.cancelRedundant(ctx)
+}
+
+// sweepOnce finds and inserts in one transaction, under a lock: of two sweeps at
+// the same time the second one finds the first one's jobs.
+func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []string, err error) {
+	err = pgx.BeginFunc(ctx, c.cfg.Pool, func(tx pgx.Tx) error {
+		if err := c.queries.TransactionLockSweep(ctx, tx); err != nil {
+			return err
+		}
+		now := c.cfg.Now()
+		rows, err := c.queries.GenerationListUnfollowed(ctx, tx, queries.GenerationListUnfollowedParams{
+			TaskTypes: c.types(), Before: now.Add(-grace), RunningSince: now.Add(-staleAfter), MaxRows: sweepMax,
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		cohorts := newCohorts(c.cfg.CohortSize)
+		for _, r := range rows {
+			cohorts.add(task.Type(r.TaskType), r.ID)
+			ids = append(ids, r.ID)
+		}
+		_, err = c.river.InsertManyFastTx(ctx, tx, cohorts.params())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+func (c *Client) cancelRedundant(ctx context.Context) error {
+	redundant, err := c.queries.JobListRedundant(ctx, c.cfg.Pool, queries.JobListRedundantParams{
+		RunningSince: c.cfg.Now().Add(-staleAfter), MaxRows: redundantMax,
+	})
+	if err != nil {
+		return fmt.Errorf("list redundant jobs: %w", err)
+	}
+	for _, id := range redundant {
+		if _, err := c.river.JobCancel(ctx, id); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (c *Client) types() []string {
+	types := make([]string, 0, len(c.cfg.Handlers))
+	for t := range c.cfg.Handlers {
+		types = append(types, string(t))
+	}
+	return types
+}
