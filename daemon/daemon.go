@@ -1,0 +1,164 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tasksync/jobs"
+	"tasksync/migrations"
+	"tasksync/syncer"
+	"tasksync/task"
+	"tasksync/upstream"
+)
+
+// stopTimeout bounds the whole of a stop.
+const stopTimeout = 9 * time.Second
+
+// heartbeat is the feed's; a dead connection is noticed within twice of it.
+const heartbeat = 4 * time.Second
+
+// Run serves until ctx ends and then stops within 10 s; a stop that was asked
+// for returns nil. It returns an error that wraps ErrConfig for a Config that
+// cannot be run, and ErrSchema for a database that lacks migrations.
+func Run(ctx context.Context, cfg Config) error {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return err
+	}
+	reg := newRegistry(cfg.Version)
+	health := newHealth("database", "feed", "jobs")
+	server, err := openHTTP(cfg.ListenAddr, reg, health)
+	if err != nil {
+		return err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(server.run)
+	group.Go(func() error {
+		err := serve(groupCtx, cfg, reg, health, server)
+		return errors.Join(err, server.close())
+	})
+	if err := group.Wait(); err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() != nil) {
+		return err
+	}
+	return nil
+}
+
+// serve opens what needs the database, runs it, and closes it.
+func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *health, server *httpServer) error {
+	pool, err := openPool(ctx, cfg.DatabaseURL, cfg.Logger, func(reason string) { health.set("database", reason) })
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if err := migrate(ctx, cfg, pool); err != nil {
+		return err
+	}
+	health.set("database", "")
+	health.check("database", func() string { return pingReason(pool) })
+	client, err := open(cfg, pool, reg, health)
+	if err != nil {
+		return err
+	}
+	// Not ctx: its end must not cut running passes short. Stop does, in time.
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	health.set("jobs", "")
+	feedErr := runFeed(ctx, cfg, pool, client, reg, health, server)
+	health.set("jobs", "stopping")
+	cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
+	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return errors.Join(feedErr, client.Stop(stopCtx))
+}
+
+// open makes the parts between the database and the feed.
+func open(cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
+	up, paused, err := openUpstream(cfg, reg)
+	if err != nil {
+		return nil, err
+	}
+	health.check("upstream", paused)
+	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
+	s := syncer.New(syncer.Config{
+		Pool: pool, Upstream: up, Prober: upstream.NewProber(upstream.ProberConfig{}),
+		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
+		Logger: cfg.Logger, Registerer: reg,
+	})
+	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: cfg.CohortSize})
+}
+
+// runFeed hears of new rows until ctx ends.
+func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg prometheus.Registerer, health *health, server *httpServer) error {
+	collector := newCollector(client, cfg.Logger)
+	connConfig := pool.Config().ConnConfig
+	connConfig.RuntimeParams["application_name"] = "tasksync feed"
+	started := false
+	feed := &notifyFeed{
+		connConfig: connConfig, collector: collector, logger: cfg.Logger,
+		metrics: newFeedMetrics(reg), heartbeat: heartbeat,
+		state: func(reason string) {
+			health.set("feed", reason)
+			if reason == "" && !started && cfg.Started != nil {
+				cfg.Started(server.listener.Addr())
+			}
+			started = started || reason == ""
+		},
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return collector.run(ctx) })
+	group.Go(func() error { return feed.run(ctx) })
+	return group.Wait()
+}
+
+// ErrSchema is wrapped by Run's error when migrations are pending and may not
+// be applied.
+var ErrSchema = errors.New("the database lacks migrations")
+
+func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
+	m, err := migrations.Open(pool)
+	if err != nil {
+		return err
+	}
+	defer m.Close() //nolint:errcheck // it holds nothing but the pool's connections
+	pending, err := m.Pending(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	switch {
+	case !pending:
+		return nil
+	case cfg.NoMigrate:
+		return fmt.Errorf("%w: run `tasksync migrate up`, or start without --no-migrate", ErrSchema)
+	}
+	applied, err := m.Up(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range applied {
+		cfg.Logger.Info("[TaskSync] Applied migration", "migration", a.Source)
+	}
+	return nil
+}
+
+func pingReason(pool *pgxpool.Pool) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := pool.Ping(ctx); err != nil {
+		return "database does not answer: " + redactDSN(err, pool.Config().ConnString())
+	}
+	return ""
+}
+
+func setAppName(cfg *pgx.ConnConfig) {
+	if cfg.RuntimeParams["application_name"] == "" {
+		cfg.RuntimeParams["application_name"] = "tasksync"
+	}
+}

@@ -1,0 +1,12 @@
+// Package daemon puts tasksync together: it opens the parts in order, runs
+// them, and closes them in reverse.
+//
+//	HTTP server   first, so that probes have an answer from the start
+//	database      waited for, with backoff
+//	migrations    applied, or checked
+//	jobs          River begins to work what is stored
+//	feed          LISTEN, then sweep, then consume
+//
+// Run blocks until its context ends; then the feed stops, running passes finish
+// or give their jobs back, and the connections are closed.
+package daemon

@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+)
+
+// health is what the parts say of themselves.
+type health struct {
+	mu      sync.Mutex
+	reasons map[string]string // by part: why it is not ready
+	checks  map[string]func() string
+}
+
+func newHealth(parts ...string) *health {
+	h := &health{reasons: map[string]string{}, checks: map[string]func() string{}}
+	for _, part := range parts {
+		h.reasons[part] = "starting"
+	}
+	return h
+}
+
+// set notes why a part is not ready; "" when it is.
+func (h *health) set(part, reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if reason == "" {
+		delete(h.reasons, part)
+		return
+	}
+	h.reasons[part] = reason
+}
+
+// check adds a part that is asked when somebody wants to know.
+func (h *health) check(part string, ask func() string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.checks[part] = ask
+}
+
+func (h *health) notReady() map[string]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := make(map[string]string, len(h.reasons))
+	for part, reason := range h.reasons {
+		out[part] = reason
+	}
+	for part, ask := range h.checks {
+		if reason := ask(); reason != "" {
+			out[part] = reason
+		}
+	}
+	return out
+}
+
+// live answers /healthz: the process serves.
+func (h *health) live(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
+}
+
+// ready answers /readyz: 200 when every part works, else 503 with the reasons.
+func (h *health) ready(w http.ResponseWriter, _ *http.Request) {
+	reasons := h.notReady()
+	if len(reasons) == 0 {
+		writeJSON(w, http.StatusOK, map[string]any{"status": "ready"})
+		return
+	}
+	writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": reasons})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone
+}
