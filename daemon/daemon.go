@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/jobs"
 	"tasksync/migrations"
-	"tasksync/syncer"
-	"tasksync/task"
-	"tasksync/upstream"
 )
 
 // stopTimeout bounds the whole of a stop.
@@ -81,17 +77,12 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 
 // open makes the parts between the database and the feed.
 func open(cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
-	up, paused, err := openUpstream(cfg, reg)
+	s, paused, err := openSyncer(cfg, pool, reg)
 	if err != nil {
 		return nil, err
 	}
 	health.check("upstream", paused)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	s := syncer.New(syncer.Config{
-		Pool: pool, Upstream: up, Prober: upstream.NewProber(upstream.ProberConfig{}),
-		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
-		Logger: cfg.Logger, Registerer: reg,
-	})
 	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: cfg.CohortSize})
 }
 
@@ -155,10 +146,4 @@ func pingReason(pool *pgxpool.Pool) string {
 		return "database does not answer: " + redactDSN(err, pool.Config().ConnString())
 	}
 	return ""
-}
-
-func setAppName(cfg *pgx.ConnConfig) {
-	if cfg.RuntimeParams["application_name"] == "" {
-		cfg.RuntimeParams["application_name"] = "tasksync"
-	}
 }

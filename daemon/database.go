@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,20 +26,31 @@ const (
 // with backoff and says so; what waiting cannot mend (a wrong password, a
 // database that does not exist) it returns at once, with the next step.
 func openPool(ctx context.Context, databaseURL string, logger *slog.Logger, report func(reason string)) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(databaseURL)
+	pool, err := newPool(ctx, databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: DATABASE_URL: %s", ErrConfig, redactDSN(err, databaseURL))
-	}
-	cfg.MaxConns = min(max(cfg.MaxConns, poolConns), poolConns)
-	cfg.ConnConfig.ConnectTimeout = connectTimeout
-	setAppName(cfg.ConnConfig)
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, err
 	}
 	if err := waitFor(ctx, pool, logger, report); err != nil {
 		pool.Close()
 		return nil, err
+	}
+	return pool, nil
+}
+
+// newPool makes a pool without connecting yet.
+func newPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: DATABASE_URL: %s", ErrConfig, redactDSN(err, databaseURL))
+	}
+	cfg.MaxConns = poolConns
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "tasksync"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return pool, nil
 }
@@ -52,8 +64,8 @@ func waitFor(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, repor
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		if hint := hopeless(err); hint != "" {
-			return fmt.Errorf("connect to the database: %s: %s", redactDSN(err, pool.Config().ConnString()), hint)
+		if hopeless(err) != "" {
+			return unreachable(err, pool.Config().ConnString())
 		}
 		reason := redactDSN(err, pool.Config().ConnString())
 		report("database unreachable: " + reason)
@@ -68,6 +80,12 @@ func ping(ctx context.Context, pool *pgxpool.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
 	return pool.Ping(ctx)
+}
+
+// unreachable tells an operator that there is no connection, and what to do.
+func unreachable(err error, dsn string) error {
+	hint := cmp.Or(hopeless(err), "is the database up, and is DATABASE_URL its address?")
+	return fmt.Errorf("connect to the database: %s: %s", redactDSN(err, dsn), hint)
 }
 
 // hopeless gives the next step for errors that no waiting mends.

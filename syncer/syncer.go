@@ -120,3 +120,10 @@ const (
 func (r Result) Unanswered() bool {
 	return r.Outcome == task.Skipped && r.Reason == task.ReasonNotReported
 }
+
+// Unfit reports whether the pass came to nothing: an id that is none, a row
+// that is not there, a commit that was refused. A generation that its upstream
+// refused is a pass like any other.
+func (r Result) Unfit() bool {
+	return r.Reason == ReasonInvalidID || r.Reason == task.ReasonNotFound || r.Reason == ReasonClipsUpdateFailed
+}

@@ -1,0 +1,126 @@
+// Command tasksync keeps the rows of music_generations in step with a
+// Suno-style V2 API. Run `tasksync --help`.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit statuses.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// cli is the command line. Every setting is an environment variable too.
+type cli struct {
+	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream until stopped."`
+	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
+	Sync     syncCmd     `cmd:"" help:"Look at some generations now and tell what became of each."`
+	Demo     demoCmd     `cmd:"" help:"Show it all at work: a private Postgres, a simulated upstream, the daemon."`
+	Simulate simulateCmd `cmd:"" help:"Serve a simulated upstream API over HTTP."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// streams are where a command writes: results to out, everything else to err.
+type streams struct{ out, err io.Writer }
+
+const description = `Keeps the rows of music_generations in step with a slow task API.
+
+Insert a row with a task_id and a task_type; tasksync fills in its clips and its
+status. DATABASE_URL and TASKSYNC_API_KEY are enough: tasksync run`
+
+func run(args []string, out, errOut io.Writer) int {
+	std := &streams{out: out, err: errOut}
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("tasksync"), kong.Description(description),
+		kong.Writers(out, errOut), kong.Exit(func(code int) { exited = code }),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(errOut, "tasksync:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	kctx, err := parser.Parse(args)
+	switch {
+	case exited >= 0: // --help
+		return exited
+	case err != nil:
+		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", err)
+		return exitUsage
+	}
+	ctx, stop := signals(errOut)
+	defer stop()
+	kctx.BindTo(ctx, (*context.Context)(nil))
+	return report(kctx.Run(std), errOut)
+}
+
+// usageError is an error of the command line rather than of the work.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// errQuiet fails a command that has told why already.
+var errQuiet = errors.New("failed")
+
+func report(err error, errOut io.Writer) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errQuiet):
+		return exitFailed
+	case errors.As(err, &usage):
+		fmt.Fprintln(errOut, "tasksync:", err)
+		return exitUsage
+	default:
+		fmt.Fprintln(errOut, "tasksync:", err)
+		return exitFailed
+	}
+}
+
+// signals gives a context that ends with the first SIGINT or SIGTERM; a second
+// one ends the process at once.
+func signals(errOut io.Writer) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	received := make(chan os.Signal, 2)
+	signal.Notify(received, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case <-done:
+				return
+			case s := <-received:
+				if !first {
+					os.Exit(exitStatus(s))
+				}
+				fmt.Fprintf(errOut, "tasksync: %s; stopping (a second one exits at once)\n", s)
+				cancel()
+			}
+		}
+	}()
+	return ctx, func() { signal.Stop(received); close(done); cancel() }
+}
+
+// exitStatus is what a shell expects of a process that a signal ended.
+func exitStatus(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return 128 + int(n)
+	}
+	return exitFailed
+}

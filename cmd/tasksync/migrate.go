@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/daemon"
+	"tasksync/migrations"
+)
+
+// migrateCmd is `tasksync migrate up|down|status`.
+type migrateCmd struct {
+	Up     migrateUpCmd     `cmd:"" help:"Apply what is pending."`
+	Down   migrateDownCmd   `cmd:"" help:"Take the newest migration back; the application's tables stay."`
+	Status migrateStatusCmd `cmd:"" help:"List the migrations."`
+}
+
+type (
+	migrateUpCmd   struct{ databaseFlags }
+	migrateDownCmd struct {
+		databaseFlags
+		All bool `help:"Take back all of them."`
+	}
+	migrateStatusCmd struct{ databaseFlags }
+)
+
+// Run implements kong's command.
+func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
+	return c.with(ctx, func(m *migrations.Migrator) error {
+		applied, err := m.Up(ctx)
+		printMigrations(std, "applied", applied)
+		return err
+	})
+}
+
+// Run implements kong's command.
+func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
+	return c.with(ctx, func(m *migrations.Migrator) error {
+		down := m.Down
+		if c.All {
+			down = func(ctx context.Context) ([]migrations.Applied, error) { return m.DownTo(ctx, 0) }
+		}
+		applied, err := down(ctx)
+		printMigrations(std, "took back", applied)
+		return err
+	})
+}
+
+// Run implements kong's command.
+func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
+	return c.with(ctx, func(m *migrations.Migrator) error {
+		all, err := m.Status(ctx)
+		for _, a := range all {
+			state := "applied"
+			if a.Pending {
+				state = "pending"
+			}
+			fmt.Fprintf(std.out, "%-8s %s\n", state, a.Source)
+		}
+		return err
+	})
+}
+
+func (f databaseFlags) with(ctx context.Context, do func(*migrations.Migrator) error) error {
+	if err := f.require(); err != nil {
+		return err
+	}
+	pool, err := daemon.OpenPool(ctx, f.DatabaseURL)
+	if err != nil {
+		return asUsage(err)
+	}
+	defer pool.Close()
+	return withMigrator(pool, do)
+}
+
+func withMigrator(pool *pgxpool.Pool, do func(*migrations.Migrator) error) error {
+	m, err := migrations.Open(pool)
+	if err != nil {
+		return err
+	}
+	defer m.Close() //nolint:errcheck // it holds nothing but the pool's connections
+	return do(m)
+}
+
+func printMigrations(std *streams, verb string, applied []migrations.Applied) {
+	for _, a := range applied {
+		fmt.Fprintln(std.out, verb, a.Source)
+	}
+	if len(applied) == 0 {
+		fmt.Fprintln(std.out, "nothing to do")
+	}
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"tasksync/daemon"
+	"tasksync/internal/postgres"
+)
+
+// runCmd is `tasksync run`.
+type runCmd struct {
+	databaseFlags
+	upstreamFlags
+	logFlags
+	Feed        string `env:"TASKSYNC_FEED" default:"auto" enum:"auto,notify" help:"How new rows are heard of: ${enum}."`
+	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where /metrics, /healthz and /readyz are served (${default})."`
+	NoMigrate   bool   `help:"Refuse to start on a database that lacks migrations, instead of applying them."`
+	Embedded    bool   `help:"Bring a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
+	EmbeddedDir string `placeholder:"DIR" help:"Folder in which --embedded keeps its data."`
+}
+
+// Run implements kong's command.
+func (c *runCmd) Run(ctx context.Context, std *streams) error {
+	logger := c.logger(std)
+	if c.Embedded || c.EmbeddedDir != "" {
+		server, err := postgres.Start(ctx, postgres.Config{
+			Dir: c.EmbeddedDir, Durable: c.EmbeddedDir != "",
+			Progress: func(msg string) { fmt.Fprintln(std.err, "postgres:", msg) },
+		})
+		if err != nil {
+			return err
+		}
+		defer server.Stop() //nolint:errcheck // it has logged why, and we are leaving
+		c.DatabaseURL = server.URL()
+		fmt.Fprintln(std.err, "postgres: ready, with psql", server.URL())
+	}
+	if err := c.require(); err != nil {
+		return err
+	}
+	cfg, err := c.config(c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	cfg.Feed, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger = c.Feed, c.ListenAddr, c.NoMigrate, logger
+	cfg.Started = func(addr net.Addr) {
+		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "listen_addr", addr.String())
+	}
+	return asUsage(daemon.Run(ctx, cfg))
+}
+
+// asUsage makes an error of the configuration one of the command line.
+func asUsage(err error) error {
+	if errors.Is(err, daemon.ErrConfig) {
+		return usageError{err}
+	}
+	return err
+}

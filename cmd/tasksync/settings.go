@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"tasksync/daemon"
+)
+
+// databaseFlags say which database.
+type databaseFlags struct {
+	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"The database that has music_generations, like postgres://user:password@host:5432/name."`
+}
+
+func (f databaseFlags) require() error {
+	if f.DatabaseURL == "" {
+		return usageError{errors.New("DATABASE_URL is not set; give the address of the database, like postgres://user:password@host:5432/name")}
+	}
+	return nil
+}
+
+// upstreamFlags say which API, and how it is asked.
+type upstreamFlags struct {
+	Provider     string        `env:"TASKSYNC_PROVIDER" default:"sunoapi" enum:"sunoapi,kie" help:"The upstream API: ${enum}."`
+	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
+	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
+	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential."`
+	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a generation after its created_at (${default})."`
+	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a task (default: by age and task type)."`
+	RateLimit    *float64      `env:"TASKSYNC_RATE_LIMIT" placeholder:"N" help:"Upstream requests per second (default: the provider's limit; 0: none)."`
+	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}."`
+}
+
+// config enters the flags into a daemon's configuration.
+func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
+	key, err := f.key()
+	if err != nil {
+		return daemon.Config{}, err
+	}
+	return daemon.Config{
+		DatabaseURL: databaseURL, Provider: f.Provider, APIURL: f.APIURL, APIKey: key,
+		Timeout: f.Timeout, PollInterval: f.PollInterval, RateLimit: f.RateLimit,
+		NoCDNProbe: f.CDNProbe == "off", Version: version(),
+	}, nil
+}
+
+func (f upstreamFlags) key() (string, error) {
+	switch {
+	case f.APIKey != "" && f.APIKeyFile != "":
+		return "", usageError{errors.New("both TASKSYNC_API_KEY and TASKSYNC_API_KEY_FILE are set; unset one")}
+	case f.APIKeyFile == "":
+		return strings.TrimSpace(f.APIKey), nil
+	}
+	raw, err := os.ReadFile(f.APIKeyFile)
+	if err != nil {
+		return "", fmt.Errorf("TASKSYNC_API_KEY_FILE: %w", err)
+	}
+	key := strings.TrimSpace(string(raw))
+	if key == "" {
+		return "", fmt.Errorf("TASKSYNC_API_KEY_FILE: %s is empty", f.APIKeyFile)
+	}
+	return key, nil
+}
+
+// logFlags say how the log looks. It goes to standard error.
+type logFlags struct {
+	LogFormat string `env:"TASKSYNC_LOG_FORMAT" default:"auto" enum:"auto,text,json" help:"Log format: text, json or auto (text on a terminal, else json)."`
+	LogLevel  string `env:"TASKSYNC_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level of the log: ${enum}."`
+}
+
+func (f logFlags) logger(std *streams) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum has only levels
+	terminal := isTerminal(std.err)
+	if f.LogFormat == "text" || (f.LogFormat == "auto" && terminal) {
+		return slog.New(tint.NewHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
+	}
+	return slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

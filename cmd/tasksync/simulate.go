@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tasksync/upstream/simulator"
+)
+
+// simulateCmd is `tasksync simulate`.
+type simulateCmd struct {
+	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
+	Seed      uint64  `help:"Seed of what is drawn; the same seed and order of submits give the same tasks (default: random, and printed)."`
+	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`
+	Key       string  `name:"key" placeholder:"KEY" help:"The API key that is asked for (default: every key is right)."`
+	RateLimit int     `placeholder:"N" help:"Requests in 10 s that a key has (default: no limit)."`
+	FaultRate float64 `placeholder:"P" help:"Share of status requests that are answered with a fault, 0 to 1."`
+}
+
+// Help implements kong's detailed help.
+func (c *simulateCmd) Help() string { return simulator.Help() }
+
+// Run implements kong's command.
+func (c *simulateCmd) Run(ctx context.Context, std *streams) error {
+	cfg, err := c.config()
+	if err != nil {
+		return usageError{err}
+	}
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("serve the simulator: %w; choose another address with --addr", err)
+	}
+	cfg.MediaURL = baseURL(listener.Addr())
+	sim := simulator.New(cfg)
+	fmt.Fprintf(std.out, "simulated sunoapi.org API at %s, seed %d\n", cfg.MediaURL, sim.Seed())
+	return serveHTTP(ctx, listener, sim)
+}
+
+func (c *simulateCmd) config() (simulator.Config, error) {
+	speed, err := parseSpeed(c.Speed)
+	switch {
+	case err != nil:
+		return simulator.Config{}, err
+	case c.FaultRate < 0 || c.FaultRate > 1:
+		return simulator.Config{}, fmt.Errorf("--fault-rate %g is not between 0 and 1", c.FaultRate)
+	case c.RateLimit < 0:
+		return simulator.Config{}, fmt.Errorf("--rate-limit %d is negative", c.RateLimit)
+	}
+	return simulator.Config{Seed: c.Seed, Speed: speed, APIKey: c.Key, RateLimit: c.RateLimit, FaultRate: c.FaultRate}, nil
+}
+
+func parseSpeed(s string) (float64, error) {
+	if s == "instant" {
+		return math.Inf(1), nil
+	}
+	speed, err := strconv.ParseFloat(strings.TrimSuffix(s, "x"), 64)
+	if err != nil || !(speed > 0) || math.IsInf(speed, 0) {
+		return 0, fmt.Errorf("--speed %q is neither a number above 0 nor instant", s)
+	}
+	return speed, nil
+}
+
+// baseURL is how this machine reaches a listener.
+func baseURL(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || tcp.IP.IsUnspecified() {
+		_, port, _ := net.SplitHostPort(addr.String())
+		return "http://localhost:" + port
+	}
+	return "http://" + addr.String()
+}
+
+// serveHTTP serves until ctx ends.
+func serveHTTP(ctx context.Context, listener net.Listener, sim *simulator.Simulator) error {
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	stop := context.AfterFunc(ctx, func() {
+		sim.Close()
+		stopCtx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if server.Shutdown(stopCtx) != nil {
+			_ = server.Close()
+		}
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the simulator: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"tasksync/daemon"
+	"tasksync/syncer"
+)
+
+// syncCmd is `tasksync sync ID…`.
+type syncCmd struct {
+	databaseFlags
+	upstreamFlags
+	logFlags
+	JSON bool     `name:"json" help:"Print the results as JSON."`
+	IDs  []string `arg:"" name:"id" help:"Ids of generations: the column id of music_generations."`
+}
+
+// syncLine is a result as --json prints it.
+type syncLine struct {
+	ID           string     `json:"id"`
+	Status       string     `json:"status"`
+	Reason       string     `json:"reason,omitempty"`
+	NewStatus    string     `json:"newStatus,omitempty"`
+	ItemsUpdated int        `json:"itemsUpdated"`
+	NextLook     *time.Time `json:"nextLook,omitempty"`
+}
+
+// Run implements kong's command.
+func (c *syncCmd) Run(ctx context.Context, std *streams) error {
+	if err := c.require(); err != nil {
+		return err
+	}
+	cfg, err := c.config(c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	cfg.Logger = c.logger(std)
+	results, err := daemon.Sync(ctx, cfg, c.IDs)
+	if err != nil {
+		return asUsage(err)
+	}
+	if err := c.print(std, results); err != nil {
+		return err
+	}
+	return verdict(results)
+}
+
+// verdict fails the command for ids that are none, or that could not be written;
+// a generation that its provider refused is a result like any other.
+func verdict(results []syncer.Result) error {
+	for _, r := range results {
+		if r.Unfit() {
+			return errors.New("some generations could not be looked at; see the reasons above")
+		}
+	}
+	return nil
+}
+
+func (c *syncCmd) print(std *streams, results []syncer.Result) error {
+	if c.JSON {
+		lines := make([]syncLine, len(results))
+		for i, r := range results {
+			lines[i] = line(r)
+		}
+		enc := json.NewEncoder(std.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(lines)
+	}
+	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "GENERATION\tRESULT\tREASON\tNEW STATUS\tCLIPS WRITTEN")
+	for _, r := range results {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\n", r.ID, r.Outcome, r.Reason, r.NewStatus, r.ItemsUpdated)
+	}
+	return w.Flush()
+}
+
+func line(r syncer.Result) syncLine {
+	l := syncLine{ID: r.ID, Status: string(r.Outcome), Reason: r.Reason, NewStatus: string(r.NewStatus), ItemsUpdated: r.ItemsUpdated}
+	if !r.Next.IsZero() {
+		l.NextLook = &r.Next
+	}
+	return l
+}

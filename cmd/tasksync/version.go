@@ -1,0 +1,31 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+)
+
+// versionCmd is `tasksync version`.
+type versionCmd struct{}
+
+// Run implements kong's command.
+func (versionCmd) Run(std *streams) error {
+	_, err := fmt.Fprintf(std.out, "tasksync %s (%s %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// release is set by the linker: -ldflags "-X main.release=v1.2.3".
+var release string
+
+// version is the release, or what the Go command knows of the source.
+func version() string {
+	if release != "" {
+		return release
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}

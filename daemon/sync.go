@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/syncer"
+	"tasksync/task"
+	"tasksync/upstream"
+)
+
+// Sync makes one pass over the generations and ends; it leaves no job behind.
+// The database must have its migrations.
+func Sync(ctx context.Context, cfg Config, ids []string) ([]syncer.Result, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	pool, err := OpenPool(ctx, cfg.DatabaseURL)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	cfg.NoMigrate = true
+	if err := migrate(ctx, cfg, pool); err != nil {
+		return nil, err
+	}
+	s, _, err := openSyncer(cfg, pool, nil)
+	if err != nil {
+		return nil, err
+	}
+	return s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
+}
+
+// OpenPool connects to a database that is there: unlike Run it does not wait
+// for it.
+func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	pool, err := newPool(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := ping(ctx, pool); err != nil {
+		defer pool.Close()
+		return nil, unreachable(err, databaseURL)
+	}
+	return pool, nil
+}
+
+// openSyncer makes the syncer and its upstream, and what readiness asks of it.
+func openSyncer(cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer) (s *syncer.Syncer, paused func() string, err error) {
+	up, paused, err := openUpstream(cfg, reg)
+	if err != nil {
+		return nil, nil, err
+	}
+	return syncer.New(syncer.Config{
+		Pool: pool, Upstream: up, Prober: upstream.NewProber(upstream.ProberConfig{}),
+		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
+		Logger: cfg.Logger, Registerer: reg,
+	}), paused, nil
+}

@@ -1,0 +1,82 @@
+package postgrestest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"tasksync/internal/postgres"
+)
+
+// urlEnv names a server to use instead of a private one.
+const urlEnv = "TASKSYNC_TEST_DATABASE_URL"
+
+// shared is the server of this test binary. It is package state because TestMain has no other way
+// to hand something to tests.
+var shared sharedServer
+
+type sharedServer struct {
+	start  sync.Once
+	server *postgres.Server // nil before the first test asks, and if the server is not ours
+	err    error
+}
+
+// Main is for TestMain. It runs the tests, stops the server, looks for goroutines that were left
+// behind, and exits.
+func Main(m *testing.M, options ...goleak.Option) {
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = cmp.Or(code, 1)
+	}
+	if code == 0 {
+		if err := goleak.Find(options...); err != nil {
+			fmt.Fprintln(os.Stderr, "goleak:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// adminURL returns the address of the server as superuser.
+func (s *sharedServer) adminURL(t testing.TB) string {
+	t.Helper()
+	if url := os.Getenv(urlEnv); url != "" {
+		return url
+	}
+	s.start.Do(func() {
+		// Not the test's context: the server outlives the test.
+		s.server, s.err = postgres.Start(context.Background(), postgres.Config{})
+	})
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
+	return s.server.URL()
+}
+
+func (s *sharedServer) stop() error {
+	if s.server == nil {
+		return nil
+	}
+	return s.server.Stop()
+}
+
+// Server returns a server of the test's own, to restart or to stop. It has no databases of ours.
+func Server(t testing.TB) *postgres.Server {
+	t.Helper()
+	s, err := postgres.Start(t.Context(), postgres.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
