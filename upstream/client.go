@@ -1,0 +1,225 @@
+package upstream
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/task"
+)
+
+// Config says how to reach one provider with one credential.
+type Config struct {
+	Provider string // label of metrics and log lines; required
+	BaseURL  string // absolute http or https URL; required
+	APIKey   string `json:"-"` // sent as a bearer token; empty: none is sent
+
+	UserAgent   string        // default "tasksync"
+	Timeout     time.Duration // of one call, without its wait for a slot; default 15 s
+	MaxBody     int64         // bytes of a decompressed answer; default 4 MiB
+	Concurrency int           // calls under way at once; default 16
+
+	// At most Requests calls in any span of Window. Default: no limit, also
+	// when Requests is negative. Window's default is a second.
+	Requests int
+	Window   time.Duration
+
+	Transport  http.RoundTripper     // default: one of the client's own
+	Registerer prometheus.Registerer // default: metrics are not exposed
+	Logger     *slog.Logger          // default slog.Default()
+}
+
+// Format implements [fmt.Formatter], so that no verb prints the key.
+func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "upstream.Config(%s)", c.Provider) }
+
+func (c Config) withDefaults() Config {
+	c.UserAgent = cmp.Or(c.UserAgent, "tasksync")
+	c.Timeout = cmp.Or(c.Timeout, 15*time.Second)
+	c.MaxBody = cmp.Or(c.MaxBody, 4<<20)
+	c.Concurrency = cmp.Or(c.Concurrency, 16)
+	c.Window = cmp.Or(c.Window, time.Second)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if c.Transport == nil {
+		c.Transport = newTransport(c.Concurrency)
+	}
+	return c
+}
+
+// validate names the field that is wrong, and never its value: a URL may carry
+// a password, and a key is one.
+func (c Config) validate() error {
+	switch {
+	case c.Provider == "":
+		return errors.New("Provider: required")
+	case strings.ContainsFunc(c.APIKey, notInHeader):
+		return errors.New("APIKey: holds a space, a control or a non-ASCII character")
+	case c.Timeout < 0:
+		return errors.New("Timeout: negative")
+	case c.MaxBody < 0:
+		return errors.New("MaxBody: negative")
+	case c.Concurrency < 0:
+		return errors.New("Concurrency: negative")
+	case c.Window < 0:
+		return errors.New("Window: negative")
+	}
+	return nil
+}
+
+func notInHeader(r rune) bool {
+	return r > unicode.MaxASCII || unicode.IsSpace(r) || unicode.IsControl(r)
+}
+
+func parseBase(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		return nil, errors.New("BaseURL: required")
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return nil, errors.New("BaseURL: not an absolute http or https URL")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("BaseURL: must have no user info, query or fragment")
+	}
+	return u, nil
+}
+
+// Client makes the calls of one credential. Its limits hold over all goroutines
+// that use it; it is safe for concurrent use.
+type Client struct {
+	base      *url.URL
+	cred      *credential // behind a pointer, so that printing a Client shows no key
+	userAgent string
+	timeout   time.Duration
+	maxBody   int64
+	http      *http.Client
+	gate      *gate
+	pause     *pause
+	metrics   *clientMetrics
+}
+
+// NewClient returns a client for cfg. The error names the field that is wrong.
+func NewClient(cfg Config) (*Client, error) {
+	cfg.APIKey = strings.TrimSpace(cfg.APIKey) // keys are often read from files
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	base, err := parseBase(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	metrics := m.of(cfg.Provider)
+	return &Client{
+		base:      base,
+		cred:      newCredential(cfg.APIKey),
+		userAgent: cfg.UserAgent,
+		timeout:   cfg.Timeout,
+		maxBody:   cfg.MaxBody,
+		http:      &http.Client{Transport: cfg.Transport, CheckRedirect: sameHost},
+		gate:      newGate(cfg.Requests, cfg.Window, cfg.Concurrency),
+		pause:     newPause(cfg.Provider, cfg.Logger, metrics.paused),
+		metrics:   metrics,
+	}, nil
+}
+
+// Answer is a JSON answer of the provider, whatever its HTTP status.
+type Answer struct {
+	Status     int           // of HTTP
+	Body       []byte        // valid JSON
+	RetryAfter time.Duration // as the provider's header asks; 0: it does not
+}
+
+// Reader makes sense of an answer. It returns the provider's own code for it
+// (0: the HTTP status says it all), and a failure if it is not what was asked
+// for. A panic in it counts as a body that could not be read.
+//
+// When it returns no failure, or [ReasonBadBody], the HTTP status is judged: 401
+// and 403 are [task.Account]; 429, 5xx and the rest [task.Transient]. 401 and 403
+// stay that whatever the Reader says, unless it finds the content refused.
+//
+// An [task.Account] failure pauses the credential; one with [ReasonRateLimited]
+// closes the window.
+type Reader func(Answer) (code int, failure *task.Failure)
+
+// Get asks for path with query. It returns nil, a *task.Failure, or, when ctx
+// ended first, an error that wraps ctx.Err(). path is escaped already.
+func (c *Client) Get(ctx context.Context, path string, query url.Values, read Reader) error {
+	return c.call(ctx, http.MethodGet, c.url(path, query), nil, read)
+}
+
+// Post sends payload as JSON to path; otherwise it is like [Client.Get].
+func (c *Client) Post(ctx context.Context, path string, payload any, read Reader) error {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("encode the request to %s: %w", path, err)
+	}
+	return c.call(ctx, http.MethodPost, c.url(path, nil), body, read)
+}
+
+// Paused tells of an account verdict: paused is true from the first one until
+// the first call that succeeds. Until then, all calls are refused before until;
+// the first one after it goes out and decides.
+func (c *Client) Paused() (reason string, until time.Time, paused bool) {
+	return c.pause.state()
+}
+
+// Redact makes a text from outside fit to be stored and logged: the key is cut
+// out of it, then all that [task.Redact] knows of.
+func (c *Client) Redact(text string) string { return task.Redact(c.cred.scrub(text)) }
+
+// CloseIdle closes the connections that no call uses. The client stays usable.
+func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
+func (c *Client) url(path string, query url.Values) string {
+	u := c.base.JoinPath(path)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+func (c *Client) newRequest(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, errors.New("build the request: the URL is malformed")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.cred.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.cred.key)
+	}
+	return req, nil
+}
+
+func newTransport(concurrency int) http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // its documented type
+	t.MaxIdleConnsPerHost = concurrency
+	t.MaxResponseHeaderBytes = 64 << 10
+	return t
+}
+
+// sameHost follows at most three redirects, and none to another host or scheme:
+// the key must reach nobody else. A redirect that is not followed becomes the
+// answer, and so a failure that says so.
+func sameHost(req *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	if len(via) > 3 || req.URL.Scheme != first.Scheme || req.URL.Host != first.Host {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}

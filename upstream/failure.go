@@ -1,0 +1,65 @@
+package upstream
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tasksync/task"
+)
+
+// The reasons of failures that arise here. Adapters use them too, where theirs
+// mean the same.
+const (
+	ReasonTimeout       = "timeout"              // no answer, or not all of it, in time
+	ReasonNetwork       = "network"              // no connection, or it broke
+	ReasonHTTP4xx       = "http_4xx"             // a status that no rule knows
+	ReasonHTTP5xx       = "http_5xx"             // the provider is in trouble
+	ReasonBadBody       = "bad_body"             // not what was asked for: HTML, empty, cut, too large, no record
+	ReasonRateLimited   = "rate_limited"         // the provider says so; closes the window
+	ReasonTurnedAway    = "rate_limited_locally" // there would be no slot before the caller's deadline
+	ReasonUnauthorized  = "unauthorized"         // the key is refused
+	ReasonAccountPaused = "account_paused"       // no call was made: an account verdict stands
+)
+
+// BadBody is the failure of an answer that is not what was asked for.
+func BadBody(message string) *task.Failure { return transient(ReasonBadBody, message) }
+
+func transient(reason, message string) *task.Failure {
+	return &task.Failure{Verdict: task.Transient, Reason: reason, Message: message}
+}
+
+// statusFailure is what an HTTP status means by itself; nil: the answer may be
+// good.
+func statusFailure(status int) *task.Failure {
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return &task.Failure{Verdict: task.Account, Reason: ReasonUnauthorized}
+	case status == http.StatusTooManyRequests:
+		return transient(ReasonRateLimited, "")
+	case status >= 500:
+		return transient(ReasonHTTP5xx, "")
+	case status >= 400:
+		return transient(ReasonHTTP4xx, "")
+	case status >= 300:
+		return BadBody("")
+	}
+	return nil
+}
+
+// maxRetryAfter bounds what a provider may ask for: no row waits for longer than
+// its own deadline anyway, and a wrong clock must not stop us for a day.
+const maxRetryAfter = time.Hour
+
+// retryAfter reads the header of that name: seconds, or a date of HTTP.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	var wait time.Duration
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil && seconds > 0 {
+		wait = time.Duration(min(seconds, maxRetryAfter.Seconds()) * float64(time.Second))
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}

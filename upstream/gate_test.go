@@ -1,0 +1,232 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tasksync/task"
+)
+
+func TestWindowIsExact(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(1, 20).Draw(t, "limit")
+		span := time.Duration(rapid.IntRange(1, 100).Draw(t, "span")) * 100 * time.Millisecond
+		w := newWindow(limit, span)
+		now := time.Unix(0, 0)
+		var sent []time.Time
+		for range rapid.IntRange(1, 100).Draw(t, "requests") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "idle")) * time.Millisecond)
+			opening := w.opening(0, now)
+			now = opening
+			s := w.take(now)
+			// The request is written after the slot was given out, some of them late.
+			s.at = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
+			sent = append(sent, s.at)
+		}
+		slices.SortFunc(sent, time.Time.Compare)
+		for i := limit; i < len(sent); i++ {
+			if d := sent[i].Sub(sent[i-limit]); d < span {
+				t.Fatalf("%d requests within %s", limit+1, d)
+			}
+		}
+	})
+}
+
+func TestWindowWastesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWindow(2, time.Second)
+	now := time.Unix(0, 0)
+	for range 2 {
+		require.Equal(t, now, w.opening(0, now))
+		w.take(now)
+	}
+	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(0, now))
+	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(1, now))
+	require.Equal(t, now.Add(2*(time.Second+windowMargin)), w.opening(2, now))
+	w.close(now.Add(time.Minute))
+	w.close(now.Add(time.Second)) // an earlier end changes nothing
+	require.Equal(t, now.Add(time.Minute), w.opening(0, now))
+}
+
+func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(3, time.Second, 100)
+		start := time.Now()
+		var mu sync.Mutex
+		var order []int
+		var at []time.Duration
+		var all sync.WaitGroup
+		for i := range 10 {
+			all.Go(func() {
+				_, err := g.enter(t.Context())
+				require.NoError(t, err)
+				defer g.leave()
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, i)
+				at = append(at, time.Since(start))
+			})
+			synctest.Wait() // so that they queue up in this order
+		}
+		all.Wait()
+		const span = time.Second + windowMargin
+		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, order)
+		require.Equal(t, []time.Duration{0, 0, 0, span, span, span, 2 * span, 2 * span, 2 * span, 3 * span}, at)
+	})
+}
+
+func TestGateTurnsAwayWhoCannotBeServedInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, time.Second, 100)
+		_, err := g.enter(t.Context())
+		require.NoError(t, err)
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		_, err = g.enter(ctx)
+		require.Zero(t, time.Since(start), "at once")
+		var f *task.Failure
+		require.ErrorAs(t, err, &f)
+		require.Equal(t, task.Transient, f.Verdict)
+		require.Equal(t, ReasonTurnedAway, f.Reason)
+		require.Equal(t, time.Second+windowMargin, f.RetryAfter)
+
+		_, err = g.enter(t.Context()) // its slot was not burnt
+		require.NoError(t, err)
+		require.Equal(t, time.Second+windowMargin, time.Since(start))
+	})
+}
+
+func TestGateCountsThoseAhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, time.Second, 100)
+		for range 3 { // one goes, two wait
+			go func() { _, _ = g.enter(t.Context()) }()
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+		defer cancel()
+		_, err := g.enter(ctx)
+		var f *task.Failure
+		require.ErrorAs(t, err, &f)
+		require.Equal(t, 3*(time.Second+windowMargin), f.RetryAfter)
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestGateForgetsWhoLeavesTheQueue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, time.Second, 100)
+		_, err := g.enter(t.Context())
+		require.NoError(t, err)
+		start := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, 2)
+		for range 2 { // the head of the queue and one behind it
+			go func() { _, err := g.enter(ctx); left <- err }()
+		}
+		synctest.Wait()
+		cancel()
+		require.ErrorIs(t, <-left, context.Canceled)
+		require.ErrorIs(t, <-left, context.Canceled)
+		require.Zero(t, g.waiting)
+		_, err = g.enter(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, time.Second+windowMargin, time.Since(start))
+	})
+}
+
+func TestGateClosesForThoseWhoWaitToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(0, 0, 100) // no limit: only the closing counts
+		start := time.Now()
+		g.close(start.Add(time.Second))
+		done := make(chan time.Duration)
+		go func() { _, _ = g.enter(t.Context()); done <- time.Since(start) }()
+		synctest.Wait()
+		g.close(start.Add(5 * time.Second))
+		require.Equal(t, 5*time.Second, <-done)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		g.close(time.Now().Add(2 * time.Second))
+		failed := make(chan error)
+		go func() { _, err := g.enter(ctx); failed <- err }()
+		synctest.Wait()
+		g.close(time.Now().Add(time.Minute)) // now its deadline comes first
+		var f *task.Failure
+		require.ErrorAs(t, <-failed, &f)
+		require.Equal(t, ReasonTurnedAway, f.Reason)
+	})
+}
+
+func TestGateBoundsCallsUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(100, time.Second, 2)
+		for range 2 {
+			_, err := g.enter(t.Context())
+			require.NoError(t, err)
+		}
+		entered := make(chan struct{})
+		go func() { _, _ = g.enter(t.Context()); close(entered) }()
+		synctest.Wait()
+		select {
+		case <-entered:
+			t.Fatal("a third call is under way")
+		default:
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := g.enter(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		g.leave()
+		<-entered
+	})
+}
+
+func TestGateUnderManyGoroutines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit, span, calls = 20, 10 * time.Second, 500
+		g := newGate(limit, span, 16)
+		var mu sync.Mutex
+		var sent []time.Time
+		var all sync.WaitGroup
+		for i := range calls {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i)*time.Second)
+				defer cancel()
+				s, err := g.enter(ctx)
+				if err != nil {
+					return
+				}
+				defer g.leave()
+				time.Sleep(time.Duration(i%7) * 100 * time.Millisecond)
+				mu.Lock()
+				sent = append(sent, s.at)
+				mu.Unlock()
+			})
+		}
+		all.Wait()
+		slices.SortFunc(sent, time.Time.Compare)
+		for i := limit; i < len(sent); i++ {
+			require.GreaterOrEqual(t, sent[i].Sub(sent[i-limit]), span, fmt.Sprint(i))
+		}
+		require.Greater(t, len(sent), 300)
+	})
+}

@@ -1,0 +1,116 @@
+package upstream
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/task"
+)
+
+// Labels of calls that ended without a code, besides the reasons timeout,
+// network and bad_body.
+const (
+	labelCanceled = "canceled"
+	labelOther    = "other"
+)
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	rateWait *prometheus.HistogramVec
+	paused   *prometheus.GaugeVec
+}
+
+// newMetrics registers the metrics with reg, or takes those that another client
+// registered there before; a nil reg takes none.
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	buckets := []float64{.005, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}
+	provider := []string{"provider"}
+	var m metrics
+	var errs [4]error
+	m.requests, errs[0] = Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tasksync_upstream_requests_total",
+		Help: "Calls sent to the upstream, by the code of their answer or what came instead of one.",
+	}, []string{"provider", "code"}))
+	m.duration, errs[1] = Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "tasksync_upstream_request_duration_seconds",
+		Help:    "Time from sending a call to the upstream to the end of its answer.",
+		Buckets: buckets,
+	}, provider))
+	m.rateWait, errs[2] = Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "tasksync_upstream_rate_wait_seconds",
+		Help:    "Time that calls waited for the rate limit and for calls under way.",
+		Buckets: buckets,
+	}, provider))
+	m.paused, errs[3] = Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tasksync_upstream_credential_paused",
+		Help: "1 while the upstream refuses the credential (key, credits, subscription), else 0.",
+	}, provider))
+	return &m, errors.Join(errs[:]...)
+}
+
+// Register registers c with reg, or returns the like collector that is there
+// already: the clients of several credentials share one registry. A nil reg is
+// none, and c works without it.
+func Register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
+	if reg == nil {
+		return c, nil
+	}
+	err := reg.Register(c)
+	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		if there, ok := already.ExistingCollector.(C); ok {
+			return there, nil
+		}
+	}
+	return c, err
+}
+
+// clientMetrics are the metrics of one provider.
+type clientMetrics struct {
+	requests *prometheus.CounterVec
+	duration prometheus.Observer
+	rateWait prometheus.Observer
+	paused   prometheus.Gauge
+}
+
+func (m *metrics) of(provider string) *clientMetrics {
+	return &clientMetrics{
+		requests: m.requests.MustCurryWith(prometheus.Labels{"provider": provider}),
+		duration: m.duration.WithLabelValues(provider),
+		rateWait: m.rateWait.WithLabelValues(provider),
+		paused:   m.paused.WithLabelValues(provider),
+	}
+}
+
+func (m *clientMetrics) observe(code string, took time.Duration) {
+	m.requests.WithLabelValues(code).Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+// codeLabel is the label of a provider's code, or of the HTTP status where the
+// provider has none. The set is closed, whatever a provider may send.
+func codeLabel(code, status int) string {
+	if code == 0 {
+		code = status
+	}
+	switch code {
+	case 200, 400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 429, 430, 451, 455,
+		500, 501, 502, 503, 504, 505, 531:
+		return strconv.Itoa(code)
+	}
+	if class := code / 100; class >= 2 && class <= 5 {
+		return strconv.Itoa(class) + "xx"
+	}
+	return labelOther
+}
+
+// failureLabel is the label of an answer that no reader saw.
+func failureLabel(status int, f *task.Failure) string {
+	if f.Reason == ReasonBadBody {
+		return ReasonBadBody
+	}
+	return codeLabel(0, status)
+}

@@ -1,0 +1,95 @@
+package upstream
+
+import (
+	"cmp"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/task"
+)
+
+// How long an account verdict stops a credential: doubling from the first to
+// the longest while it goes on.
+const (
+	firstPause   = 30 * time.Second
+	longestPause = 5 * time.Minute
+	logEvery     = time.Minute
+)
+
+// pause stops the calls of a credential that the provider refuses. A verdict
+// stands until a call that was sent after it succeeds: the answers to earlier
+// calls say nothing about it.
+type pause struct {
+	provider string
+	logger   *slog.Logger
+	gauge    prometheus.Gauge
+
+	mu     sync.Mutex
+	reason string // empty: no verdict stands
+	since  time.Time
+	until  time.Time
+	length time.Duration
+	logged time.Time
+}
+
+func newPause(provider string, logger *slog.Logger, gauge prometheus.Gauge) *pause {
+	gauge.Set(0)
+	return &pause{provider: provider, logger: logger, gauge: gauge}
+}
+
+// refusal is the failure of a call that is not to be made; nil: go on.
+func (p *pause) refusal(now time.Time) *task.Failure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !now.Before(p.until) {
+		return nil
+	}
+	return &task.Failure{
+		Verdict:    task.Account,
+		Reason:     ReasonAccountPaused,
+		Message:    p.reason,
+		RetryAfter: p.until.Sub(now),
+	}
+}
+
+// trip notes an account verdict and returns the time until the next call. Those
+// of calls that were under way together count once.
+func (p *pause) trip(now time.Time, f *task.Failure) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Before(p.until) {
+		return p.until.Sub(now)
+	}
+	p.length = min(max(2*p.length, firstPause), longestPause)
+	p.reason, p.since = cmp.Or(f.Message, f.Reason), now
+	p.until = now.Add(max(p.length, f.RetryAfter))
+	p.gauge.Set(1)
+	if p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
+		p.logged = now
+		p.logger.Error("[TaskSync] The upstream refuses the credential; its calls pause",
+			"provider", p.provider, "reason", p.reason, "pause", p.until.Sub(now).String(),
+			"hint", "check the API key, and the credits and subscription of its account")
+	}
+	return p.until.Sub(now)
+}
+
+// accepted notes that the provider answered a call that was sent at that time.
+func (p *pause) accepted(sent time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reason == "" || sent.Before(p.since) {
+		return
+	}
+	p.reason, p.until, p.length = "", time.Time{}, 0
+	p.gauge.Set(0)
+	p.logger.Info("[TaskSync] The upstream accepts the credential again", "provider", p.provider)
+}
+
+func (p *pause) state() (reason string, until time.Time, paused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reason, p.until, p.reason != ""
+}

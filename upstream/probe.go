@@ -1,0 +1,133 @@
+package upstream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"tasksync/task"
+)
+
+// ProberConfig says how to probe.
+type ProberConfig struct {
+	UserAgent   string        // default "tasksync"
+	Timeout     time.Duration // of one probe, redirects included; default 3 s
+	Concurrency int           // probes under way at once; default 16
+	CacheSize   int           // results that are remembered; default 4096
+	CacheFor    time.Duration // how long they are; default 5 min
+	// Allow names addresses that may be asked although they are not public:
+	// for tests, and for a simulator on this machine. Default: none.
+	Allow []netip.Prefix
+}
+
+func (c ProberConfig) withDefaults() ProberConfig {
+	c.UserAgent = cmp.Or(c.UserAgent, "tasksync")
+	c.Timeout = cmp.Or(c.Timeout, 3*time.Second)
+	c.Concurrency = cmp.Or(c.Concurrency, 16)
+	c.CacheSize = cmp.Or(c.CacheSize, 4096)
+	c.CacheFor = cmp.Or(c.CacheFor, 5*time.Minute)
+	return c
+}
+
+// Prober asks whether a URL can be played: the CDN rule of the design. The URL
+// comes from outside, so that the Prober connects to public addresses only,
+// checked when the connection is made, after the name was resolved, on each
+// redirect anew. It uses no proxy, since a proxy would resolve names unchecked.
+// It is safe for concurrent use.
+type Prober struct {
+	cfg    ProberConfig
+	client *http.Client
+	flight chan struct{}
+	cache  *probeCache
+}
+
+// NewProber returns a prober.
+func NewProber(cfg ProberConfig) *Prober {
+	cfg = cfg.withDefaults()
+	p := &Prober{
+		cfg:    cfg,
+		flight: make(chan struct{}, cfg.Concurrency),
+		cache:  newProbeCache(cfg.CacheSize, cfg.CacheFor),
+	}
+	guard := addressGuard{allow: cfg.Allow}
+	p.client = &http.Client{Transport: guard.transport(cfg.Timeout), CheckRedirect: guard.redirect}
+	return p
+}
+
+// Probe asks for the first two bytes of a URL.
+//
+//   - [task.ProbePlayable]: 200 or 206 with an audio type, or with no telling
+//     type but bytes that begin like audio.
+//   - [task.ProbeRefused]: an answer that is anything else, or a URL that nobody
+//     could be sent to (no http, an address that is not public).
+//   - [task.ProbeNoAnswer]: none in time, 408, 429 or 5xx, no connection, or a
+//     name that resolves to no public address here; elsewhere it may.
+//
+// The first two are remembered for some minutes.
+func (p *Prober) Probe(ctx context.Context, rawURL string) task.Probe {
+	if found, ok := p.cache.get(rawURL, time.Now()); ok {
+		return found
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
+	defer cancel()
+	select {
+	case p.flight <- struct{}{}:
+		defer func() { <-p.flight }()
+	case <-ctx.Done():
+		return task.ProbeNoAnswer
+	}
+	found := p.ask(ctx, rawURL)
+	if found != task.ProbeNoAnswer {
+		p.cache.put(rawURL, found, time.Now())
+	}
+	return found
+}
+
+// CloseIdle closes the connections that no probe uses.
+func (p *Prober) CloseIdle() { p.client.CloseIdleConnections() }
+
+func (p *Prober) ask(ctx context.Context, rawURL string) task.Probe {
+	u, err := url.Parse(rawURL)
+	if err != nil || !(addressGuard{allow: p.cfg.Allow}).goodURL(u) {
+		return task.ProbeRefused
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
+	if err != nil {
+		return task.ProbeRefused
+	}
+	req.Header.Set("Range", "bytes=0-1")
+	req.Header.Set("User-Agent", p.cfg.UserAgent)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		if errors.Is(err, errBadTarget) {
+			return task.ProbeRefused
+		}
+		return task.ProbeNoAnswer
+	}
+	defer resp.Body.Close() //nolint:errcheck // the rest of it is of no interest
+	return judgeProbe(resp)
+}
+
+func judgeProbe(resp *http.Response) task.Probe {
+	switch s := resp.StatusCode; {
+	case s == http.StatusTooManyRequests, s == http.StatusRequestTimeout, s >= 500:
+		return task.ProbeNoAnswer
+	case s != http.StatusOK && s != http.StatusPartialContent:
+		return task.ProbeRefused
+	}
+	head := make([]byte, 16) // a server that knows no ranges sends more than two
+	n, err := io.ReadFull(resp.Body, head)
+	switch {
+	case n > 0 && playable(resp.Header.Get("Content-Type"), head[:n]):
+		return task.ProbePlayable
+	case n > 0, errors.Is(err, io.EOF): // not audio; or nothing in it
+		return task.ProbeRefused
+	default: // it broke off
+		return task.ProbeNoAnswer
+	}
+}

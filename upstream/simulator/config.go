@@ -1,0 +1,96 @@
+package simulator
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Config is how a simulator behaves. The zero value is one that anybody may
+// ask, with a random seed and without faults or limits.
+type Config struct {
+	// Seed of all that is drawn: the same seed and the same order of submits
+	// give the same tasks. Default 0: random; [Simulator.Seed] tells it.
+	Seed uint64
+	// Speed is how many times faster than life the life cycles run. Default 1;
+	// math.Inf(1): everything is over when it is submitted.
+	Speed float64
+	// APIKey that is asked for as a bearer token. Default "": every key is right.
+	APIKey string
+	// RateLimit is the number of requests that each key has in a fixed window
+	// of RateWindow. Default 0: no limit.
+	RateLimit int
+	// RateWindow is the window of RateLimit. Default 10 s.
+	RateWindow time.Duration
+	// Mix that unscripted fates are drawn from. Default [DefaultMix].
+	Mix Mix
+	// FaultRate is the share of status requests that are answered with a drawn
+	// fault. Default 0.
+	FaultRate float64
+	// FaultMix that drawn faults are drawn from. Default [DefaultFaultMix].
+	FaultMix FaultMix
+	// SlowDelay of the fault [Slow]. Default 2 s.
+	SlowDelay time.Duration
+	// RetryAfter that [HTTP429] asks for, in whole seconds. Default 1 s.
+	RetryAfter time.Duration
+	// MediaURL is where clients reach this simulator, like
+	// "http://localhost:9090"; then the audio URLs that it hands out are real.
+	// Default "": the hosts of the provider.
+	MediaURL string
+	// Now is the clock of the life cycles and of the rate limit. Default
+	// time.Now.
+	Now func() time.Time
+	// Logger is told of every API request at debug level. Default nil: silent.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	for c.Seed == 0 {
+		c.Seed = rand.Uint64()
+	}
+	if !(c.Speed > 0) {
+		c.Speed = 1
+	}
+	if c.Mix == nil {
+		c.Mix = DefaultMix()
+	}
+	if c.FaultMix == nil {
+		c.FaultMix = DefaultFaultMix()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.RateWindow = orDefault(c.RateWindow, 10*time.Second)
+	c.SlowDelay = orDefault(c.SlowDelay, 2*time.Second)
+	c.RetryAfter = orDefault(c.RetryAfter, time.Second)
+	return c
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}
+
+func (c Config) media() media {
+	if c.MediaURL == "" {
+		return media{"https://tempfile.aiquickdraw.com/r/", "https://musicfile.kie.ai/"}
+	}
+	base := strings.TrimSuffix(c.MediaURL, "/") + "/simulator/audio/"
+	return media{base, base}
+}
+
+// speedText is the speed as pages tell it; JSON has no infinity.
+func (s *Simulator) speedText() string {
+	if math.IsInf(s.cfg.Speed, 1) {
+		return "instant"
+	}
+	return fmt.Sprintf("%gx", s.cfg.Speed)
+}

@@ -1,0 +1,23 @@
+// Package simulator is an upstream API that can be run: a real HTTP server
+// that accepts tasks, lets them live, and tells how they stand in a provider's
+// wire format. Tests speak to it over HTTP, `tasksync demo` and
+// `tasksync simulate` serve it.
+//
+// What happens to a task is kept apart from how it is told:
+//
+//	Submit ──▶ Fate ──▶ life: phases by age, items in full      life.go, fates_*.go
+//	                      │   pure function of (life, age)
+//	            Fault ──▶ │   of the transport, whatever the life  fault.go
+//	                      ▼
+//	                    wire: phase ─▶ body                      sunoapi.go
+//
+// A fate is drawn from the seed or scripted by name. A task has no goroutine
+// and no timer: where it stands is computed when it is asked, so that a clock
+// of the test's own moves all tasks at once. A further wire format is one file
+// with a type that implements wire.
+//
+// [Simulator.Task] is the other side of every test: the simulator's own record
+// of a task, with the end that a right synchronizer must bring it to.
+//
+// Today the format is that of sunoapi.org; webhooks are not sent.
+package simulator

@@ -1,0 +1,132 @@
+package simulator
+
+import (
+	"time"
+
+	"tasksync/task"
+)
+
+// The texts are those of real providers; testdata/errors.json has the refusals
+// with their classes.
+
+func liveRefusedArtist(p *plot) {
+	p.refuse(task.ProducerTag,
+		"Your tags contain artist name kuban - we don't reference specific artists on Our, please change your tags and try again.",
+		"Song Description contained artist name: metallica",
+		"Song Description contained producer tag",
+		"Tags contained artist name")
+}
+
+func liveRefusedCopyright(p *plot) {
+	p.refuse(task.Copyrighted,
+		"Lyrics contained copyrighted material",
+		"Validation Error - Lyrics contained copyrighted material",
+		"Couldn't generate that. Your lyrics contain copyrighted material.",
+		"Prompt likely copyrighted")
+}
+
+func liveRefusedInappropriate(p *plot) {
+	p.refuse(task.InappropriateContent,
+		"Prompt contained inappropriate material",
+		"Content contains prohibited words")
+}
+
+func liveRefusedModeration(p *plot) {
+	p.refuse(task.ModerationFlagged,
+		"Song Description flagged for moderation",
+		"Prompt flagged for moderation",
+		"clips generation failed: moderation_failure; Unable to generate lyrics from song description")
+}
+
+func liveRefusedMalformed(p *plot) {
+	p.refuse(task.MalformedPrompt,
+		"Prompt likely malformed",
+		"Please try rephrasing with more specific details or using a different approach.")
+}
+
+func liveInvalid(p *plot) {
+	p.then(0, waiting)
+	p.fail(p.soon(), failed, task.InvalidRequest, coded(400, pick(p.draw,
+		"Prompt too long.",
+		"Title too long.",
+		"continue_at must be a number greater than 0")))
+}
+
+func liveRefusedAudio(p *plot) {
+	if p.lyrics() {
+		liveRefusedCopyright(p)
+		return
+	}
+	p.then(0, waiting)
+	p.fail(p.soon(), failed, task.Copyrighted, coded(413, "Uploaded audio matches existing work of art."))
+}
+
+// The refusal is there within seconds, under a status that says nothing of it:
+// with code and text, or with a text alone.
+func liveRefusedPending(p *plot) {
+	code, t := task.Copyrighted, coded(413, "Uploaded audio matches existing work of art.")
+	if p.lyrics() || p.IntN(2) == 0 {
+		code, t = task.ModerationFlagged, &trouble{text: "Prompt flagged for moderation"}
+	}
+	p.then(0, waiting)
+	p.then(p.soon(), waiting)
+	p.ending().trouble = t
+	p.fail(p.between(1*time.Minute, 3*time.Minute), failed, code, t)
+}
+
+func liveRefusedSilently(p *plot) {
+	p.then(0, waiting)
+	p.fail(p.soon(), refused, task.InappropriateContent, nil)
+}
+
+func liveCreateFailed(p *plot) {
+	p.then(0, waiting)
+	p.fail(p.soon(), notCreated, task.APIError,
+		coded(500, "Server Error - An unexpected error occurred while processing the request"))
+}
+
+func liveInternalError(p *plot) { p.breakDown(500, "Internal Error, Please try again later.") }
+
+func liveAudioFailed(p *plot) { p.breakDown(501, "Audio generation failed") }
+
+func liveRefunded(p *plot) {
+	p.breakDown(531, "Server Error - Sorry, the generation failed due to an issue. Your credits have been refunded. Please try again")
+}
+
+func liveStuck(p *plot) { p.then(0, waiting) }
+
+// A task of one clip stays at the preview, a task of two at its first clip.
+func liveStuckStreaming(p *plot) {
+	if p.lyrics() {
+		liveStuck(p)
+		return
+	}
+	p.succeed(0)
+	p.phases = p.phases[:2+len(p.items)]
+}
+
+func liveForgotten(p *plot) {
+	p.then(0, waiting)
+	p.code, p.lost = task.APIError, true
+}
+
+// refuse draws one of the texts and one of the two ways to say it: a status of
+// its own with errorCode 0, or the general failure with code 400.
+func (p *plot) refuse(code task.Code, texts ...string) {
+	text := pick(p.draw, texts...)
+	p.then(0, waiting)
+	if p.IntN(2) == 0 {
+		p.fail(p.soon(), refused, code, coded(0, text))
+		return
+	}
+	p.fail(p.soon(), failed, code, coded(400, text))
+}
+
+// breakDown fails late, when the provider has worked on the task.
+func (p *plot) breakDown(code int, text string) {
+	p.then(0, waiting)
+	p.fail(p.between(20*time.Second, 80*time.Second), failed, task.APIError, coded(code, text))
+}
+
+// soon is when a refusal shows.
+func (p *plot) soon() time.Duration { return p.between(1*time.Second, 6*time.Second) }

@@ -1,0 +1,220 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Fault is what goes wrong between the simulator and its client, by name,
+// whatever the task's fate. The set is closed: see [Faults].
+type Fault string
+
+// The faults; [Fault.Describe] says what the client sees of each.
+const (
+	NoFault     Fault = ""
+	HTTP500     Fault = "http_500"
+	HTTP502     Fault = "http_502"
+	HTTP503     Fault = "http_503"
+	HTTP429     Fault = "http_429"
+	Maintenance Fault = "maintenance"
+	TooFrequent Fault = "too_frequent"
+	OverLimit   Fault = "over_limit"
+	NoCredits   Fault = "no_credits"
+	BadKey      Fault = "bad_key"
+	Slow        Fault = "slow"
+	Cut         Fault = "cut"
+	Malformed   Fault = "malformed"
+	Empty       Fault = "empty"
+	HTML        Fault = "html"
+	Hang        Fault = "hang"
+)
+
+// faultEntry is one row of the table of faults.
+type faultEntry struct {
+	fault Fault
+	about string
+	// tells: the answer, or a part of it, comes out. The other faults are
+	// served without asking the task.
+	tells bool
+}
+
+var faults = []faultEntry{
+	{HTTP500, "HTTP 500 with an HTML page", false},
+	{HTTP502, "HTTP 502 with an HTML page", false},
+	{HTTP503, "HTTP 503 with an HTML page", false},
+	{HTTP429, "HTTP 429 with Retry-After", false},
+	{Maintenance, "code 455, maintenance", false},
+	{TooFrequent, "code 430, call frequency too high", false},
+	{OverLimit, "code 405, rate limit exceeded", false},
+	{NoCredits, "code 429, which means insufficient credits here", false},
+	{BadKey, "code 401, as if the key were wrong", false},
+	{Slow, "the right answer, late", true},
+	{Cut, "half of the right answer, then the connection ends", true},
+	{Malformed, "half of the right answer as if it were all", true},
+	{Empty, "HTTP 200 without a body", false},
+	{HTML, "HTTP 200 with an HTML page", false},
+	{Hang, "no answer until the client gives up", false},
+}
+
+// Faults returns all faults in the order of the documentation.
+func Faults() []Fault {
+	names := make([]Fault, len(faults))
+	for i, e := range faults {
+		names[i] = e.fault
+	}
+	return names
+}
+
+// ParseFault returns the fault of that name, in any case and with - for _. The
+// names "" and "none" are [NoFault].
+func ParseFault(name string) (Fault, error) {
+	f := Fault(canonical(name))
+	if f == NoFault || f == "none" {
+		return NoFault, nil
+	}
+	if _, ok := f.entry(); !ok {
+		return "", fmt.Errorf("unknown fault %q", name)
+	}
+	return f, nil
+}
+
+// Describe says in a few words what the client sees.
+func (f Fault) Describe() string {
+	e, _ := f.entry()
+	return e.about
+}
+
+func (f Fault) entry() (faultEntry, bool) {
+	for _, e := range faults {
+		if e.fault == f {
+			return e, true
+		}
+	}
+	return faultEntry{}, false
+}
+
+// swallows reports whether nothing of the right answer comes out under f.
+func (f Fault) swallows() bool {
+	e, ok := f.entry()
+	return ok && !e.tells
+}
+
+// FaultMix is a distribution: the weight of each fault that can be drawn.
+type FaultMix map[Fault]float64
+
+// DefaultFaultMix returns the distribution that is drawn from by default: every
+// fault alike, but not [Hang], which costs the client its whole timeout, nor
+// [NoCredits] and [BadKey], which make a client pause altogether.
+func DefaultFaultMix() FaultMix {
+	mix := make(FaultMix, len(faults))
+	for _, e := range faults {
+		mix[e.fault] = 1
+	}
+	delete(mix, Hang)
+	delete(mix, NoCredits)
+	delete(mix, BadKey)
+	return mix
+}
+
+// reply is what one request is answered with.
+type reply struct {
+	code  int // the provider's code, or the HTTP status where there is none
+	http  int // 0: 200
+	body  []byte
+	fault Fault
+}
+
+// write sends the reply, under its fault if it has one. It returns the code for
+// the statistics; 0 when the client got no whole answer.
+func (s *Simulator) write(w http.ResponseWriter, r *http.Request, f wire, rep reply) int {
+	switch rep.fault {
+	case HTTP500, HTTP502, HTTP503:
+		return writePage(w, pageStatus[rep.fault])
+	case HTTP429:
+		w.Header().Set("Retry-After", strconv.Itoa(int(s.cfg.RetryAfter/time.Second)))
+		return writePage(w, http.StatusTooManyRequests)
+	case Maintenance, TooFrequent, OverLimit, NoCredits, BadKey:
+		return writeJSON(w, f.refuse(faultRefusals[rep.fault], ""))
+	case Malformed:
+		rep.code, rep.body = 0, rep.body[:len(rep.body)/2]
+	case Empty:
+		rep.body = nil
+	case HTML:
+		return writePage(w, http.StatusOK)
+	case Cut:
+		return writeCut(w, rep.body)
+	case Hang:
+		s.hang(r)
+		return 0
+	case Slow:
+		if !s.pause(r) {
+			return 0
+		}
+	}
+	return writeJSON(w, rep)
+}
+
+var pageStatus = map[Fault]int{
+	HTTP500: http.StatusInternalServerError,
+	HTTP502: http.StatusBadGateway,
+	HTTP503: http.StatusServiceUnavailable,
+}
+
+var faultRefusals = map[Fault]refusal{
+	Maintenance: maintenance,
+	TooFrequent: tooFrequent,
+	OverLimit:   overLimit,
+	NoCredits:   noCredits,
+	BadKey:      unauthorized,
+}
+
+func writeJSON(w http.ResponseWriter, rep reply) int {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(rep.body)))
+	if rep.http != 0 {
+		w.WriteHeader(rep.http)
+	}
+	_, _ = w.Write(rep.body) // the client may have left
+	return rep.code
+}
+
+// writePage sends what a proxy in front of a provider sends.
+func writePage(w http.ResponseWriter, status int) int {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "<html><head><title>%d %[2]s</title></head>\n<body><h1>%[2]s</h1></body></html>\n",
+		status, http.StatusText(status))
+	return status
+}
+
+// writeCut promises all and sends half; since the promise is broken, net/http
+// closes the connection.
+func writeCut(w http.ResponseWriter, body []byte) int {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body[:len(body)/2])
+	return 0
+}
+
+// pause waits for the slow answer's delay, false if the client left before.
+func (s *Simulator) pause(r *http.Request) bool {
+	delay := time.NewTimer(s.cfg.SlowDelay)
+	defer delay.Stop()
+	select {
+	case <-delay.C:
+	case <-s.closed:
+	case <-r.Context().Done():
+		return false
+	}
+	return true
+}
+
+// hang waits until the client has given up, or the simulator is closed.
+func (s *Simulator) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
+}

@@ -1,0 +1,148 @@
+package simulator
+
+import (
+	"math"
+	"time"
+
+	"tasksync/task"
+)
+
+// life is what happens to one task, whatever the wire format. It is drawn once
+// and never changes, so it is read without a lock.
+type life struct {
+	id     string
+	kind   task.Type
+	fate   Fate
+	parent string // the clip that an extension continues
+	items  []Item // every value that the task ever shows
+	phases []phase
+	code   task.Code // of a failure
+	lost   bool      // the provider does not know the task
+}
+
+// phase is what the upstream knows of a task from some age on. The first phase
+// of a life begins at 0, the later ones in order of age.
+type phase struct {
+	from    time.Duration
+	state   state
+	shows   []glimpse
+	trouble *trouble
+}
+
+// state is where a task stands at the provider, in no provider's words.
+type state uint8
+
+const (
+	waiting     state = iota
+	strange           // a state that no documentation names
+	written           // the text is there
+	firstDone         // the first clip is final
+	done              // all clips are final
+	undelivered       // done, but the provider's webhook was not accepted
+	notCreated        // failed before it began
+	failed
+	refused // failed for its content
+)
+
+// over reports whether the provider works no more on a task in state s.
+func (s state) over() bool { return s >= done }
+
+// trouble is an error as the provider tells it.
+type trouble struct {
+	code *int   // nil: none told
+	text string // empty: none told
+}
+
+func coded(code int, text string) *trouble { return &trouble{&code, text} }
+
+// glimpse is one item in an answer: which, and how much of it is told.
+type glimpse struct {
+	item int
+	look look
+}
+
+// look is how much of an item is told.
+type look uint8
+
+const (
+	lookText    look = iota // title, lyrics and tags
+	lookPreview             // and what can be streamed
+	lookFaded               // values that were told are empty again
+	lookFinal               // everything
+)
+
+// Item is one result of a task, as the provider has it: the values under their
+// own names, before any synchronizer has judged them.
+type Item struct {
+	ID                   string      `json:"id,omitempty"` // empty for lyrics
+	Title                string      `json:"title"`
+	NullTitle            bool        `json:"null_title,omitempty"` // told as null
+	AudioURL             string      `json:"audio_url"`
+	SourceAudioURL       string      `json:"source_audio_url"`
+	StreamAudioURL       string      `json:"stream_audio_url"`
+	SourceStreamAudioURL string      `json:"source_stream_audio_url"`
+	ImageURL             string      `json:"image_url"`
+	SourceImageURL       string      `json:"source_image_url"`
+	Lyrics               string      `json:"lyrics"`
+	Tags                 string      `json:"tags"`
+	ModelName            string      `json:"model_name"`
+	Duration             float64     `json:"duration"` // seconds; 0: told as null
+	Status               task.Status `json:"status"`   // complete, failed, or what it is before
+	ErrorText            string      `json:"error_text,omitempty"`
+
+	lateTitle bool // until it is final, the title is the id
+}
+
+// seen is the item as an answer has it that tells so much of it.
+func (i Item) seen(l look) Item {
+	if l == lookFinal {
+		return i
+	}
+	i.Status, i.AudioURL, i.SourceAudioURL, i.Duration = task.Streaming, "", "", 0
+	if i.lateTitle {
+		i.Title = i.ID
+	}
+	if l == lookPreview {
+		return i
+	}
+	i.Status = task.Processing
+	i.StreamAudioURL, i.SourceStreamAudioURL, i.ImageURL, i.SourceImageURL = "", "", "", ""
+	if l == lookFaded {
+		i.Title, i.Lyrics, i.Tags, i.ModelName = "", "", "", ""
+	}
+	return i
+}
+
+// at is the index of the phase that a task of this age is in.
+func (l *life) at(age time.Duration) int {
+	now := 0
+	for i, p := range l.phases {
+		if p.from <= age {
+			now = i
+		}
+	}
+	return now
+}
+
+// last is the phase that the life ends in, or stays in.
+func (l *life) last() phase { return l.phases[len(l.phases)-1] }
+
+// finalItems are the items as the last phase tells them, in its order.
+func (l *life) finalItems() []Item { return l.told(l.last()) }
+
+func (l *life) told(p phase) []Item {
+	items := make([]Item, len(p.shows))
+	for i, g := range p.shows {
+		items[i] = l.items[g.item].seen(g.look)
+	}
+	return items
+}
+
+func (l *life) lyrics() bool { return l.kind == task.Lyrics }
+
+// hasten divides all ages by speed; an infinite speed leaves nothing but the end.
+func (l *life) hasten(speed float64) {
+	for i := range l.phases {
+		l.phases[i].from = time.Duration(math.Ceil(float64(l.phases[i].from) / speed))
+	}
+}

@@ -1,0 +1,143 @@
+package simulator
+
+import (
+	"fmt"
+	"time"
+
+	"tasksync/task"
+)
+
+// Record is what the simulator itself knows of a task. It is a copy.
+type Record struct {
+	TaskID      string        `json:"task_id"`
+	Type        task.Type     `json:"task_type"`
+	Fate        Fate          `json:"fate"`
+	SubmittedAt time.Time     `json:"submitted_at"`
+	FinalAt     time.Time     `json:"final_at,omitzero"`       // when the life cycle ends; zero: never
+	Items       []Item        `json:"items"`                   // as the last answer has them, in its order
+	ErrorCode   int           `json:"error_code,omitempty"`    // as the last answer has it
+	ErrorText   string        `json:"error_text,omitempty"`    // as the last answer has it
+	Expected    Expectation   `json:"expected"`                // the end that a right synchronizer comes to
+	Asked       int           `json:"asked"`                   // status requests that came through to the task
+	AskedAt     time.Time     `json:"asked_at,omitzero"`       // the first of them
+	ToldAt      time.Time     `json:"told_at,omitzero"`        // the first one that was told the last answer, not a fault
+	Faults      map[Fault]int `json:"faults_served,omitempty"` // answers that were faults, by kind
+}
+
+// Expectation is how the rows of a task must look when a right synchronizer is
+// through with it, whenever and however often it asked. It holds for a deadline
+// that is later than Record.FinalAt, and for a forgotten task one that is later
+// than the synchronizer's patience with unknown tasks. A refusal may be known,
+// and end the task, before FinalAt.
+type Expectation struct {
+	Status    task.Status `json:"status"` // complete or failed
+	ErrorCode task.Code   `json:"error_code,omitempty"`
+	// ErrorMessage is the provider's text; empty when it gives none and the
+	// words are the synchronizer's own.
+	ErrorMessage string `json:"error_message,omitempty"`
+	// AtDeadline: the provider never comes to an end, the deadline does.
+	AtDeadline bool `json:"at_deadline,omitempty"`
+	// Clips are the clips with content, in no order. Beyond them there may be
+	// placeholders that nothing filled.
+	Clips []Clip `json:"clips"`
+}
+
+// Clip is an expected row of music_clips. Empty means NULL.
+type Clip struct {
+	ClipID         string      `json:"clip_id"` // <taskId>-lyrics-<index from 0> for lyrics
+	Status         task.Status `json:"status"`
+	Title          string      `json:"title"`
+	AudioURL       string      `json:"audio_url"`
+	StreamAudioURL string      `json:"stream_audio_url"`
+	VideoURL       string      `json:"video_url"` // sunoapi has none
+	ImageURL       string      `json:"image_url"`
+	Lyrics         string      `json:"lyrics"`
+	Tags           string      `json:"tags"`
+	ModelName      string      `json:"model_name"`
+	Duration       float64     `json:"duration"`
+	// Derive: no final audio was ever told, so AudioURL is empty here, and is
+	// what the CDN rule of the synchronizer makes of the clip id.
+	Derive bool `json:"derive,omitempty"`
+}
+
+func (t *subject) record() Record {
+	last := t.life.last()
+	r := Record{
+		TaskID: t.life.id, Type: t.life.kind, Fate: t.life.fate,
+		SubmittedAt: t.submittedAt, FinalAt: t.finalAt(),
+		Items: t.life.finalItems(), Expected: t.life.expected(),
+		Asked: int(t.asked.Load()), AskedAt: t.askedAt.load(), ToldAt: t.toldAt.load(),
+		Faults: t.faultCounts(),
+	}
+	if last.trouble != nil {
+		r.ErrorText = last.trouble.text
+		if last.trouble.code != nil {
+			r.ErrorCode = *last.trouble.code
+		}
+	}
+	return r
+}
+
+func (l *life) expected() Expectation {
+	last := l.last()
+	switch {
+	case l.lost:
+		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: taskNotFound}
+	case last.state == done || last.state == undelivered:
+		return Expectation{Status: task.Complete, Clips: l.expectedClips()}
+	case last.state.over():
+		return l.expectedFailure(last.trouble)
+	case len(last.shows) > 0:
+		return Expectation{Status: task.Complete, AtDeadline: true, Clips: l.expectedClips()}
+	default:
+		return Expectation{Status: task.Failed, ErrorCode: task.APIError, AtDeadline: true}
+	}
+}
+
+func (l *life) expectedFailure(t *trouble) Expectation {
+	e := Expectation{Status: task.Failed, ErrorCode: l.code}
+	if t != nil {
+		e.ErrorMessage = t.text
+	}
+	return e
+}
+
+func (l *life) expectedClips() []Clip {
+	var clips []Clip
+	for i, item := range l.finalItems() {
+		c := item.expected()
+		if l.lyrics() {
+			c.ClipID = fmt.Sprintf("%s-lyrics-%d", l.id, i)
+		}
+		clips = append(clips, c)
+	}
+	return clips
+}
+
+// expected is the row of an item: final URLs first, then those of the source.
+func (i Item) expected() Clip {
+	c := Clip{
+		ClipID: i.ID, Status: task.Complete, Title: i.Title,
+		AudioURL:       firstURL(i.AudioURL, i.SourceAudioURL),
+		StreamAudioURL: firstURL(i.StreamAudioURL, i.SourceStreamAudioURL),
+		ImageURL:       firstURL(i.ImageURL, i.SourceImageURL),
+		Lyrics:         i.Lyrics, Tags: i.Tags, ModelName: i.ModelName, Duration: i.Duration,
+	}
+	if i.Status == task.Failed {
+		c.Status = task.Failed
+	}
+	if c.Title == i.ID {
+		c.Title = ""
+	}
+	c.Derive = i.ID != "" && c.AudioURL == ""
+	return c
+}
+
+func firstURL(urls ...string) string {
+	for _, u := range urls {
+		if u != "" && u != sentinel {
+			return u
+		}
+	}
+	return ""
+}

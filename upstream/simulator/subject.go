@@ -1,0 +1,144 @@
+package simulator
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tasksync/task"
+)
+
+// subject is one task: its life, which never changes, and what was asked of it.
+type subject struct {
+	life        *life
+	number      uint64
+	submittedAt time.Time
+	param       string
+	scripted    []Fault
+
+	asked   atomic.Int64
+	askedAt instant // first
+	toldAt  instant // first
+
+	// cached is the body of the phase told last, so that the many requests
+	// between two phases cost no encoding.
+	cached atomic.Pointer[toldBody]
+
+	mu     sync.Mutex
+	served map[Fault]int
+}
+
+// toldBody is a phase in a wire format.
+type toldBody struct {
+	wire  string
+	phase int
+	body  []byte
+}
+
+func (s *Simulator) newSubject(number uint64, o order, l *life) *subject {
+	l.hasten(s.cfg.Speed)
+	if o.parent != "" {
+		l.parent = o.parent
+	}
+	if o.param == "" {
+		o.param = cannedParam(o.kind)
+	}
+	return &subject{life: l, number: number, submittedAt: s.cfg.Now(), param: o.param, scripted: o.faults}
+}
+
+func cannedParam(kind task.Type) string {
+	if kind == task.Lyrics {
+		return `{"prompt":"a song of rivers"}`
+	}
+	return `{"customMode":false,"instrumental":false,"model":"V4","prompt":"a song of rivers"}`
+}
+
+// finalAt is when the life cycle ends; zero if never.
+func (t *subject) finalAt() time.Time {
+	last := t.life.last()
+	if t.life.lost || !last.state.over() {
+		return time.Time{}
+	}
+	return t.submittedAt.Add(last.from)
+}
+
+// ask counts a status request and returns the fault that it meets.
+func (s *Simulator) ask(t *subject, now time.Time) Fault {
+	k := t.asked.Add(1) - 1
+	t.askedAt.first(now)
+	f := s.faultOf(t, k)
+	if f != NoFault {
+		t.serve(f)
+	}
+	return f
+}
+
+// faultOf is the fault of a task's k-th status request, from 0. It depends on
+// the seed, the task and k, so not on what else goes on.
+func (s *Simulator) faultOf(t *subject, k int64) Fault {
+	if k < int64(len(t.scripted)) {
+		return t.scripted[k]
+	}
+	if s.cfg.FaultRate <= 0 {
+		return NoFault
+	}
+	d := newDraw(s.cfg.Seed^t.number, 1<<32+uint64(k))
+	if d.Float64() >= s.cfg.FaultRate {
+		return NoFault
+	}
+	return s.faults.spin(d)
+}
+
+func (t *subject) serve(f Fault) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.served == nil {
+		t.served = make(map[Fault]int)
+	}
+	t.served[f]++
+}
+
+func (t *subject) faultCounts() map[Fault]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	counts := make(map[Fault]int, len(t.served))
+	for f, n := range t.served {
+		counts[f] = n
+	}
+	return counts
+}
+
+// tell is the answer of that time in a wire format. The result is shared: it
+// must not be changed.
+func (t *subject) tell(f wire, now time.Time) []byte {
+	at := t.life.at(now.Sub(t.submittedAt))
+	if c := t.cached.Load(); c != nil && c.phase == at && c.wire == f.name() {
+		return c.body
+	}
+	body := f.tell(t, t.life.phases[at])
+	t.cached.Store(&toldBody{f.name(), at, body})
+	return body
+}
+
+// noteTold remembers when the task's last answer was first told.
+func (t *subject) noteTold(now time.Time) {
+	if at := t.finalAt(); !at.IsZero() && !now.Before(at) {
+		t.toldAt.first(now)
+	}
+}
+
+// instant is a time that is set once; its zero value is unset.
+type instant struct{ p atomic.Pointer[time.Time] }
+
+func (i *instant) first(now time.Time) {
+	if i.p.Load() == nil {
+		i.p.CompareAndSwap(nil, &now)
+	}
+}
+
+func (i *instant) load() time.Time {
+	if t := i.p.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}

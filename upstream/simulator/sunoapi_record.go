@@ -1,0 +1,176 @@
+package simulator
+
+import "tasksync/task"
+
+// The records of sunoapi.org, field by field in the order of live answers.
+
+type sunoapiMusicRecord struct {
+	TaskID        string            `json:"taskId"`
+	ParentMusicID string            `json:"parentMusicId"`
+	Param         string            `json:"param"` // JSON in a string
+	Response      *sunoapiMusicList `json:"response"`
+	Status        string            `json:"status"`
+	Type          string            `json:"type"`
+	OperationType string            `json:"operationType"`
+	sunoapiError
+	CreateTime int64 `json:"createTime"` // milliseconds
+}
+
+type sunoapiMusicList struct {
+	TaskID   string         `json:"taskId"`
+	SunoData []sunoapiTrack `json:"sunoData"`
+}
+
+type sunoapiTrack struct {
+	ID                   string   `json:"id"`
+	AudioURL             string   `json:"audioUrl"`
+	SourceAudioURL       *string  `json:"sourceAudioUrl,omitempty"` // absent while only the text is there
+	StreamAudioURL       string   `json:"streamAudioUrl"`
+	SourceStreamAudioURL *string  `json:"sourceStreamAudioUrl,omitempty"`
+	ImageURL             string   `json:"imageUrl"`
+	SourceImageURL       *string  `json:"sourceImageUrl,omitempty"`
+	Prompt               string   `json:"prompt"`
+	ModelName            string   `json:"modelName"`
+	Title                *string  `json:"title"`
+	Tags                 string   `json:"tags"`
+	CreateTime           int64    `json:"createTime"`
+	Duration             *float64 `json:"duration"`
+}
+
+type sunoapiLyricsRecord struct {
+	TaskID   string             `json:"taskId"`
+	Param    string             `json:"param"`
+	Response *sunoapiLyricsList `json:"response"`
+	Status   string             `json:"status"`
+	Type     string             `json:"type"`
+	sunoapiError
+}
+
+type sunoapiLyricsList struct {
+	TaskID string         `json:"taskId"`
+	Data   []sunoapiLyric `json:"data"`
+}
+
+type sunoapiLyric struct {
+	Text         string  `json:"text"`
+	Title        *string `json:"title"`
+	Status       string  `json:"status"`
+	ErrorMessage string  `json:"errorMessage"`
+}
+
+type sunoapiError struct {
+	ErrorCode    *int    `json:"errorCode"`
+	ErrorMessage *string `json:"errorMessage"`
+}
+
+func sunoapiMusic(t *subject, p phase) sunoapiMusicRecord {
+	r := sunoapiMusicRecord{
+		TaskID: t.life.id, ParentMusicID: t.life.parent, Param: t.param,
+		Status: sunoapiStatus(p.state, "GENERATE_AUDIO_FAILED"),
+		Type:   t.life.items[0].ModelName, OperationType: sunoapiOperation(t.life.kind),
+		sunoapiError: sunoapiTrouble(p.trouble), CreateTime: t.submittedAt.UnixMilli(),
+	}
+	if !sunoapiResponds(p.state) {
+		return r
+	}
+	r.Response = &sunoapiMusicList{TaskID: t.life.id, SunoData: []sunoapiTrack{}}
+	for i, item := range t.life.told(p) {
+		track := sunoapiTrackOf(item, p.shows[i].look)
+		track.CreateTime = r.CreateTime
+		r.Response.SunoData = append(r.Response.SunoData, track)
+	}
+	return r
+}
+
+func sunoapiTrackOf(item Item, l look) sunoapiTrack {
+	track := sunoapiTrack{
+		ID: item.ID, AudioURL: item.AudioURL, StreamAudioURL: item.StreamAudioURL, ImageURL: item.ImageURL,
+		Prompt: item.Lyrics, ModelName: item.ModelName, Title: sunoapiTitle(item), Tags: item.Tags,
+	}
+	if l != lookText {
+		track.SourceAudioURL = &item.SourceAudioURL
+		track.SourceStreamAudioURL = &item.SourceStreamAudioURL
+		track.SourceImageURL = &item.SourceImageURL
+	}
+	if item.Duration > 0 {
+		track.Duration = &item.Duration
+	}
+	return track
+}
+
+func sunoapiLyrics(t *subject, p phase) sunoapiLyricsRecord {
+	r := sunoapiLyricsRecord{
+		TaskID: t.life.id, Param: t.param, Type: "LYRICS",
+		Status:       sunoapiStatus(p.state, "GENERATE_LYRICS_FAILED"),
+		sunoapiError: sunoapiTrouble(p.trouble),
+	}
+	if !sunoapiResponds(p.state) {
+		return r
+	}
+	r.Response = &sunoapiLyricsList{TaskID: t.life.id, Data: []sunoapiLyric{}}
+	for _, item := range t.life.told(p) {
+		r.Response.Data = append(r.Response.Data, sunoapiLyric{
+			Text: item.Lyrics, Title: sunoapiTitle(item), Status: string(item.Status), ErrorMessage: item.ErrorText,
+		})
+	}
+	return r
+}
+
+// sunoapiResponds reports whether response is an object, not null.
+func sunoapiResponds(s state) bool {
+	return s == written || s == firstDone || s == done || s == undelivered
+}
+
+func sunoapiStatus(s state, failure string) string {
+	switch s {
+	case waiting:
+		return "PENDING"
+	case written:
+		return "TEXT_SUCCESS"
+	case firstDone:
+		return "FIRST_SUCCESS"
+	case done:
+		return "SUCCESS"
+	case undelivered:
+		return "CALLBACK_EXCEPTION"
+	case notCreated:
+		return "CREATE_TASK_FAILED"
+	case failed:
+		return failure
+	case refused:
+		return "SENSITIVE_WORD_ERROR"
+	default:
+		return "AWAITING_MASTERING" // no page names it
+	}
+}
+
+// sunoapiOperation is known for generate and extend only; the others are the
+// last part of their path.
+func sunoapiOperation(kind task.Type) string {
+	switch kind {
+	case task.Replace:
+		return "replace_section"
+	case task.Merge:
+		return "mashup"
+	default:
+		return string(kind)
+	}
+}
+
+func sunoapiTrouble(t *trouble) (e sunoapiError) {
+	if t == nil {
+		return e
+	}
+	e.ErrorCode = t.code
+	if t.text != "" {
+		e.ErrorMessage = &t.text
+	}
+	return e
+}
+
+func sunoapiTitle(item Item) *string {
+	if item.NullTitle {
+		return nil
+	}
+	return &item.Title
+}

@@ -1,0 +1,159 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"tasksync/task"
+)
+
+// wire is a wire format: which requests there are, and how a phase of a life
+// and a refusal are told. Everything else is the same for all formats.
+type wire interface {
+	name() string
+	routes() []route
+	// tell encodes what is known of a task in that phase of its life.
+	tell(t *subject, p phase) []byte
+	// refuse is how a request is answered that is not served; detail is for
+	// badRequest and tooLong.
+	refuse(why refusal, detail string) reply
+}
+
+// route is a request of a wire format: a pattern of http.ServeMux, and what it
+// is answered with.
+type route struct {
+	pattern string
+	handle  func(*Simulator, *http.Request) reply
+}
+
+// refusal is why a request is not served, in no provider's words.
+type refusal uint8
+
+const (
+	unauthorized refusal = iota
+	tooFrequent
+	overLimit // the second way in which a provider limits
+	noCredits
+	maintenance
+	unknownTask
+	unknownRoute
+	badRequest
+	tooLong
+)
+
+// taskNotFound is the text of unknownTask.
+const taskNotFound = "task not found"
+
+// serve mounts a wire format.
+func (s *Simulator) serve(f wire) {
+	for _, rt := range f.routes() {
+		s.mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+			rep := s.answer(f, rt, r)
+			code := s.write(w, r, f, rep)
+			s.tally.add(rt.pattern, code, rep.fault)
+			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "[Simulator] request answered",
+				slog.String("route", rt.pattern), slog.Int("code", code), slog.String("fault", string(rep.fault)))
+		})
+	}
+}
+
+// answer lets a request through to its route, or not.
+func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
+	outage := s.outageFault()
+	if outage.swallows() {
+		return reply{fault: outage}
+	}
+	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if s.cfg.APIKey != "" && key != s.cfg.APIKey {
+		return f.refuse(unauthorized, "")
+	}
+	if !s.limit.allow(key, s.cfg.Now()) {
+		return f.refuse(tooFrequent, "")
+	}
+	rep := rt.handle(s, r)
+	if outage != NoFault {
+		rep.fault = outage
+	}
+	return rep
+}
+
+// status answers how a task stands; known says which tasks the endpoint knows.
+func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply {
+	t, ok := s.subject(taskID)
+	if !ok || !known(t.life) {
+		return f.refuse(unknownTask, "")
+	}
+	now := s.cfg.Now()
+	fault := s.ask(t, now)
+	if fault.swallows() {
+		return reply{fault: fault}
+	}
+	if t.life.lost {
+		rep := f.refuse(unknownTask, "")
+		rep.fault = fault
+		return rep
+	}
+	if fault == NoFault || fault == Slow {
+		t.noteTold(now)
+	}
+	return reply{code: http.StatusOK, body: t.tell(f, now), fault: fault}
+}
+
+// maxBody bounds the body of a submit, and so what a task holds of it.
+const maxBody = 64 << 10
+
+var errTooLong = errors.New("body too long")
+
+// readOrder reads the body of a submit into an order and into fields, the
+// format's own view of it. The fate and the faults are scripted by the headers
+// X-Simulate and X-Simulate-Faults, or by the fields simulate and
+// simulateFaults; in both places faults are separated by commas.
+func readOrder(r *http.Request, kind task.Type, fields any) (order, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return order{}, fmt.Errorf("read: %w", err)
+	}
+	if len(body) > maxBody {
+		return order{}, errTooLong
+	}
+	script := struct{ Simulate, SimulateFaults string }{}
+	if err := errors.Join(json.Unmarshal(body, &script), json.Unmarshal(body, fields)); err != nil {
+		return order{}, errors.New("body is not the JSON object that is expected")
+	}
+	var param bytes.Buffer
+	_ = json.Compact(&param, body) // valid: it was just read
+	o := order{kind: kind, param: param.String()}
+	o.fate, err = ParseFate(firstOf(r.Header.Get("X-Simulate"), script.Simulate))
+	if err != nil {
+		return order{}, err
+	}
+	o.faults, err = parseFaults(firstOf(r.Header.Get("X-Simulate-Faults"), script.SimulateFaults))
+	return o, err
+}
+
+func parseFaults(list string) (faults []Fault, err error) {
+	if list == "" {
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(list, ",") {
+		f, err := ParseFault(name)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
