@@ -1,0 +1,339 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+const (
+	e2eRows  = 2000
+	e2eBurst = 100
+	e2eSpeed = 60 // a song takes two to three seconds
+	e2ePoll  = time.Second
+	// Rows that only the deadline ends are inserted this long before it.
+	e2eBeforeDeadline = 20 * time.Second
+)
+
+// e2eFaults are the faults of one call. A rate limit is one of the credential:
+// answered at random, it would close the daemon's window all the time.
+var e2eFaults = simulator.FaultMix{
+	simulator.HTTP500: 1, simulator.HTTP502: 1, simulator.HTTP503: 1, simulator.Slow: 1,
+	simulator.Cut: 1, simulator.Malformed: 1, simulator.Empty: 1, simulator.HTML: 1,
+}
+
+// e2e is the world of an end-to-end test: a database, a simulated upstream over
+// real HTTP, and rows that an application inserted.
+type e2e struct {
+	seed uint64
+	rng  *rand.Rand
+	url  string
+	pool *pgxpool.Pool
+	sim  *simulator.Simulator
+	api  *httptest.Server
+	rows map[string]string // generation id → task id
+}
+
+func newE2E(t *testing.T, seed uint64) *e2e {
+	t.Helper()
+	w := &e2e{seed: seed, rng: rand.New(rand.NewPCG(seed, seed)), url: postgrestest.URL(t), rows: map[string]string{}}
+	t.Logf("seed %d", seed)
+	pool, err := pgxpool.New(t.Context(), w.url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	w.pool = pool
+	w.sim = simulator.New(simulator.Config{Seed: seed, Speed: e2eSpeed, FaultRate: 0.02, FaultMix: e2eFaults, SlowDelay: 200 * time.Millisecond})
+	w.api = httptest.NewServer(w.sim)
+	t.Cleanup(func() {
+		w.sim.Close()
+		w.api.Close()
+	})
+	return w
+}
+
+func (w *e2e) settings() map[string]string {
+	return map[string]string{
+		"DATABASE_URL": w.url, "TASKSYNC_API_URL": w.api.URL, "TASKSYNC_API_KEY": "key-of-the-end-to-end-test",
+		"TASKSYNC_RATE_LIMIT": "0", "TASKSYNC_POLL_INTERVAL": e2ePoll.String(),
+		"TASKSYNC_LISTEN_ADDR": "127.0.0.1:0", "TASKSYNC_CDN_PROBE": "off",
+	}
+}
+
+// burst submits tasks and inserts their rows as an application does: many rows
+// in one transaction, some with placeholders in either form, some without.
+func (w *e2e) burst(t *testing.T, n int) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	types := slices.Sorted(maps.Keys(task.DefaultHandlers()))
+	fates := simulator.Fates()
+	require.NoError(t, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		for range n {
+			kind := types[w.rng.IntN(len(types))]
+			fate := simulator.Fate("") // drawn: most end well
+			if w.rng.IntN(3) == 0 {
+				fate = fates[w.rng.IntN(len(fates))]
+			}
+			if err := w.insert(ctx, tx, kind, fate); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func (w *e2e) insert(ctx context.Context, tx pgx.Tx, kind task.Type, fate simulator.Fate) error {
+	taskID := w.sim.Submit(kind, fate)
+	record, _ := w.sim.Task(taskID)
+	created := time.Now()
+	switch {
+	case record.Expected.AtDeadline:
+		created = created.Add(e2eBeforeDeadline - task.DefaultTimeout)
+	case record.Fate == simulator.Forgotten: // older than the patience with unknown tasks
+		created = created.Add(-2 * time.Minute)
+	}
+	var id string
+	err := tx.QueryRow(ctx, `INSERT INTO music_generations (user_id, task_id, task_type, status, created_at)
+		VALUES (gen_random_uuid(), $1, $2, 'submitted', $3) RETURNING id`, taskID, kind, created).Scan(&id)
+	if err != nil {
+		return err
+	}
+	w.rows[id] = taskID
+	form := w.rng.IntN(3)
+	for i := range task.DefaultHandlers()[kind].Clips {
+		placeholder := fmt.Sprintf("%s-%s-%d", taskID, kind, i)
+		if form == 1 && kind != task.Lyrics {
+			placeholder = fmt.Sprintf("%s-clip-%d", taskID, i+1)
+		}
+		if form == 2 {
+			break
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO music_clips (generation_id, clip_id, status) VALUES ($1, $2, 'submitted')`, id, placeholder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle waits until no row is pending any more.
+func (w *e2e) settle(t *testing.T, daemon func() *process) {
+	t.Helper()
+	var pending int
+	for deadline := time.Now().Add(8 * time.Minute); ; {
+		require.NoError(t, w.pool.QueryRow(context.WithoutCancel(t.Context()), `SELECT count(*) FROM music_generations
+			WHERE task_type IS NOT NULL AND status NOT IN ('complete', 'failed')`).Scan(&pending))
+		if pending == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d rows are still pending; seed %d\n%s", pending, w.seed, tail(daemon().output()))
+		}
+		select {
+		case <-t.Context().Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func tail(s string) string { return s[max(0, len(s)-4000):] }
+
+// verify compares every row and every field with what the simulator knows.
+func (w *e2e) verify(t *testing.T) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	generations := collect[struct {
+		ID, TaskID, Status string
+		ErrorCode, Message *string
+		Completed          bool
+	}](t, w.pool, `SELECT id::text, task_id, status, error_code, error_message, completed_at IS NOT NULL FROM music_generations WHERE task_type IS NOT NULL`)
+	require.Len(t, generations, len(w.rows))
+	clips := w.clips(t)
+	for _, g := range generations {
+		record, ok := w.sim.Task(w.rows[g.ID])
+		require.True(t, ok)
+		what := fmt.Sprintf("%s %s, task %s, seed %d: %s %q %+v", record.Type, record.Fate, record.TaskID, w.seed, g.Status, value(g.Message), clips[g.ID])
+		require.Equal(t, string(record.Expected.Status), g.Status, what)
+		require.Equal(t, string(record.Expected.ErrorCode), value(g.ErrorCode), what)
+		require.True(t, g.Completed, what)
+		if record.Expected.ErrorMessage != "" {
+			require.Equal(t, record.Expected.ErrorMessage, value(g.Message), what)
+		}
+		if record.Expected.AtDeadline && g.Status == string(task.Failed) {
+			require.Equal(t, "Task timed out after 10 minutes.", value(g.Message), what)
+		}
+		verifyClips(t, record, clips[g.ID], what)
+	}
+	w.verifyEvents(t, ctx)
+}
+
+func verifyClips(t *testing.T, record simulator.Record, got map[string]simulator.Clip, what string) {
+	t.Helper()
+	for _, want := range record.Expected.Clips {
+		if want.Derive {
+			want.AudioURL, want.Derive = task.CDNURL(want.ClipID), false
+		}
+		require.Equal(t, want, got[want.ClipID], what)
+		delete(got, want.ClipID)
+	}
+	for id, left := range got {
+		_, placeholder := task.PlaceholderNumber(id)
+		require.True(t, placeholder, "%s: clip %s too many", what, id)
+		require.Equal(t, simulator.Clip{ClipID: id, Status: task.Failed}, left, what)
+	}
+}
+
+func (w *e2e) clips(t *testing.T) map[string]map[string]simulator.Clip {
+	t.Helper()
+	type row struct {
+		GenerationID, ClipID, Status                     string
+		Title, Audio, Stream, Video, Image, Lyrics, Tags *string
+		Model                                            *string
+		Duration                                         *float64
+	}
+	out := map[string]map[string]simulator.Clip{}
+	for _, r := range collect[row](t, w.pool, `SELECT generation_id::text, clip_id, status, title, audio_url, stream_audio_url,
+		video_url, image_url, lyrics, tags, model_name, duration FROM music_clips`) {
+		if out[r.GenerationID] == nil {
+			out[r.GenerationID] = map[string]simulator.Clip{}
+		}
+		require.NotContains(t, out[r.GenerationID], r.ClipID)
+		out[r.GenerationID][r.ClipID] = simulator.Clip{
+			ClipID: r.ClipID, Status: task.Status(r.Status), Title: value(r.Title), AudioURL: value(r.Audio),
+			StreamAudioURL: value(r.Stream), VideoURL: value(r.Video), ImageURL: value(r.Image), Lyrics: value(r.Lyrics),
+			Tags: value(r.Tags), ModelName: value(r.Model), Duration: value(r.Duration),
+		}
+	}
+	return out
+}
+
+// verifyEvents holds the event log to one line per change: each event begins
+// where the one before it ended, goes forward, and the last one is an end.
+func (w *e2e) verifyEvents(t *testing.T, ctx context.Context) {
+	t.Helper()
+	rank := map[string]int{"submitted": 1, "queued": 2, "processing": 3, "streaming": 4, "complete": 5, "failed": 5}
+	at := map[string]string{}
+	for _, e := range collect[struct{ ID, From, To string }](t, w.pool, `SELECT generation_id::text, from_status, to_status FROM tasksync.generation_events ORDER BY id`) {
+		from := at[e.ID]
+		if from == "" {
+			from = "submitted"
+		}
+		require.Equal(t, from, e.From, "an event of %s was written twice or lost", e.ID)
+		require.Greater(t, rank[e.To], rank[e.From], "status of %s went back", e.ID)
+		at[e.ID] = e.To
+	}
+	for id := range w.rows {
+		require.Equal(t, 5, rank[at[id]], "%s has no last event", id)
+	}
+}
+
+func (w *e2e) report(t *testing.T) {
+	t.Helper()
+	requests, finished := w.sim.Requests(), len(w.rows)
+	t.Logf("%d rows, %d upstream requests, %.2f per finished row", finished, requests.Total, float64(requests.Total)/float64(finished))
+}
+
+func collect[T any](t *testing.T, pool *pgxpool.Pool, sql string) []T {
+	t.Helper()
+	rows, err := pool.Query(context.WithoutCancel(t.Context()), sql)
+	require.NoError(t, err)
+	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
+	require.NoError(t, err)
+	return out
+}
+
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// The main job: rows inserted in bursts by plain SQL end as their tasks do.
+func TestEveryRowEndsAsItsTask(t *testing.T) {
+	t.Parallel()
+	w := newE2E(t, 20261123)
+	daemon := start(t, w.settings(), "run")
+	addr := daemon.ready(t)
+	w.insertV1(t)
+	for range e2eRows / e2eBurst {
+		w.burst(t, e2eBurst)
+	}
+	w.settle(t, func() *process { return daemon })
+	status, body := get(t, "http://"+addr+"/readyz")
+	require.Equal(t, 200, status, body)
+	_, metrics := get(t, "http://"+addr+"/metrics")
+	require.Contains(t, metrics, `tasksync_pending_generations{task_type="extend"} 0`)
+	require.Zero(t, daemon.stop(t), tail(daemon.output()))
+	w.verify(t)
+	w.verifyV1(t)
+	w.report(t)
+	require.NotContains(t, daemon.output(), w.settings()["TASKSYNC_API_KEY"])
+}
+
+// A daemon that is killed in the middle of that loses nothing: another one ends
+// every row, and nothing is written twice.
+func TestKilledDaemonLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newE2E(t, 20261124)
+	daemon := start(t, w.settings(), "run")
+	daemon.ready(t)
+	for i := range e2eRows / e2eBurst {
+		w.burst(t, e2eBurst)
+		if i == e2eRows/e2eBurst/2 {
+			w.awaitFinished(t, e2eRows/20, daemon)
+			require.NoError(t, daemon.cmd.Process.Kill())
+			<-daemon.done
+		}
+	}
+	killed := time.Now()
+	daemon = start(t, w.settings(), "run")
+	daemon.ready(t)
+	w.settle(t, func() *process { return daemon })
+	t.Logf("all rows ended %s after the new daemon was started", time.Since(killed).Round(time.Millisecond))
+	require.Zero(t, daemon.stop(t), tail(daemon.output()))
+	w.verify(t)
+	w.report(t)
+}
+
+// awaitFinished waits until some rows have ended while others have not.
+func (w *e2e) awaitFinished(t *testing.T, n int, daemon *process) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var ended int
+		err := w.pool.QueryRow(context.WithoutCancel(t.Context()), `SELECT count(*) FROM music_generations WHERE status IN ('complete', 'failed')`).Scan(&ended)
+		return err == nil && ended >= n
+	}, 2*time.Minute, 20*time.Millisecond, tail(daemon.output()))
+}
+
+const v1Row = `INSERT INTO music_generations (task_id, status, created_at, updated_at) VALUES ('v1-task', 'submitted', '2026-01-01', '2026-01-01')`
+
+func (w *e2e) insertV1(t *testing.T) {
+	t.Helper()
+	_, err := w.pool.Exec(t.Context(), v1Row)
+	require.NoError(t, err)
+}
+
+func (w *e2e) verifyV1(t *testing.T) {
+	t.Helper()
+	var untouched int
+	require.NoError(t, w.pool.QueryRow(context.WithoutCancel(t.Context()), `SELECT count(*) FROM music_generations
+		WHERE task_type IS NULL AND status = 'submitted' AND updated_at = '2026-01-01' AND error_code IS NULL`).Scan(&untouched))
+	require.Equal(t, 1, untouched)
+	_, asked := w.sim.Task("v1-task")
+	require.False(t, asked)
+	require.False(t, strings.Contains(fmt.Sprint(w.sim.Requests()), "v1-task"))
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+)
+
+// asCommand makes the test binary be tasksync itself, so that tests can start,
+// stop and kill real processes.
+const asCommand = "TASKSYNC_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	postgrestest.Main(m)
+}
+
+// process is a running tasksync.
+type process struct {
+	cmd  *exec.Cmd
+	done chan error
+
+	mu   sync.Mutex
+	log  strings.Builder
+	addr chan string // where HTTP is served, once it says so
+}
+
+// start runs tasksync with args and settings, in a process of its own that is
+// killed with the test.
+func start(t *testing.T, settings map[string]string, args ...string) *process {
+	t.Helper()
+	p := &process{done: make(chan error, 1), addr: make(chan string, 1)}
+	p.cmd = exec.Command(os.Args[0], args...)
+	p.cmd.Env = append(os.Environ(), asCommand+"=1", "TASKSYNC_LOG_FORMAT=json")
+	for name, value := range settings {
+		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+	}
+	stderr, err := p.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		p.read(bufio.NewScanner(stderr))
+	}()
+	go func() {
+		<-read
+		p.done <- p.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-read
+	})
+	return p
+}
+
+var readyLine = regexp.MustCompile(`"msg":"\[TaskSync\] Ready".*"listen_addr":"([^"]+)"`)
+
+func (p *process) read(lines *bufio.Scanner) {
+	for lines.Scan() {
+		p.mu.Lock()
+		p.log.WriteString(lines.Text() + "\n")
+		p.mu.Unlock()
+		if m := readyLine.FindStringSubmatch(lines.Text()); m != nil {
+			p.addr <- m[1]
+		}
+	}
+}
+
+func (p *process) output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// ready waits until the daemon says where it serves.
+func (p *process) ready(t *testing.T) (addr string) {
+	t.Helper()
+	select {
+	case addr = <-p.addr:
+		return addr
+	case err := <-p.done:
+		t.Fatalf("tasksync ended: %v\n%s", err, p.output())
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("tasksync is not ready\n%s", p.output())
+	}
+	return ""
+}
+
+// stop asks for an orderly end and waits for it.
+func (p *process) stop(t *testing.T) (exit int) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+	<-p.done
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var b strings.Builder
+	_, err = bufio.NewReader(resp.Body).WriteTo(&b)
+	require.NoError(t, err)
+	return resp.StatusCode, b.String()
+}
