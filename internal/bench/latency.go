@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/daemon"
+	"tasksync/internal/postgres"
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+// latency inserts rows one by one on an idle system and measures how long it
+// takes until the upstream is asked for each.
+func latency(ctx context.Context, server *postgres.Server, inserts int) error {
+	url, pool, err := database(ctx, server, "latency")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	sim := simulator.New(simulator.Config{Seed: 1, Speed: 1})
+	api := httptest.NewServer(sim)
+	defer api.Close()
+	none := 0.0
+	stop, err := runDaemon(ctx, daemon.Config{DatabaseURL: url, APIURL: api.URL, APIKey: "bench", RateLimit: &none})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	var sent, committed []time.Duration
+	for range inserts {
+		a, b, err := once(ctx, pool, sim)
+		if err != nil {
+			return err
+		}
+		sent, committed = append(sent, a), append(committed, b)
+	}
+	fmt.Printf("\ninsert → first upstream call, idle, %d inserts over HTTP\n", inserts)
+	fmt.Printf("  %-24s p50 %5.1f ms   p95 %5.1f ms   p99 %5.1f ms\n", "from INSERT committed", percentile(committed, 50), percentile(committed, 95), percentile(committed, 99))
+	fmt.Printf("  %-24s p50 %5.1f ms   p95 %5.1f ms   p99 %5.1f ms\n", "from INSERT sent", percentile(sent, 50), percentile(sent, 95), percentile(sent, 99))
+	return nil
+}
+
+// once inserts a row and waits until its task was asked for.
+func once(ctx context.Context, pool *pgxpool.Pool, sim *simulator.Simulator) (fromSent, fromCommitted time.Duration, err error) {
+	id := sim.Submit(task.Generate, simulator.Ready)
+	sent := time.Now()
+	if _, err := pool.Exec(ctx, `INSERT INTO music_generations (task_id, task_type) VALUES ($1, 'generate')`, id); err != nil {
+		return 0, 0, err
+	}
+	committed := time.Now()
+	for {
+		if r, _ := sim.Task(id); !r.AskedAt.IsZero() {
+			if err := settled(ctx, pool); err != nil {
+				return 0, 0, err
+			}
+			return r.AskedAt.Sub(sent), max(0, r.AskedAt.Sub(committed)), nil
+		}
+		if time.Since(sent) > time.Minute {
+			return 0, 0, fmt.Errorf("task %s was not asked for within a minute", id)
+		}
+		time.Sleep(200 * time.Microsecond)
+	}
+}
+
+// settled waits until the row has ended, so that the next insert meets an idle
+// system.
+func settled(ctx context.Context, pool *pgxpool.Pool) error {
+	for {
+		n, err := pending(ctx, pool)
+		if err != nil || n == 0 {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func pending(ctx context.Context, pool *pgxpool.Pool) (n int, err error) {
+	err = pool.QueryRow(ctx, `SELECT count(*) FROM music_generations WHERE task_type IS NOT NULL
+		AND status IN ('submitted', 'queued', 'processing', 'streaming')`).Scan(&n)
+	return n, err
+}
+
+// percentile in milliseconds, by the nearest rank.
+func percentile(d []time.Duration, p int) float64 {
+	sorted := slices.Sorted(slices.Values(d))
+	return float64(sorted[(len(sorted)*p+99)/100-1]) / float64(time.Millisecond)
+}

@@ -1,0 +1,128 @@
+// Command bench measures what tasksync is designed for, on one private Postgres
+// with fsync on: how soon a new row is looked at, and how many generations are
+// finished per second, beside what pgbench does with the same rows in one
+// transaction each. It prints what it measured and on what. Run `make bench`.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/internal/postgres"
+	"tasksync/migrations"
+)
+
+type options struct {
+	inserts int
+	rows    int
+	clients int
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.inserts, "inserts", 200, "rows inserted one by one for the latency")
+	flag.IntVar(&o.rows, "rows", 20_000, "pending rows for the throughput")
+	flag.IntVar(&o.clients, "clients", 32, "pgbench clients")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := bench(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}
+
+func bench(ctx context.Context, o options) error {
+	server, err := postgres.Start(ctx, postgres.Config{Durable: true, Settings: map[string]string{
+		"shared_buffers": "1GB", "max_wal_size": "4GB", "synchronous_commit": "on",
+	}})
+	if err != nil {
+		return err
+	}
+	defer server.Stop() //nolint:errcheck // the measurements are out
+	pgbench, err := findPgbench(server.BinDir())
+	if err != nil {
+		return err
+	}
+	describe(server, o)
+	if err := latency(ctx, server, o.inserts); err != nil {
+		return fmt.Errorf("latency: %w", err)
+	}
+	instant, err := throughput(ctx, server, "instant", o.rows, instantUpstream)
+	if err != nil {
+		return fmt.Errorf("throughput: %w", err)
+	}
+	overHTTP, err := throughput(ctx, server, "http", o.rows, simulatorUpstream)
+	if err != nil {
+		return fmt.Errorf("throughput over HTTP: %w", err)
+	}
+	alone, err := runPgbench(ctx, server, pgbench, o)
+	if err != nil {
+		return fmt.Errorf("pgbench: %w", err)
+	}
+	fmt.Printf("\nfinished generations per second, %d pending rows of two clips each\n", o.rows)
+	fmt.Printf("  %-58s %8.0f/s  ratio %.2f\n", "tasksync, instant upstream in process, cohorts of 100", instant, instant/alone)
+	fmt.Printf("  %-58s %8.0f/s  ratio %.2f\n", "tasksync, instant simulator over HTTP, one request a row", overHTTP, overHTTP/alone)
+	fmt.Printf("  %-58s %8.0f/s\n", fmt.Sprintf("pgbench, one transaction a generation, %d clients", o.clients), alone)
+	return nil
+}
+
+func describe(server *postgres.Server, o options) {
+	fmt.Printf("machine   %s, %d cores, %s/%s\n", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	fmt.Printf("software  Postgres %s (fsync on), %s\n", server.Version(), runtime.Version())
+	fmt.Printf("command   go run ./internal/bench -inserts %d -rows %d -clients %d\n", o.inserts, o.rows, o.clients)
+}
+
+func cpu() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown processor"
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
+
+func findPgbench(binDir string) (string, error) {
+	if path := filepath.Join(binDir, "pgbench"); exec.Command(path, "--version").Run() == nil { //nolint:gosec // our own server's folder
+		return path, nil
+	}
+	path, err := exec.LookPath("pgbench")
+	if err != nil {
+		return "", errors.New("pgbench was not found beside Postgres nor in PATH; install it (Debian: postgresql) and try again")
+	}
+	return path, nil
+}
+
+// database makes a migrated database and a pool on it.
+func database(ctx context.Context, server *postgres.Server, name string) (string, *pgxpool.Pool, error) {
+	url, err := server.CreateDatabase(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return "", nil, err
+	}
+	m, err := migrations.Open(pool)
+	if err != nil {
+		return "", nil, err
+	}
+	defer m.Close() //nolint:errcheck // it holds nothing but the pool's connections
+	_, err = m.Up(ctx)
+	return url, pool, err
+}

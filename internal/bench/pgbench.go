@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+
+	"tasksync/internal/postgres"
+)
+
+// transaction finishes one generation as a careful programmer would by hand:
+// lock it, write its two clips, its status and its event, commit.
+const transaction = `
+BEGIN;
+SELECT generation_id AS g, clip_1 AS c1, clip_2 AS c2 FROM bench_rows WHERE n = (SELECT nextval('bench_seq')) \gset
+SELECT id, task_id, task_type, status, created_at FROM music_generations WHERE id = :g::uuid AND status IN ('submitted', 'queued', 'processing', 'streaming') FOR NO KEY UPDATE;
+SELECT id, clip_id, status, title, audio_url FROM music_clips WHERE generation_id = :g::uuid;
+UPDATE music_clips SET clip_id = id::text, status = 'complete', title = 'A song of the bench', audio_url = 'https://audio.example/r/' || id || '.mp3', stream_audio_url = 'https://audio.example/s/' || id, image_url = 'https://audio.example/i/' || id || '.jpeg', lyrics = E'[Verse]\none line\nanother line', tags = 'ambient, piano', model_name = 'chirp-crow', duration = 154.68, updated_at = now() WHERE id IN (:c1::uuid, :c2::uuid);
+UPDATE music_generations SET status = 'complete', updated_at = now(), completed_at = now() WHERE id = :g::uuid;
+INSERT INTO tasksync.generation_events (generation_id, from_status, to_status, via, upstream_status) VALUES (:g::uuid, 'submitted', 'complete', 'poll', 'SUCCESS');
+COMMIT;
+`
+
+const benchRows = `
+CREATE SEQUENCE bench_seq;
+CREATE TABLE bench_rows AS
+SELECT row_number() OVER () AS n, generation_id, min(id::text)::uuid AS clip_1, max(id::text)::uuid AS clip_2
+FROM music_clips GROUP BY generation_id;
+CREATE UNIQUE INDEX ON bench_rows (n);
+ANALYZE bench_rows`
+
+var tps = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
+
+// runPgbench has pgbench finish the same rows, one transaction each.
+func runPgbench(ctx context.Context, server *postgres.Server, pgbench string, o options) (perSecond float64, err error) {
+	url, pool, err := database(ctx, server, "pgbench")
+	if err != nil {
+		return 0, err
+	}
+	defer pool.Close()
+	_, ids, _ := instantUpstream(o.rows)
+	if err := insertPending(ctx, pool, ids); err != nil {
+		return 0, err
+	}
+	if _, err := pool.Exec(ctx, benchRows); err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "tasksync-bench-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	script := filepath.Join(dir, "transaction.sql")
+	if err := os.WriteFile(script, []byte(transaction), 0o600); err != nil {
+		return 0, err
+	}
+	each := strconv.Itoa(o.rows / o.clients)
+	cmd := exec.CommandContext(ctx, pgbench, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(o.clients), "--jobs=2", "--transactions", each, "--file", script, url) //nolint:gosec // found by us
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return 0, fmt.Errorf("%w: %.500s", err, stderr.String())
+	}
+	m := tps.FindSubmatch(out)
+	if m == nil {
+		return 0, fmt.Errorf("no tps in its answer:\n%s", out)
+	}
+	return strconv.ParseFloat(string(m[1]), 64)
+}
