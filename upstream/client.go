@@ -207,7 +207,7 @@ func (c *Client) newRequest(ctx context.Context, method, target string, body []b
 }
 
 func newTransport(concurrency int) http.RoundTripper {
-	t := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // its documented type
+	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConnsPerHost = concurrency
 	t.MaxResponseHeaderBytes = 64 << 10
 	return t

@@ -59,7 +59,7 @@ func (c *Client) exchange(
 	if err != nil {
 		return c.noAnswer(ctx, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read; nothing can be done about it
+	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	if err != nil {
 		return c.halfAnswer(ctx, resp, len(data), err)

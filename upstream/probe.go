@@ -109,7 +109,7 @@ func (p *Prober) ask(ctx context.Context, rawURL string) task.Probe {
 		}
 		return task.ProbeNoAnswer
 	}
-	defer resp.Body.Close() //nolint:errcheck // the rest of it is of no interest
+	defer resp.Body.Close()
 	return judgeProbe(resp)
 }
 

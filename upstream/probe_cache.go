@@ -36,7 +36,7 @@ func (c *probeCache) get(url string, now time.Time) (found task.Probe, ok bool) 
 	if !ok {
 		return 0, false
 	}
-	entry := at.Value.(probeEntry) //nolint:forcetypeassert // nothing else is put in
+	entry := at.Value.(probeEntry)
 	if !now.Before(entry.until) {
 		c.drop(at)
 		return 0, false
@@ -58,6 +58,6 @@ func (c *probeCache) put(url string, found task.Probe, now time.Time) {
 }
 
 func (c *probeCache) drop(at *list.Element) {
-	entry := c.order.Remove(at).(probeEntry) //nolint:forcetypeassert // nothing else is put in
+	entry := c.order.Remove(at).(probeEntry)
 	delete(c.byURL, entry.url)
 }

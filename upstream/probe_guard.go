@@ -85,7 +85,7 @@ var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // notPublic are the blocks of the IANA special-purpose registries that
 // [netip.Addr] has no method for.
-var notPublic = []netip.Prefix{ //nolint:gochecknoglobals // a constant table
+var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"), // carrier-grade NAT
 	netip.MustParsePrefix("192.0.0.0/24"),

@@ -69,9 +69,9 @@ func compare(t *testing.T, file string, got golden) {
 	require.NoError(t, err)
 	text = append(text, '\n')
 	if *update {
-		require.NoError(t, os.WriteFile(file, text, 0o644)) //nolint:gosec // a test file
+		require.NoError(t, os.WriteFile(file, text, 0o644))
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // a test file
+	want, err := os.ReadFile(file)
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(text))
 }

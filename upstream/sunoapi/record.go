@@ -14,7 +14,7 @@ const sensitiveWord = "SENSITIVE_WORD_ERROR"
 // statuses are the words of the field `status`, of audio and of lyrics.
 // CALLBACK_EXCEPTION says that the provider could not deliver its webhook: the
 // results may be there.
-var statuses = map[string]task.Status{ //nolint:gochecknoglobals // a constant table
+var statuses = map[string]task.Status{
 	"PENDING":                task.Processing,
 	"TEXT_SUCCESS":           task.Processing,
 	"FIRST_SUCCESS":          task.Streaming,
@@ -28,7 +28,7 @@ var statuses = map[string]task.Status{ //nolint:gochecknoglobals // a constant t
 }
 
 // states are the words of the field `state` of kie's newer records.
-var states = map[string]task.Status{ //nolint:gochecknoglobals // a constant table
+var states = map[string]task.Status{
 	"WAITING":    task.Processing,
 	"QUEUING":    task.Processing,
 	"GENERATING": task.Processing,
