@@ -77,9 +77,12 @@ func (c Config) client() upstream.Config {
 	}
 }
 
+var _ upstream.Adapter = (*Adapter)(nil)
+
 // Adapter asks one provider with one credential. It is safe for concurrent use.
 type Adapter struct {
 	profile Profile
+	limits  upstream.Limits
 	fanOut  int
 	client  *upstream.Client
 	unknown *unknownWords
@@ -99,11 +102,15 @@ func New(cfg Config) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return &Adapter{profile: cfg.Profile, fanOut: cfg.FanOut, client: client, unknown: unknown}, nil
+	limits := upstream.Limits{Batch: 1, Requests: max(0, cfg.Requests), Window: cfg.Window, MinInterval: cfg.Profile.MinInterval, Retention: cfg.Profile.Retention}
+	return &Adapter{profile: cfg.Profile, limits: limits, fanOut: cfg.FanOut, client: client, unknown: unknown}, nil
 }
 
 // Paused is [upstream.Client.Paused] of the adapter's credential.
 func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
+
+// Limits implements [upstream.Adapter].
+func (a *Adapter) Limits() upstream.Limits { return a.limits }
 
 // CloseIdle closes the connections that no call uses.
 func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

@@ -15,7 +15,11 @@ type Profile struct {
 	BaseURL  string
 	Requests int // calls in any span of Window; 0: no limit
 	Window   time.Duration
-	codes    map[int]callRule
+	// MinInterval is the least time between two looks at one task.
+	MinInterval time.Duration
+	// Retention is how long files are kept: the shortest time that a page names.
+	Retention time.Duration
+	codes     map[int]callRule
 }
 
 // callRule is what a code means on a status call that brought no record.
@@ -39,10 +43,11 @@ func Profiles(name string) (p Profile, ok bool) {
 // permits 20 requests in 10 s.
 func SunoAPI() Profile {
 	return Profile{
-		Name:     "sunoapi",
-		BaseURL:  "https://api.sunoapi.org",
-		Requests: 20,
-		Window:   10 * time.Second,
+		Name:      "sunoapi",
+		BaseURL:   "https://api.sunoapi.org",
+		Requests:  20,
+		Window:    10 * time.Second,
+		Retention: 14 * 24 * time.Hour,
 		codes: map[int]callRule{
 			400: {verdict: task.UnknownTask, reason: reasonUnknownTask},
 			401: {verdict: task.Account, reason: upstream.ReasonUnauthorized, sure: true},
@@ -61,10 +66,12 @@ func SunoAPI() Profile {
 // second are a guess at what it bears.
 func Kie() Profile {
 	return Profile{
-		Name:     "kie",
-		BaseURL:  "https://api.kie.ai",
-		Requests: 10,
-		Window:   time.Second,
+		Name:        "kie",
+		BaseURL:     "https://api.kie.ai",
+		Requests:    10,
+		Window:      time.Second,
+		MinInterval: time.Second / 3, // three queries a second and task
+		Retention:   14 * 24 * time.Hour,
 		codes: map[int]callRule{
 			400: {verdict: task.UnknownTask, reason: reasonUnknownTask},
 			401: {verdict: task.Account, reason: upstream.ReasonUnauthorized, sure: true},

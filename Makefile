@@ -1,0 +1,96 @@
+# Targets for people and for .ci/run. Works with GNU make 3.81 and later.
+# Nothing but Go is needed for demo, build, install and test; race needs a C
+# compiler; lint, generate and verify build their tools from tools/go.mod.
+
+GO ?= go
+ARGS ?=
+CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./daemon/...
+
+# The tools need no C compiler this way (sqlc then parses with WebAssembly).
+TOOL = CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod
+
+# make test PG=18 tests on that major version of Postgres.
+ifdef PG
+export TASKSYNC_TEST_PG := $(PG)
+endif
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: ## See it work: private Postgres, simulated upstream, daemon (ARGS="--keep" to explore)
+	$(GO) build -buildvcs=false -o bin/tasksync ./cmd/tasksync
+	bin/tasksync demo $(ARGS)
+
+.PHONY: build
+build: ## Build bin/tasksync
+	$(GO) build -o bin/tasksync ./cmd/tasksync
+
+.PHONY: install
+install: ## Install tasksync to GOBIN
+	$(GO) install ./cmd/tasksync
+
+.PHONY: test
+test: ## Run all tests (PG=18: on that version of Postgres)
+	$(GO) test $(ARGS) ./...
+
+.PHONY: race
+race: ## Run the tests of the core packages under the race detector (needs a C compiler)
+	@cc=$$($(GO) env CC); command -v "$${cc%% *}" >/dev/null || { \
+		echo "make race: the race detector needs cgo, and there is no C compiler ($$cc) on this machine."; \
+		echo "Install one (Debian: apt-get install gcc libc6-dev) or use make test."; \
+		exit 1; }
+	CGO_ENABLED=1 $(GO) test -race $(ARGS) $(CORE)
+
+.PHONY: smoke
+smoke: build ## Check in seconds that the binary starts
+	bin/tasksync version
+	bin/tasksync --help >/dev/null
+
+.PHONY: lint
+lint: ## Run the linters, which also hold the import arrows
+	$(TOOL) golangci-lint run $(ARGS) ./...
+
+.PHONY: fmt
+fmt: ## Format the Go files as lint wants them
+	$(TOOL) golangci-lint fmt
+
+# A generated file whose source is gone is removed: sqlc leaves it.
+.PHONY: generate
+generate: ## Generate River's migrations and the Go code of the queries
+	$(GO) generate ./migrations
+	$(TOOL) sqlc generate
+	@for f in queries/*.sql.go; do \
+		test -f "sql/$$(basename "$$f" .go)" || { echo "rm $$f"; rm "$$f"; }; \
+	done
+
+# What was generated is compared with what was there, not with what is committed,
+# so that it can be asked before a commit too. In CI the two are the same.
+.PHONY: verify
+verify: ## Prove that generated files, the schema golden, go.mod and formatting are current
+	@before=$$(cksum queries/* migrations/*.sql) && $(MAKE) --no-print-directory generate && \
+	after=$$(cksum queries/* migrations/*.sql) && \
+	if [ "$$before" != "$$after" ]; then \
+		echo "make verify: generated files were not current; now they are. Commit them:"; \
+		git status --short -- queries migrations; \
+		exit 1; \
+	fi
+	@$(GO) test -list '^TestSchemaGolden$$' ./migrations | grep TestSchemaGolden >/dev/null || { \
+		echo "make verify: ./migrations has no TestSchemaGolden"; exit 1; }
+	$(GO) test -count=1 -run '^TestSchemaGolden$$' ./migrations
+	$(GO) mod tidy -diff
+	$(GO) -C tools mod tidy -diff
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && if [ -n "$$unformatted" ]; then \
+		echo "make verify: not formatted (run make fmt):"; echo "$$unformatted"; exit 1; \
+	fi
+
+.PHONY: bench
+bench: ## Measure latency and throughput, beside pgbench
+	$(GO) run ./internal/bench $(ARGS)
+
+.PHONY: clean
+clean: ## Remove what was built here
+	rm -rf bin
