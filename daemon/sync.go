@@ -11,9 +11,12 @@ import (
 	"tasksync/upstream"
 )
 
+// Result is what a pass came to for one generation.
+type Result = syncer.Result
+
 // Sync makes one pass over the generations and ends; it leaves no job behind.
 // The database must have its migrations.
-func Sync(ctx context.Context, cfg Config, ids []string) ([]syncer.Result, error) {
+func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func (f logFlags) logger(std *streams) *slog.Logger {
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum has only levels
 	terminal := isTerminal(std.err)
 	if f.LogFormat == "text" || (f.LogFormat == "auto" && terminal) {
-		return slog.New(tint.NewHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
+		return slog.New(tint.NewTextHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
 	}
 	return slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
 }

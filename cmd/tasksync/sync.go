@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"tasksync/daemon"
-	"tasksync/syncer"
 )
 
 // syncCmd is `tasksync sync ID…`.
@@ -53,7 +52,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 
 // verdict fails the command for ids that are none, or that could not be written;
 // a generation that its provider refused is a result like any other.
-func verdict(results []syncer.Result) error {
+func verdict(results []daemon.Result) error {
 	for _, r := range results {
 		if r.Unfit() {
 			return errors.New("some generations could not be looked at; see the reasons above")
@@ -62,7 +61,7 @@ func verdict(results []syncer.Result) error {
 	return nil
 }
 
-func (c *syncCmd) print(std *streams, results []syncer.Result) error {
+func (c *syncCmd) print(std *streams, results []daemon.Result) error {
 	if c.JSON {
 		lines := make([]syncLine, len(results))
 		for i, r := range results {
@@ -80,7 +79,7 @@ func (c *syncCmd) print(std *streams, results []syncer.Result) error {
 	return w.Flush()
 }
 
-func line(r syncer.Result) syncLine {
+func line(r daemon.Result) syncLine {
 	l := syncLine{ID: r.ID, Status: string(r.Outcome), Reason: r.Reason, NewStatus: string(r.NewStatus), ItemsUpdated: r.ItemsUpdated}
 	if !r.Next.IsZero() {
 		l.NextLook = &r.Next
