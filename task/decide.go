@@ -98,13 +98,12 @@ type pass struct {
 }
 
 func (p *pass) decide(clips []Clip) Decision {
-	obs := p.seen.Observation
-	if obs == nil {
-		obs = &Observation{Failure: p.unseen()}
-	}
+	obs := p.observation()
 	m := merge(clips, p.h.MapToClips(p.g, obs.Items))
 	failure := p.settle(obs.Failure)
 	switch {
+	case failure != nil && failure.Verdict == TaskDead && m.completeResult():
+		return p.move(m, Complete) // what the dead task still shows as done is the user's
 	case failure != nil && failure.Verdict >= TaskDead:
 		return p.fail(m, failure.Code, failure.Message)
 	case failure == nil:
@@ -121,6 +120,20 @@ func (p *pass) decide(clips []Clip) Decision {
 		return p.timeout(m)
 	}
 	return p.wait(m, failure)
+}
+
+// observation is what was seen. An account failure touches no row, so nothing
+// that came with it counts.
+func (p *pass) observation() Observation {
+	obs := p.seen.Observation
+	switch {
+	case obs == nil:
+		return Observation{Failure: p.unseen()}
+	case obs.Failure != nil && obs.Failure.Verdict == Account:
+		return Observation{Failure: obs.Failure}
+	default:
+		return *obs
+	}
 }
 
 // unseen is why there is no observation.
@@ -208,7 +221,7 @@ func (p *pass) next(retryAfter time.Duration) time.Time {
 
 // timeoutMessage is the specification's text, for whatever the deadline is.
 func timeoutMessage(d time.Duration) string {
-	if d%time.Minute == 0 {
+	if d%time.Minute == 0 && d > time.Minute {
 		return fmt.Sprintf("Task timed out after %d minutes.", d/time.Minute)
 	}
 	return fmt.Sprintf("Task timed out after %s.", d)

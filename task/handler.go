@@ -47,7 +47,7 @@ func (h Handler) MapToClips(g Generation, items []Item) []Clip {
 }
 
 func (h Handler) mapItem(g Generation, it Item, position int) Clip {
-	id := clean(it.ID, maxClipID+1)
+	id := clean(it.ID, maxURL) // not at maxClipID: an id that was cut would be another's
 	switch {
 	case len(id) > maxClipID:
 		return Clip{}
@@ -113,8 +113,10 @@ func (h Handler) itemStatus(it Item, c Clip) Status {
 // reported (empty: it only reports items) and whose results stand as clips.
 // Complete means that every result has ended and at least one is complete; a
 // reported completion without results, or with unfinished ones, is not one yet.
+// A word that is none of ours says nothing.
 func (h Handler) DeriveStatus(reported Status, clips []Clip) Status {
-	ended, complete, furthest := 0, 0, Processing
+	var furthest Status
+	ended, complete := 0, 0
 	for _, c := range clips {
 		switch c.Status {
 		case Complete:
@@ -129,26 +131,19 @@ func (h Handler) DeriveStatus(reported Status, clips []Clip) Status {
 	if complete > 0 {
 		furthest = Streaming
 	}
-	allEnded := len(clips) > 0 && ended == len(clips)
+	unfinished := ended < len(clips) || len(clips) == 0
 	switch {
 	case reported == Failed:
 		return Failed
-	case reported.Pending():
-		return reported.Join(furthest.onlyIf(len(clips) > 0))
-	case !allEnded, reported == "" && len(clips) < h.Clips:
-		return furthest
+	case reported != "" && reported != Complete:
+		return reported.Join(furthest)
+	case unfinished, reported == "" && len(clips) < h.Clips:
+		return cmp.Or(furthest, Processing)
 	case complete > 0:
 		return Complete
 	default:
 		return Failed
 	}
-}
-
-func (s Status) onlyIf(ok bool) Status {
-	if ok {
-		return s
-	}
-	return ""
 }
 
 // SupportsTimeoutFallback reports whether results without audio may be filled

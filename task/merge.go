@@ -7,44 +7,82 @@ type merged struct {
 	clips   []Clip // loaded first, in their order, then new ones
 	before  []Clip // the loaded ones, untouched
 	results []int  // indexes into clips that the observation spoke of
+	stray   []Clip // results that found no place: see isStray
 }
 
-// merge joins results into clips. A result finds its clip by exact clip id;
-// else it takes the placeholder of its position; else, when no placeholder is
-// of its position, the first one that no other result has a right to; else it
-// is a new clip.
+// merge joins results into clips, each into its place; one without is a new
+// clip, unless it is a stray.
 func merge(clips, results []Clip) *merged {
 	m := &merged{clips: slices.Clone(clips), before: clips}
-	found := make([]int, len(results))
+	results = once(results)
+	at := m.places(results)
 	for i, r := range results {
-		found[i] = m.exact(r.ClipID)
-	}
-	for i, r := range results {
-		if found[i] < 0 && r.ClipID != "" && !slices.ContainsFunc(results[:i], sameClip(r)) {
-			found[i] = m.placeholder(r, func(n int) bool { return n == i }, found)
+		switch {
+		case r.ClipID == "":
+		case at[i] < 0 && isStray(r, clips, results):
+			m.stray = append(m.stray, r)
+		default:
+			m.apply(at[i], r)
 		}
-	}
-	for i, r := range results {
-		if r.ClipID == "" {
-			continue
-		}
-		if found[i] < 0 {
-			found[i] = m.exact(r.ClipID) // named twice in one answer
-		}
-		if found[i] < 0 && !isPlaceholder(r.ClipID) {
-			found[i] = m.placeholder(r, func(int) bool { return true }, found)
-		}
-		m.apply(found[i], r)
 	}
 	return m
 }
 
-func sameClip(c Clip) func(Clip) bool {
-	return func(o Clip) bool { return o.ClipID == c.ClipID }
+// once joins what an answer says twice of one clip into the first mention.
+func once(results []Clip) []Clip {
+	out := slices.Clone(results)
+	for i, r := range results {
+		first := slices.IndexFunc(results, func(c Clip) bool { return c.ClipID == r.ClipID })
+		if first < i {
+			out[first], out[i] = join(out[first], r), Clip{}
+		}
+	}
+	return out
 }
 
-func (m *merged) exact(clipID string) int {
-	return slices.IndexFunc(m.clips, func(c Clip) bool { return c.ClipID == clipID })
+// places are the indexes of the clips that the results describe; -1: none. A
+// result finds its clip by exact clip id; else it takes the placeholder of its
+// position; else the first one that no other result has a right to. Results
+// with ids choose before those without: they are certain, and a placeholder
+// that an old view without ids took from them would never be filled.
+func (m *merged) places(results []Clip) []int {
+	at := slices.Repeat([]int{-1}, len(results))
+	find := func(named bool, by func(i int) int) {
+		for i, r := range results {
+			if at[i] < 0 && isNamed(r) == named && r.ClipID != "" {
+				at[i] = by(i)
+			}
+		}
+	}
+	exact := func(i int) int { return m.exact(results[i].ClipID, at) }
+	position := func(i int) int { return m.placeholder(results[i], func(n int) bool { return n == i }, at) }
+	anyone := func(i int) int { return m.placeholder(results[i], func(int) bool { return true }, at) }
+
+	find(true, exact)
+	find(true, position)
+	find(true, anyone)
+	find(false, exact)
+	find(false, position)
+	return at
+}
+
+// isStray reports whether r, which has no place among clips, gets none: it has
+// no id and has not ended, but ids of the task are known already. It may be an
+// old view of one of those, and a clip made for it would never be filled.
+func isStray(r Clip, clips, results []Clip) bool {
+	return !isNamed(r) && !r.Status.Terminal() && (slices.ContainsFunc(clips, isNamed) || slices.ContainsFunc(results, isNamed))
+}
+
+// isNamed reports whether the provider has given c its id.
+func isNamed(c Clip) bool { return c.ClipID != "" && !isPlaceholder(c.ClipID) }
+
+// exact finds the untaken clip with this id; -1 if there is none.
+func (m *merged) exact(clipID string, taken []int) int {
+	i := slices.IndexFunc(m.clips, func(c Clip) bool { return c.ClipID == clipID })
+	if slices.Contains(taken, i) {
+		return -1
+	}
+	return i
 }
 
 // placeholder finds the untaken placeholder of the lowest number that want
@@ -54,10 +92,10 @@ func (m *merged) placeholder(r Clip, want func(n int) bool, taken []int) int {
 	best, bestNumber := -1, 0
 	for i, c := range m.clips {
 		n, ok := PlaceholderNumber(c.ClipID)
-		if !ok || !want(n) || slices.Contains(taken, i) {
+		if !ok || n < 0 || !want(n) || slices.Contains(taken, i) {
 			continue
 		}
-		if c.Status.Terminal() && !isPlaceholder(r.ClipID) {
+		if c.Status.Terminal() && isNamed(r) {
 			continue
 		}
 		if best < 0 || n < bestNumber {
@@ -75,9 +113,7 @@ func (m *merged) apply(i int, r Clip) {
 	} else {
 		m.clips[i] = join(m.clips[i], r)
 	}
-	if !slices.Contains(m.results, i) {
-		m.results = append(m.results, i)
-	}
+	m.results = append(m.results, i)
 }
 
 // join is the least upper bound of two descriptions of one clip. Where both
@@ -96,7 +132,7 @@ func join(have, seen Clip) Clip {
 	}
 	out := have
 	out.Status = have.Status.Join(seen.Status)
-	if !isPlaceholder(seen.ClipID) {
+	if isNamed(seen) {
 		out.ClipID = seen.ClipID
 	}
 	out.Title = pick(have.Title, seen.Title)
@@ -130,11 +166,18 @@ func orElse[T comparable](a, b T) T {
 
 // ofResults are the clips that the observation spoke of, as they stand now.
 func (m *merged) ofResults() []Clip {
-	out := make([]Clip, len(m.results))
-	for i, at := range m.results {
-		out[i] = m.clips[at]
+	out := slices.Clone(m.stray)
+	for _, at := range m.results {
+		out = append(out, m.clips[at])
 	}
 	return out
+}
+
+// completeResult reports whether a clip is complete that the observation spoke
+// of. Clips that only earlier ones spoke of do not count: whether those were
+// seen is chance, and the end must not depend on it.
+func (m *merged) completeResult() bool {
+	return slices.ContainsFunc(m.ofResults(), func(c Clip) bool { return c.Status == Complete })
 }
 
 // close marks what is still under way as failed: a placeholder that nothing

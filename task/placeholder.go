@@ -6,25 +6,26 @@ import (
 	"strconv"
 )
 
-var placeholderPattern = regexp.MustCompile(`-(clip|extend|lyrics|generate|replace|merge)-(\d{1,9})$`)
+var placeholderPattern = regexp.MustCompile(`-(clip|extend|lyrics|generate|replace|merge)-(\d+)$`)
 
 // PlaceholderNumber tells whether clipID is a placeholder, which an application
 // inserts before the provider has named its clips, and for which result of the
-// task it stands, counted from 0. V1 placeholders (…-clip-1) count from 1, V2
-// ones (…-extend-0) from 0.
+// task it stands, counted from 0; -1 if for none. V1 placeholders (…-clip-1)
+// count from 1, V2 ones (…-extend-0) from 0.
 func PlaceholderNumber(clipID string) (position int, ok bool) {
 	m := placeholderPattern.FindStringSubmatch(clipID)
 	if m == nil {
-		return 0, false
+		return -1, false
 	}
 	n, err := strconv.Atoi(m[2])
-	if err != nil {
-		return 0, false
+	switch {
+	case err != nil:
+		return -1, true
+	case m[1] == "clip":
+		return n - 1, true
+	default:
+		return n, true
 	}
-	if m[1] == "clip" {
-		n--
-	}
-	return n, n >= 0
 }
 
 // PlaceholderID is the clip id of a result that the provider gives none.

@@ -32,6 +32,7 @@ var (
 // replaced, bytes that Postgres refuses are dropped, and the length is bounded
 // to 1 KiB.
 func Redact(text string) string {
+	text = clean(text, maxLyrics) // first: a byte that is dropped later could hide a secret until then
 	text = urlPattern.ReplaceAllStringFunc(text, redactURL)
 	text = secretPattern.ReplaceAllString(text, "${1}[redacted]")
 	text = botToken.ReplaceAllString(text, "[redacted]")

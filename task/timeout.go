@@ -7,7 +7,7 @@ func (p *pass) timeout(m *merged) Decision {
 	results, playable := 0, 0
 	for i := range m.clips {
 		c := &m.clips[i]
-		if !isResult(*c) {
+		if !isNamed(*c) && !p.worth(*c) {
 			continue
 		}
 		results++
@@ -40,16 +40,12 @@ func (p *pass) ended(m *merged, results, playable int) Decision {
 	}
 }
 
-// isResult reports whether the upstream ever spoke of c: it has a real clip id,
-// or it is a placeholder that words were filled into.
-func isResult(c Clip) bool { return !isPlaceholder(c.ClipID) || c.Lyrics != "" || c.AudioURL != "" }
-
 // worth reports whether c gives its user something.
 func (p *pass) worth(c Clip) bool {
 	if p.h.Text {
 		return c.Lyrics != "" && c.Status != Failed
 	}
-	return (c.AudioURL != "" || c.StreamAudioURL != "") && c.Status != Failed
+	return (usableURL(c.AudioURL) != "" || usableURL(c.StreamAudioURL) != "") && c.Status != Failed
 }
 
 // fill applies the CDN rule to a clip without final audio. It returns a URL

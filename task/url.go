@@ -40,7 +40,7 @@ func usableURL(raw string) string {
 		return ""
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+	if err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return ""
 	}
 	if strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/api/forbidden") {
