@@ -104,6 +104,7 @@ type Client struct {
 	http      *http.Client
 	gate      *gate
 	pause     *pause
+	breaker   *breaker
 	metrics   *clientMetrics
 }
 
@@ -132,6 +133,7 @@ func NewClient(cfg Config) (*Client, error) {
 		http:      &http.Client{Transport: cfg.Transport, CheckRedirect: sameHost},
 		gate:      newGate(cfg.Requests, cfg.Window, cfg.Concurrency),
 		pause:     newPause(cfg.Provider, cfg.Logger, metrics.paused),
+		breaker:   newBreaker(cfg.Provider, cfg.Logger, metrics.breaker),
 		metrics:   metrics,
 	}, nil
 }

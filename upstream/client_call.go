@@ -24,6 +24,9 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, r
 	if f := c.pause.refusal(time.Now()); f != nil {
 		return f
 	}
+	if c.breaker.open() {
+		return c.breaker.refusal(time.Now())
+	}
 	queued := time.Now()
 	s, err := c.gate.enter(ctx)
 	c.metrics.rateWait.Observe(time.Since(queued).Seconds())
@@ -34,8 +37,13 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, r
 	if f := c.pause.refusal(time.Now()); f != nil { // it may have been waiting for long
 		return f
 	}
+	done, err := c.breaker.allow(time.Now())
+	if err != nil {
+		return err
+	}
 	sent := time.Now()
 	code, err := c.exchange(ctx, s, method, target, body, read)
+	done(err)
 	c.metrics.observe(code, time.Since(sent))
 	c.settle(sent, err)
 	return err

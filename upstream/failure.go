@@ -21,6 +21,7 @@ const (
 	ReasonTurnedAway    = "rate_limited_locally" // there would be no slot before the caller's deadline
 	ReasonUnauthorized  = "unauthorized"         // the key is refused
 	ReasonAccountPaused = "account_paused"       // no call was made: an account verdict stands
+	ReasonBreakerOpen   = "breaker_open"         // no call was made: the last ones found the upstream down
 )
 
 // BadBody is the failure of an answer that is not what was asked for.

@@ -22,6 +22,7 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 	rateWait *prometheus.HistogramVec
 	paused   *prometheus.GaugeVec
+	breaker  *prometheus.GaugeVec
 }
 
 // newMetrics registers the metrics with reg, or takes those that another client
@@ -30,7 +31,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	buckets := []float64{.005, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}
 	provider := []string{"provider"}
 	var m metrics
-	var errs [4]error
+	var errs [5]error
 	m.requests, errs[0] = Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_requests_total",
 		Help: "Calls sent to the upstream, by the code of their answer or what came instead of one.",
@@ -48,6 +49,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m.paused, errs[3] = Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_credential_paused",
 		Help: "1 while the upstream refuses the credential (key, credits, subscription), else 0.",
+	}, provider))
+	m.breaker, errs[4] = Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tasksync_upstream_breaker_open",
+		Help: "1 while calls pause because the upstream did not answer the last ones, else 0.",
 	}, provider))
 	return &m, errors.Join(errs[:]...)
 }
@@ -74,6 +79,7 @@ type clientMetrics struct {
 	duration prometheus.Observer
 	rateWait prometheus.Observer
 	paused   prometheus.Gauge
+	breaker  prometheus.Gauge
 }
 
 func (m *metrics) of(provider string) *clientMetrics {
@@ -82,6 +88,7 @@ func (m *metrics) of(provider string) *clientMetrics {
 		duration: m.duration.WithLabelValues(provider),
 		rateWait: m.rateWait.WithLabelValues(provider),
 		paused:   m.paused.WithLabelValues(provider),
+		breaker:  m.breaker.WithLabelValues(provider),
 	}
 }
 
