@@ -107,7 +107,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 			c.periodic(SweepArgs{}), c.periodic(ExpireArgs{}),
 		},
 		FetchCooldown:               fetchCooldown,
-		FetchPollInterval:           time.Second,
+		FetchPollInterval:           250 * time.Millisecond, // when a short snooze is over, nobody notifies
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        staleAfter,
 		CompletedJobRetentionPeriod: time.Minute,

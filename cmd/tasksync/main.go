@@ -19,6 +19,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
+	// exitInterrupted is what a shell expects of a command that Ctrl-C cut short.
+	exitInterrupted = 130
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -84,6 +86,9 @@ func report(err error, errOut io.Writer) int {
 		return exitOK
 	case errors.Is(err, errQuiet):
 		return exitFailed
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintln(errOut, "tasksync:", err)
+		return exitInterrupted
 	case errors.As(err, &usage):
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitUsage

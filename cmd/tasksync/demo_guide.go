@@ -1,0 +1,29 @@
+package main
+
+import "fmt"
+
+// guide tells how to explore a demo that keeps running. Its commands are there
+// to be pasted.
+func (s *demoStage) guide() string {
+	return fmt.Sprintf(`
+Everything keeps running; Ctrl-C stops it and removes it.
+
+  metrics    %[3]s/metrics
+  readiness  %[3]s/readyz
+  upstream   %[2]s (a page with its endpoints, fates and faults)
+
+Paste this in another terminal to submit a task and to insert its row:
+
+  DB='%[1]s'
+  SIM=%[2]s
+  TASK=$(curl -s -H 'X-Simulate: success' -d '{"prompt":"rivers"}' $SIM/api/v1/generate |
+    sed 's/.*"taskId":"\([^"]*\)".*/\1/')
+  %[4]s "$DB" -c "INSERT INTO music_generations (task_id, task_type) VALUES ('$TASK', 'generate')"
+
+and this, again and again, to see what becomes of it within %[5]s:
+
+  %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url FROM music_generations g
+    LEFT JOIN music_clips c ON c.generation_id = g.id WHERE g.task_id = '$TASK'"
+
+`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), demoTimeout)
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+// demoResult is what a demo found, as --json prints it.
+type demoResult struct {
+	OK             bool       `json:"ok"` // every row ended as scripted
+	Seed           uint64     `json:"seed,string"`
+	Speed          float64    `json:"speed"` // times faster than life
+	TimeoutSeconds float64    `json:"timeout_seconds"`
+	TookSeconds    float64    `json:"took_seconds"`
+	Rows           []demoRow  `json:"rows"`
+	Totals         demoTotals `json:"totals"`
+}
+
+// demoTotals are numbers over all rows. Times are those of the clock: nothing
+// is scaled back.
+type demoTotals struct {
+	Rows           int     `json:"rows"` // V2
+	AsScripted     int     `json:"as_scripted"`
+	Complete       int     `json:"complete"`
+	Failed         int     `json:"failed"`
+	Untouched      int     `json:"untouched"` // V1
+	Requests       int64   `json:"upstream_requests"`
+	RequestsPerRow float64 `json:"upstream_requests_per_finished_row"`
+	Faults         int     `json:"upstream_faults"`
+	// FirstRequest is from the insert to the first request about the row.
+	FirstRequest demoSpread `json:"insert_to_first_request_seconds"`
+	// Commit is from the upstream's completion of a task to that of its row.
+	Commit demoSpread `json:"completion_to_commit_seconds"`
+}
+
+// demoSpread is the distribution of a time, in seconds.
+type demoSpread struct {
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	Max float64 `json:"max"`
+}
+
+func newDemoResult(rows []demoRow, sim *simulator.Simulator) *demoResult {
+	r := &demoResult{Seed: sim.Seed(), Speed: demoSpeed, TimeoutSeconds: demoTimeout.Seconds(), Rows: rows}
+	r.Totals.Requests = statusRequests(sim)
+	var first, commit []time.Duration
+	for _, row := range rows {
+		r.Totals.count(row)
+		if row.Type == "" {
+			continue
+		}
+		if !row.record.AskedAt.IsZero() {
+			first = append(first, row.record.AskedAt.Sub(row.CreatedAt))
+		}
+		if delay, ok := row.commitDelay(); ok {
+			commit = append(commit, delay)
+		}
+	}
+	r.Totals.FirstRequest, r.Totals.Commit = spreadOf(first), spreadOf(commit)
+	if ended := r.Totals.Complete + r.Totals.Failed; ended > 0 {
+		r.Totals.RequestsPerRow = float64(r.Totals.Requests) / float64(ended)
+	}
+	r.OK = len(rows) == len(demoScript) && r.Totals.AsScripted == len(rows)
+	return r
+}
+
+func (t *demoTotals) count(r demoRow) {
+	if len(r.Differs) == 0 {
+		t.AsScripted++
+	}
+	for _, n := range r.record.Faults {
+		t.Faults += n
+	}
+	switch {
+	case r.Type == "" && len(r.Differs) == 0:
+		t.Untouched++
+	case r.Status == task.Complete:
+		t.Complete++
+	case r.Status == task.Failed:
+		t.Failed++
+	}
+	if r.Type != "" {
+		t.Rows++
+	}
+}
+
+// commitDelay is the time from the end of the task to that of the row; false
+// for tasks that never end, and for refusals that show before the end.
+func (r *demoRow) commitDelay() (time.Duration, bool) {
+	if r.record.FinalAt.IsZero() || r.CompletedAt.IsZero() || r.Fate == simulator.RefusedPending {
+		return 0, false
+	}
+	since := r.record.FinalAt
+	if since.Before(r.CreatedAt) { // over before its row was there
+		since = r.CreatedAt
+	}
+	return r.CompletedAt.Sub(since), true
+}
+
+func spreadOf(times []time.Duration) demoSpread {
+	if len(times) == 0 {
+		return demoSpread{}
+	}
+	slices.Sort(times)
+	at := func(percent int) float64 { // nearest rank
+		return times[max(0, (len(times)*percent+99)/100-1)].Seconds()
+	}
+	return demoSpread{at(50), at(95), at(100)}
+}
+
+func (r *demoResult) print(std *streams, asJSON bool) error {
+	if asJSON {
+		enc := json.NewEncoder(std.out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	fmt.Fprintln(std.out)
+	if err := r.table(std.out); err != nil {
+		return err
+	}
+	r.summary(std.out)
+	return nil
+}
+
+// table has lines of at most 80 columns.
+func (r *demoResult) table(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(w, "ID\tTYPE\tSCRIPTED FATE\tBECAME\tTOOK\tREQ\tCLIP")
+	for _, row := range r.Rows {
+		fmt.Fprintln(w, strings.Join([]string{
+			row.shortID(), row.kind(), row.fate(), row.became(), row.took(), fmt.Sprint(row.Requests), row.clips(),
+		}, "\t"))
+	}
+	return w.Flush()
+}
+
+func (r *demoRow) shortID() string { return r.ID[:6] }
+
+func (r *demoRow) kind() string {
+	if r.Type == "" {
+		return "(V1)"
+	}
+	return string(r.Type)
+}
+
+func (r *demoRow) fate() string {
+	switch {
+	case r.Type == "":
+		return "not to be touched"
+	case len(r.Faults) > 0:
+		return fmt.Sprintf("%s, %d faults", r.Fate, len(r.Faults))
+	default:
+		return string(r.Fate)
+	}
+}
+
+func (r *demoRow) became() string {
+	text := string(r.Status)
+	if r.ErrorCode != "" {
+		text += " " + string(r.ErrorCode)
+	}
+	if r.Via != "" && r.Via != "poll" {
+		text += ", " + r.Via
+	}
+	return text
+}
+
+func (r *demoRow) took() string {
+	switch {
+	case r.CompletedAt.IsZero():
+		return "-"
+	case r.TookSeconds < 9.95:
+		return fmt.Sprintf("%.1fs", r.TookSeconds)
+	default:
+		return fmt.Sprintf("%.0fs", r.TookSeconds)
+	}
+}
+
+// clips is how many are complete, of how many there are.
+func (r *demoRow) clips() string {
+	complete := 0
+	for _, c := range r.Clips {
+		if c.Status == task.Complete {
+			complete++
+		}
+	}
+	return fmt.Sprintf("%d/%d", complete, len(r.Clips))
+}
+
+func (r *demoResult) summary(out io.Writer) {
+	t := r.Totals
+	fmt.Fprintf(out, "\n%-34s %8s %8s %8s\n", "", "p50", "p95", "max")
+	fmt.Fprintf(out, "%-34s %s\n", "insert to first upstream request", t.FirstRequest)
+	fmt.Fprintf(out, "%-34s %s  (by polling)\n", "upstream completion to commit", t.Commit)
+	fmt.Fprintf(out, "%-34s %8.1f  (%d, of which %d met a fault)\n",
+		"upstream requests per finished row", t.RequestsPerRow, t.Requests, t.Faults)
+	fmt.Fprintln(out)
+	if r.OK {
+		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\nThe same tasks again: tasksync demo --seed %d\n",
+			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched, r.Seed)
+		return
+	}
+	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(demoScript)-t.AsScripted, len(demoScript), r.Seed)
+	for _, row := range r.Rows {
+		for _, difference := range row.Differs {
+			fmt.Fprintf(out, "  %s %s %s: %s\n", row.shortID(), row.kind(), row.fate(), difference)
+		}
+	}
+}
+
+// String is the spread as columns.
+func (s demoSpread) String() string {
+	return fmt.Sprintf("%8s %8s %8s", shortTime(s.P50), shortTime(s.P95), shortTime(s.Max))
+}
+
+func shortTime(seconds float64) string {
+	if seconds < 1 {
+		return fmt.Sprintf("%.0f ms", seconds*1000)
+	}
+	return fmt.Sprintf("%.2f s", seconds)
+}
