@@ -78,6 +78,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// maxRate is the highest limit, in requests per second, that is one.
+const maxRate = 1e6
+
 // ErrConfig is wrapped by the errors of a Config that cannot be run.
 var ErrConfig = errors.New("configuration")
 
@@ -98,8 +101,8 @@ func (c Config) validate() error {
 		return invalid("TASKSYNC_TIMEOUT %s is under a second", c.Timeout)
 	case c.PollInterval < 0 || (c.PollInterval > 0 && c.PollInterval < 50*time.Millisecond):
 		return invalid("TASKSYNC_POLL_INTERVAL %s is under 50ms", c.PollInterval)
-	case c.RateLimit != nil && *c.RateLimit < 0:
-		return invalid("TASKSYNC_RATE_LIMIT %g is negative", *c.RateLimit)
+	case c.RateLimit != nil && !(*c.RateLimit >= 0 && *c.RateLimit <= maxRate):
+		return invalid("TASKSYNC_RATE_LIMIT %g is not between 0 and %g", *c.RateLimit, maxRate)
 	}
 	if _, err := pgxpool.ParseConfig(c.DatabaseURL); err != nil {
 		return invalid("DATABASE_URL: %s", redactDSN(err, c.DatabaseURL))

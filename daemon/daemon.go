@@ -14,8 +14,9 @@ import (
 	"tasksync/migrations"
 )
 
-// stopTimeout bounds the whole of a stop.
-const stopTimeout = 9 * time.Second
+// stopTimeout bounds the stop of the jobs. The feed before it, the pool and the
+// HTTP server after it have a second each, so that a stop takes 10 s at most.
+const stopTimeout = 7 * time.Second
 
 // heartbeat is the feed's; a dead connection is noticed within twice of it.
 const heartbeat = 4 * time.Second
@@ -52,7 +53,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer closePool(pool)
 	if err := migrate(ctx, cfg, pool); err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // it holds nothing but the pool's connections
+	defer m.Close()
 	pending, err := m.Pending(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)

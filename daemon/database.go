@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +21,12 @@ const (
 	poolConns = 8
 	// connectTimeout bounds one try to connect.
 	connectTimeout = 5 * time.Second
-	maxBackoff     = 10 * time.Second
+	// pingTimeout bounds the check of a connection that was idle for a second,
+	// before it is used again: a dead one must not be waited for.
+	pingTimeout = 2 * time.Second
+	// closeTimeout bounds the end of the pool, whose connections may be dead.
+	closeTimeout = time.Second
+	maxBackoff   = 10 * time.Second
 )
 
 // openPool connects to the database. While it is unreachable, openPool waits
@@ -45,6 +52,7 @@ func newPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	}
 	cfg.MaxConns = poolConns
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
+	cfg.PingTimeout = cmp.Or(cfg.PingTimeout, pingTimeout)
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "tasksync"
 	}
@@ -53,6 +61,22 @@ func newPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return pool, nil
+}
+
+// closePool closes the connections. Those that do not answer are left to the end
+// of the process.
+func closePool(pool *pgxpool.Pool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pool.Close()
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
 }
 
 func waitFor(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, report func(string)) error {
@@ -105,16 +129,36 @@ func hopeless(err error) string {
 	return ""
 }
 
-// redactDSN is err's text without the password of the address it speaks of.
+// redactDSN is err's text without the address dsn and without the password in
+// it, however it is written there; dsn need not be a good one.
 func redactDSN(err error, dsn string) string {
-	text := err.Error()
-	if u, parseErr := url.Parse(dsn); parseErr == nil && u.User != nil {
-		if password, ok := u.User.Password(); ok && password != "" {
-			text = strings.ReplaceAll(text, password, "xxxxx")
-			text = strings.ReplaceAll(text, url.QueryEscape(password), "xxxxx")
+	text := strings.ReplaceAll(err.Error(), dsn, "[DATABASE_URL]")
+	for _, password := range passwords(dsn) {
+		text = strings.ReplaceAll(text, password, "xxxxx")
+	}
+	return text
+}
+
+var passwordPattern = regexp.MustCompile(`://[^:@/]*:([^@]+)@|password\s*=\s*(?:'((?:[^'\\]|\\.)+)'|([^\s'&]+))`)
+
+// passwords are the password of dsn, in clear and in the ways to write it in a
+// URL, the longest first.
+func passwords(dsn string) []string {
+	var raw []string
+	for _, m := range passwordPattern.FindAllStringSubmatch(dsn, -1) {
+		raw = append(raw, m[1:]...)
+	}
+	if cfg, err := pgconn.ParseConfig(dsn); err == nil {
+		raw = append(raw, cfg.Password)
+	}
+	var all []string
+	for _, p := range raw {
+		if p != "" {
+			all = append(all, p, url.QueryEscape(p), url.PathEscape(p))
 		}
 	}
-	return strings.ReplaceAll(text, dsn, "[DATABASE_URL]")
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	return all
 }
 
 // sleep waits for d or until ctx ends.

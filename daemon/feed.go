@@ -95,7 +95,7 @@ func (c *collector) run(ctx context.Context) error {
 
 func (c *collector) handOn(ctx context.Context, ids []string) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, maxBackoff) {
-		err := c.to.HandOn(ctx, ids)
+		err := c.try(ctx, ids)
 		if err == nil {
 			return nil
 		}
@@ -106,4 +106,13 @@ func (c *collector) handOn(ctx context.Context, ids []string) error {
 			return err
 		}
 	}
+}
+
+// handOnTimeout bounds one try: the database may be gone without a word.
+const handOnTimeout = 10 * time.Second
+
+func (c *collector) try(ctx context.Context, ids []string) error {
+	ctx, cancel := context.WithTimeout(ctx, handOnTimeout)
+	defer cancel()
+	return c.to.HandOn(ctx, ids)
 }

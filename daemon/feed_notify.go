@@ -63,7 +63,7 @@ func (f *notifyFeed) listen(ctx context.Context) error {
 	if _, err := conn.Exec(connectCtx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 		return fmt.Errorf("listen %q: %w", channel, err)
 	}
-	swept, err := f.collector.to.Sweep(ctx, 0)
+	swept, err := f.sweep(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,6 +76,16 @@ func (f *notifyFeed) listen(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// sweepTimeout bounds the sweep of a new connection; what it got done by then
+// stays done, and the next one goes on.
+const sweepTimeout = 20 * time.Second
+
+func (f *notifyFeed) sweep(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	return f.collector.to.Sweep(ctx, 0)
 }
 
 // consume waits for one notification, or checks that the connection lives.

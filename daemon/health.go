@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"sync"
 )
@@ -39,14 +40,13 @@ func (h *health) check(part string, ask func() string) {
 	h.checks[part] = ask
 }
 
+// notReady asks outside of the lock: a part that is slow to answer must not hold
+// up the others, which have something to tell.
 func (h *health) notReady() map[string]string {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := make(map[string]string, len(h.reasons))
-	for part, reason := range h.reasons {
-		out[part] = reason
-	}
-	for part, ask := range h.checks {
+	out, checks := maps.Clone(h.reasons), maps.Clone(h.checks)
+	h.mu.Unlock()
+	for part, ask := range checks {
 		if reason := ask(); reason != "" {
 			out[part] = reason
 		}

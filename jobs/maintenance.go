@@ -2,7 +2,10 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -32,15 +35,25 @@ type expireWorker struct {
 	syncer  *syncer.Syncer
 	queries *queries.Queries
 	client  *Client
+	running atomic.Bool
 }
 
-// Work implements river.Worker.
+// Work implements river.Worker. While the upstream hangs, a run is longer than
+// the space between two; then the next one leaves the rows, and the queue that
+// it shares with the sweep, to the one that is under way.
 func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error {
+	if !w.running.CompareAndSwap(false, true) {
+		return nil
+	}
+	defer w.running.Store(false)
 	n, err := w.syncer.Expire(ctx)
 	if n > 0 {
 		w.client.cfg.Logger.Info("[TaskSync] Applied the deadline to overdue rows", "rows", n)
 	}
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil // out of time, or stopping: the next run goes on
+	case err != nil:
 		return err
 	}
 	_, err = w.queries.EventDeleteOlderThan(ctx, w.client.cfg.Pool, queries.EventDeleteOlderThanParams{
@@ -52,10 +65,22 @@ func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error
 // errorHandler makes River's errors and panics part of the daemon's log.
 type errorHandler struct{ logger *slog.Logger }
 
-// HandleError implements river.ErrorHandler.
+// HandleError implements river.ErrorHandler. A job whose arguments cannot be
+// read will never be of use: it is cancelled, so that the sweep gives its rows
+// another one.
 func (h *errorHandler) HandleError(ctx context.Context, job *jobRow, err error) *river.ErrorHandlerResult {
+	if unreadable(err) {
+		h.logger.ErrorContext(ctx, "[TaskSync] Job cannot be read; it is cancelled, and its rows are swept", "job_id", job.ID, "kind", job.Kind, "error", err)
+		return &river.ErrorHandlerResult{SetCancelled: true}
+	}
 	h.logger.ErrorContext(ctx, "[TaskSync] Job failed; it is tried again, or swept", "job_id", job.ID, "kind", job.Kind, "attempt", job.Attempt, "error", err)
 	return nil
+}
+
+func unreadable(err error) bool {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &kind)
 }
 
 // HandlePanic implements river.ErrorHandler.

@@ -24,16 +24,15 @@ type syncWorker struct {
 // only when the pass could not be made, for example without a database.
 func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	before, first := recorded(job.JobRow)
-	results, err := w.syncer.Sync(ctx, syncer.Request{
-		IDs: job.Args.IDs, First: first, NotBefore: before.notBefore(job.Args.IDs),
-	})
+	notBefore := before.notBefore(job.Args.IDs)
+	results, err := w.syncer.Sync(ctx, syncer.Request{IDs: job.Args.IDs, First: first, NotBefore: notBefore})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return river.JobSnooze(0) // stopping: somebody else may have it at once
 	case err != nil:
 		return err
 	}
-	after := w.plan(job.Args.IDs, results, ctx.Err() != nil)
+	after := w.plan(job.Args.IDs, results, notBefore, ctx.Err() != nil)
 	next := after.earliest()
 	if next.IsZero() {
 		return nil
@@ -57,14 +56,18 @@ func recorded(row *rivertype.JobRow) (s schedule, first bool) {
 	return s, false
 }
 
-// plan enters each member's next look. When the daemon is stopping, a member
-// that was due and not answered is due at once, for whoever has the job next.
-func (w *syncWorker) plan(ids []string, results []syncer.Result, stopping bool) schedule {
+// plan enters each member's next look. One that was not due keeps its time. When
+// the daemon is stopping, a member that was due and not answered is due at once,
+// for whoever has the job next.
+func (w *syncWorker) plan(ids []string, results []syncer.Result, notBefore map[string]time.Time, stopping bool) schedule {
 	next := make(map[string]int64, len(results))
 	for _, r := range results {
 		at := r.Next
 		if stopping && !at.IsZero() && r.Unanswered() {
 			at = w.now()
+		}
+		if r.Reason == syncer.ReasonNotDue && at.Equal(notBefore[r.ID]) {
+			at = at.Add(slack)
 		}
 		if !at.IsZero() {
 			next[r.ID] = at.UnixMilli()

@@ -68,14 +68,14 @@ DO $$
 BEGIN
     IF EXISTS (
         SELECT FROM pg_catalog.pg_index i
-        WHERE i.indrelid = 'public.music_clips'::regclass AND i.indisunique AND i.indnkeyatts = 2 AND i.indpred IS NULL
+        WHERE i.indrelid = 'public.music_clips'::regclass AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 2 AND i.indpred IS NULL
           AND i.indkey[0] = (SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = i.indrelid AND attname = 'generation_id')
           AND i.indkey[1] = (SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = i.indrelid AND attname = 'clip_id')
     ) THEN
         RETURN;
     END IF;
     BEGIN
-        ALTER TABLE public.music_clips ADD CONSTRAINT music_clips_generation_id_clip_id_key UNIQUE (generation_id, clip_id);
+        ALTER TABLE public.music_clips ADD UNIQUE (generation_id, clip_id);
     EXCEPTION WHEN unique_violation THEN
         RAISE WARNING 'tasksync: public.music_clips holds the same (generation_id, clip_id) more than once; it gets a plain index instead of a unique one';
         CREATE INDEX IF NOT EXISTS music_clips_generation_id_clip_id_idx ON public.music_clips (generation_id, clip_id);

@@ -37,7 +37,8 @@ type Migrator struct {
 // Open prepares to migrate the database of pool. Concurrent runs wait for each
 // other by goose's session lock. Closing the Migrator leaves the pool open.
 func Open(pool *pgxpool.Pool) (*Migrator, error) {
-	locker, err := lock.NewPostgresSessionLocker()
+	// goose asks for the lock again every five seconds by default: too long for a daemon's start.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("migration lock: %w", err)
 	}
@@ -74,8 +75,11 @@ func (m *Migrator) Up(ctx context.Context) ([]Applied, error) {
 // Down takes the newest migration back. At version 0 it does nothing.
 func (m *Migrator) Down(ctx context.Context) ([]Applied, error) {
 	version, err := m.provider.GetDBVersion(ctx)
-	if err != nil || version == 0 {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("migrate down: %w", err)
+	}
+	if version == 0 {
+		return nil, nil
 	}
 	result, err := m.provider.Down(ctx)
 	if err != nil {

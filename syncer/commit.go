@@ -17,9 +17,12 @@ import (
 const (
 	// retryRefused is when a member is looked at again whose commit failed.
 	retryRefused = 5 * time.Second
-	// lockTimeout is how long a commit waits for a row that the application
-	// holds. Statements of our own passes take milliseconds.
+	// lockTimeout is how long the commit of a cohort waits for a row that the
+	// application holds. Statements of our own passes take milliseconds.
 	lockTimeout = "2s"
+	// lockTimeoutAlone is that of a member that is committed by itself, because
+	// its cohort was refused: it must leave the others their time.
+	lockTimeoutAlone = "100ms"
 )
 
 // commit writes what the members' decisions change and tells how it ended for
@@ -38,49 +41,53 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	err := s.commitCohort(ctx, via, writing)
-	if err == nil || len(writing) == 1 || !refused(err) {
-		s.enter(ctx, via, results, writing, err)
-		return results
-	}
+	err := s.commitCohort(ctx, via, writing, lockTimeout)
+	alone := len(writing) > 1 && refused(err)
 	for _, m := range writing {
-		s.enter(ctx, via, results, []*member{m}, s.commitCohort(ctx, via, []*member{m}))
+		if alone {
+			err = s.commitCohort(ctx, via, []*member{m}, lockTimeoutAlone)
+		}
+		results[m.g.ID] = s.committed(ctx, via, m, err)
 	}
 	return results
 }
 
-// enter notes the results of one transaction.
-func (s *Syncer) enter(ctx context.Context, via Via, results map[string]Result, members []*member, err error) {
-	for _, m := range members {
-		if err != nil && m.decision.TimedOut && refused(err) {
-			err = s.failUnwritable(ctx, via, m, err)
-		}
-		if err != nil {
-			s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactPg(err))...)
-			results[m.g.ID] = Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: s.cfg.Now().Add(retryRefused)}
-			continue
-		}
-		results[m.g.ID] = resultOf(m)
-		if m.decision.Status != m.g.Status {
-			s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
-		}
+// committed is the result of a member whose transaction ended with err.
+func (s *Syncer) committed(ctx context.Context, via Via, m *member, err error) Result {
+	if lasting(err) && !s.cfg.Now().Before(s.cfg.Policy.Deadline(m.g)) {
+		err = s.failUnwritable(ctx, via, m, err)
 	}
+	if err != nil {
+		s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactPg(err))...)
+		return Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: s.cfg.Now().Add(retryRefused)}
+	}
+	if m.decision.Status != m.g.Status {
+		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
+	}
+	return resultOf(m)
 }
 
-// failUnwritable ends a generation whose clips the database refuses even at its
-// deadline: without them, saying why. Its results stay at the provider.
+// failUnwritable ends a generation whose results the database refuses even at
+// its deadline: without them, saying why. They stay at the provider. A row that
+// has ended meanwhile is left as it is.
 func (s *Syncer) failUnwritable(ctx context.Context, via Via, m *member, cause error) error {
-	m.decision = task.Decision{
-		Outcome: task.OutFail, Reason: string(task.APIError), Status: task.Failed, TimedOut: true,
-		ErrorCode: task.APIError, ErrorMessage: "The results could not be stored: " + redactPg(cause).Error(),
-	}
-	return s.inTx(ctx, func(tx pgx.Tx) error { return s.write(ctx, tx, via, []*member{m}) })
+	return s.inTx(ctx, lockTimeoutAlone, func(tx pgx.Tx) error {
+		writing, err := s.lock(ctx, tx, []*member{m})
+		if err != nil || len(writing) == 0 {
+			return err
+		}
+		m.decision = task.Decision{
+			Outcome: task.OutFail, Reason: string(task.APIError), Status: task.Failed, TimedOut: true,
+			ErrorCode: task.APIError, ErrorMessage: "The results could not be stored: " + redactPg(cause).Error(),
+		}
+		return s.write(ctx, tx, via, writing)
+	})
 }
 
 // commitCohort decides again under the rows' locks and writes, all or nothing.
-func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member) error {
+func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, wait string) error {
 	defer s.metrics.commitTimer().ObserveDuration()
-	return s.inTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, wait, func(tx pgx.Tx) error {
 		writing, err := s.lock(ctx, tx, members)
 		if err != nil {
 			return err
@@ -89,9 +96,11 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member) e
 	})
 }
 
-func (s *Syncer) inTx(ctx context.Context, f func(pgx.Tx) error) error {
+// inTx runs f in a transaction whose statements wait that long for a row that
+// somebody else holds.
+func (s *Syncer) inTx(ctx context.Context, wait string, f func(pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		if err := s.queries.TransactionSetLockTimeout(ctx, tx, lockTimeout); err != nil {
+		if err := s.queries.TransactionSetLockTimeout(ctx, tx, wait); err != nil {
 			return err
 		}
 		return f(tx)
@@ -177,13 +186,21 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, via Via, members []*membe
 }
 
 // refused reports whether the database refused the data (a constraint, a value,
-// a trigger that raised, a row that is locked), rather than the service.
+// a trigger that raised, whatever its SQLSTATE, a row that is locked), rather
+// than the service: then each member is worth a try of its own.
 func refused(err error) bool {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	classes := []string{"22", "23", "42", "44", "P0", "40", "55"}
+	return errors.As(err, &pg) && !hasClass(pg, "08", "25", "53", "57P", "58")
+}
+
+// lasting reports whether err is a refusal that will be the same next time: not
+// a lock, a deadlock or a statement that took too long.
+func lasting(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && refused(err) && !hasClass(pg, "40", "55", "57")
+}
+
+func hasClass(pg *pgconn.PgError, classes ...string) bool {
 	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(pg.Code, class) })
 }
 

@@ -23,6 +23,7 @@ func (s *Syncer) fetch(ctx context.Context, due []*member) {
 	for i := range observations {
 		byTask[observations[i].TaskID] = &observations[i]
 	}
+	s.distrust(observations)
 	failure := callFailure(err)
 	for _, m := range due {
 		if obs, ok := byTask[m.g.TaskID]; ok && m.g.TaskID != "" {
@@ -34,6 +35,28 @@ func (s *Syncer) fetch(ctx context.Context, due []*member) {
 	}
 	if err != nil && ctx.Err() == nil {
 		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "error", err, "answered", len(observations), "asked", len(refs))
+	}
+}
+
+// distrust takes "unknown task" for a passing failure until the upstream has
+// known one task: a base URL that leads nowhere answers the same for every task,
+// and must not fail them all.
+func (s *Syncer) distrust(observations []task.Observation) {
+	for i := range observations {
+		if f := observations[i].Failure; f == nil || f.Verdict >= task.TaskDead {
+			s.proven.Store(true)
+		}
+	}
+	if s.proven.Load() {
+		return
+	}
+	for i := range observations {
+		if f := observations[i].Failure; f != nil && f.Verdict == task.UnknownTask {
+			observations[i].Failure = &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter}
+			s.distrusted.Do(func() {
+				s.cfg.Logger.Warn("[TaskSync] The upstream knows none of the tasks so far; is TASKSYNC_API_URL right, and TASKSYNC_PROVIDER?", "reason", f.Reason)
+			})
+		}
 	}
 }
 
@@ -116,8 +139,20 @@ func (s *Syncer) probeAll(ctx context.Context, urls []string) map[string]task.Pr
 	for _, url := range urls {
 		found[url] = task.ProbeNoAnswer
 		if s.cfg.Prober != nil {
-			found[url] = s.cfg.Prober.Probe(ctx, url)
+			found[url] = s.probeOne(ctx, url)
 		}
 	}
 	return found
+}
+
+// probeOne survives the prober's panic, which would end the process: it is in a
+// goroutine of the pass.
+func (s *Syncer) probeOne(ctx context.Context, url string) (found task.Probe) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Logger.Error("[TaskSync] Panic while probing", "panic", task.Redact(fmt.Sprint(p)))
+			found = task.ProbeNoAnswer
+		}
+	}()
+	return s.cfg.Prober.Probe(ctx, url)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tasksync/task"
@@ -22,7 +23,8 @@ type member struct {
 // given, how it ended; the order is that of the ids, without repetitions. The
 // error is for a pass that could not be made at all: then nothing was written.
 //
-// When ctx ends during the fetch, what was answered by then is still committed.
+// When ctx ends during the fetch, what was answered by then is still committed,
+// and a member that was not is left as it is, even past its deadline.
 func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	return s.pass(ctx, req, s.cfg.FetchTimeout)
 }
@@ -49,7 +51,7 @@ func sortIDs(given []string) (ids []string, results map[string]Result) {
 	results = make(map[string]Result, len(given))
 	for _, id := range given {
 		if task.IsUUID(id) {
-			ids = append(ids, id)
+			ids = append(ids, canonical(id))
 		} else {
 			results[id] = Result{ID: id, Outcome: task.OutFail, Reason: ReasonInvalidID}
 		}
@@ -58,9 +60,18 @@ func sortIDs(given []string) (ids []string, results map[string]Result) {
 	return slices.Compact(ids), results
 }
 
+// canonical is an id as Postgres gives it back.
+func canonical(id string) string {
+	if task.IsUUID(id) {
+		return strings.ToLower(id)
+	}
+	return id
+}
+
 func inOrder(given []string, results map[string]Result) []Result {
 	out := make([]Result, 0, len(results))
 	for _, id := range given {
+		id = canonical(id)
 		if r, ok := results[id]; ok {
 			out = append(out, r)
 			delete(results, id)
@@ -110,6 +121,20 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 		m.decision = s.decide(m)
 	}
 	s.probe(ctx, due)
+	if ctx.Err() != nil {
+		s.putOff(due)
+	}
+}
+
+// putOff leaves alone what could not be asked to the end because the pass was
+// told to stop: only a member that had its chance may be failed or completed by
+// its deadline.
+func (s *Syncer) putOff(due []*member) {
+	for _, m := range due {
+		if m.seen.Observation == nil || len(m.seen.Probes) > 0 {
+			m.decision = task.Decision{Outcome: task.Skipped, Reason: task.ReasonNotReported, Status: m.g.Status, Next: s.cfg.Now()}
+		}
+	}
 }
 
 // decide runs the pure decision and survives its panic: a row that breaks it

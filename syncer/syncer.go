@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -66,6 +68,9 @@ type Syncer struct {
 	queries *queries.Queries
 	metrics *metrics
 	unknown seenTypes
+
+	proven     atomic.Bool // the upstream has known a task
+	distrusted sync.Once   // it was said that it has not
 }
 
 // New makes a Syncer.
@@ -98,7 +103,7 @@ type Request struct {
 
 // Result is how a pass ended for one generation.
 type Result struct {
-	ID           string
+	ID           string // in lower case, if it is a UUID
 	Outcome      task.Outcome
 	Reason       string
 	NewStatus    task.Status // set when it changed

@@ -1,0 +1,333 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+// logBuffer is a log that all parts may write to at once.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// bundle is a database and an upstream, to run daemons on.
+type bundle struct {
+	*testing.T
+	database string
+	pool     *pgxpool.Pool
+	sim      *simulator.Simulator
+	simURL   string
+	log      *logBuffer
+}
+
+func setup(t *testing.T) *bundle {
+	t.Helper()
+	return setupOn(t, postgrestest.URL(t))
+}
+
+func setupOn(t *testing.T, database string) *bundle {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), database)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	sim := simulator.New(simulator.Config{Seed: 4711, Speed: math.Inf(1)})
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	t.Cleanup(sim.Close)
+	return &bundle{T: t, database: database, pool: pool, sim: sim, simURL: server.URL, log: &logBuffer{}}
+}
+
+// config is that of a daemon on b.
+func (b *bundle) config() Config {
+	var unlimited float64
+	return Config{
+		DatabaseURL: b.database, APIKey: "key-of-the-test", APIURL: b.simURL, RateLimit: &unlimited,
+		ListenAddr: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Version: "test",
+	}
+}
+
+// running is a daemon under way.
+type running struct {
+	addr   string
+	cancel context.CancelFunc
+	ended  chan struct{}
+	err    error // read it after ended
+}
+
+// launch runs a daemon without waiting for it to be ready. It is stopped with
+// the test.
+func (b *bundle) launch(cfg Config) *running {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{addr: cfg.ListenAddr, cancel: cancel, ended: make(chan struct{})}
+	go func() {
+		defer close(r.ended)
+		r.err = Run(ctx, cfg)
+	}()
+	b.Cleanup(func() {
+		cancel()
+		<-r.ended
+	})
+	return r
+}
+
+// run runs a daemon and waits until every part of it works.
+func (b *bundle) run(cfg Config) *running {
+	b.Helper()
+	started := make(chan net.Addr, 1)
+	cfg.Started = func(addr net.Addr) { started <- addr }
+	r := b.launch(cfg)
+	select {
+	case addr := <-started:
+		r.addr = addr.String()
+	case <-r.ended:
+		require.NoError(b, r.err)
+		require.Fail(b, "it ended")
+	case <-time.After(30 * time.Second):
+		require.Fail(b, "it does not start", b.log)
+	}
+	return r
+}
+
+// stop is a SIGTERM. It returns how long the daemon took.
+func (b *bundle) stop(r *running) time.Duration {
+	b.Helper()
+	began := time.Now()
+	r.cancel()
+	select {
+	case <-r.ended:
+	case <-time.After(20 * time.Second):
+		require.Fail(b, "it does not stop", b.log)
+	}
+	require.NoError(b, r.err)
+	return time.Since(began)
+}
+
+// get asks the daemon over HTTP. The status is 0 if there is no answer.
+func (r *running) get(path string) (status int, body string) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	resp, err := client.Get("http://" + r.addr + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return resp.StatusCode, string(data)
+}
+
+// reasons are those for which the daemon is not ready.
+func (r *running) reasons() map[string]string {
+	_, body := r.get("/readyz")
+	var answer struct{ Reasons map[string]string }
+	_ = json.Unmarshal([]byte(body), &answer)
+	return answer.Reasons
+}
+
+func (r *running) ready() bool {
+	status, _ := r.get("/readyz")
+	return status == http.StatusOK
+}
+
+// until waits for what others bring about.
+func (b *bundle) until(what string, ok func() bool) {
+	b.Helper()
+	b.within(30*time.Second, what, ok)
+}
+
+func (b *bundle) within(d time.Duration, what string, ok func() bool) {
+	b.Helper()
+	for end := time.Now().Add(d); !ok(); {
+		if time.Now().After(end) {
+			require.Fail(b, what, b.log)
+		}
+		require.NoError(b, sleep(b.Context(), 10*time.Millisecond))
+	}
+}
+
+// insert makes a submitted row.
+func (b *bundle) insert(kind task.Type, taskID string) string {
+	b.Helper()
+	var id string
+	err := b.pool.QueryRow(context.Background(), `
+		INSERT INTO music_generations (user_id, task_id, task_type) VALUES (gen_random_uuid(), $1, nullif($2, '')) RETURNING id`,
+		taskID, string(kind)).Scan(&id)
+	require.NoError(b, err)
+	return id
+}
+
+// submit makes a task that is ready at the first look, and its row.
+func (b *bundle) submit(faults ...simulator.Fault) string {
+	b.Helper()
+	return b.insert(task.Generate, b.sim.Submit(task.Generate, simulator.Ready, faults...))
+}
+
+// done reports whether rows are complete. Without a database it is false.
+func (b *bundle) done(ids ...string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	var n int
+	err := b.pool.QueryRow(ctx, `SELECT count(*) FROM music_generations WHERE id = ANY ($1::uuid[]) AND status = 'complete'`, ids).Scan(&n)
+	return err == nil && n == len(ids)
+}
+
+func (b *bundle) count(sql string, args ...any) (n int) {
+	b.Helper()
+	require.NoError(b, b.pool.QueryRow(context.Background(), sql, args...).Scan(&n))
+	return n
+}
+
+// terminate ends the backends of that application name and says how many there
+// were.
+func (b *bundle) terminate(application string) int {
+	b.Helper()
+	return b.count(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, application)
+}
+
+// freeAddr is an address where nobody listens.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	return l.Addr().String()
+}
+
+// proxy stands between a daemon and Postgres and can fall silent, as a network
+// does that drops packets: connections stay open and nothing comes through.
+type proxy struct {
+	listener net.Listener
+	target   string
+	silent   atomic.Bool // new connections are silent too
+	closed   chan struct{}
+	once     sync.Once
+	copies   sync.WaitGroup
+
+	mu    sync.Mutex
+	conns []*proxied
+}
+
+type proxied struct {
+	client, server net.Conn
+	silent         atomic.Bool
+}
+
+func newProxy(t *testing.T, addr, database string) *proxy {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(database)
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", addr)
+	require.NoError(t, err)
+	p := &proxy{listener: l, closed: make(chan struct{}), target: net.JoinHostPort(cfg.Host, itoa(cfg.Port))}
+	p.copies.Go(p.accept)
+	t.Cleanup(p.close)
+	return p
+}
+
+// through is the database by way of the proxy at addr.
+func through(t *testing.T, addr, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	u.Host = addr
+	return u.String()
+}
+
+func (p *proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		c := &proxied{client: client, server: server}
+		c.silent.Store(p.silent.Load())
+		p.mu.Lock()
+		p.conns = append(p.conns, c)
+		p.mu.Unlock()
+		p.copies.Go(func() { p.copy(c, client, server) })
+		p.copies.Go(func() { p.copy(c, server, client) })
+	}
+}
+
+func (p *proxy) copy(c *proxied, from, to net.Conn) {
+	defer from.Close()
+	defer to.Close()  
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if c.silent.Load() {
+			<-p.closed
+			return
+		}
+		if err != nil {
+			return
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// fallSilent stops what is under way, and with new also what comes.
+func (p *proxy) fallSilent(alsoNew bool) {
+	p.silent.Store(alsoNew)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		c.silent.Store(true)
+	}
+}
+
+// close ends all connections. Closing twice is no error.
+func (p *proxy) close() {
+	_ = p.listener.Close()
+	p.once.Do(func() { close(p.closed) })
+	p.mu.Lock()
+	for _, c := range p.conns {
+		_, _ = c.client.Close(), c.server.Close()
+	}
+	p.mu.Unlock()
+	p.copies.Wait()
+}

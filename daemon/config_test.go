@@ -1,0 +1,140 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+)
+
+func itoa(port uint16) string { return strconv.Itoa(int(port)) }
+
+const goodURL = "postgres://user:pass@localhost:5432/app"
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	rate := func(r float64) *float64 { return &r }
+	for name, tc := range map[string]struct {
+		change func(*Config)
+		want   string // empty: it is good
+	}{
+		"least":              {func(*Config) {}, ""},
+		"keywords":           {func(c *Config) { c.DatabaseURL = "host=localhost dbname=app" }, ""},
+		"upstream, no key":   {func(c *Config) { c.APIKey, c.Upstream = "", noUpstream{} }, ""},
+		"kie":                {func(c *Config) { c.Provider = "kie" }, ""},
+		"no limit":           {func(c *Config) { c.RateLimit = rate(0) }, ""},
+		"shortest poll":      {func(c *Config) { c.PollInterval = 50 * time.Millisecond }, ""},
+		"no database":        {func(c *Config) { c.DatabaseURL = "" }, "DATABASE_URL is not set"},
+		"no key":             {func(c *Config) { c.APIKey = "" }, "TASKSYNC_API_KEY is not set"},
+		"unknown provider":   {func(c *Config) { c.Provider = "acme" }, `TASKSYNC_PROVIDER "acme" is not one of [sunoapi kie]`},
+		"unknown feed":       {func(c *Config) { c.Feed = "wal2" }, `TASKSYNC_FEED "wal2"`},
+		"timeout too short":  {func(c *Config) { c.Timeout = time.Millisecond }, "TASKSYNC_TIMEOUT 1ms"},
+		"negative timeout":   {func(c *Config) { c.Timeout = -time.Minute }, "TASKSYNC_TIMEOUT -1m0s"},
+		"poll too often":     {func(c *Config) { c.PollInterval = time.Millisecond }, "TASKSYNC_POLL_INTERVAL 1ms"},
+		"negative poll":      {func(c *Config) { c.PollInterval = -1 }, "TASKSYNC_POLL_INTERVAL"},
+		"negative limit":     {func(c *Config) { c.RateLimit = rate(-1) }, "TASKSYNC_RATE_LIMIT -1"},
+		"limit is no number": {func(c *Config) { c.RateLimit = rate(math.NaN()) }, "TASKSYNC_RATE_LIMIT NaN"},
+		"limit is infinite":  {func(c *Config) { c.RateLimit = rate(math.Inf(1)) }, "TASKSYNC_RATE_LIMIT +Inf"},
+		"no URL":             {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" }, "DATABASE_URL"},
+		"URL that escapes":   {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2%zz@h/db" }, "DATABASE_URL"},
+		"keywords that fail": {func(c *Config) { c.DatabaseURL = "host=h password='hunter2' port=x" }, "DATABASE_URL"},
+		"pool setting":       {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?pool_max_conns=x" }, "DATABASE_URL"},
+		"bad sslmode":        {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?sslmode=x" }, "DATABASE_URL"},
+		"address of the API": {func(c *Config) { c.APIURL = "api" }, "BaseURL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := Config{DatabaseURL: goodURL, APIKey: "hunter2"}
+			tc.change(&cfg)
+			cfg = cfg.withDefaults()
+			err := cfg.validate()
+			if name == "address of the API" {
+				_, _, err = openUpstream(cfg, nil)
+			}
+			if tc.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorIs(t, err, ErrConfig)
+			require.ErrorContains(t, err, tc.want)
+			require.NotContains(t, err.Error(), "hunter2")
+			if name != "address of the API" {
+				cfg.ListenAddr = "127.0.0.1:0"
+				require.ErrorIs(t, Run(t.Context(), cfg), ErrConfig)
+				_, err = Sync(t.Context(), cfg, nil)
+				require.ErrorIs(t, err, ErrConfig)
+			}
+		})
+	}
+}
+
+func TestConfigDefaults(t *testing.T) {
+	t.Parallel()
+	c := Config{}.withDefaults()
+	require.Equal(t, "sunoapi", c.Provider)
+	require.Equal(t, "auto", c.Feed)
+	require.Equal(t, ":8080", c.ListenAddr)
+	require.Equal(t, task.DefaultTimeout, c.Timeout)
+	require.Len(t, c.Handlers, 5)
+	require.NotNil(t, c.Logger)
+}
+
+func TestWindow(t *testing.T) {
+	t.Parallel()
+	for perSecond, want := range map[float64]string{
+		0: "-1 0s", 0.01: "1 1m40s", 0.05: "1 20s", 0.1: "1 10s", 2: "20 10s", 0.5: "5 10s", 1e6: "10000000 10s",
+	} {
+		requests, span := window(&perSecond)
+		require.Equal(t, want, fmt.Sprint(requests, span), "%g", perSecond)
+	}
+	requests, span := window(nil)
+	require.Equal(t, "0 0s", fmt.Sprint(requests, span))
+}
+
+func TestRedactDSN(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{
+		"postgres://u:hunter2@h/db", "postgresql://u:hunter2@h/db?sslmode=disable", "host=h user=u password=hunter2 dbname=db",
+		"host=h password = 'hunter2' user=u", "postgres://h/db?user=u&password=hunter2", "postgres://u:hunter2@h:port/db",
+	} {
+		for _, text := range []string{"cannot use " + dsn, "refused: hunter2", dsn} {
+			require.NotContains(t, redactDSN(errors.New(text), dsn), "hunter2", dsn)
+		}
+		require.Equal(t, "refused", redactDSN(errors.New("refused"), dsn))
+	}
+	dsn := "postgres://u:p%40ss%20w%2Ford@h/db"
+	for _, text := range []string{"p@ss w/ord", "p%40ss%20w%2Ford", "p%40ss+w%2Ford"} {
+		require.Equal(t, "with xxxxx", redactDSN(errors.New("with "+text), dsn))
+	}
+}
+
+func TestHopeless(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{
+		"28P01": true, "28000": true, "3D000": true, "42501": true, "57P03": false, "53300": false, "08006": false,
+	} {
+		err := fmt.Errorf("connect: %w", &pgconn.PgError{Code: code})
+		require.Equal(t, want, hopeless(err) != "", code)
+		require.ErrorContains(t, unreachable(err, goodURL), "connect to the database: ")
+	}
+	require.Empty(t, hopeless(errors.New("no route to host")))
+}
+
+// TestPoolIsSmall: the feed's connection comes on top of it, and ten is the
+// whole.
+func TestPoolIsSmall(t *testing.T) {
+	t.Parallel()
+	pool, err := newPool(t.Context(), goodURL+"?pool_max_conns=50")
+	require.NoError(t, err)
+	defer pool.Close()
+	require.LessOrEqual(t, pool.Config().MaxConns, int32(9))
+	require.Positive(t, pool.Config().PingTimeout)
+	require.Equal(t, "tasksync", pool.Config().ConnConfig.RuntimeParams["application_name"])
+}

@@ -1,0 +1,330 @@
+package syncer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+// cohort inserts rows of a kind with those task ids.
+func (b *bundle) cohort(age time.Duration, taskIDs ...string) []string {
+	b.Helper()
+	ids := make([]string, len(taskIDs))
+	for i, taskID := range taskIDs {
+		ids[i] = b.insert(task.Merge, taskID, age)
+	}
+	return ids
+}
+
+func TestPoisonedMember(t *testing.T) {
+	t.Parallel()
+	for name, poison := range map[string]func(b *bundle){
+		"clips by a CHECK constraint":   func(b *bundle) { b.refuseClips("title of bad") },
+		"the row by a trigger":          func(b *bundle) { b.raiseFor("bad", "P0001") },
+		"by a SQLSTATE of one's own":    func(b *bundle) { b.raiseFor("bad", "PT403") },
+		"by a trigger's own mistake":    func(b *bundle) { b.raiseFor("bad", "21000") },
+		"by an error inside of a value": func(b *bundle) { b.raiseFor("bad", "22P02") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, upstreamIs(fetchFunc(allDone)))
+			poison(b)
+			ids := b.cohort(0, "a", "bad", "b", "c")
+			b.exec(`INSERT INTO music_clips (generation_id, clip_id) VALUES ($1, 'bad-merge-0')`, ids[1])
+			results := b.sync(ids...)
+			for i, r := range results {
+				if i == 1 {
+					continue
+				}
+				require.Equal(t, Result{ID: ids[i], Outcome: task.Synced, NewStatus: task.Complete, ItemsUpdated: 1}, r)
+				require.Equal(t, []string{"submitted complete poll SUCCESS"}, b.events(ids[i]))
+				require.Len(t, b.clips(ids[i]), 1)
+			}
+			want := Result{ID: ids[1], Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(retryRefused)}
+			require.Equal(t, want, results[1])
+			require.True(t, results[1].Unfit())
+			require.Equal(t, row{Status: "submitted"}, b.row(ids[1]))
+			require.Equal(t, map[string]task.Clip{"bad-merge-0": {ClipID: "bad-merge-0", Status: task.Submitted}}, b.clips(ids[1]), "all or nothing")
+			require.Empty(t, b.events(ids[1]))
+			require.NotContains(t, b.log.String(), "secret detail")
+
+			results = b.sync(ids...)
+			require.Equal(t, want, results[1], "alone it fares the same")
+		})
+	}
+}
+
+func TestPoisonedMemberAtItsDeadline(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.refuseClips("title of bad")
+	ids := b.cohort(10*time.Minute, "a", "bad")
+	results := b.sync(ids...)
+	require.Equal(t, task.Complete, results[0].NewStatus)
+	require.Equal(t, Result{ID: ids[1], Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, results[1])
+	r := b.row(ids[1])
+	require.Equal(t, "failed", r.Status)
+	require.Equal(t, "API_ERROR", r.Code)
+	require.Contains(t, r.Message, "The results could not be stored")
+	require.Contains(t, r.Message, "no_such_title")
+	require.NotContains(t, r.Message, "title of bad", "the contents of a row are nobody else's business")
+	require.True(t, r.Completed)
+	require.Equal(t, []string{"submitted failed timeout SUCCESS"}, b.events(ids[1]))
+	require.Empty(t, b.clips(ids[1]))
+}
+
+// TestPoisonedMemberIsExpired has the sweep of the deadline find it.
+func TestPoisonedMemberIsExpired(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.refuseClips("title of bad")
+	id := b.insert(task.Merge, "bad", 0)
+	require.Equal(t, ReasonClipsUpdateFailed, b.syncOne(id).Reason)
+	b.clock.advance(10*time.Minute + expireGrace + time.Second)
+	n, err := b.syncer.Expire(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, "failed", b.row(id).Status)
+	n, err = b.syncer.Expire(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+// TestRefusedAtTheDeadlineButEndedMeanwhile has a row that another pass
+// completes between our refusal and what would follow from it.
+func TestRefusedAtTheDeadlineButEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	id := b.insert(task.Merge, "t", 10*time.Minute)
+	members, err := b.syncer.load(t.Context(), []string{id})
+	require.NoError(t, err)
+	m := members[id]
+	obs := done("t")
+	m.seen.Observation = &obs
+	m.decision = b.syncer.decide(m)
+	b.exec(`UPDATE music_generations SET status = 'complete' WHERE id = $1`, id)
+	r := b.syncer.committed(t.Context(), ViaPoll, m, &pgconn.PgError{Code: "23514"})
+	require.Equal(t, Result{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotPending}, r)
+	require.Equal(t, "complete", b.row(id).Status)
+	require.Empty(t, b.events(id))
+}
+
+// TestStatusIsRefused has clips that the database takes and a status that it
+// does not: neither is written.
+func TestStatusIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.exec(`ALTER TABLE music_generations ADD CONSTRAINT never CHECK (status <> 'complete')`)
+	id := b.insert(task.Merge, "t", 0)
+	require.Equal(t, ReasonClipsUpdateFailed, b.syncOne(id).Reason)
+	require.Empty(t, b.clips(id))
+	require.Empty(t, b.events(id))
+}
+
+func TestEventIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.exec(`ALTER TABLE tasksync.generation_events ADD CONSTRAINT never CHECK (to_status <> 'complete')`)
+	id := b.insert(task.Merge, "t", 0)
+	require.Equal(t, ReasonClipsUpdateFailed, b.syncOne(id).Reason)
+	require.Empty(t, b.clips(id))
+	require.Equal(t, row{Status: "submitted"}, b.row(id))
+}
+
+// TestLockedRows has an application that holds some rows of a cohort in a
+// transaction of its own.
+func TestLockedRows(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	young := b.cohort(0, "a", "b", "c", "d", "e", "f", "g", "h")
+	old := b.cohort(time.Hour, "i", "j")
+	locked := []string{young[1], young[3], young[4], young[6], old[1]}
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(context.Background()) //nolint:errcheck // it was committed
+	_, err = tx.Exec(t.Context(), `SELECT FROM music_generations WHERE id = ANY ($1::uuid[]) FOR UPDATE`, locked)
+	require.NoError(t, err)
+
+	began := time.Now()
+	for _, r := range b.sync(append(slices.Clone(young), old...)...) {
+		if !slices.Contains(locked, r.ID) {
+			require.Equal(t, task.Complete, r.NewStatus)
+			continue
+		}
+		require.Equal(t, ReasonClipsUpdateFailed, r.Reason)
+		require.Equal(t, "submitted", b.row(r.ID).Status, "a lock passes: it is no reason to fail, not even at the deadline")
+		require.Empty(t, b.events(r.ID))
+	}
+	require.Less(t, time.Since(began), b.syncer.cfg.CommitTimeout)
+	require.NoError(t, tx.Commit(t.Context()))
+	for _, r := range b.sync(locked...) {
+		require.Equal(t, task.Complete, r.NewStatus)
+	}
+}
+
+// TestClassesOfErrors tells those that speak of the data from those that speak of
+// the service, and of the former those that will be the same next time.
+func TestClassesOfErrors(t *testing.T) {
+	t.Parallel()
+	var pg *pgconn.PgError
+	for code, want := range map[string][2]bool{
+		"23514": {true, true}, "P0001": {true, true}, "XX000": {true, true}, "42501": {true, true}, "A0001": {true, true},
+		"40P01": {true, false}, "40001": {true, false}, "55P03": {true, false}, "57014": {true, false},
+		"57P01": {false, false}, "57P03": {false, false}, "53300": {false, false}, "08006": {false, false}, "25006": {false, false}, "58030": {false, false},
+	} {
+		err := fmt.Errorf("commit: %w", &pgconn.PgError{Code: code})
+		require.Equal(t, want, [2]bool{refused(err), lasting(err)}, code)
+		require.ErrorAs(t, redactPg(err), &pg)
+	}
+	require.False(t, refused(context.DeadlineExceeded))
+	require.False(t, lasting(nil))
+}
+
+// statements counts what a pool sends.
+type statements struct {
+	selects, begins, others atomic.Int64
+}
+
+func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	switch sql := data.SQL; {
+	case sql == "-- ping":
+	case strings.Contains(sql, "\nSELECT") || strings.HasPrefix(sql, "SELECT"):
+		s.selects.Add(1)
+	case strings.HasPrefix(sql, "begin"):
+		s.begins.Add(1)
+	default:
+		s.others.Add(1)
+	}
+	return ctx
+}
+
+func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func TestPassThatChangesNothingWritesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	counts := &statements{}
+	cfg := b.pool.Config()
+	cfg.ConnConfig.Tracer = counts
+	traced, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	defer traced.Close()
+
+	var ids []string
+	for _, kind := range []task.Type{task.Generate, task.Lyrics, task.Merge} {
+		for _, fate := range []simulator.Fate{simulator.Success, simulator.StuckStreaming, simulator.Stuck, simulator.SourceAudio} {
+			id, taskID := b.submit(kind, fate)
+			b.exec(`INSERT INTO music_clips (generation_id, clip_id) VALUES ($1, $2)`, id, taskID+"-clip-1")
+			ids = append(ids, id)
+		}
+	}
+	for _, age := range []time.Duration{0, 50 * time.Second, 59 * time.Second, 200 * time.Second} {
+		b.clock.at = b.clock.at.Add(age)
+		b.sync(ids...)
+		before := b.versions()
+		b.syncer.cfg.Pool = traced
+		for _, r := range b.sync(ids...) {
+			require.Equal(t, task.Skipped, r.Outcome)
+			require.Zero(t, r.ItemsUpdated)
+		}
+		b.syncer.cfg.Pool = b.pool
+		require.Equal(t, before, b.versions())
+	}
+	require.EqualValues(t, 2*4, counts.selects.Load())
+	require.Zero(t, counts.begins.Load())
+	require.Zero(t, counts.others.Load())
+}
+
+// hostile are strings that SQL, arrays, JSON or Postgres could stumble over.
+var hostile = []string{
+	`'); DROP TABLE music_clips; --`, `{a,"b\`, `NULL`, `null`, `\N`, `"`, `""`, `{}`, `{{},{}}`, `$1`, `%s%n`, "tab\tand\nline", "ü 🎵 \u202e x",
+	`\x00`, `\u0000`, `E'\\'`, "` ; --", `@ids::uuid[]`, "(1,2)", "\ufeff", `{"a":1}`,
+}
+
+func TestStringsSurviveTheWayIntoTheRow(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+		var out []task.Observation
+		for _, r := range refs {
+			n := strings.TrimPrefix(r.TaskID, "t")
+			var i int
+			_, _ = fmt.Sscan(n, &i)
+			s := hostile[i]
+			out = append(out, task.Observation{
+				TaskID: r.TaskID, Status: task.Complete, Raw: s,
+				Items: []task.Item{
+					{ID: "id" + s, Title: s, Lyrics: s, Tags: s, ModelName: s, AudioURL: "https://cdn.example/a.mp3", Status: task.Complete},
+					{ID: "", Title: s, Status: task.Failed},
+				},
+			})
+		}
+		return out, nil
+	})))
+	var ids []string
+	for i := range hostile {
+		ids = append(ids, b.insert(task.Merge, fmt.Sprint("t", i), 0))
+	}
+	for range 2 { // insert, then update
+		for i, r := range b.sync(ids...) {
+			require.Equal(t, task.Complete, r.NewStatus, "%q %+v\n%s", hostile[i], r, b.log)
+			require.Equal(t, 2, r.ItemsUpdated)
+		}
+		for i, id := range ids {
+			s := strings.TrimSpace(hostile[i])
+			clips := b.clips(id)
+			c, ok := clips["id"+s]
+			require.True(t, ok, "%q %v", s, clips)
+			require.Equal(t, [4]string{s, s, s, s}, [4]string{c.Title, c.Lyrics, c.Tags, c.ModelName})
+			require.Equal(t, s, clips[fmt.Sprintf("t%d-merge-0", i)].Title+clips[fmt.Sprintf("t%d-merge-1", i)].Title)
+		}
+		b.exec(`UPDATE music_generations SET status = 'submitted'`)
+		b.exec(`UPDATE music_clips SET status = 'processing', title = NULL, lyrics = NULL`)
+	}
+}
+
+// TestUpstreamSendsTooMuch has NULs and megabytes in its fields, over HTTP.
+func TestUpstreamSendsTooMuch(t *testing.T) {
+	t.Parallel()
+	huge := strings.Repeat("xü", 350_000) // a megabyte
+	for name, text := range map[string]string{"NUL": "a\x00b", "huge": huge, "only NUL": "\x00\x00"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			item := map[string]any{
+				"id": "clip-1", "title": text, "prompt": text, "tags": text[:len(text)/100+1], "modelName": text[:1],
+				"audioUrl": "https://cdn.example/a.mp3", "imageUrl": "https://cdn.example/" + text, "duration": 12.5,
+			}
+			b := setup(t, upstreamIs(adapter(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				data := map[string]any{"taskId": r.URL.Query().Get("taskId"), "status": "SUCCESS", "response": map[string]any{"sunoData": []any{item}}}
+				if r.URL.Query().Get("taskId") == "fails" {
+					data = map[string]any{"taskId": "fails", "status": "GENERATE_AUDIO_FAILED", "errorCode": 500, "errorMessage": text}
+				}
+				_ = json.NewEncoder(w).Encode(map[string]any{"code": 200, "msg": "success", "data": data})
+			}))))
+			ids := b.cohort(0, "works", "fails")
+			b.sync(ids...)
+			require.Equal(t, "complete", b.row(ids[0]).Status, b.log)
+			require.Equal(t, "failed", b.row(ids[1]).Status)
+			require.NotEmpty(t, b.row(ids[1]).Message)
+			require.LessOrEqual(t, len(b.row(ids[1]).Message), 1<<10)
+			c := b.clips(ids[0])["clip-1"]
+			require.LessOrEqual(t, len(c.Title), 1<<10)
+			require.LessOrEqual(t, len(c.Lyrics), 64<<10)
+			require.Equal(t, name == "only NUL", c.Title == "")
+			require.Equal(t, "https://cdn.example/a.mp3", c.AudioURL)
+		})
+	}
+}
