@@ -293,7 +293,7 @@ func (p *proxy) accept() {
 
 func (p *proxy) copy(c *proxied, from, to net.Conn) {
 	defer from.Close()
-	defer to.Close()  
+	defer to.Close()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)

@@ -7,23 +7,27 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tasksync/syncer"
 	"tasksync/task"
+	"tasksync/upstream/sunoproxy"
 )
 
 // Config is what Run needs. DatabaseURL and APIKey are enough.
 type Config struct {
 	// DatabaseURL is a libpq URL or keyword string. Required.
 	DatabaseURL string
-	// Provider names the upstream API: sunoapi (default) or kie.
+	// Provider names the upstream API of rows that name none: one of Providers;
+	// default sunoapi.
 	Provider string
 	// APIURL is the upstream's base URL; default: the provider's own.
 	APIURL string
-	// APIKey is the upstream credential. Required, unless Upstream is set.
+	// APIKey is the upstream credential. Required, unless Upstream is set or the
+	// provider is sunoproxy.
 	APIKey string `json:"-"`
 	// Timeout is the deadline of a generation after its created_at; default 10 min.
 	Timeout time.Duration
@@ -45,8 +49,10 @@ type Config struct {
 	Handlers task.Handlers
 	// Upstream replaces the provider's adapter, for a provider of one's own.
 	Upstream syncer.Upstream
-	// CohortSize is how many generations share one pass; default 10. An Upstream
-	// with a batch call wants its batch size.
+	// Others are further providers, for rows that name them in column provider.
+	Others []Provider
+	// CohortSize is how many generations share one pass; default: the provider's
+	// batch, or 10 where it has none.
 	CohortSize int
 	// Version is told by the build info metric.
 	Version string
@@ -56,9 +62,6 @@ type Config struct {
 	Started func(addr net.Addr)
 }
 
-// Providers are the names that Config.Provider takes.
-func Providers() []string { return []string{"sunoapi", "kie"} }
-
 // Feeds are the names that Config.Feed takes.
 func Feeds() []string { return []string{"auto", "notify"} }
 
@@ -67,7 +70,6 @@ func (c Config) withDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, task.DefaultTimeout)
 	c.Feed = cmp.Or(c.Feed, "auto")
 	c.ListenAddr = cmp.Or(c.ListenAddr, ":8080")
-	c.CohortSize = cmp.Or(c.CohortSize, 10)
 	c.Version = cmp.Or(c.Version, "unknown")
 	if c.Handlers == nil {
 		c.Handlers = task.DefaultHandlers()
@@ -91,21 +93,39 @@ func (c Config) validate() error {
 	switch {
 	case c.DatabaseURL == "":
 		return invalid("DATABASE_URL is not set; give the address of the database that has music_generations, like postgres://user:password@host:5432/name")
-	case c.Upstream == nil && c.APIKey == "":
-		return invalid("TASKSYNC_API_KEY is not set; give the key of your %s account, or TASKSYNC_API_KEY_FILE with a file that holds it", c.Provider)
-	case !slices.Contains(Providers(), c.Provider):
-		return invalid("TASKSYNC_PROVIDER %q is not one of %v", c.Provider, Providers())
 	case !slices.Contains(Feeds(), c.Feed):
 		return invalid("TASKSYNC_FEED %q is not one of %v", c.Feed, Feeds())
 	case c.Timeout < time.Second:
 		return invalid("TASKSYNC_TIMEOUT %s is under a second", c.Timeout)
 	case c.PollInterval < 0 || (c.PollInterval > 0 && c.PollInterval < 50*time.Millisecond):
 		return invalid("TASKSYNC_POLL_INTERVAL %s is under 50ms", c.PollInterval)
-	case c.RateLimit != nil && !(*c.RateLimit >= 0 && *c.RateLimit <= maxRate):
-		return invalid("TASKSYNC_RATE_LIMIT %g is not between 0 and %g", *c.RateLimit, maxRate)
+	}
+	for i, p := range c.providers() {
+		prefix := "TASKSYNC_"
+		if i > 0 || c.Upstream != nil {
+			prefix += strings.ToUpper(p.Name) + "_"
+		}
+		if err := p.validate(prefix); err != nil {
+			return invalid("%s", err)
+		}
 	}
 	if _, err := pgxpool.ParseConfig(c.DatabaseURL); err != nil {
 		return invalid("DATABASE_URL: %s", redactDSN(err, c.DatabaseURL))
+	}
+	return nil
+}
+
+// validate names the variable that is wrong by prefix.
+func (p Provider) validate(prefix string) error {
+	switch {
+	case !slices.Contains(Providers(), p.Name):
+		return fmt.Errorf("TASKSYNC_PROVIDER %q is not one of %s", p.Name, strings.Join(Providers(), ", "))
+	case p.APIKey == "" && p.Name != sunoproxy.Name:
+		return fmt.Errorf("%[1]sAPI_KEY is not set; give the key of your %[2]s account, or %[1]sAPI_KEY_FILE with a file that holds it", prefix, p.Name)
+	case p.APIURL == "" && p.Name == sunoproxy.Name:
+		return fmt.Errorf("%sAPI_URL is not set; give the address of your /suno/fetch server, without /suno", prefix)
+	case p.RateLimit != nil && !(*p.RateLimit >= 0 && *p.RateLimit <= maxRate):
+		return fmt.Errorf("%sRATE_LIMIT %g is not between 0 and %g", prefix, *p.RateLimit, maxRate)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func TestConfig(t *testing.T) {
 			cfg = cfg.withDefaults()
 			err := cfg.validate()
 			if name == "address of the API" {
-				_, _, err = openUpstream(cfg, nil)
+				_, err = openUpstreams(cfg, nil)
 			}
 			if tc.want == "" {
 				require.NoError(t, err)

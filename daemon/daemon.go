@@ -78,13 +78,16 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 
 // open makes the parts between the database and the feed.
 func open(cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
-	s, paused, err := openSyncer(cfg, pool, reg)
+	ups, err := openUpstreams(cfg, reg)
 	if err != nil {
 		return nil, err
 	}
-	health.check("upstream", paused)
+	for name, paused := range ups.paused {
+		health.check("upstream "+name, paused)
+	}
+	s := newSyncer(cfg, pool, ups, reg)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: cfg.CohortSize})
+	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
 }
 
 // runFeed hears of new rows until ctx ends.

@@ -30,10 +30,11 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if err := migrate(ctx, cfg, pool); err != nil {
 		return nil, err
 	}
-	s, _, err := openSyncer(cfg, pool, nil)
+	ups, err := openUpstreams(cfg, nil)
 	if err != nil {
 		return nil, err
 	}
+	s := newSyncer(cfg, pool, ups, nil)
 	return s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
 }
 
@@ -51,15 +52,10 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// openSyncer makes the syncer and its upstream, and what readiness asks of it.
-func openSyncer(cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer) (s *syncer.Syncer, paused func() string, err error) {
-	up, paused, err := openUpstream(cfg, reg)
-	if err != nil {
-		return nil, nil, err
-	}
+func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, reg prometheus.Registerer) *syncer.Syncer {
 	return syncer.New(syncer.Config{
-		Pool: pool, Upstream: up, Prober: upstream.NewProber(upstream.ProberConfig{}),
+		Pool: pool, Upstream: ups.first, Others: ups.others, Prober: upstream.NewProber(upstream.ProberConfig{}),
 		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
 		Logger: cfg.Logger, Registerer: reg,
-	}), paused, nil
+	})
 }

@@ -1,35 +1,107 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tasksync/syncer"
+	"tasksync/upstream"
+	"tasksync/upstream/acedata"
 	"tasksync/upstream/sunoapi"
+	"tasksync/upstream/sunoclips"
+	"tasksync/upstream/sunoproxy"
 )
 
-// openUpstream makes the adapter of the configured provider, and what readiness
-// asks of it.
-func openUpstream(cfg Config, reg prometheus.Registerer) (up syncer.Upstream, paused func() string, err error) {
-	if cfg.Upstream != nil {
-		return cfg.Upstream, func() string { return "" }, nil
-	}
-	profile, _ := sunoapi.Profiles(cfg.Provider) // validate knows the names
-	requests, window := window(cfg.RateLimit)
-	adapter, err := sunoapi.New(sunoapi.Config{
-		Profile: profile, BaseURL: cfg.APIURL, APIKey: cfg.APIKey,
-		Requests: requests, Window: window, UserAgent: "tasksync/" + cfg.Version,
-		Registerer: reg, Logger: cfg.Logger,
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	return adapter, func() string { return pausedReason(adapter.Paused()) }, nil
+// Provider is one upstream API and the credential for it.
+type Provider struct {
+	// Name is one of Providers. Rows choose the provider by it, in column
+	// provider.
+	Name string
+	// APIURL is the base URL; default: the provider's own. sunoproxy has none.
+	APIURL string
+	// APIKey is the credential. Required, but for sunoproxy.
+	APIKey string `json:"-"`
+	// RateLimit is in requests per second; nil: the provider's own limit; 0: none.
+	RateLimit *float64
 }
 
-// window is a limit in requests per second as the adapter has it: so many
+// Providers are the names of the upstream APIs.
+func Providers() []string { return []string{"sunoapi", "kie", "sunoproxy", "acedata", "sunoclips"} }
+
+// providers are all that adapters are made for, the default one first.
+func (c Config) providers() []Provider {
+	if c.Upstream != nil {
+		return c.Others
+	}
+	return append([]Provider{{Name: c.Provider, APIURL: c.APIURL, APIKey: c.APIKey, RateLimit: c.RateLimit}}, c.Others...)
+}
+
+// unbatched is how many generations share a pass when each costs a request of
+// its own; batched is the most that share one when they do not.
+const (
+	unbatched = 10
+	batched   = 100
+)
+
+// upstreams are the adapters of all configured providers, as syncer and jobs
+// want them.
+type upstreams struct {
+	first   syncer.Upstream            // for rows that name no provider
+	cohort  int                        // its cohorts
+	others  map[string]syncer.Upstream // for those that do, by name
+	cohorts map[string]int
+	paused  map[string]func() string // why calls pause, by name
+}
+
+// openUpstreams makes the adapters of the configured providers.
+func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
+	u := &upstreams{others: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
+	if cfg.Upstream != nil {
+		u.first, u.cohort = cfg.Upstream, cmp.Or(cfg.CohortSize, unbatched)
+	}
+	for _, p := range cfg.providers() {
+		adapter, err := openAdapter(p, cfg, reg)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrConfig, p.Name, err)
+		}
+		u.add(p.Name, adapter, cfg.CohortSize)
+	}
+	return u, nil
+}
+
+func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
+	if a.Limits().Batch > 1 {
+		cohort = cmp.Or(cohort, min(a.Limits().Batch, batched))
+	}
+	cohort = cmp.Or(cohort, unbatched)
+	if u.first == nil {
+		u.first, u.cohort = a, cohort
+	}
+	u.others[name], u.cohorts[name] = a, cohort
+	u.paused[name] = func() string { return pausedReason(a.Paused()) }
+}
+
+// openAdapter makes the adapter of one provider. Config.validate knows the names.
+func openAdapter(p Provider, cfg Config, reg prometheus.Registerer) (upstream.Adapter, error) {
+	requests, span := window(p.RateLimit)
+	agent := "tasksync/" + cfg.Version
+	switch p.Name {
+	case sunoproxy.Name:
+		return sunoproxy.New(sunoproxy.Config{BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+	case acedata.Name:
+		return acedata.New(acedata.Config{BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+	case sunoclips.Name:
+		return sunoclips.New(sunoclips.Config{BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+	default:
+		profile, _ := sunoapi.Profiles(p.Name)
+		return sunoapi.New(sunoapi.Config{Profile: profile, BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+	}
+}
+
+// window is a limit in requests per second as the adapters have it: so many
 // requests in any 10 s, or one in a longer time. Nil is the provider's own limit
 // (0 requests), 0 none at all (a negative number).
 func window(perSecond *float64) (requests int, span time.Duration) {

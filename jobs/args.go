@@ -14,9 +14,11 @@ const (
 	queueMaintenance = "maintenance"
 )
 
-// SyncArgs is a job that follows a cohort of generations of one task type.
+// SyncArgs is a job that follows a cohort of generations of one task type and
+// provider.
 type SyncArgs struct {
 	TaskType task.Type `json:"task_type"`
+	Provider string    `json:"provider,omitempty"` // empty: the default one
 	IDs      []string  `json:"ids"`
 }
 

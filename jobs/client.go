@@ -46,6 +46,9 @@ type Config struct {
 	Logger   *slog.Logger   // default: discard
 	// CohortSize is how many generations one job follows at most; default 10.
 	CohortSize int
+	// CohortSizes are those of the providers that rows may name; rows of others
+	// are not followed.
+	CohortSizes map[string]int
 	// Workers is how many passes run at once; default 50.
 	Workers int
 	// SweepInterval spaces the runs of sweep and of expire; default 5 s.

@@ -13,17 +13,19 @@ import (
 )
 
 // HandOn gives generations that were just heard of their sync jobs, in cohorts
-// of one task type. Ids that are not those of pending V2 rows of a known type
-// are dropped: a notification is only a hint.
+// of one task type and provider. Ids that are not those of pending V2 rows of a
+// known type and provider are dropped: a notification is only a hint.
 func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	rows, err := c.queries.GenerationList(ctx, c.cfg.Pool, validIDs(ids))
 	if err != nil {
 		return fmt.Errorf("load generations to hand on: %w", err)
 	}
-	cohorts := newCohorts(c.cfg.CohortSize)
+	cohorts := c.newCohorts()
 	for _, r := range rows {
-		if _, known := c.cfg.Handlers[task.Type(r.TaskType)]; known && r.Status.Pending() {
-			cohorts.add(task.Type(r.TaskType), r.ID)
+		_, typed := c.cfg.Handlers[task.Type(r.TaskType)]
+		_, provided := c.size(r.Provider)
+		if typed && provided && r.Status.Pending() {
+			cohorts.add(r.Provider, task.Type(r.TaskType), r.ID)
 		}
 	}
 	if len(cohorts.jobs) == 0 {
@@ -45,21 +47,39 @@ func validIDs(ids []string) []string {
 	return valid
 }
 
-// cohorts groups ids by task type, up to size in a group.
+// cohorts groups ids by provider and task type, up to the provider's size in a
+// group.
 type cohorts struct {
-	size int
+	size func(provider string) (n int, known bool)
 	jobs []SyncArgs
-	open map[task.Type]int // index of the group that still has room
+	open map[kind]int // index of the group that still has room
 }
 
-func newCohorts(size int) *cohorts { return &cohorts{size: size, open: map[task.Type]int{}} }
+// kind is what the members of a cohort have in common.
+type kind struct {
+	provider string
+	taskType task.Type
+}
 
-func (c *cohorts) add(t task.Type, id string) {
-	i, ok := c.open[t]
-	if !ok || len(c.jobs[i].IDs) >= c.size {
+func (c *Client) newCohorts() *cohorts { return &cohorts{size: c.size, open: map[kind]int{}} }
+
+// size is how many generations of a provider share a job.
+func (c *Client) size(provider string) (n int, known bool) {
+	if provider == "" {
+		return c.cfg.CohortSize, true
+	}
+	n, known = c.cfg.CohortSizes[provider]
+	return n, known
+}
+
+func (c *cohorts) add(provider string, t task.Type, id string) {
+	k := kind{provider, t}
+	size, _ := c.size(provider)
+	i, ok := c.open[k]
+	if !ok || len(c.jobs[i].IDs) >= size {
 		i = len(c.jobs)
-		c.jobs = append(c.jobs, SyncArgs{TaskType: t})
-		c.open[t] = i
+		c.jobs = append(c.jobs, SyncArgs{TaskType: t, Provider: provider})
+		c.open[k] = i
 	}
 	c.jobs[i].IDs = append(c.jobs[i].IDs, id)
 }
@@ -107,14 +127,14 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 		}
 		now := c.cfg.Now()
 		rows, err := c.queries.GenerationListUnfollowed(ctx, tx, queries.GenerationListUnfollowedParams{
-			TaskTypes: c.types(), Before: now.Add(-grace), RunningSince: now.Add(-staleAfter), MaxRows: sweepMax,
+			TaskTypes: c.types(), Providers: c.providers(), Before: now.Add(-grace), RunningSince: now.Add(-staleAfter), MaxRows: sweepMax,
 		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		cohorts := newCohorts(c.cfg.CohortSize)
+		cohorts := c.newCohorts()
 		for _, r := range rows {
-			cohorts.add(task.Type(r.TaskType), r.ID)
+			cohorts.add(r.Provider, task.Type(r.TaskType), r.ID)
 			ids = append(ids, r.ID)
 		}
 		_, err = c.river.InsertManyFastTx(ctx, tx, cohorts.params())
@@ -147,4 +167,12 @@ func (c *Client) types() []string {
 		types = append(types, string(t))
 	}
 	return types
+}
+
+func (c *Client) providers() []string {
+	names := []string{""}
+	for name := range c.cfg.CohortSizes {
+		names = append(names, name)
+	}
+	return names
 }

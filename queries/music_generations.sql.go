@@ -15,7 +15,7 @@ import (
 const generationList = `-- name: GenerationList :many
 
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
 ORDER BY id
@@ -26,6 +26,7 @@ type GenerationListRow struct {
 	UserID    string
 	TaskID    string
 	TaskType  string
+	Provider  string
 	Status    task.Status
 	CreatedAt time.Time
 }
@@ -47,6 +48,7 @@ func (q *Queries) GenerationList(ctx context.Context, db DBTX, ids []string) ([]
 			&i.UserID,
 			&i.TaskID,
 			&i.TaskType,
+			&i.Provider,
 			&i.Status,
 			&i.CreatedAt,
 		); err != nil {
@@ -64,20 +66,27 @@ const generationListOverdue = `-- name: GenerationListOverdue :many
 SELECT id
 FROM public.music_generations
 WHERE task_type = ANY ($1::text[])
+    AND coalesce(provider, '') = ANY ($2::text[])
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND created_at < $2::timestamptz
+    AND created_at < $3::timestamptz
 ORDER BY created_at, id
-LIMIT $3
+LIMIT $4
 `
 
 type GenerationListOverdueParams struct {
 	TaskTypes []string
+	Providers []string
 	Before    time.Time
 	MaxRows   int32
 }
 
 func (q *Queries) GenerationListOverdue(ctx context.Context, db DBTX, arg GenerationListOverdueParams) ([]string, error) {
-	rows, err := db.Query(ctx, generationListOverdue, arg.TaskTypes, arg.Before, arg.MaxRows)
+	rows, err := db.Query(ctx, generationListOverdue,
+		arg.TaskTypes,
+		arg.Providers,
+		arg.Before,
+		arg.MaxRows,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -102,20 +111,22 @@ WITH followed AS (
     FROM tasksync.river_job AS j
     WHERE j.kind = 'sync'
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
-            OR (j.state = 'running' AND j.attempted_at > $4::timestamptz))
+            OR (j.state = 'running' AND j.attempted_at > $5::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type
+SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider
 FROM public.music_generations AS g
 WHERE g.task_type = ANY ($1::text[])
+    AND coalesce(g.provider, '') = ANY ($2::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND (g.created_at < $2::timestamptz OR g.created_at > now())
+    AND (g.created_at < $3::timestamptz OR g.created_at > now())
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
 ORDER BY g.created_at, g.id
-LIMIT $3
+LIMIT $4
 `
 
 type GenerationListUnfollowedParams struct {
 	TaskTypes    []string
+	Providers    []string
 	Before       time.Time
 	MaxRows      int32
 	RunningSince time.Time
@@ -124,6 +135,7 @@ type GenerationListUnfollowedParams struct {
 type GenerationListUnfollowedRow struct {
 	ID       string
 	TaskType string
+	Provider string
 }
 
 // Pending V2 rows that no live job follows. A job that has been running for
@@ -132,6 +144,7 @@ type GenerationListUnfollowedRow struct {
 func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg GenerationListUnfollowedParams) ([]GenerationListUnfollowedRow, error) {
 	rows, err := db.Query(ctx, generationListUnfollowed,
 		arg.TaskTypes,
+		arg.Providers,
 		arg.Before,
 		arg.MaxRows,
 		arg.RunningSince,
@@ -143,7 +156,7 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 	var items []GenerationListUnfollowedRow
 	for rows.Next() {
 		var i GenerationListUnfollowedRow
-		if err := rows.Scan(&i.ID, &i.TaskType); err != nil {
+		if err := rows.Scan(&i.ID, &i.TaskType, &i.Provider); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -156,7 +169,7 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 
 const generationLockPending = `-- name: GenerationLockPending :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
     AND task_type IS NOT NULL
@@ -170,6 +183,7 @@ type GenerationLockPendingRow struct {
 	UserID    string
 	TaskID    string
 	TaskType  string
+	Provider  string
 	Status    task.Status
 	CreatedAt time.Time
 }
@@ -189,6 +203,7 @@ func (q *Queries) GenerationLockPending(ctx context.Context, db DBTX, ids []stri
 			&i.UserID,
 			&i.TaskID,
 			&i.TaskType,
+			&i.Provider,
 			&i.Status,
 			&i.CreatedAt,
 		); err != nil {

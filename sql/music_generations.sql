@@ -4,7 +4,7 @@
 
 -- name: GenerationList :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
 ORDER BY id;
@@ -12,7 +12,7 @@ ORDER BY id;
 -- name: GenerationLockPending :many
 -- Locks in id order, so that two cohorts that share members cannot deadlock.
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
     AND task_type IS NOT NULL
@@ -44,9 +44,10 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > @running_since::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type
+SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider
 FROM public.music_generations AS g
 WHERE g.task_type = ANY (@task_types::text[])
+    AND coalesce(g.provider, '') = ANY (@providers::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
     AND (g.created_at < @before::timestamptz OR g.created_at > now())
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
@@ -57,6 +58,7 @@ LIMIT @max_rows;
 SELECT id
 FROM public.music_generations
 WHERE task_type = ANY (@task_types::text[])
+    AND coalesce(provider, '') = ANY (@providers::text[])
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
     AND created_at < @before::timestamptz
 ORDER BY created_at, id

@@ -19,7 +19,7 @@ const (
 // the upstream does: it is asked once more, briefly. It returns how many rows
 // were overdue.
 func (s *Syncer) Expire(ctx context.Context) (int, error) {
-	ids, err := s.queries.GenerationListOverdue(ctx, s.cfg.Pool, overdueParams(s.types(), s.cfg.Now().Add(-s.cfg.Policy.Timeout-expireGrace)))
+	ids, err := s.queries.GenerationListOverdue(ctx, s.cfg.Pool, s.overdue(s.cfg.Now().Add(-s.cfg.Policy.Timeout-expireGrace)))
 	if err != nil {
 		return 0, fmt.Errorf("list overdue generations: %w", err)
 	}

@@ -4,56 +4,84 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/task"
 )
 
-// fetch asks the upstream about the members and enters what it said. It cannot
-// fail: a member without an answer is one that was not reported.
+// source is one upstream and what is known of it.
+type source struct {
+	upstream   Upstream
+	proven     atomic.Bool // it has known a task
+	distrusted sync.Once   // it was said that it has not
+}
+
+// fetch asks the upstreams about their members, side by side, and enters what
+// they said. It cannot fail: a member without an answer is one that was not
+// reported.
 func (s *Syncer) fetch(ctx context.Context, due []*member) {
-	refs := refsOf(due)
-	if len(refs) == 0 {
-		return
+	type kind struct { // an observation names its task only: one type at a time
+		provider string
+		taskType task.Type
 	}
+	of := make(map[kind][]*member)
+	for _, m := range due {
+		if k := (kind{m.g.Provider, m.g.Type}); m.g.TaskID != "" {
+			of[k] = append(of[k], m)
+		}
+	}
+	var group errgroup.Group
+	for k, members := range of {
+		group.Go(func() error {
+			s.fetchFrom(ctx, s.sources[k.provider], members)
+			return nil
+		})
+	}
+	_ = group.Wait() // no source returns an error
+}
+
+func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member) {
+	refs := refsOf(members)
 	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
-	observations, err := s.ask(ctx, refs)
+	observations, err := s.ask(ctx, from, refs)
 	byTask := make(map[string]*task.Observation, len(observations))
 	for i := range observations {
 		byTask[observations[i].TaskID] = &observations[i]
 	}
-	s.distrust(observations)
+	s.distrust(from, observations)
 	failure := callFailure(err)
-	for _, m := range due {
-		if obs, ok := byTask[m.g.TaskID]; ok && m.g.TaskID != "" {
+	for _, m := range members {
+		if obs, ok := byTask[m.g.TaskID]; ok {
 			m.seen.Observation = obs
 			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
-		} else if failure != nil && m.g.TaskID != "" {
+		} else if failure != nil {
 			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failure}
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "error", err, "answered", len(observations), "asked", len(refs))
+		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "provider", members[0].g.Provider, "error", err, "answered", len(observations), "asked", len(refs))
 	}
 }
 
 // distrust takes "unknown task" for a passing failure until the upstream has
 // known one task: a base URL that leads nowhere answers the same for every task,
 // and must not fail them all.
-func (s *Syncer) distrust(observations []task.Observation) {
+func (s *Syncer) distrust(from *source, observations []task.Observation) {
 	for i := range observations {
 		if f := observations[i].Failure; f == nil || f.Verdict >= task.TaskDead {
-			s.proven.Store(true)
+			from.proven.Store(true)
 		}
 	}
-	if s.proven.Load() {
+	if from.proven.Load() {
 		return
 	}
 	for i := range observations {
 		if f := observations[i].Failure; f != nil && f.Verdict == task.UnknownTask {
 			observations[i].Failure = &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter}
-			s.distrusted.Do(func() {
+			from.distrusted.Do(func() {
 				s.cfg.Logger.Warn("[TaskSync] The upstream knows none of the tasks so far; is TASKSYNC_API_URL right, and TASKSYNC_PROVIDER?", "reason", f.Reason)
 			})
 		}
@@ -61,13 +89,13 @@ func (s *Syncer) distrust(observations []task.Observation) {
 }
 
 // ask calls the adapter and survives its panic.
-func (s *Syncer) ask(ctx context.Context, refs []task.Ref) (obs []task.Observation, err error) {
+func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []task.Observation, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &task.Failure{Verdict: task.Transient, Reason: "adapter_panic", Message: task.Redact(fmt.Sprint(p))}
 		}
 	}()
-	return s.cfg.Upstream.Fetch(ctx, refs)
+	return from.upstream.Fetch(ctx, refs)
 }
 
 // callFailure is what a failed call means for the tasks that it did not
@@ -87,22 +115,14 @@ func callFailure(err error) *task.Failure {
 }
 
 // refsOf names each task once, whatever the number of its rows.
-func refsOf(due []*member) []task.Ref {
-	type key struct {
-		id string
-		t  task.Type
-	}
-	at := make(map[key]int, len(due))
+func refsOf(members []*member) []task.Ref {
+	at := make(map[string]int, len(members))
 	var refs []task.Ref
-	for _, m := range due {
-		if m.g.TaskID == "" {
-			continue
-		}
-		k := key{m.g.TaskID, m.g.Type}
-		i, ok := at[k]
+	for _, m := range members {
+		i, ok := at[m.g.TaskID]
 		if !ok {
 			i = len(refs)
-			at[k] = i
+			at[m.g.TaskID] = i
 			refs = append(refs, task.Ref{TaskID: m.g.TaskID, Type: m.g.Type})
 		}
 		for _, c := range m.clips {

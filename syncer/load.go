@@ -50,7 +50,7 @@ func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[str
 
 func generation(r queries.GenerationListRow) task.Generation {
 	return task.Generation{
-		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType),
+		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType), Provider: r.Provider,
 		Status: r.Status, CreatedAt: r.CreatedAt,
 	}
 }

@@ -61,41 +61,52 @@ func (s *Syncer) account(members map[string]*member, results map[string]Result) 
 	}
 }
 
-// seenTypes remembers which unknown task types were logged.
-type seenTypes struct {
+// seenNames remembers which unknown names were logged.
+type seenNames struct {
 	mu   sync.Mutex
-	seen map[task.Type]bool
+	seen map[string]bool
 }
 
-// maxUnknownTypes bounds what rows can make us remember and log.
-const maxUnknownTypes = 100
+// maxUnknownNames bounds what rows can make us remember and log.
+const maxUnknownNames = 100
 
-// noteUnknown says once of each task type that nobody handles it.
+// first tells of each name once that it is new.
+func (n *seenNames) first(name string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.seen[name] || len(n.seen) >= maxUnknownNames {
+		return false
+	}
+	if n.seen == nil {
+		n.seen = make(map[string]bool)
+	}
+	n.seen[name] = true
+	return true
+}
+
+// noteUnknown says once of each task type that nobody handles it, and of each
+// provider that it is not configured.
 func (s *Syncer) noteUnknown(g task.Generation) {
-	if _, known := s.cfg.Policy.Handlers[g.Type]; known || g.Type == "" || !g.Status.Pending() {
+	if g.Type == "" || !g.Status.Pending() {
 		return
 	}
-	s.unknown.mu.Lock()
-	defer s.unknown.mu.Unlock()
-	if s.unknown.seen[g.Type] || len(s.unknown.seen) >= maxUnknownTypes {
-		return
+	if _, known := s.cfg.Policy.Handlers[g.Type]; !known && s.unknown.first("type "+string(g.Type)) {
+		s.cfg.Logger.Warn("[TaskSync] Unknown task type; its rows are left pending", attrs(g)...)
 	}
-	if s.unknown.seen == nil {
-		s.unknown.seen = make(map[task.Type]bool)
+	if s.sources[g.Provider] == nil && s.unknown.first("provider "+g.Provider) {
+		s.cfg.Logger.Warn("[TaskSync] Unknown provider; its rows are left pending until TASKSYNC_PROVIDERS names it", append(attrs(g), "provider", task.Redact(g.Provider))...)
 	}
-	s.unknown.seen[g.Type] = true
-	s.cfg.Logger.Warn("[TaskSync] Unknown task type; its rows are left pending", attrs(g)...)
 }
 
-// types are the task types that are handled.
-func (s *Syncer) types() []string {
-	types := make([]string, 0, len(s.cfg.Policy.Handlers))
+// overdue asks for the rows of known types and providers that were created
+// before a time.
+func (s *Syncer) overdue(before time.Time) queries.GenerationListOverdueParams {
+	p := queries.GenerationListOverdueParams{Before: before, MaxRows: expireMax}
 	for t := range s.cfg.Policy.Handlers {
-		types = append(types, string(t))
+		p.TaskTypes = append(p.TaskTypes, string(t))
 	}
-	return types
-}
-
-func overdueParams(types []string, before time.Time) queries.GenerationListOverdueParams {
-	return queries.GenerationListOverdueParams{TaskTypes: types, Before: before, MaxRows: expireMax}
+	for name := range s.sources {
+		p.Providers = append(p.Providers, name)
+	}
+	return p
 }

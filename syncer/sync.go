@@ -95,6 +95,11 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonNotDue, Next: at}
 			continue
 		}
+		if m.g.Status.Pending() && m.g.Type != "" && s.sources[m.g.Provider] == nil {
+			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonUnknownProvider}
+			s.noteUnknown(m.g)
+			continue
+		}
 		m.decision = s.decide(m) // on nothing seen: tells whether it is a row of ours
 		if m.decision.Next.IsZero() && m.decision.Outcome == task.Skipped {
 			results[id] = resultOf(m)

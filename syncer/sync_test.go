@@ -291,7 +291,8 @@ func TestUnknownTasksAreDoubted(t *testing.T) {
 	}
 	require.Equal(t, 1, strings.Count(b.log.String(), "knows none of the tasks"))
 	known, _ := b.submit(task.Merge, simulator.Ready)
-	for _, r := range b.sync(append(ids, known)...) {
+	require.Equal(t, task.Complete, b.sync(known)[0].NewStatus)
+	for _, r := range b.sync(ids...) {
 		require.True(t, r.NewStatus.Terminal(), "%+v", r)
 	}
 	require.Equal(t, "failed", b.row(ids[0]).Status)

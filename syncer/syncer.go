@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -33,11 +31,14 @@ type Prober interface {
 
 // Config is what a Syncer needs.
 type Config struct {
-	Pool       *pgxpool.Pool // required
-	Upstream   Upstream      // required
-	Prober     Prober        // nil: nothing is ever known of a URL
-	Policy     task.Policy   // required; see task.DefaultPolicy
-	Logger     *slog.Logger  // default: discard
+	Pool     *pgxpool.Pool // required
+	Upstream Upstream      // required: asked for rows that name no provider
+	// Others are asked for the rows that name them in column provider. Rows of
+	// any other name are left pending.
+	Others     map[string]Upstream
+	Prober     Prober       // nil: nothing is ever known of a URL
+	Policy     task.Policy  // required; see task.DefaultPolicy
+	Logger     *slog.Logger // default: discard
 	Registerer prometheus.Registerer
 	// FetchTimeout bounds the upstream part of a pass; default 10 s. Members
 	// that were not answered by then are looked at again later.
@@ -67,16 +68,19 @@ type Syncer struct {
 	cfg     Config
 	queries *queries.Queries
 	metrics *metrics
-	unknown seenTypes
-
-	proven     atomic.Bool // the upstream has known a task
-	distrusted sync.Once   // it was said that it has not
+	sources map[string]*source // by provider; "" is the default
+	unknown seenNames
 }
 
 // New makes a Syncer.
 func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
-	return &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer)}
+	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer)}
+	s.sources = map[string]*source{"": {upstream: cfg.Upstream}}
+	for name, up := range cfg.Others {
+		s.sources[name] = &source{upstream: up}
+	}
+	return s
 }
 
 // Via is what made a pass happen, as the event log has it.
@@ -115,6 +119,9 @@ type Result struct {
 const (
 	ReasonInvalidID = "invalid_id"
 	ReasonNotDue    = "not_due"
+	// ReasonUnknownProvider is for a row that names a provider that is not
+	// configured. It is left pending.
+	ReasonUnknownProvider = "unknown_provider"
 	// ReasonClipsUpdateFailed is the specification's word for a commit that was
 	// refused: the generation stays pending, and is looked at again.
 	ReasonClipsUpdateFailed = "clips_update_failed"

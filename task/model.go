@@ -21,6 +21,7 @@ type Generation struct {
 	UserID       string // uuid; empty when the row has none
 	TaskID       string // the upstream's id of the task; empty until the application knows it
 	Type         Type
+	Provider     string // which upstream to ask; empty: the default one
 	Status       Status
 	ErrorCode    Code
 	ErrorMessage string

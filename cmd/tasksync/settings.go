@@ -2,10 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -28,7 +26,8 @@ func (f databaseFlags) require() error {
 
 // upstreamFlags say which API, and how it is asked.
 type upstreamFlags struct {
-	Provider     string        `env:"TASKSYNC_PROVIDER" default:"sunoapi" enum:"sunoapi,kie" help:"The upstream API: ${enum}."`
+	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: sunoapi (default), kie, sunoproxy, acedata or sunoclips."`
+	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME,…" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. Rows name theirs in column provider."`
 	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
 	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
 	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential."`
@@ -40,33 +39,15 @@ type upstreamFlags struct {
 
 // config enters the flags into a daemon's configuration.
 func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
-	key, err := f.key()
+	first, others, err := f.providers(os.Getenv)
 	if err != nil {
 		return daemon.Config{}, err
 	}
 	return daemon.Config{
-		DatabaseURL: databaseURL, Provider: f.Provider, APIURL: f.APIURL, APIKey: key,
-		Timeout: f.Timeout, PollInterval: f.PollInterval, RateLimit: f.RateLimit,
+		DatabaseURL: databaseURL, Provider: first.Name, APIURL: first.APIURL, APIKey: first.APIKey, RateLimit: first.RateLimit,
+		Others: others, Timeout: f.Timeout, PollInterval: f.PollInterval,
 		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
-}
-
-func (f upstreamFlags) key() (string, error) {
-	switch {
-	case f.APIKey != "" && f.APIKeyFile != "":
-		return "", usageError{errors.New("both TASKSYNC_API_KEY and TASKSYNC_API_KEY_FILE are set; unset one")}
-	case f.APIKeyFile == "":
-		return strings.TrimSpace(f.APIKey), nil
-	}
-	raw, err := os.ReadFile(f.APIKeyFile)
-	if err != nil {
-		return "", fmt.Errorf("TASKSYNC_API_KEY_FILE: %w", err)
-	}
-	key := strings.TrimSpace(string(raw))
-	if key == "" {
-		return "", fmt.Errorf("TASKSYNC_API_KEY_FILE: %s is empty", f.APIKeyFile)
-	}
-	return key, nil
 }
 
 // logFlags say how the log looks. It goes to standard error.
