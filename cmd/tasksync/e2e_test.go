@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/daemon"
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
 	"tasksync/upstream/simulator"
@@ -39,24 +40,25 @@ var e2eFaults = simulator.FaultMix{
 // e2e is the world of an end-to-end test: a database, a simulated upstream over
 // real HTTP, and rows that an application inserted.
 type e2e struct {
-	seed uint64
-	rng  *rand.Rand
-	url  string
-	pool *pgxpool.Pool
-	sim  *simulator.Simulator
-	api  *httptest.Server
-	rows map[string]string // generation id → task id
+	provider string
+	seed     uint64
+	rng      *rand.Rand
+	url      string
+	pool     *pgxpool.Pool
+	sim      *simulator.Simulator
+	api      *httptest.Server
+	rows     map[string]string // generation id → task id
 }
 
-func newE2E(t *testing.T, seed uint64) *e2e {
+func newE2E(t *testing.T, provider string, seed uint64) *e2e {
 	t.Helper()
-	w := &e2e{seed: seed, rng: rand.New(rand.NewPCG(seed, seed)), url: postgrestest.URL(t), rows: map[string]string{}}
+	w := &e2e{provider: provider, seed: seed, rng: rand.New(rand.NewPCG(seed, seed)), url: postgrestest.URL(t), rows: map[string]string{}}
 	t.Logf("seed %d", seed)
 	pool, err := pgxpool.New(t.Context(), w.url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	w.pool = pool
-	w.sim = simulator.New(simulator.Config{Seed: seed, Speed: e2eSpeed, FaultRate: 0.02, FaultMix: e2eFaults, SlowDelay: 200 * time.Millisecond})
+	w.sim = simulator.New(simulator.Config{Provider: provider, Seed: seed, Speed: e2eSpeed, FaultRate: 0.02, FaultMix: e2eFaults, SlowDelay: 200 * time.Millisecond})
 	w.api = httptest.NewServer(w.sim)
 	t.Cleanup(func() {
 		w.sim.Close()
@@ -67,7 +69,7 @@ func newE2E(t *testing.T, seed uint64) *e2e {
 
 func (w *e2e) settings() map[string]string {
 	return map[string]string{
-		"DATABASE_URL": w.url, "TASKSYNC_API_URL": w.api.URL, "TASKSYNC_API_KEY": "key-of-the-end-to-end-test",
+		"DATABASE_URL": w.url, "TASKSYNC_PROVIDER": w.provider, "TASKSYNC_API_URL": w.api.URL, "TASKSYNC_API_KEY": "key-of-the-end-to-end-test",
 		"TASKSYNC_RATE_LIMIT": "0", "TASKSYNC_POLL_INTERVAL": e2ePoll.String(),
 		"TASKSYNC_LISTEN_ADDR": "127.0.0.1:0", "TASKSYNC_CDN_PROBE": "off",
 	}
@@ -129,7 +131,7 @@ func (w *e2e) insert(ctx context.Context, tx pgx.Tx, kind task.Type, fate simula
 }
 
 // settle waits until no row is pending any more.
-func (w *e2e) settle(t *testing.T, daemon func() *process) {
+func (w *e2e) settle(t *testing.T, d func() *process) {
 	t.Helper()
 	var pending int
 	for deadline := time.Now().Add(8 * time.Minute); ; {
@@ -139,7 +141,7 @@ func (w *e2e) settle(t *testing.T, daemon func() *process) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d rows are still pending; seed %d\n%s", pending, w.seed, tail(daemon().output()))
+			t.Fatalf("%d rows are still pending; seed %d\n%s", pending, w.seed, tail(d().output()))
 		}
 		select {
 		case <-t.Context().Done():
@@ -186,12 +188,13 @@ func verifyClips(t *testing.T, record simulator.Record, got map[string]simulator
 		if want.Derive {
 			want.AudioURL, want.Derive = task.CDNURL(want.ClipID), false
 		}
+		want = want.Allow(got[want.ClipID])
 		require.Equal(t, want, got[want.ClipID], what)
 		delete(got, want.ClipID)
 	}
 	for id, left := range got {
 		_, placeholder := task.PlaceholderNumber(id)
-		require.True(t, placeholder, "%s: clip %s too many", what, id)
+		require.True(t, placeholder || record.Expected.Status == task.Failed, "%s: clip %s too many", what, id)
 		require.Equal(t, simulator.Clip{ClipID: id, Status: task.Failed}, left, what)
 	}
 }
@@ -243,7 +246,7 @@ func (w *e2e) verifyEvents(t *testing.T, ctx context.Context) {
 func (w *e2e) report(t *testing.T) {
 	t.Helper()
 	requests, finished := w.sim.Requests(), len(w.rows)
-	t.Logf("%d rows, %d upstream requests, %.2f per finished row", finished, requests.Total, float64(requests.Total)/float64(finished))
+	t.Logf("%s: %d rows, %d upstream requests, %.2f per finished row", w.provider, finished, requests.Total, float64(requests.Total)/float64(finished))
 }
 
 func collect[T any](t *testing.T, pool *pgxpool.Pool, sql string) []T {
@@ -265,58 +268,81 @@ func value[T any](p *T) (v T) {
 // The main job: rows inserted in bursts by plain SQL end as their tasks do.
 func TestEveryRowEndsAsItsTask(t *testing.T) {
 	t.Parallel()
-	w := newE2E(t, 20261123)
-	daemon := start(t, w.settings(), "run")
-	addr := daemon.ready(t)
+	w := newE2E(t, "sunoapi", 20261123)
+	d := start(t, w.settings(), "run")
+	addr := d.ready(t)
 	w.insertV1(t)
 	for range e2eRows / e2eBurst {
 		w.burst(t, e2eBurst)
 	}
-	w.settle(t, func() *process { return daemon })
+	w.settle(t, func() *process { return d })
 	status, body := get(t, "http://"+addr+"/readyz")
 	require.Equal(t, 200, status, body)
 	_, metrics := get(t, "http://"+addr+"/metrics")
 	require.Contains(t, metrics, `tasksync_pending_generations{task_type="extend"} 0`)
-	require.Zero(t, daemon.stop(t), tail(daemon.output()))
+	require.Zero(t, d.stop(t), tail(d.output()))
 	w.verify(t)
 	w.verifyV1(t)
 	w.report(t)
-	require.NotContains(t, daemon.output(), w.settings()["TASKSYNC_API_KEY"])
+	require.NotContains(t, d.output(), w.settings()["TASKSYNC_API_KEY"])
+}
+
+// The same for every other upstream, with fewer rows.
+func TestEveryProvider(t *testing.T) {
+	t.Parallel()
+	for _, provider := range daemon.Providers() {
+		if provider == "sunoapi" {
+			continue // above
+		}
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			w := newE2E(t, provider, 20261125)
+			d := start(t, w.settings(), "run")
+			d.ready(t)
+			for range 4 {
+				w.burst(t, e2eBurst)
+			}
+			w.settle(t, func() *process { return d })
+			require.Zero(t, d.stop(t), tail(d.output()))
+			w.verify(t)
+			w.report(t)
+		})
+	}
 }
 
 // A daemon that is killed in the middle of that loses nothing: another one ends
 // every row, and nothing is written twice.
 func TestKilledDaemonLosesNothing(t *testing.T) {
 	t.Parallel()
-	w := newE2E(t, 20261124)
-	daemon := start(t, w.settings(), "run")
-	daemon.ready(t)
+	w := newE2E(t, "sunoapi", 20261124)
+	d := start(t, w.settings(), "run")
+	d.ready(t)
 	for i := range e2eRows / e2eBurst {
 		w.burst(t, e2eBurst)
 		if i == e2eRows/e2eBurst/2 {
-			w.awaitFinished(t, e2eRows/20, daemon)
-			require.NoError(t, daemon.cmd.Process.Kill())
-			<-daemon.done
+			w.awaitFinished(t, e2eRows/20, d)
+			require.NoError(t, d.cmd.Process.Kill())
+			<-d.done
 		}
 	}
 	killed := time.Now()
-	daemon = start(t, w.settings(), "run")
-	daemon.ready(t)
-	w.settle(t, func() *process { return daemon })
+	d = start(t, w.settings(), "run")
+	d.ready(t)
+	w.settle(t, func() *process { return d })
 	t.Logf("all rows ended %s after the new daemon was started", time.Since(killed).Round(time.Millisecond))
-	require.Zero(t, daemon.stop(t), tail(daemon.output()))
+	require.Zero(t, d.stop(t), tail(d.output()))
 	w.verify(t)
 	w.report(t)
 }
 
 // awaitFinished waits until some rows have ended while others have not.
-func (w *e2e) awaitFinished(t *testing.T, n int, daemon *process) {
+func (w *e2e) awaitFinished(t *testing.T, n int, d *process) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		var ended int
 		err := w.pool.QueryRow(context.WithoutCancel(t.Context()), `SELECT count(*) FROM music_generations WHERE status IN ('complete', 'failed')`).Scan(&ended)
 		return err == nil && ended >= n
-	}, 2*time.Minute, 20*time.Millisecond, tail(daemon.output()))
+	}, 2*time.Minute, 20*time.Millisecond, tail(d.output()))
 }
 
 const v1Row = `INSERT INTO music_generations (task_id, status, created_at, updated_at) VALUES ('v1-task', 'submitted', '2026-01-01', '2026-01-01')`

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"math"
@@ -12,6 +13,13 @@ import (
 // Config is how a simulator behaves. The zero value is one that anybody may
 // ask, with a random seed and without faults or limits.
 type Config struct {
+	// Provider whose tasks these are: it decides what a life can have, and so
+	// what [Record.Expected] says. Default "sunoapi"; see [Providers]. The other
+	// formats are served as well, but kie has the paths of sunoapi.
+	Provider string
+	// Dialect of the provider's format. Default "": the one that most servers
+	// speak; see [Dialects].
+	Dialect string
 	// Seed of all that is drawn: the same seed and the same order of submits
 	// give the same tasks. Default 0: random; [Simulator.Seed] tells it.
 	Seed uint64
@@ -48,6 +56,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.Provider = cmp.Or(c.Provider, "sunoapi")
 	for c.Seed == 0 {
 		c.Seed = rand.Uint64()
 	}
@@ -80,8 +89,12 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 }
 
 func (c Config) media() media {
-	if c.MediaURL == "" {
+	switch {
+	case c.MediaURL != "":
+	case c.Provider == "sunoapi" || c.Provider == "kie":
 		return media{"https://tempfile.aiquickdraw.com/r/", "https://musicfile.kie.ai/"}
+	default: // the others hand out Suno's own
+		return media{"https://cdn1.suno.ai/", "https://audiopipe.suno.ai/?item_id="}
 	}
 	base := strings.TrimSuffix(c.MediaURL, "/") + "/simulator/audio/"
 	return media{base, base}

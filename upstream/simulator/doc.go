@@ -9,15 +9,18 @@
 //	                      │   pure function of (life, age)
 //	            Fault ──▶ │   of the transport, whatever the life  fault.go
 //	                      ▼
-//	                    wire: phase ─▶ body                      sunoapi.go
+//	                    wire: phase ─▶ body                      sunoapi.go, kie.go,
+//	                                                             sunoproxy.go, …
 //
 // A fate is drawn from the seed or scripted by name. A task has no goroutine
 // and no timer: where it stands is computed when it is asked, so that a clock
 // of the test's own moves all tasks at once. A further wire format is one file
-// with a type that implements wire.
+// with a type that implements wire; what it cannot tell of a life, its method
+// fit takes away beforehand.
 //
 // [Simulator.Task] is the other side of every test: the simulator's own record
 // of a task, with the end that a right synchronizer must bring it to.
 //
-// Today the format is that of sunoapi.org; webhooks are not sent.
+// All formats are served at once; [Config.Provider] says whose tasks they are.
+// Webhooks are not sent.
 package simulator

@@ -18,6 +18,7 @@ type life struct {
 	phases []phase
 	code   task.Code // of a failure
 	lost   bool      // the provider does not know the task
+	fitted           // what the wire format makes of it
 }
 
 // phase is what the upstream knows of a task from some age on. The first phase
@@ -80,6 +81,7 @@ type Item struct {
 	AudioURL             string      `json:"audio_url"`
 	SourceAudioURL       string      `json:"source_audio_url"`
 	StreamAudioURL       string      `json:"stream_audio_url"`
+	VideoURL             string      `json:"video_url,omitempty"`
 	SourceStreamAudioURL string      `json:"source_stream_audio_url"`
 	ImageURL             string      `json:"image_url"`
 	SourceImageURL       string      `json:"source_image_url"`
@@ -98,7 +100,7 @@ func (i Item) seen(l look) Item {
 	if l == lookFinal {
 		return i
 	}
-	i.Status, i.AudioURL, i.SourceAudioURL, i.Duration = task.Streaming, "", "", 0
+	i.Status, i.AudioURL, i.SourceAudioURL, i.VideoURL, i.Duration = task.Streaming, "", "", "", 0
 	if i.lateTitle {
 		i.Title = i.ID
 	}

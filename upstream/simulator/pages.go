@@ -25,10 +25,18 @@ func (s *Simulator) helpPage(w http.ResponseWriter, _ *http.Request) {
 // Help is a text for people: the endpoints, the fates and the faults.
 func Help() string {
 	var b strings.Builder
-	b.WriteString("Endpoints (sunoapi.org):\n")
-	for _, rt := range (sunoapi{}).routes() {
-		if rt.pattern != "/" {
-			fmt.Fprintf(&b, "  %s\n", rt.pattern)
+	formats := New(Config{Seed: 1}).formats
+	for _, provider := range Providers() {
+		f, ok := formats[provider]
+		if !ok {
+			fmt.Fprintf(&b, "Endpoints (%s): as above, with its own codes\n", provider)
+			continue
+		}
+		fmt.Fprintf(&b, "Endpoints (%s):\n", provider)
+		for _, rt := range f.routes() {
+			if rt.pattern != "/" {
+				fmt.Fprintf(&b, "  %s\n", rt.pattern)
+			}
 		}
 	}
 	b.WriteString(`The simulator's own:

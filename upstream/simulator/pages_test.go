@@ -24,8 +24,13 @@ func TestHelpNamesEverything(t *testing.T) {
 	for _, f := range Faults() {
 		require.Contains(t, text, string(f)+" ")
 	}
-	for _, rt := range (sunoapi{}).routes() {
-		require.Contains(t, text, rt.pattern)
+	for _, f := range b.formats {
+		for _, rt := range f.routes() {
+			require.Contains(t, text, rt.pattern)
+		}
+	}
+	for _, provider := range Providers() {
+		require.Contains(t, text, "Endpoints ("+provider+")")
 	}
 	require.Zero(t, b.Requests().Total)
 }

@@ -50,6 +50,7 @@ func (p *plot) item() Item {
 		SourceAudioURL:       p.media.audio + id + ".mp3",
 		StreamAudioURL:       p.media.stream + id,
 		SourceStreamAudioURL: "https://cdn1.suno.ai/" + id + ".mp3",
+		VideoURL:             "https://cdn1.suno.ai/" + id + ".mp4",
 		ImageURL:             "https://musicfile.kie.ai/" + id + ".jpeg",
 		SourceImageURL:       "https://cdn2.suno.ai/image_" + id + ".jpeg",
 	}

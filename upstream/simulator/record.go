@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"tasksync/task"
@@ -49,12 +50,15 @@ type Clip struct {
 	Title          string      `json:"title"`
 	AudioURL       string      `json:"audio_url"`
 	StreamAudioURL string      `json:"stream_audio_url"`
-	VideoURL       string      `json:"video_url"` // sunoapi has none
+	VideoURL       string      `json:"video_url"` // sunoapi and kie have none
 	ImageURL       string      `json:"image_url"`
 	Lyrics         string      `json:"lyrics"`
 	Tags           string      `json:"tags"`
 	ModelName      string      `json:"model_name"`
 	Duration       float64     `json:"duration"`
+	// Fleeting: the stream URL is told only until the audio is final, so that a
+	// synchronizer may never have seen it; see [Clip.Allow].
+	Fleeting bool `json:"fleeting,omitempty"`
 	// Derive: no final audio was ever told, so AudioURL is empty here, and is
 	// what the CDN rule of the synchronizer makes of the clip id.
 	Derive bool `json:"derive,omitempty"`
@@ -81,10 +85,14 @@ func (t *subject) record() Record {
 func (l *life) expected() Expectation {
 	last := l.last()
 	switch {
+	case l.lost && l.leftOut:
+		return Expectation{Status: task.Failed, ErrorCode: task.APIError, AtDeadline: true}
 	case l.lost:
-		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: taskNotFound}
+		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: firstOf(l.lostText, taskNotFound)}
 	case last.state == done || last.state == undelivered:
-		return Expectation{Status: task.Complete, Clips: l.expectedClips()}
+		clips := l.expectedClips()
+		open := slices.ContainsFunc(clips, isDerived) || (l.itemsOnly && !l.lyrics() && len(clips) < clipCount(l.kind))
+		return Expectation{Status: task.Complete, AtDeadline: open, Clips: clips}
 	case last.state.over():
 		return l.expectedFailure(last.trouble)
 	case len(last.shows) > 0:
@@ -104,9 +112,12 @@ func (l *life) expectedFailure(t *trouble) Expectation {
 
 func (l *life) expectedClips() []Clip {
 	var clips []Clip
+	last := l.last()
 	for i, item := range l.finalItems() {
 		c := item.expected()
-		if l.lyrics() {
+		c.Derive = !l.lyrics() && c.AudioURL == ""
+		c.Fleeting = l.oneURL && last.shows[i].look == lookFinal
+		if c.ClipID == "" {
 			c.ClipID = fmt.Sprintf("%s-lyrics-%d", l.id, i)
 		}
 		clips = append(clips, c)
@@ -120,6 +131,7 @@ func (i Item) expected() Clip {
 		ClipID: i.ID, Status: task.Complete, Title: i.Title,
 		AudioURL:       firstURL(i.AudioURL, i.SourceAudioURL),
 		StreamAudioURL: firstURL(i.StreamAudioURL, i.SourceStreamAudioURL),
+		VideoURL:       i.VideoURL,
 		ImageURL:       firstURL(i.ImageURL, i.SourceImageURL),
 		Lyrics:         i.Lyrics, Tags: i.Tags, ModelName: i.ModelName, Duration: i.Duration,
 	}
@@ -129,9 +141,20 @@ func (i Item) expected() Clip {
 	if c.Title == i.ID {
 		c.Title = ""
 	}
-	c.Derive = i.ID != "" && c.AudioURL == ""
 	return c
 }
+
+// Allow settles what c leaves open by the row that it is compared with: a
+// fleeting stream URL may be missing there.
+func (c Clip) Allow(row Clip) Clip {
+	if c.Fleeting && row.StreamAudioURL == "" {
+		c.StreamAudioURL = ""
+	}
+	c.Fleeting = false
+	return c
+}
+
+func isDerived(c Clip) bool { return c.Derive }
 
 func firstURL(urls ...string) string {
 	for _, u := range urls {

@@ -13,13 +13,14 @@ import (
 // Simulator is an upstream API, as an http.Handler. Everything is safe for
 // concurrent use.
 type Simulator struct {
-	cfg    Config
-	mux    *http.ServeMux
-	fates  wheel[Fate]
-	faults wheel[Fault]
-	limit  limiter
-	tally  tally
-	outage atomic.Pointer[Fault]
+	cfg     Config
+	mux     *http.ServeMux
+	fates   wheel[Fate]
+	faults  wheel[Fault]
+	limit   limiter
+	tally   tally
+	formats map[string]wire // by their names
+	outage  atomic.Pointer[Fault]
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -32,13 +33,13 @@ type Simulator struct {
 var _ http.Handler = (*Simulator)(nil)
 
 // New returns a simulator without tasks. [Simulator.Close] it when it is no
-// longer served.
+// longer served. It panics on a provider or dialect that does not exist.
 func New(cfg Config) *Simulator {
 	cfg = cfg.withDefaults()
 	s := &Simulator{
 		cfg: cfg, mux: http.NewServeMux(),
 		limit:  limiter{limit: cfg.RateLimit, window: cfg.RateWindow},
-		closed: make(chan struct{}), byID: make(map[string]*subject),
+		closed: make(chan struct{}), byID: make(map[string]*subject), formats: make(map[string]wire),
 	}
 	for _, e := range fates {
 		s.fates.add(e.fate, cfg.Mix[e.fate])
@@ -46,7 +47,15 @@ func New(cfg Config) *Simulator {
 	for _, e := range faults {
 		s.faults.add(e.fault, cfg.FaultMix[e.fault])
 	}
-	s.serve(sunoapi{})
+	if cfg.Provider == "kie" { // it has the paths of sunoapi
+		s.serve(kie{})
+	} else {
+		s.serve(sunoapi{})
+	}
+	s.serve(sunoproxy{dialect: cfg.Dialect})
+	s.serve(newSunoclips(cfg.Dialect))
+	s.serve(acedata{})
+	s.mustKnow(cfg.Provider, cfg.Dialect)
 	s.servePages()
 	return s
 }
@@ -101,7 +110,7 @@ func (s *Simulator) submit(o order) string {
 	if o.fate == "" {
 		o.fate = Success // an empty mix
 	}
-	t := s.newSubject(number, o, draftLife(d, o.kind, o.fate, s.cfg.media()))
+	t := s.newSubject(number, o, s.fit(draftLife(d, o.kind, o.fate, s.cfg.media())))
 	s.subjects = append(s.subjects, t)
 	s.byID[t.life.id] = t
 	return t.life.id

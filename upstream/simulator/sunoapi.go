@@ -20,22 +20,28 @@ var _ wire = sunoapi{}
 
 func (sunoapi) name() string { return "sunoapi" }
 
-func (f sunoapi) routes() []route {
+func (f sunoapi) routes() []route { return sunoapiRoutes(f) }
+
+func (sunoapi) fit(l *life) { l.withoutVideo() }
+
+// sunoapiRoutes are the requests of f, which is sunoapi or refuses in its own
+// way.
+func sunoapiRoutes(f wire) []route {
 	return []route{
-		{"POST /api/v1/generate", f.submit(task.Generate)},
-		{"POST /api/v1/generate/extend", f.submit(task.Extend)},
-		{"POST /api/v1/generate/replace-section", f.submit(task.Replace)},
+		{"POST /api/v1/generate", sunoapiSubmitting(f, task.Generate)},
+		{"POST /api/v1/generate/extend", sunoapiSubmitting(f, task.Extend)},
+		{"POST /api/v1/generate/replace-section", sunoapiSubmitting(f, task.Replace)},
 		// The provider has no endpoint for a merge (concatenation). Its mashup
 		// is the nearest one: it too makes music of two clips.
-		{"POST /api/v1/generate/mashup", f.submit(task.Merge)},
-		{"POST /api/v1/lyrics", f.submit(task.Lyrics)},
-		{"GET /api/v1/generate/record-info", f.status(false)},
-		{"GET /api/v1/lyrics/record-info", f.status(true)},
+		{"POST /api/v1/generate/mashup", sunoapiSubmitting(f, task.Merge)},
+		{"POST /api/v1/lyrics", sunoapiSubmitting(f, task.Lyrics)},
+		{"GET /api/v1/generate/record-info", sunoapiTelling(f, false)},
+		{"GET /api/v1/lyrics/record-info", sunoapiTelling(f, true)},
 		{"/", func(*Simulator, *http.Request) reply { return f.refuse(unknownRoute, "") }},
 	}
 }
 
-func (f sunoapi) status(lyrics bool) func(*Simulator, *http.Request) reply {
+func sunoapiTelling(f wire, lyrics bool) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		taskID := r.URL.Query().Get("taskId")
 		if taskID == "" {
@@ -45,7 +51,7 @@ func (f sunoapi) status(lyrics bool) func(*Simulator, *http.Request) reply {
 	}
 }
 
-func (f sunoapi) submit(kind task.Type) func(*Simulator, *http.Request) reply {
+func sunoapiSubmitting(f wire, kind task.Type) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		var fields sunoapiSubmit
 		o, err := readOrder(r, kind, &fields)
@@ -140,7 +146,7 @@ func (sunoapi) refuse(why refusal, detail string) reply {
 	}
 }
 
-func (f sunoapi) tell(t *subject, p phase) []byte {
+func (sunoapi) tell(t *subject, p phase) []byte {
 	if t.life.lyrics() {
 		return envelope(http.StatusOK, "success", sunoapiLyrics(t, p)).body
 	}

@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"tasksync/task"
 )
@@ -52,6 +54,7 @@ const taskNotFound = "task not found"
 
 // serve mounts a wire format.
 func (s *Simulator) serve(f wire) {
+	s.formats[f.name()] = f
 	for _, rt := range f.routes() {
 		s.mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
 			rep := s.answer(f, rt, r)
@@ -103,6 +106,52 @@ func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply 
 		t.noteTold(now)
 	}
 	return reply{code: http.StatusOK, body: t.tell(f, now), fault: fault}
+}
+
+// statuses answers how several tasks stand that one request asks for: what is
+// told of each, in the order of the ids, once for each. Tasks that are not known
+// are left out. The fault is that of the whole answer: the first one scripted
+// for any of the tasks, or the one drawn for the first of them; under one that
+// swallows the answer nothing is told.
+func (s *Simulator) statuses(f wire, ids []string, known func(*life) bool) (told []json.RawMessage, fault Fault) {
+	now := s.cfg.Now()
+	var asked []*subject
+	for _, id := range ids {
+		t, ok := s.subject(id)
+		if ok && known(t.life) && !slices.Contains(asked, t) {
+			asked = append(asked, t)
+		}
+	}
+	fault = s.askAll(asked, now)
+	if fault.swallows() {
+		return nil, fault
+	}
+	for _, t := range asked {
+		if t.life.lost {
+			continue
+		}
+		if fault == NoFault || fault == Slow {
+			t.noteTold(now)
+		}
+		told = append(told, t.tell(f, now))
+	}
+	return told, fault
+}
+
+// askAll counts one status request of several tasks and returns the fault that
+// it meets.
+func (s *Simulator) askAll(asked []*subject, now time.Time) (fault Fault) {
+	for i, t := range asked {
+		k := t.asked.Add(1) - 1
+		t.askedAt.first(now)
+		if fault == NoFault && (i == 0 || k < int64(len(t.scripted))) {
+			fault = s.faultOf(t, k)
+			if fault != NoFault {
+				t.serve(fault)
+			}
+		}
+	}
+	return fault
 }
 
 // maxBody bounds the body of a submit, and so what a task holds of it.

@@ -2,7 +2,6 @@ package sunoapi
 
 import (
 	"bytes"
-	"flag"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -15,8 +14,6 @@ import (
 	"tasksync/task"
 	"tasksync/upstream"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -1,0 +1,75 @@
+package acedata
+
+import (
+	"cmp"
+	"strings"
+
+	"tasksync/task"
+)
+
+// clip is a song, or a lyric.
+type clip struct {
+	ID           text    `json:"id"`
+	State        text    `json:"state"`
+	Status       text    `json:"status"` // of a lyric
+	Title        text    `json:"title"`
+	AudioURL     text    `json:"audio_url"` // a preview until the state is succeeded
+	VideoURL     text    `json:"video_url"`
+	ImageURL     text    `json:"image_url"`
+	Lyric        text    `json:"lyric"`
+	Text         text    `json:"text"` // of a lyric
+	Style        texts   `json:"style"`
+	Tags         texts   `json:"tags"` // of a lyric: an array
+	Model        text    `json:"model"`
+	Duration     seconds `json:"duration"`
+	Error        trouble `json:"error"`
+	ErrorMessage text    `json:"error_message"`
+}
+
+func (c *clip) state() text { return cmp.Or(c.State, c.Status) }
+
+// items reads results in their order. An empty one is left out.
+func (a *Adapter) items(clips []clip, t task.Type) []task.Item {
+	var items []task.Item
+	for _, c := range clips {
+		if c == (clip{}) {
+			continue
+		}
+		it := c.song()
+		if t == task.Lyrics {
+			it = c.lyric()
+		}
+		if it.Status = a.status(c.state()); it.Status == task.Failed {
+			it.Failure = itemEnding(trouble{c.Error.code, cmp.Or(c.Error.message, c.ErrorMessage)})
+		}
+		items = append(items, it)
+	}
+	return items
+}
+
+func (c *clip) song() task.Item {
+	it := task.Item{
+		ID:        string(c.ID),
+		Title:     string(c.Title),
+		AudioURL:  string(c.AudioURL),
+		VideoURL:  string(c.VideoURL),
+		ImageURL:  string(c.ImageURL),
+		Lyrics:    string(c.Lyric),
+		Tags:      string(cmp.Or(c.Style, c.Tags)),
+		ModelName: string(c.Model),
+		Duration:  float64(c.Duration),
+	}
+	if strings.EqualFold(it.Title, it.ID) { // the provider had none
+		it.Title = ""
+	}
+	return it
+}
+
+// lyric has no id at the provider: its position is all that it is known by.
+func (c *clip) lyric() task.Item {
+	return task.Item{Title: string(c.Title), Lyrics: string(c.Text), Tags: string(c.Tags)}
+}
+
+func isPending(it task.Item) bool { return it.Status.Pending() }
+
+func hasAudio(it task.Item) bool { return it.AudioURL != "" || it.Status == task.Complete }

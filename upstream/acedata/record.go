@@ -1,0 +1,229 @@
+package acedata
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"tasksync/task"
+)
+
+// states are the words of the field `state` of a record and of a clip, and of
+// the field `status` of a lyric.
+var states = map[string]task.Status{
+	"submitted":  task.Submitted,
+	"pending":    task.Queued,
+	"queued":     task.Queued,
+	"running":    task.Processing,
+	"processing": task.Processing,
+	"streaming":  task.Streaming,
+	"complete":   task.Complete,
+	"completed":  task.Complete,
+	"succeeded":  task.Complete,
+	"success":    task.Complete,
+	"error":      task.Failed,
+	"failed":     task.Failed,
+	"cancelled":  task.Failed,
+	"canceled":   task.Failed,
+}
+
+// answer is the body of an answer, whatever was asked: items of records, one
+// record, or an error.
+type answer struct {
+	Items *list[record] `json:"items"`
+	record
+	Message text `json:"message"`
+	Detail  text `json:"detail"`
+}
+
+// record is what the provider knows of one task. The embedded response is that
+// of a record without one: the bare result, as webhooks have it.
+type record struct {
+	ID       text            `json:"id"`
+	InnerID  text            `json:"_id"`
+	State    text            `json:"state"`
+	Response maybe[response] `json:"response"`
+	response
+}
+
+// response is what the task gave so far.
+type response struct {
+	Success yes        `json:"success"`
+	TaskID  text       `json:"task_id"`
+	Data    list[clip] `json:"data"`
+	Error   trouble    `json:"error"`
+}
+
+// parse reads the records of an answer, and the error that comes in their place.
+// ok is false if there is neither: then it is no answer to what was asked.
+func parse(body []byte) (records []record, err trouble, ok bool) {
+	body = []byte(strings.TrimSpace(string(body)))
+	if len(body) > 0 && body[0] == '[' {
+		_ = json.Unmarshal(body, (*list[record])(&records)) // refuses nothing
+		return records, trouble{}, true
+	}
+	ans := object[answer](body)
+	switch {
+	case ans == nil:
+		return nil, trouble{}, string(body) == "null"
+	case ans.Items != nil:
+		return *ans.Items, trouble{}, true
+	case ans.says():
+		return []record{ans.record}, ans.err(), true
+	}
+	err = ans.err()
+	return nil, err, err.given() || nothing(body)
+}
+
+// nothing reports whether an object has no record where one would be: the
+// provider does not say how it answers for a task that it does not know.
+func nothing(body []byte) bool {
+	var keys map[string]json.RawMessage
+	_ = json.Unmarshal(body, &keys)
+	_, items := keys["items"]
+	return len(keys) == 0 || items
+}
+
+func (a *answer) err() trouble {
+	err := a.Error
+	err.message = cmp.Or(err.message, a.Message, a.Detail)
+	return err
+}
+
+// says reports whether r says anything of a task.
+func (r *record) says() bool {
+	return r.State != "" || r.Response.is != nil || (bool(r.Success) && len(r.Data) > 0) || len(r.ids()) > 0
+}
+
+// ids are the names of the task, the likeliest first.
+func (r *record) ids() []string {
+	ids := []text{r.ID, r.TaskID, r.InnerID}
+	if in := r.Response.is; in != nil {
+		ids = slices.Insert(ids, 1, in.TaskID)
+	}
+	var out []string
+	for _, id := range ids {
+		if id != "" {
+			out = append(out, string(id))
+		}
+	}
+	return out
+}
+
+// observe puts a record into the words of package task.
+//
+// How far the task is, its clips say; state and success only say it where they
+// do not. A task that its provider ended keeps the clips that were done by then.
+func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
+	in := &r.response
+	if r.Response.is != nil {
+		in = r.Response.is
+	}
+	v := view{
+		said:    a.status(r.State),
+		success: bool(in.Success),
+		err:     in.Error,
+		items:   a.items(in.Data, ref.Type),
+	}
+	obs := task.Observation{TaskID: ref.TaskID, Raw: a.client.Redact(shorten(in.raw(r.State)))}
+	obs.Status, obs.Failure = v.judge(obs.Raw)
+	obs.Items = v.items
+	a.redact(obs.Failure)
+	for i := range obs.Items {
+		a.redact(obs.Items[i].Failure)
+	}
+	return obs
+}
+
+// view is a record while it is judged.
+type view struct {
+	said    task.Status // the record's state in our words; empty: it has none
+	success bool
+	err     trouble
+	items   []task.Item
+}
+
+func (v *view) judge(raw string) (task.Status, *task.Failure) {
+	v.settle()
+	failing := v.err.given() && !v.success
+	if v.said == task.Failed || (failing && !v.said.Pending()) {
+		return v.end(raw)
+	}
+	if failing && !slices.ContainsFunc(v.items, hasAudio) {
+		if f := refusal(v.err); f != nil { // the record goes on, but it says that it will not end well
+			return task.Failed, f
+		}
+	}
+	ended := len(v.items) > 0 && !slices.ContainsFunc(v.items, isPending)
+	switch {
+	case ended && v.said.Pending():
+		return "", nil // the items decide, if there are as many as usual
+	case ended:
+		return task.Complete, nil
+	case v.said.Pending():
+		return v.said, nil
+	default:
+		return task.Processing, nil
+	}
+}
+
+// settle gives items without a state that of the record: while that is not done,
+// neither are they, whatever their URLs are.
+func (v *view) settle() {
+	if v.said == task.Complete || (v.said == "" && v.success) {
+		return
+	}
+	for i := range v.items {
+		v.items[i].Status = cmp.Or(v.items[i].Status, task.Processing)
+	}
+}
+
+// end is the verdict on a task that its provider ended. What was not done by
+// then has failed with it.
+func (v *view) end(raw string) (task.Status, *task.Failure) {
+	done := slices.ContainsFunc(v.items, func(it task.Item) bool { return it.Status == task.Complete })
+	if !done {
+		return task.Failed, ending(v.err, raw)
+	}
+	for i := range v.items {
+		if isPending(v.items[i]) {
+			v.items[i].Status = task.Failed
+		}
+	}
+	return task.Complete, nil
+}
+
+// raw is the provider's own word for how the task stands: the state; else the
+// code of the error; else the states of the clips.
+func (in *response) raw(state text) string {
+	words := []string{string(cmp.Or(state, in.Error.code))}
+	if words[0] == "" {
+		words = words[:0]
+		for _, c := range in.Data {
+			if w := string(c.state()); w != "" && !slices.Contains(words, w) {
+				words = append(words, w)
+			}
+		}
+	}
+	return strings.Join(words, ",")
+}
+
+// status is a state in our words; an unknown one counts as processing.
+func (a *Adapter) status(state text) task.Status {
+	s, ok := states[state.word()]
+	if ok || state == "" {
+		return s
+	}
+	a.unknown.note(a.client.Redact(shorten(string(state))))
+	return task.Processing
+}
+
+func (a *Adapter) redact(f *task.Failure) {
+	if f != nil {
+		f.Message = a.client.Redact(f.Message)
+	}
+}
+
+// shorten bounds a status word, which is kept for the event log.
+func shorten(word string) string { return strings.ToValidUTF8(word[:min(len(word), 64)], "") }

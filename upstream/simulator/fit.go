@@ -1,0 +1,109 @@
+package simulator
+
+import (
+	"fmt"
+	"slices"
+
+	"tasksync/task"
+)
+
+// fitter is a wire format that cannot tell everything of a life. fit takes away
+// what its tasks do not have, before the life begins, so that [Record.Expected]
+// is what can be known from this format's answers.
+type fitter interface {
+	fit(l *life)
+}
+
+// fitted is what a wire format makes of a life beyond taking values away.
+type fitted struct {
+	oneURL  bool // the stream is told under the name of the final audio, until that is there
+	leftOut bool // a lost task is missing from the answer, not called unknown
+	// itemsOnly: only results are told, so that one where two are usual is not
+	// known to be all.
+	itemsOnly bool
+	lostText  string // what is said of a lost task; default taskNotFound
+}
+
+// fit makes a drawn life one of the configured provider.
+func (s *Simulator) fit(l *life) *life {
+	if f, ok := s.formats[s.cfg.Provider].(fitter); ok {
+		f.fit(l)
+	}
+	return l
+}
+
+// withoutVideo is for a format that tells of no videos.
+func (l *life) withoutVideo() {
+	for i := range l.items {
+		l.items[i].VideoURL = ""
+	}
+}
+
+// withOneURL is for the clips of Suno's own shape: audio_url is the stream until
+// the clip is final, and there are no URLs of a source.
+func (l *life) withOneURL() {
+	l.oneURL = true
+	for i := range l.items {
+		item := &l.items[i]
+		item.ImageURL = item.SourceImageURL
+		item.SourceAudioURL, item.SourceStreamAudioURL, item.SourceImageURL = "", "", ""
+	}
+}
+
+// withOneLyric is for a format that tells one lyric where others tell two.
+func (l *life) withOneLyric() {
+	if !l.lyrics() || len(l.items) < 2 {
+		return
+	}
+	l.items = l.items[:1]
+	for i := range l.phases {
+		shows := &l.phases[i].shows
+		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g glimpse) bool { return g.item > 0 })
+	}
+}
+
+// withoutCodes is for a format whose errors are texts. Without a text nothing
+// says that a refusal is one.
+func (l *life) withoutCodes() {
+	for i := range l.phases {
+		p := &l.phases[i]
+		if p.trouble != nil {
+			p.trouble = &trouble{text: p.trouble.text}
+		}
+	}
+	if last := l.last(); last.state == refused && (last.trouble == nil || last.trouble.text == "") {
+		l.code = task.APIError
+	}
+}
+
+// withoutDelivery is for a format that does not tell whether its webhook was
+// accepted.
+func (l *life) withoutDelivery() {
+	for i := range l.phases {
+		if l.phases[i].state == undelivered {
+			l.phases[i].state = done
+		}
+	}
+}
+
+// Providers returns the names that [Config.Provider] may have.
+func Providers() []string { return []string{"sunoapi", "kie", "sunoproxy", "acedata", "sunoclips"} }
+
+// Dialects returns the names that [Config.Dialect] may have for a provider,
+// beside "".
+func Dialects(provider string) []string { return dialects[provider] }
+
+// dialects by provider; those that are not here have none.
+var dialects = map[string][]string{
+	"sunoclips": {"wrapped", "sentinel"},
+	"sunoproxy": {"single", "data-only", "integer"},
+}
+
+func (s *Simulator) mustKnow(provider, dialect string) {
+	if s.formats[provider] == nil {
+		panic(fmt.Sprintf("simulator: unknown provider %q", provider))
+	}
+	if dialect != "" && !slices.Contains(Dialects(provider), dialect) {
+		panic(fmt.Sprintf("simulator: unknown dialect %q of %s", dialect, provider))
+	}
+}

@@ -1,0 +1,290 @@
+package simulator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"tasksync/task"
+)
+
+// sunoclips is the wire format of Suno's own token-based API, below its base URL.
+// It knows clips and lyrics, no tasks: a task's id lists its clips, with commas.
+// A song is one clip; an extension is two, which an application would have
+// ordered by two requests. Its dialects are:
+//
+//	""        a bare array of clips
+//	wrapped   {"clips": […]}
+//	sentinel  a bare array, in which no clip ever gets audio
+type sunoclips struct {
+	dialect string
+	clips   *clipIndex
+}
+
+// The dialects beside the usual one.
+const (
+	sunoclipsWrapped  = "wrapped"
+	sunoclipsSentinel = "sentinel"
+)
+
+var (
+	_ wire   = sunoclips{}
+	_ fitter = sunoclips{}
+)
+
+func newSunoclips(dialect string) sunoclips {
+	return sunoclips{dialect: dialect, clips: &clipIndex{tasks: make(map[string]string)}}
+}
+
+func (sunoclips) name() string { return "sunoclips" }
+
+func (f sunoclips) routes() []route {
+	return []route{
+		{"POST /generate", f.submit(task.Generate)},
+		// The page names no merge and no lyrics; these are the paths of the web
+		// application, below the same base.
+		{"POST /concat", f.submit(task.Merge)},
+		{"POST /lyrics", f.submit(task.Lyrics)},
+		{"GET /clips", f.list},
+		{"GET /lyrics/{id}", f.lyric},
+	}
+}
+
+// fit: a clip is told by status before it has anything to tell, errors are
+// texts, and clips that are unknown are missing from the answer. There are no
+// videos and no model names.
+func (f sunoclips) fit(l *life) {
+	l.withOneURL()
+	l.withOneLyric()
+	l.withoutCodes()
+	l.withoutDelivery()
+	l.withoutVideo()
+	if l.lyrics() {
+		l.id = dashed(l.id)
+		return
+	}
+	l.leftOut = true
+	if l.kind == task.Generate {
+		l.withOneClip()
+	}
+	for i := range l.items {
+		l.items[i].ModelName = ""
+		if f.dialect == sunoclipsSentinel {
+			l.items[i].AudioURL = sentinel
+		}
+	}
+	l.withoutFirst()
+	l.withNamesOnly()
+	f.clips.add(l)
+}
+
+// withOneClip is for a task of two clips that has one here.
+func (l *life) withOneClip() {
+	l.items = l.items[:1]
+	for i := range l.phases {
+		shows := &l.phases[i].shows
+		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g glimpse) bool { return g.item > 0 })
+	}
+}
+
+// withoutFirst is for a format in which the first clip is all when it is one:
+// such a task ends when others say that all clips are there.
+func (l *life) withoutFirst() {
+	if len(l.items) == 1 {
+		l.phases = slices.DeleteFunc(l.phases, func(p phase) bool { return p.state == firstDone })
+	}
+}
+
+// withNamesOnly has a clip's id known from the first answer on.
+func (l *life) withNamesOnly() {
+	for i := range l.phases {
+		p := &l.phases[i]
+		if p.state != waiting && p.state != strange {
+			continue
+		}
+		for at := range l.items {
+			p.shows = append(p.shows, glimpse{at, lookFaded})
+		}
+	}
+}
+
+// clipIndex finds the task that a clip belongs to.
+type clipIndex struct {
+	mu    sync.RWMutex
+	tasks map[string]string
+}
+
+// add names a life by its clips.
+func (x *clipIndex) add(l *life) {
+	var ids []string
+	for _, item := range l.items {
+		ids = append(ids, item.ID)
+	}
+	l.id = strings.Join(ids, ",")
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, id := range ids {
+		x.tasks[id] = l.id
+	}
+}
+
+func (x *clipIndex) task(clipID string) string {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.tasks[strings.ToLower(clipID)]
+}
+
+// list answers with the clips that are asked for, task by task.
+func (f sunoclips) list(s *Simulator, r *http.Request) reply {
+	ids := strings.Split(r.URL.Query().Get("ids"), ",")
+	if ids[0] == "" {
+		return f.refuse(badRequest, "ids is required")
+	}
+	var tasks []string
+	for i, id := range ids {
+		ids[i] = strings.ToLower(strings.TrimSpace(id))
+		tasks = append(tasks, f.clips.task(ids[i]))
+	}
+	told, fault := s.statuses(f, tasks, func(l *life) bool { return !l.lyrics() })
+	if fault.swallows() {
+		return reply{fault: fault}
+	}
+	clips := sunoclipsAmong(told, ids)
+	rep := f.encode(clips)
+	if f.dialect == sunoclipsWrapped {
+		rep = f.encode(map[string]any{"clips": clips})
+	}
+	rep.fault = fault
+	return rep
+}
+
+// sunoclipsAmong are the clips of these tasks that have one of the ids.
+func sunoclipsAmong(told []json.RawMessage, ids []string) []json.RawMessage {
+	found := []json.RawMessage{}
+	for _, group := range told {
+		var clips []json.RawMessage
+		mustUnmarshal(group, &clips)
+		for _, clip := range clips {
+			var named struct {
+				ID string `json:"id"`
+			}
+			mustUnmarshal(clip, &named)
+			if slices.Contains(ids, named.ID) {
+				found = append(found, clip)
+			}
+		}
+	}
+	return found
+}
+
+func mustUnmarshal(data []byte, into any) {
+	if err := json.Unmarshal(data, into); err != nil {
+		panic(fmt.Sprintf("simulator: decode: %v", err)) // what was encoded here
+	}
+}
+
+func (f sunoclips) lyric(s *Simulator, r *http.Request) reply {
+	return s.status(f, r.PathValue("id"), (*life).lyrics)
+}
+
+// submit answers a song with its clip, and lyrics with their id.
+func (f sunoclips) submit(kind task.Type) func(*Simulator, *http.Request) reply {
+	return func(s *Simulator, r *http.Request) reply {
+		var fields sunoclipsSubmit
+		o, err := readOrder(r, kind, &fields)
+		if errors.Is(err, errTooLong) {
+			return f.refuse(tooLong, "Topic")
+		}
+		if err != nil {
+			return f.refuse(badRequest, err.Error())
+		}
+		if why, detail := fields.check(kind); detail != "" {
+			return f.refuse(why, detail)
+		}
+		id := s.submit(o)
+		t, _ := s.subject(id)
+		if t.life.lyrics() {
+			return f.encode(map[string]string{"id": id})
+		}
+		var clips []json.RawMessage
+		mustUnmarshal(f.tell(t, t.life.phases[0]), &clips)
+		return f.encode(clips[0])
+	}
+}
+
+// sunoclipsSubmit are the fields of all submits that are looked at.
+type sunoclipsSubmit struct {
+	Topic            string `json:"topic"`
+	Prompt           string `json:"prompt"`
+	Tags             string `json:"tags"`
+	MakeInstrumental bool   `json:"make_instrumental"`
+	CoverClipID      string `json:"cover_clip_id"`
+	ClipID           string `json:"clip_id"`
+}
+
+// check finds the fault of a submit as far as the provider's page states the
+// rule; the detail is empty if there is none.
+func (b sunoclipsSubmit) check(kind task.Type) (refusal, string) {
+	switch {
+	case len(b.Topic) > 500:
+		return tooLong, "Topic"
+	case kind == task.Merge && b.ClipID == "":
+		return badRequest, "clip_id is required"
+	case kind != task.Merge && b == (sunoclipsSubmit{}):
+		return badRequest, "topic or prompt is required"
+	default:
+		return 0, ""
+	}
+}
+
+// refuse gives the texts of the provider's page, and in its manner those that
+// the page does not have.
+func (f sunoclips) refuse(why refusal, detail string) reply {
+	say := func(status int, detail string) reply {
+		rep := f.encode(map[string]string{"detail": detail})
+		rep.code, rep.http = status, status
+		return rep
+	}
+	switch why {
+	case unauthorized:
+		return say(http.StatusUnauthorized, "Authentication required.")
+	case tooFrequent:
+		return say(http.StatusTooManyRequests, "Hackathon clip fetch rate limit exceeded. Please wait before fetching again.")
+	case overLimit:
+		return say(http.StatusTooManyRequests, "Hackathon generation rate limit exceeded. Please wait before generating another song.")
+	case noCredits:
+		return say(http.StatusPaymentRequired, "Insufficient credits.")
+	case maintenance:
+		return say(http.StatusServiceUnavailable, "Service Unavailable")
+	case unknownTask:
+		return say(http.StatusNotFound, taskNotFound)
+	case unknownRoute:
+		return say(http.StatusNotFound, "Not Found")
+	case tooLong:
+		return say(http.StatusBadRequest, detail+" too long. Please keep it under 500 characters.")
+	case badRequest:
+		return say(http.StatusBadRequest, detail)
+	default:
+		panic(fmt.Sprintf("simulator: refusal %d", why))
+	}
+}
+
+func (sunoclips) encode(v any) reply {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
+	}
+	return reply{code: http.StatusOK, body: body}
+}
+
+// tell is one lyric, or an array of all clips of a task.
+func (f sunoclips) tell(t *subject, p phase) []byte {
+	if t.life.lyrics() {
+		return f.encode(sunoclipsLyricOf(t, p)).body
+	}
+	return f.encode(sunoclipsOf(t, p)).body
+}

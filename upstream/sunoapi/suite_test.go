@@ -1,0 +1,34 @@
+package sunoapi
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/upstream"
+	"tasksync/upstream/upstreamtest"
+)
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	for _, p := range []Profile{SunoAPI(), Kie()} {
+		t.Run(p.Name, func(t *testing.T) {
+			t.Parallel()
+			limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
+				a, err := New(Config{Profile: p, BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
+				require.NoError(t, err)
+				t.Cleanup(a.CloseIdle)
+				return a
+			}
+			upstreamtest.Run(t, upstreamtest.Subject{
+				Provider: p.Name,
+				New: func(t testing.TB, baseURL, key string) upstream.Adapter {
+					return limited(t, baseURL, key, -1, 0)
+				},
+				Limited: limited,
+			})
+		})
+	}
+}

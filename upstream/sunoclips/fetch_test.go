@@ -1,0 +1,308 @@
+package sunoclips
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream"
+)
+
+// provider answers with clips, each of them complete, and with lyrics.
+type provider struct {
+	t      *testing.T
+	refuse func(ids []string) (status int, body string) // status 0: it does not
+
+	mu    sync.Mutex
+	calls []string // "clips of n" or "lyrics id"
+}
+
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, ok := strings.CutPrefix(r.URL.Path, "/api/v2/external/hackathons/")
+	if !ok || r.Header.Get("Authorization") != "Bearer "+testKey || len(r.URL.String()) > 900 {
+		p.t.Errorf("unexpected call %s", r.URL)
+	}
+	ids := strings.Split(r.URL.Query().Get("ids"), ",")
+	name := fmt.Sprint("clips of ", len(ids))
+	if path != "clips" {
+		ids, name = []string{strings.TrimPrefix(path, "lyrics/")}, path
+	}
+	p.mu.Lock()
+	p.calls = append(p.calls, name)
+	p.mu.Unlock()
+	if p.refuse != nil {
+		if status, body := p.refuse(ids); status != 0 {
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+			return
+		}
+	}
+	if path != "clips" {
+		_, _ = w.Write([]byte(`{"text":"la","title":"A","status":"complete"}`))
+		return
+	}
+	clips := []map[string]string{}
+	for _, id := range ids {
+		clips = append(clips, map[string]string{"id": id, "status": "complete", "audio_url": "https://h/" + id + ".mp3"})
+	}
+	_ = json.NewEncoder(w).Encode(clips)
+}
+
+func (p *provider) asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls
+}
+
+func clipID(n int) string { return fmt.Sprintf("44444444-4444-4444-8444-%012d", n) }
+
+// songs are n tasks of one clip each, with ids from first on.
+func songs(first, n int) []task.Ref {
+	var refs []task.Ref
+	for i := range n {
+		refs = append(refs, task.Ref{TaskID: clipID(first + i), Type: task.Generate})
+	}
+	return refs
+}
+
+func (p *provider) fetch(t *testing.T, fanOut int, refs ...task.Ref) (map[string]string, error) {
+	t.Helper()
+	p.t = t
+	b := setup(t, p.ServeHTTP)
+	b.adapter.fanOut = fanOut
+	obs, err := b.adapter.Fetch(t.Context(), refs)
+	return seen(t, obs), err
+}
+
+func seen(t *testing.T, obs []task.Observation) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, o := range obs {
+		require.NotContains(t, out, o.TaskID)
+		out[o.TaskID] = fmt.Sprint(o.Status, " ", len(o.Items))
+		if o.Failure != nil {
+			out[o.TaskID] = o.Failure.Verdict.String() + " " + o.Failure.Reason
+		}
+	}
+	return out
+}
+
+func TestFetch(t *testing.T) {
+	t.Parallel()
+	var p provider
+	pair := clipA + "," + clipB
+	got, err := p.fetch(t, 1,
+		task.Ref{TaskID: pair, Type: task.Extend},
+		task.Ref{TaskID: "order-17", Type: task.Merge, ClipIDs: []string{clipC}},
+		task.Ref{TaskID: clipA, Type: task.Generate}, // shares a clip
+		task.Ref{TaskID: pair, Type: task.Extend},
+		task.Ref{TaskID: "lyric-1", Type: task.Lyrics, ClipIDs: []string{clipC}},
+		task.Ref{TaskID: "lyric-1", Type: task.Lyrics},
+		task.Ref{TaskID: "../clips", Type: task.Lyrics},
+		task.Ref{TaskID: "order-18", Type: task.Generate},
+		task.Ref{TaskID: "", Type: task.Replace},
+	)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		pair: "complete 2", "order-17": "complete 1", clipA: "complete 1", "lyric-1": "complete 1",
+		"../clips": "unknown_task bad_task_id", "order-18": "unknown_task bad_task_id", "": "unknown_task bad_task_id",
+	}, got)
+	require.Equal(t, []string{"clips of 3", "lyrics/lyric-1"}, p.asked())
+}
+
+func TestFetchKeepsURLsShort(t *testing.T) {
+	t.Parallel()
+	var p provider
+	var long []string
+	for i := range 30 {
+		long = append(long, clipID(100+i))
+	}
+	stems := task.Ref{TaskID: strings.Join(long, ","), Type: task.Generate}
+	got, err := p.fetch(t, 1, append(songs(0, 15), stems)...)
+	require.NoError(t, err)
+	require.Equal(t, "complete 30", got[stems.TaskID], "put together from three answers")
+	require.Len(t, got, 16)
+	require.Equal(t, []string{"clips of 20", "clips of 20", "clips of 5"}, p.asked())
+}
+
+// TestOneBadIDHidesNoOthers has the provider refuse every request with one of
+// two ids.
+func TestOneBadIDHidesNoOthers(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status int
+		detail string
+		reason string // of the error; "": there is none
+		calls  int
+	}{
+		"bad request": {400, `"ids: not a clip"`, "bad_request", 16},
+		"validation":  {422, `[{"msg":"x"}]`, "bad_request", 16},
+		"not found":   {404, `"Clip not found"`, "", 16},
+		"wrong path":  {404, `"Not Found"`, "http_4xx", 1},
+		"broken":      {500, `"x"`, "http_5xx", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := provider{refuse: func(ids []string) (int, string) {
+				for _, id := range ids {
+					if id == clipID(3) || id == clipID(15) {
+						return tc.status, `{"detail":` + tc.detail + `}`
+					}
+				}
+				return 0, ""
+			}}
+			got, err := p.fetch(t, 1, songs(0, 21)...)
+			require.NotContains(t, got, clipID(3), "not reported")
+			require.Contains(t, got, clipID(20), "a request of its own")
+			if tc.calls > 1 {
+				require.Len(t, got, 19)
+			}
+			require.LessOrEqual(t, len(p.asked()), tc.calls+2)
+			if tc.reason == "" {
+				require.NoError(t, err)
+				return
+			}
+			var f *task.Failure
+			require.ErrorAs(t, err, &f)
+			require.Equal(t, task.Transient, f.Verdict)
+			require.Equal(t, tc.reason, f.Reason)
+		})
+	}
+}
+
+// TestFetchStops has one call at a time, so that it is known which come first.
+func TestFetchStops(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status  int
+		body    string
+		verdict task.Verdict
+		reason  string
+	}{
+		"wrong key":     {401, `{"detail":"Authentication required."}`, task.Account, "unauthorized"},
+		"not invited":   {403, `{"detail":"Access denied. Not a hackathon participant."}`, task.Account, "unauthorized"},
+		"rate limited":  {429, `{"detail":"Hackathon clip fetch rate limit exceeded."}`, task.Transient, "rate_limited"},
+		"broke":         {402, `{"detail":"Insufficient credits."}`, task.Account, "credits"},
+		"limited page":  {429, `<html>`, task.Transient, "rate_limited"},
+		"token refused": {422, `{"detail":"Token validation failed"}`, task.Account, "account"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := provider{refuse: func(ids []string) (int, string) {
+				if ids[0] == clipID(20) {
+					return tc.status, tc.body
+				}
+				return 0, ""
+			}}
+			refs := append(songs(0, 45), task.Ref{TaskID: "lyric-1", Type: task.Lyrics})
+			got, err := p.fetch(t, 1, refs...)
+			require.Len(t, got, 20, "what came before holds")
+			require.Len(t, p.asked(), 2)
+			var f *task.Failure
+			require.ErrorAs(t, err, &f)
+			require.Equal(t, tc.verdict, f.Verdict)
+			require.Equal(t, tc.reason, f.Reason)
+			require.Positive(t, f.RetryAfter)
+			require.ErrorContains(t, err, "fetch from sunoclips")
+		})
+	}
+}
+
+func TestAnUnknownLyricIsReportedAsUnknown(t *testing.T) {
+	t.Parallel()
+	p := provider{refuse: func(ids []string) (int, string) {
+		switch ids[0] {
+		case "gone":
+			return 404, `{"detail":"Lyrics not found"}`
+		case "down":
+			return 503, `{"detail":"Service Unavailable"}`
+		}
+		return 0, ""
+	}}
+	var refs []task.Ref
+	for _, id := range []string{"gone", "down", "here"} {
+		refs = append(refs, task.Ref{TaskID: id, Type: task.Lyrics})
+	}
+	got, err := p.fetch(t, 4, refs...)
+	require.Equal(t, map[string]string{"gone": "unknown_task unknown_task", "here": "complete 1"}, got)
+	var f *task.Failure
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, upstream.ReasonHTTP5xx, f.Reason)
+}
+
+func TestFetchEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	p := provider{t: t}
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		if len(p.asked()) == 0 {
+			p.ServeHTTP(w, r)
+			return
+		}
+		cancel()
+		<-r.Context().Done()
+	})
+	b.adapter.fanOut = 1
+	obs, err := b.adapter.Fetch(ctx, songs(0, 50))
+	require.Len(t, obs, 20)
+	require.ErrorIs(t, err, context.Canceled)
+	obs, err = b.adapter.Fetch(ctx, songs(0, 1))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, obs)
+}
+
+func TestKeyIsShownNowhere(t *testing.T) {
+	t.Parallel()
+	echo := "the key " + testKey + " of https://h/a?token=abc"
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		switch ids := r.URL.Query().Get("ids"); {
+		case ids == clipC:
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"detail":"` + echo + `"}`))
+		case ids != "":
+			_, _ = fmt.Fprintf(w, `[{"id":%q,"status":"error","metadata":{"error_message":%q}},{"id":%q,"status":%q}]`, clipA, echo, clipB, testKey)
+		default:
+			_, _ = fmt.Fprintf(w, `{"status":"error","error_message":%q}`, echo)
+		}
+	})
+	obs, err := b.adapter.Fetch(t.Context(), []task.Ref{{TaskID: clipA + "," + clipB, Type: task.Extend}, {TaskID: "L", Type: task.Lyrics}})
+	require.NoError(t, err)
+	require.Len(t, obs, 2)
+	_, err = b.adapter.Fetch(t.Context(), []task.Ref{{TaskID: clipC, Type: task.Generate}})
+	reason, _, paused := b.adapter.Paused()
+	require.True(t, paused)
+	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, Config{APIKey: testKey}, reason, b.log)
+	for _, o := range obs {
+		text += o.Raw + fmt.Sprint(o.Failure)
+		for _, it := range o.Items {
+			text += fmt.Sprint(it.Failure)
+		}
+	}
+	require.NotContains(t, text, testKey)
+	require.NotContains(t, text, "token=abc")
+	require.Contains(t, text, "[redacted]")
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	for field, cfg := range map[string]Config{
+		"APIKey: required":        {},
+		"FanOut: negative":        {APIKey: "k", FanOut: -1},
+		"BaseURL: ":               {APIKey: "k", BaseURL: "api"},
+		"Timeout: negative":       {APIKey: "k", Timeout: -1},
+		"APIKey: holds a space, ": {APIKey: "k k"},
+	} {
+		_, err := New(cfg)
+		require.ErrorContains(t, err, field)
+	}
+	a, err := New(Config{APIKey: "k"})
+	require.NoError(t, err)
+	require.Equal(t, upstream.Limits{Batch: 20, Requests: 100, Window: defaultWindow}, a.Limits())
+}

@@ -1,0 +1,238 @@
+package sunoproxy
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"net/http/httptest"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+)
+
+// server is a proxy whose batch call can be spoilt.
+type server struct {
+	mu     sync.Mutex
+	spoilt string   // what the batch call is answered with: "404", "<html>", …
+	lost   []string // ids that the batch call leaves out and the single one does not know
+	calls  []string // "2 MUSIC", "GET a"
+}
+
+func (s *server) spoil(with string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spoilt, s.calls = with, nil
+}
+
+func (s *server) seen() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.calls)
+	return s.calls
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id, single := strings.CutPrefix(r.URL.Path, "/suno/fetch/"); single {
+		s.calls = append(s.calls, "GET "+id)
+		if slices.Contains(s.lost, id) {
+			w.WriteHeader(400)
+			_, _ = w.Write([]byte(`{"code":"invalid_request","message":"task not exist","data":null}`))
+			return
+		}
+		_, _ = fmt.Fprintf(w, `{"code":"success","data":{"task_id":%q,"status":"QUEUED"}}`, id)
+		return
+	}
+	var req request
+	_ = json.NewDecoder(r.Body).Decode(&req)
+	s.calls = append(s.calls, fmt.Sprint(len(req.IDs), " ", req.Action))
+	var status int
+	switch _, err := fmt.Sscanf(s.spoilt, "%d", &status); {
+	case err == nil:
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(strings.TrimLeft(s.spoilt, "0123456789 ")))
+	case s.spoilt != "":
+		_, _ = w.Write([]byte(s.spoilt))
+	default:
+		var tasks []string
+		for _, id := range req.IDs {
+			if !slices.Contains(s.lost, id) {
+				tasks = append(tasks, fmt.Sprintf(`{"task_id":%q,"status":"QUEUED"}`, id))
+			}
+		}
+		_, _ = fmt.Fprintf(w, `{"code":"success","data":[%s]}`, strings.Join(tasks, ","))
+	}
+}
+
+func TestFetchGroupsByAction(t *testing.T) {
+	t.Parallel()
+	s := &server{lost: []string{"t7"}}
+	b := setup(t, s.ServeHTTP)
+	var all []task.Ref
+	for i := range 230 {
+		all = append(all, task.Ref{TaskID: fmt.Sprint("t", i), Type: []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, "new"}[i%5]})
+	}
+	for i := range 30 {
+		all = append(all, task.Ref{TaskID: fmt.Sprint("l", i), Type: task.Lyrics})
+	}
+	obs, err := b.adapter.Fetch(t.Context(), all)
+	require.NoError(t, err)
+	require.Len(t, obs, 259)
+	require.NotContains(t, seen(obs), "t7", "what is missing was not reported")
+	require.Equal(t, []string{"100 MUSIC", "100 MUSIC", "30 LYRICS", "30 MUSIC"}, s.seen())
+}
+
+// TestFetchLearns is what follows from the ways in which servers answer a call
+// that they do not have.
+func TestFetchLearns(t *testing.T) {
+	t.Parallel()
+	singly := []string{"GET a", "GET b", "GET c"}
+	for name, tc := range map[string]struct {
+		first, then []string // the calls of a first Fetch, and of one after it
+		later       []string // and of one to a server whose batch call had been answered
+	}{
+		"404":                                    {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
+		`404 {"error":{"message":"no"}}`:         {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
+		"405 Method Not Allowed":                 {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
+		`400 {"code":"x","message":"bad"}`:       {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
+		"<html>":                                 {append([]string{"3 MUSIC"}, singly...), singly, []string{"3 MUSIC"}},
+		`{"code":"success","data":[{"id":"c"}]}`: {append([]string{"3 MUSIC"}, singly...), singly, []string{"3 MUSIC"}},
+		"503":                                    {[]string{"3 MUSIC"}, []string{"3 MUSIC"}, []string{"3 MUSIC"}},
+		`503 {"code":"x"}`:                       {[]string{"3 MUSIC"}, []string{"3 MUSIC"}, []string{"3 MUSIC"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &server{}
+			b := setup(t, s.ServeHTTP)
+			ask := func(b *bundle) []string {
+				_, _ = b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
+				calls := s.seen()
+				slices.Sort(calls)
+				return calls
+			}
+			want := func(calls []string) []string { return slices.Sorted(slices.Values(calls)) }
+			s.spoil(name)
+			require.Equal(t, want(tc.first), ask(b))
+			s.spoil(name)
+			require.Equal(t, want(tc.then), ask(b))
+
+			b = setup(t, s.ServeHTTP)
+			s.spoil("")
+			require.Equal(t, []string{"3 MUSIC"}, ask(b))
+			s.spoil(name)
+			require.Equal(t, want(tc.later), ask(b))
+		})
+	}
+}
+
+// TestFetchForgets: a mistake does not cost single calls for good.
+func TestFetchForgets(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	outside := httptest.NewServer(s)
+	outside.Config.SetKeepAlivesEnabled(false)
+	defer outside.Close()
+	synctest.Test(t, func(t *testing.T) {
+		a, err := New(Config{BaseURL: outside.URL, Requests: -1})
+		require.NoError(t, err)
+		fetch := func() []string {
+			_, err := a.Fetch(t.Context(), refs("a"))
+			require.NoError(t, err)
+			return s.seen()
+		}
+		s.spoil("404")
+		require.Equal(t, []string{"1 MUSIC", "GET a"}, fetch())
+		s.spoil("")
+		time.Sleep(forgetAfter - time.Second)
+		require.Equal(t, []string{"GET a"}, fetch())
+		s.spoil("")
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"1 MUSIC"}, fetch())
+		s.spoil("")
+		require.Equal(t, []string{"1 MUSIC"}, fetch())
+	})
+}
+
+// TestOneBadIDHidesNoOther: a server that refuses the whole batch for it is asked
+// one by one, and in batches again the next time.
+func TestOneBadIDHidesNoOther(t *testing.T) {
+	t.Parallel()
+	s := &server{lost: []string{"b"}}
+	b := setup(t, s.ServeHTTP)
+	_, err := b.adapter.Fetch(t.Context(), refs("a"))
+	require.NoError(t, err)
+	s.spoil(`400 {"code":"invalid_request","message":"task not exist"}`)
+	obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a": "queued", "b": "unknown_task unknown_task", "c": "queued"}, seen(obs))
+	s.spoil("")
+	_, err = b.adapter.Fetch(t.Context(), refs("a", "c"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"2 MUSIC"}, s.seen())
+}
+
+// TestWrongBaseURL: where neither call is in the format, nothing is learnt, and
+// one call more than the batch's is made.
+func TestWrongBaseURL(t *testing.T) {
+	t.Parallel()
+	var calls int
+	b := setup(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		http.Error(w, "404 page not found", http.StatusNotFound)
+	})
+	for want := 2; want <= 4; want += 2 {
+		obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
+		var f *task.Failure
+		require.ErrorAs(t, err, &f)
+		require.Equal(t, "http_4xx", f.Reason)
+		require.Equal(t, map[string]string{"a": "transient http_4xx", "b": "transient http_4xx", "c": "transient http_4xx"}, seen(obs))
+		require.Equal(t, want, calls)
+	}
+	require.NotContains(t, b.log.String(), "no batch call")
+}
+
+func TestKeyIsShownNowhere(t *testing.T) {
+	t.Parallel()
+	echo := "the key " + testKey + " of https://h/a?token=abc"
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		require.Equal(t, "Bearer "+testKey, r.Header.Get("Authorization"))
+		_, _ = fmt.Fprintf(w, `{"code":"success","data":[{"task_id":"a","status":%q},{"task_id":"b","status":"FAILURE","fail_reason":%q},
+			{"task_id":"c","status":"IN_PROGRESS","data":[{"id":"x","status":"error","metadata":{"error_message":%q}}]}]}`, testKey, echo, echo)
+	})
+	obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
+	require.NoError(t, err)
+	require.Len(t, obs, 3)
+	text := fmt.Sprintf("%+v %+v %v %s", obs, b.adapter, Config{APIKey: testKey}, b.log)
+	for _, o := range obs {
+		text += fmt.Sprint(o.Raw, o.Failure)
+		for _, it := range o.Items {
+			text += fmt.Sprint(it.Failure)
+		}
+	}
+	require.NotContains(t, text, testKey)
+	require.NotContains(t, text, "token=abc")
+	require.Contains(t, text, "[redacted]")
+}
+
+func TestConfigNamesTheWrongField(t *testing.T) {
+	t.Parallel()
+	for field, cfg := range map[string]Config{
+		"BaseURL: required":       {APIKey: "k"},
+		"BaseURL: not an abs":     {BaseURL: "api"},
+		"FanOut: negative":        {BaseURL: "http://h", FanOut: -1},
+		"Timeout: negative":       {BaseURL: "http://h", Timeout: -1},
+		"APIKey: holds a space, ": {BaseURL: "http://h", APIKey: "k k"},
+	} {
+		_, err := New(cfg)
+		require.ErrorContains(t, err, field)
+	}
+}

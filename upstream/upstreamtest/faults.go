@@ -1,0 +1,154 @@
+package upstreamtest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream"
+	"tasksync/upstream/simulator"
+)
+
+// testFaults serves each fault once, to an adapter that has had a good answer.
+func testFaults(t *testing.T, s Subject) {
+	for _, fault := range simulator.Faults() {
+		if fault == simulator.Hang { // see testCancellation
+			continue
+		}
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			s.bubble(t, func(t *testing.T, w *world) { testFault(t, w, fault) })
+		})
+	}
+}
+
+func testFault(t *testing.T, w *world, fault simulator.Fault) {
+	warm := w.submit(1)[0]
+	seen, err := w.fetch(t.Context(), t, warm)
+	require.NoError(t, err)
+	requireReady(t, seen, warm)
+
+	ref := w.submit(1, fault)[0]
+	seen, err = w.fetch(t.Context(), t, ref)
+	if fault == simulator.Slow {
+		require.NoError(t, err)
+		requireReady(t, seen, ref)
+		return
+	}
+	f := failureOf(ref.TaskID, seen, err)
+	require.NotNil(t, f, "a fault that nobody tells of")
+	requireUntouched(t, w, ref, seen, f)
+	switch fault {
+	case simulator.NoCredits, simulator.BadKey:
+		require.Equal(t, task.Account, f.Verdict, f)
+		requirePause(t, w, ref)
+	case simulator.HTTP429, simulator.TooFrequent, simulator.OverLimit:
+		require.Equal(t, task.Transient, f.Verdict, f)
+		require.Equal(t, upstream.ReasonRateLimited, f.Reason)
+		require.Positive(t, f.RetryAfter)
+		requireClosed(t, w, ref)
+	default:
+		require.Equal(t, task.Transient, f.Verdict, f)
+		_, _, paused := w.adapter.Paused()
+		require.False(t, paused)
+	}
+	w.pass(f.RetryAfter)
+	seen, err = w.fetch(t.Context(), t, ref)
+	require.NoError(t, err, "it resumes by itself")
+	requireReady(t, seen, ref)
+	_, _, paused := w.adapter.Paused()
+	require.False(t, paused)
+}
+
+// requireUntouched asserts that a row in any pending state stays as it is.
+func requireUntouched(t *testing.T, w *world, ref task.Ref, seen map[string]task.Observation, f *task.Failure) {
+	t.Helper()
+	require.NotEmpty(t, f.Message, f.Reason)
+	obs, ok := seen[ref.TaskID]
+	if !ok {
+		obs = task.Observation{TaskID: ref.TaskID, Failure: f}
+	}
+	now := w.clock.Now()
+	for _, status := range []task.Status{task.Submitted, task.Streaming} {
+		g := task.Generation{TaskID: ref.TaskID, Type: ref.Type, Status: status, CreatedAt: now.Add(-5 * time.Minute)}
+		d := task.DefaultPolicy().Decide(now, g, nil, task.Seen{Observation: &obs})
+		require.False(t, d.Writes(g), "%+v", d)
+		require.False(t, d.Next.Before(min2(now.Add(f.RetryAfter), g.CreatedAt.Add(task.DefaultTimeout))))
+	}
+}
+
+func min2(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// requirePause asserts that the credential's calls pause.
+func requirePause(t *testing.T, w *world, ref task.Ref) {
+	t.Helper()
+	reason, until, paused := w.adapter.Paused()
+	require.True(t, paused)
+	require.NotEmpty(t, reason)
+	require.True(t, until.After(time.Now()))
+	require.Zero(t, w.requests(func() {
+		seen, err := w.fetch(t.Context(), t, ref)
+		f := failureOf(ref.TaskID, seen, err)
+		require.NotNil(t, f)
+		require.Equal(t, task.Account, f.Verdict)
+		require.Positive(t, f.RetryAfter)
+	}), "a call in the pause")
+}
+
+// requireClosed asserts that no call is made that the provider asked not to
+// make, and that its caller does not wait in vain.
+func requireClosed(t *testing.T, w *world, ref task.Ref) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.Zero(t, w.requests(func() {
+		_, err := w.adapter.Fetch(ctx, []task.Ref{ref})
+		require.Error(t, err)
+	}), "a call in a closed window")
+}
+
+func testWrongKey(t *testing.T, w *world) {
+	ref := w.submit(1)[0]
+	w.adapter = w.subject.New(t, w.server.URL, "wrong-"+key)
+	for range 3 { // a wrong key stays wrong: the pause comes back
+		seen, err := w.fetch(t.Context(), t, ref)
+		f := failureOf(ref.TaskID, seen, err)
+		require.NotNil(t, f)
+		require.Equal(t, task.Account, f.Verdict, f)
+		require.Error(t, err, "an account's failure speaks for all")
+		require.Empty(t, seen)
+		requirePause(t, w, ref)
+		w.pass(f.RetryAfter)
+	}
+	w.adapter = w.subject.New(t, w.server.URL, key)
+	w.sim.Outage(simulator.BadKey)
+	_, err := w.fetch(t.Context(), t, ref)
+	require.Error(t, err)
+	w.sim.Outage(simulator.NoFault)
+	requirePause(t, w, ref)
+	w.pass(time.Minute)
+	seen, err := w.fetch(t.Context(), t, ref)
+	require.NoError(t, err)
+	requireReady(t, seen, ref)
+}
+
+func testKeyIsShownNowhere(t *testing.T, w *world) {
+	ref := w.submit(1, simulator.BadKey, simulator.NoCredits, simulator.HTTP500)[0]
+	text := fmt.Sprintf("%v %+v", w.adapter, w.adapter)
+	for range 3 {
+		seen, err := w.fetch(t.Context(), t, ref)
+		reason, _, _ := w.adapter.Paused()
+		text += fmt.Sprintf("%+v %v %v %s", seen, err, failureOf(ref.TaskID, seen, err), reason)
+		w.pass(10 * time.Minute)
+	}
+	require.NotContains(t, text, key)
+}

@@ -1,0 +1,186 @@
+package upstreamtest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+// testLives follows a task of every fate and type from its submit to its end, by
+// Fetch and task.Decide over rows in memory, and compares the rows with what the
+// provider knows.
+func testLives(t *testing.T, w *world) {
+	rows := &store{policy: task.DefaultPolicy()}
+	rows.policy.ProbeCDN = false
+	for i, kind := range w.subject.types() {
+		for j, fate := range simulator.Fates() {
+			rows.insert(w.sim.Submit(kind, fate), kind, w.clock.Now(), i+j)
+		}
+	}
+	for passes := 0; rows.pending() > 0; passes++ {
+		require.Less(t, passes, 1000, "rows stay pending")
+		w.pass(rows.next().Sub(w.clock.Now()))
+		due := rows.due(w.clock.Now())
+		seen, err := w.fetch(t.Context(), t, refsOf(due)...)
+		for _, r := range due {
+			rows.sync(t, r, w.clock.Now(), seen, err)
+		}
+	}
+	for _, r := range rows.rows {
+		record, ok := w.sim.Task(r.g.TaskID)
+		require.True(t, ok)
+		r.verify(t, record)
+	}
+}
+
+// store is a database of generations and their clips.
+type store struct {
+	policy task.Policy
+	rows   []*row
+}
+
+type row struct {
+	g        task.Generation
+	clips    []task.Clip
+	next     time.Time
+	timedOut bool
+}
+
+// insert does as applications do: some leave placeholders in either form, some
+// none.
+func (s *store) insert(taskID string, kind task.Type, now time.Time, form int) {
+	r := &row{next: now, g: task.Generation{
+		ID: fmt.Sprint(len(s.rows)), TaskID: taskID, Type: kind, Status: task.Submitted, CreatedAt: now,
+	}}
+	for i := range s.policy.Handlers[kind].Clips {
+		id := task.PlaceholderID(taskID, kind, i)
+		if form%3 == 1 && kind != task.Lyrics {
+			id = fmt.Sprintf("%s-clip-%d", taskID, i+1)
+		}
+		if form%3 != 2 {
+			r.clips = append(r.clips, task.Clip{ID: fmt.Sprint(r.g.ID, "/", i), GenerationID: r.g.ID, ClipID: id, Status: task.Submitted})
+		}
+	}
+	s.rows = append(s.rows, r)
+}
+
+func (s *store) due(now time.Time) (due []*row) {
+	for _, r := range s.rows {
+		if r.g.Status.Pending() && !r.next.After(now) {
+			due = append(due, r)
+		}
+	}
+	return due
+}
+
+func (s *store) pending() (n int) {
+	for _, r := range s.rows {
+		if r.g.Status.Pending() {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *store) next() (next time.Time) {
+	for _, r := range s.rows {
+		if r.g.Status.Pending() && (next.IsZero() || r.next.Before(next)) {
+			next = r.next
+		}
+	}
+	return next
+}
+
+// refsOf names the tasks of rows as the syncer does.
+func refsOf(rows []*row) []task.Ref {
+	refs := make([]task.Ref, len(rows))
+	for i, r := range rows {
+		refs[i] = task.Ref{TaskID: r.g.TaskID, Type: r.g.Type}
+		for _, c := range r.clips {
+			if _, placeholder := task.PlaceholderNumber(c.ClipID); !placeholder {
+				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
+			}
+		}
+	}
+	return refs
+}
+
+// sync decides about a row and writes the decision.
+func (s *store) sync(t *testing.T, r *row, now time.Time, seen map[string]task.Observation, err error) {
+	t.Helper()
+	what := task.Seen{}
+	if obs, ok := seen[r.g.TaskID]; ok {
+		what.Observation = &obs
+	} else if f := failureOf(r.g.TaskID, seen, err); f != nil {
+		what.Observation = &task.Observation{TaskID: r.g.TaskID, Failure: f}
+	}
+	d := s.policy.Decide(now, r.g, r.clips, what)
+	require.Empty(t, d.Probe)
+	for _, c := range d.Clips {
+		r.write(c)
+	}
+	r.g.Status, r.g.ErrorCode, r.g.ErrorMessage = d.Status, d.ErrorCode, d.ErrorMessage
+	r.next, r.timedOut = d.Next, d.TimedOut
+	require.Equal(t, d.Status.Terminal(), d.Next.IsZero())
+}
+
+func (r *row) write(c task.Clip) {
+	if c.ID == "" {
+		c.ID = fmt.Sprint(r.g.ID, "/", len(r.clips))
+		r.clips = append(r.clips, c)
+		return
+	}
+	at := slices.IndexFunc(r.clips, func(have task.Clip) bool { return have.ID == c.ID })
+	r.clips[at] = c
+}
+
+// verify compares a row that has ended with the provider's own record.
+func (r *row) verify(t *testing.T, record simulator.Record) {
+	t.Helper()
+	want := record.Expected
+	what := fmt.Sprintf("%s %s: %s %s %q %+v", record.Type, record.Fate, r.g.Status, r.g.ErrorCode, r.g.ErrorMessage, r.clips)
+	require.Equal(t, want.Status, r.g.Status, what)
+	require.Equal(t, want.ErrorCode, r.g.ErrorCode, what)
+	require.Equal(t, want.AtDeadline, r.timedOut, what)
+	if want.ErrorMessage != "" {
+		require.Equal(t, want.ErrorMessage, r.g.ErrorMessage, what)
+	}
+	if want.AtDeadline && want.Status == task.Failed {
+		require.True(t, strings.HasPrefix(r.g.ErrorMessage, "Task timed out after 10 minutes."), what)
+	}
+	left := slices.Clone(r.clips)
+	for _, c := range want.Clips {
+		at := slices.IndexFunc(left, func(have task.Clip) bool { return have.ClipID == c.ClipID })
+		require.GreaterOrEqual(t, at, 0, "clip %s is missing: %s", c.ClipID, what)
+		got := clipOf(left[at])
+		left = slices.Delete(left, at, at+1)
+		require.Equal(t, settled(c, got), got, what)
+	}
+	for _, c := range left { // what nothing filled
+		require.Equal(t, simulator.Clip{ClipID: c.ClipID, Status: task.Failed}, clipOf(c), what)
+	}
+}
+
+// settled is an expected clip as the row got must have it.
+func settled(want, got simulator.Clip) simulator.Clip {
+	want = want.Allow(got)
+	if want.Derive {
+		want.AudioURL, want.Derive = cmp.Or(want.AudioURL, task.CDNURL(want.ClipID)), false
+	}
+	return want
+}
+
+func clipOf(c task.Clip) simulator.Clip {
+	return simulator.Clip{
+		ClipID: c.ClipID, Status: c.Status, Title: c.Title, AudioURL: c.AudioURL, StreamAudioURL: c.StreamAudioURL,
+		VideoURL: c.VideoURL, ImageURL: c.ImageURL, Lyrics: c.Lyrics, Tags: c.Tags, ModelName: c.ModelName, Duration: c.Duration,
+	}
+}

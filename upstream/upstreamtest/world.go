@@ -1,0 +1,142 @@
+package upstreamtest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream"
+	"tasksync/upstream/simulator"
+)
+
+// world is a simulated provider behind a real server, an adapter that asks it,
+// and the provider's clock.
+type world struct {
+	subject Subject
+	sim     *simulator.Simulator
+	server  *httptest.Server
+	adapter upstream.Adapter
+	clock   *clock
+	sleeps  bool // the adapter is in a bubble, and its clock moves with the provider's
+}
+
+// newWorld serves a simulator outside of any bubble. Its adapter is for real
+// time.
+func newWorld(t *testing.T, s Subject) *world {
+	t.Helper()
+	w := &world{subject: s, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	w.sim = simulator.New(simulator.Config{
+		Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
+		SlowDelay: time.Millisecond, Now: w.clock.Now,
+	})
+	w.server = serve(t, w.sim)
+	t.Cleanup(w.sim.Close)
+	w.adapter = s.New(t, w.server.URL, key)
+	return w
+}
+
+// serve closes each connection after its answer: see the package's comment.
+func serve(t *testing.T, h http.Handler) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(h)
+	server.Config.SetKeepAlivesEnabled(false)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// clock is a time that only tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// Now is the clock of the simulator.
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// pass lets time go by, at the provider and, in a bubble, at the adapter.
+func (w *world) pass(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	w.clock.mu.Lock()
+	w.clock.now = w.clock.now.Add(d)
+	w.clock.mu.Unlock()
+	if w.sleeps {
+		time.Sleep(d)
+	}
+}
+
+// kind is the type that is used where one is enough.
+func (w *world) kind() task.Type { return w.subject.types()[0] }
+
+// submit makes n tasks that are ready, and their refs.
+func (w *world) submit(n int, faults ...simulator.Fault) []task.Ref {
+	refs := make([]task.Ref, n)
+	for i := range refs {
+		refs[i] = task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Ready, faults...), Type: w.kind()}
+	}
+	return refs
+}
+
+// fetch asks for refs and holds the answer to what is always true of one.
+func (w *world) fetch(ctx context.Context, t *testing.T, refs ...task.Ref) (map[string]task.Observation, error) {
+	t.Helper()
+	observations, err := w.adapter.Fetch(ctx, refs)
+	asked := map[string]bool{}
+	for _, ref := range refs {
+		asked[ref.TaskID] = true
+	}
+	seen := map[string]task.Observation{}
+	for _, obs := range observations {
+		require.True(t, asked[obs.TaskID], "an observation of %q, which was not asked for", obs.TaskID)
+		require.NotContains(t, seen, obs.TaskID, "two observations of one task")
+		if obs.Failure != nil {
+			require.NotEmpty(t, obs.Failure.Reason)
+		}
+		seen[obs.TaskID] = obs
+	}
+	if err != nil && ctx.Err() == nil {
+		_, ok := errors.AsType[*task.Failure](err)
+		require.True(t, ok, "an error that is no *task.Failure: %v", err)
+	}
+	return seen, err
+}
+
+// failureOf is why a task was not told about: its own failure, or that of the
+// call that speaks for it. nil: all is well with it.
+func failureOf(id string, seen map[string]task.Observation, err error) *task.Failure {
+	if obs, ok := seen[id]; ok {
+		return obs.Failure
+	}
+	f, _ := errors.AsType[*task.Failure](err)
+	return f
+}
+
+// requests is the number of requests that test makes.
+func (w *world) requests(test func()) int64 {
+	before := w.sim.Requests().Total
+	test()
+	return w.sim.Requests().Total - before
+}
+
+// requireReady asserts that refs were seen with what they have.
+func requireReady(t *testing.T, seen map[string]task.Observation, refs ...task.Ref) {
+	t.Helper()
+	for _, ref := range refs {
+		obs, ok := seen[ref.TaskID]
+		require.True(t, ok, "%s was not reported", ref.TaskID)
+		require.Nil(t, obs.Failure)
+		require.NotEmpty(t, obs.Items)
+	}
+}
