@@ -2,9 +2,20 @@ package main
 
 import "fmt"
 
+// demoSubmits tell how a song is asked for, by provider: the path, and what
+// stands before the task's id in the answer.
+var demoSubmits = map[string][2]string{ //nolint:gochecknoglobals // a constant table
+	"sunoapi":   {"/api/v1/generate", `"taskId":"`},
+	"kie":       {"/api/v1/generate", `"taskId":"`},
+	"sunoproxy": {"/suno/submit/music", `"data":"`},
+	"acedata":   {"/suno/audios", `"task_id":"`},
+	"sunoclips": {"/generate", `{"id":"`},
+}
+
 // guide tells how to explore a demo that keeps running. Its commands are there
 // to be pasted.
 func (s *demoStage) guide() string {
+	submit := demoSubmits[s.provider]
 	return fmt.Sprintf(`
 Everything keeps running; Ctrl-C stops it and removes it.
 
@@ -16,8 +27,8 @@ Paste this in another terminal to submit a task and to insert its row:
 
   DB='%[1]s'
   SIM=%[2]s
-  TASK=$(curl -s -H 'X-Simulate: success' -d '{"prompt":"rivers"}' $SIM/api/v1/generate |
-    sed 's/.*"taskId":"\([^"]*\)".*/\1/')
+  TASK=$(curl -s -H 'X-Simulate: success' -d '{"prompt":"rivers"}' $SIM%[6]s |
+    sed 's/.*%[7]s\([^"]*\)".*/\1/')
   %[4]s "$DB" -c "INSERT INTO music_generations (task_id, task_type) VALUES ('$TASK', 'generate')"
 
 and this, again and again, to see what becomes of it within %[5]s:
@@ -25,5 +36,5 @@ and this, again and again, to see what becomes of it within %[5]s:
   %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url FROM music_generations g
     LEFT JOIN music_clips c ON c.generation_id = g.id WHERE g.task_id = '$TASK'"
 
-`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), demoTimeout)
+`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), demoTimeout, submit[0], submit[1])
 }

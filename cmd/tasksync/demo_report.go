@@ -16,6 +16,7 @@ import (
 // demoResult is what a demo found, as --json prints it.
 type demoResult struct {
 	OK             bool       `json:"ok"` // every row ended as scripted
+	Provider       string     `json:"provider"`
 	Seed           uint64     `json:"seed,string"`
 	Speed          float64    `json:"speed"` // times faster than life
 	TimeoutSeconds float64    `json:"timeout_seconds"`
@@ -204,8 +205,8 @@ func (r *demoResult) summary(out io.Writer) {
 		"upstream requests per finished row", t.RequestsPerRow, t.Requests, t.Faults)
 	fmt.Fprintln(out)
 	if r.OK {
-		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\nThe same tasks again: tasksync demo --seed %d\n",
-			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched, r.Seed)
+		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\nThe same tasks again: tasksync demo --provider %s --seed %d\n",
+			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched, r.Provider, r.Seed)
 		return
 	}
 	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(demoScript)-t.AsScripted, len(demoScript), r.Seed)

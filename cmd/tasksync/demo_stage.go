@@ -25,6 +25,7 @@ import (
 // order and closed in reverse.
 type demoStage struct {
 	std      *streams
+	provider string
 	verbose  bool
 	warnings lockedBuffer // of the daemon, told only if the demo fails
 
@@ -40,8 +41,8 @@ type demoStage struct {
 	reason  error // read it after ended
 }
 
-func newDemoStage(std *streams, verbose bool) *demoStage {
-	return &demoStage{std: std, verbose: verbose, ended: make(chan struct{})}
+func newDemoStage(std *streams, provider string, verbose bool) *demoStage {
+	return &demoStage{std: std, provider: provider, verbose: verbose, ended: make(chan struct{})}
 }
 
 // open starts the parts. The caller must close the stage, also after an error.
@@ -85,9 +86,9 @@ func (s *demoStage) openSimulator(ctx context.Context, seed uint64) error {
 		return fmt.Errorf("serve the simulator: %w", err)
 	}
 	s.simURL = baseURL(listener.Addr())
-	s.sim = simulator.New(simulator.Config{Seed: seed, Speed: demoSpeed, MediaURL: s.simURL, SlowDelay: time.Second})
+	s.sim = simulator.New(simulator.Config{Provider: s.provider, Seed: seed, Speed: demoSpeed, MediaURL: s.simURL, SlowDelay: time.Second})
 	s.background(ctx, func(ctx context.Context) error { return serveHTTP(ctx, listener, s.sim) })
-	s.tell("upstream", "simulator at %s, %d times faster than life, seed %d", s.simURL, demoSpeed, s.sim.Seed())
+	s.tell("upstream", "simulated %s API at %s, %d times faster than life, seed %d", s.provider, s.simURL, demoSpeed, s.sim.Seed())
 	return nil
 }
 
@@ -96,7 +97,7 @@ func (s *demoStage) openSimulator(ctx context.Context, seed uint64) error {
 func (s *demoStage) openDaemon(ctx context.Context) error {
 	ready := make(chan net.Addr, 1)
 	cfg := daemon.Config{
-		DatabaseURL: s.server.URL(), APIURL: s.simURL, APIKey: "demo", RateLimit: new(0.0),
+		DatabaseURL: s.server.URL(), Provider: s.provider, APIURL: s.simURL, APIKey: "demo", RateLimit: new(0.0),
 		Timeout: demoTimeout, Handlers: hastened(task.DefaultHandlers(), demoSpeed), NoCDNProbe: true,
 		ListenAddr: "127.0.0.1:0", Version: version(), Logger: s.logger(),
 		Started: func(addr net.Addr) { ready <- addr },

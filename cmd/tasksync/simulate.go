@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,8 @@ import (
 
 // simulateCmd is `tasksync simulate`.
 type simulateCmd struct {
+	Provider  string  `default:"sunoapi" enum:"sunoapi,kie,sunoproxy,acedata,sunoclips" help:"Whose API it is: ${enum}."`
+	Dialect   string  `placeholder:"NAME" help:"Dialect of the API: single, data-only or integer for sunoproxy, wrapped or sentinel for sunoclips."`
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
 	Seed      uint64  `help:"Seed of what is drawn; the same seed and order of submits give the same tasks (default: random, and printed)."`
 	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`
@@ -39,7 +42,7 @@ func (c *simulateCmd) Run(ctx context.Context, std *streams) error {
 	}
 	cfg.MediaURL = baseURL(listener.Addr())
 	sim := simulator.New(cfg)
-	fmt.Fprintf(std.out, "simulated sunoapi.org API at %s, seed %d\n", cfg.MediaURL, sim.Seed())
+	fmt.Fprintf(std.out, "simulated %s API at %s, seed %d\n", c.Provider, cfg.MediaURL, sim.Seed())
 	return serveHTTP(ctx, listener, sim)
 }
 
@@ -50,10 +53,12 @@ func (c *simulateCmd) config() (simulator.Config, error) {
 		return simulator.Config{}, err
 	case c.FaultRate < 0 || c.FaultRate > 1:
 		return simulator.Config{}, fmt.Errorf("--fault-rate %g is not between 0 and 1", c.FaultRate)
+	case c.Dialect != "" && !slices.Contains(simulator.Dialects(c.Provider), c.Dialect):
+		return simulator.Config{}, fmt.Errorf("--dialect %q is none of %s: %q", c.Dialect, c.Provider, simulator.Dialects(c.Provider))
 	case c.RateLimit < 0:
 		return simulator.Config{}, fmt.Errorf("--rate-limit %d is negative", c.RateLimit)
 	}
-	return simulator.Config{Seed: c.Seed, Speed: speed, APIKey: c.Key, RateLimit: c.RateLimit, FaultRate: c.FaultRate}, nil
+	return simulator.Config{Provider: c.Provider, Dialect: c.Dialect, Seed: c.Seed, Speed: speed, APIKey: c.Key, RateLimit: c.RateLimit, FaultRate: c.FaultRate}, nil
 }
 
 func parseSpeed(s string) (float64, error) {
