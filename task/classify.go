@@ -14,7 +14,7 @@ import (
 // A text alone never yields [TaskDead] for a call that failed: a caller that
 // has no terminal status in hand treats TaskDead as transient.
 func Classify(text string) (code Code, verdict Verdict, ok bool) {
-	text = normalize(text)
+	text = normalize(text[:min(len(text), maxClassified)])
 	for _, r := range rules {
 		if r.match.MatchString(text) {
 			return r.code, r.verdict, true
@@ -22,6 +22,10 @@ func Classify(text string) (code Code, verdict Verdict, ok bool) {
 	}
 	return APIError, Transient, false
 }
+
+// maxClassified bounds what of a text is looked at, in bytes: what matters
+// stands at the beginning, and an upstream may send megabytes.
+const maxClassified = 8 << 10
 
 type rule struct {
 	code    Code

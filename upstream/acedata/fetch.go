@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,8 +17,6 @@ import (
 
 const (
 	path = "/suno/tasks"
-	// maxTaskID is the longest task id that is asked for, in bytes.
-	maxTaskID = 256
 	// maxSplits bounds how often the calls of one Fetch are split: often enough
 	// to find one bad id among fifty.
 	maxSplits = 8
@@ -49,53 +44,6 @@ func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observatio
 	_ = calls.Wait() // the round keeps the errors
 	r.settle()
 	return r.seen, r.err(ctx)
-}
-
-// question is what one call asks for.
-type question []asked
-
-// asked is a task by its id, with the refs that name it: more than one if they
-// disagree about its type.
-type asked struct {
-	id   string
-	refs []task.Ref
-}
-
-// find is the index of the task that has one of these ids; -1 if it was not
-// asked for. A record without any id is about the only task that was.
-func (q question) find(ids []string) int {
-	if len(ids) == 0 && len(q) == 1 {
-		return 0
-	}
-	for _, same := range []func(a, b string) bool{
-		func(a, b string) bool { return a == b },
-		strings.EqualFold,
-	} {
-		for _, id := range ids {
-			if at := slices.IndexFunc(q, func(t asked) bool { return same(t.id, id) }); at >= 0 {
-				return at
-			}
-		}
-	}
-	return -1
-}
-
-// payload is the body of a request.
-type payload struct {
-	Action string   `json:"action"`
-	ID     string   `json:"id,omitempty"`
-	IDs    []string `json:"ids,omitempty"`
-}
-
-func (q question) payload() payload {
-	if len(q) == 1 {
-		return payload{Action: "retrieve", ID: q[0].id}
-	}
-	p := payload{Action: "retrieve_batch"}
-	for _, t := range q {
-		p.IDs = append(p.IDs, t.id)
-	}
-	return p
 }
 
 // round is one Fetch under way.
@@ -145,10 +93,6 @@ func (r *round) enrol(refs []task.Ref) question {
 	})
 }
 
-func goodID(id string) bool {
-	return id != "" && len(id) <= maxTaskID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
-}
-
 func (r *round) stopped() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,33 +122,6 @@ func (r *round) ask(ctx context.Context, q question) {
 func isBadRequest(err error) bool {
 	f, ok := errors.AsType[*task.Failure](err)
 	return ok && f.Reason == reasonBadRequest
-}
-
-// read makes observations of an answer, or says why it cannot.
-func (a *Adapter) read(q question, ans upstream.Answer) ([]task.Observation, *task.Failure) {
-	records, trouble, ok := parse(ans.Body)
-	switch {
-	case ans.Status >= 300 || (len(records) == 0 && trouble.given()):
-		return nil, callFailure(ans.Status, trouble, len(q) == 1)
-	case !ok:
-		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d: there is no record in the answer", ans.Status))
-	}
-	var seen []task.Observation
-	reported := make([]bool, len(q))
-	for _, rec := range records {
-		at := q.find(rec.ids())
-		if at < 0 || reported[at] || !rec.says() {
-			continue
-		}
-		reported[at] = true
-		for _, ref := range q[at].refs {
-			seen = append(seen, a.observe(rec, ref))
-		}
-	}
-	if len(records) > 0 && len(seen) == 0 {
-		return nil, upstream.BadBody("the answer is about other tasks")
-	}
-	return seen, nil
 }
 
 // note keeps the result of one call.

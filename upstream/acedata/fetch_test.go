@@ -93,7 +93,7 @@ const badRequest = `400 {"success":false,"error":{"code":"bad_request","message"
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	p := &provider{t: t, records: map[string]string{
-		"done":    `"response":{"success":true,"data":[{"id":"a","state":"succeeded"}]}`,
+		"done":    `"state":"complete","response":{"success":true,"data":[{"id":"a","state":"succeeded"}]}`,
 		"a&b=c/ü": `"created_at":1`,
 		"refused": `"response":{"success":false,"error":{"code":"bad_request","message":"Prompt likely copyrighted"}}`,
 	}}

@@ -40,10 +40,11 @@ type answer struct {
 // record is what the provider knows of one task. The embedded response is that
 // of a record without one: the bare result, as webhooks have it.
 type record struct {
-	ID       text            `json:"id"`
-	InnerID  text            `json:"_id"`
-	State    text            `json:"state"`
-	Response maybe[response] `json:"response"`
+	ID         text            `json:"id"`
+	InnerID    text            `json:"_id"`
+	State      text            `json:"state"`
+	FinishedAt seconds         `json:"finished_at"`
+	Response   maybe[response] `json:"response"`
 	response
 }
 
@@ -114,7 +115,9 @@ func (r *record) ids() []string {
 // observe puts a record into the words of package task.
 //
 // How far the task is, its clips say; state and success only say it where they
-// do not. A task that its provider ended keeps the clips that were done by then.
+// do not. Whether there will be more clips, the state says, or that the record is
+// finished; without either there have to be as many as usual. A task that its
+// provider ended keeps the clips that were done by then.
 func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
 	in := &r.response
 	if r.Response.is != nil {
@@ -126,7 +129,8 @@ func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
 		err:     in.Error,
 		items:   a.items(in.Data, ref.Type),
 	}
-	obs := task.Observation{TaskID: ref.TaskID, Raw: a.client.Redact(shorten(in.raw(r.State)))}
+	v.final = v.said == task.Complete || (v.said == "" && (r.FinishedAt > 0 || ref.Type == task.Lyrics))
+	obs := task.Observation{TaskID: ref.TaskID, Raw: shorten(a.client.Redact(in.raw(r.State)))}
 	obs.Status, obs.Failure = v.judge(obs.Raw)
 	obs.Items = v.items
 	a.redact(obs.Failure)
@@ -140,6 +144,7 @@ func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
 type view struct {
 	said    task.Status // the record's state in our words; empty: it has none
 	success bool
+	final   bool // there will be no more items; lyrics come all at once
 	err     trouble
 	items   []task.Item
 }
@@ -157,10 +162,10 @@ func (v *view) judge(raw string) (task.Status, *task.Failure) {
 	}
 	ended := len(v.items) > 0 && !slices.ContainsFunc(v.items, isPending)
 	switch {
-	case ended && v.said.Pending():
-		return "", nil // the items decide, if there are as many as usual
-	case ended:
+	case ended && v.final:
 		return task.Complete, nil
+	case ended:
+		return "", nil // the items decide, if there are as many as usual
 	case v.said.Pending():
 		return v.said, nil
 	default:
@@ -215,7 +220,7 @@ func (a *Adapter) status(state text) task.Status {
 	if ok || state == "" {
 		return s
 	}
-	a.unknown.note(a.client.Redact(shorten(string(state))))
+	a.unknown.note(shorten(a.client.Redact(string(state))))
 	return task.Processing
 }
 

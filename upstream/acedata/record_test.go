@@ -12,7 +12,7 @@ import (
 	"tasksync/upstream"
 )
 
-// record is a record of taskA; rest is what comes after its id.
+// aRecord is a record of taskA; rest is what comes after its id.
 func aRecord(rest string) string { return `{"id":"` + taskA + `",` + rest + `}` }
 
 func song(id, state, rest string) string {
@@ -42,13 +42,16 @@ func TestClipStatesDecide(t *testing.T) {
 		"success while pending":      {result(true, song("A", "pending", ""), song("B", "pending", "")), task.Processing, "queued queued"},
 		"success while running":      {result(true, song("A", "running", ""), song("B", "running", "")), task.Processing, "processing processing"},
 		"success, one done":          {result(true, song("A", "succeeded", ""), song("B", "running", "")), task.Processing, "complete processing"},
-		"success, all done":          {result(true, song("A", "succeeded", ""), song("B", "succeeded", "")), task.Complete, "complete complete"},
-		"no success, all done":       {result(false, song("A", "succeeded", ""), song("B", "succeeded", "")), task.Complete, "complete complete"},
-		"one done, one failed":       {result(true, song("A", "succeeded", ""), song("B", "error", "")), task.Complete, "complete failed"},
-		"all failed":                 {result(true, song("A", "error", ""), song("B", "error", "")), task.Complete, "failed failed"},
+		"success, all done":          {result(true, song("A", "succeeded", ""), song("B", "succeeded", "")), "", "complete complete"},
+		"no success, all done":       {result(false, song("A", "succeeded", ""), song("B", "succeeded", "")), "", "complete complete"},
+		"one done, one failed":       {result(true, song("A", "succeeded", ""), song("B", "error", "")), "", "complete failed"},
+		"all failed":                 {result(true, song("A", "error", ""), song("B", "error", "")), "", "failed failed"},
+		"finished, one of two":       {`"finished_at":1725083180.2,` + result(true, song("A", "succeeded", "")), task.Complete, "complete"},
+		"finished, no states":        {`"finished_at":1725083180.2,` + result(true, song("A", "", "")), task.Complete, ""},
+		"finished, running":          {`"finished_at":1725083180.2,` + result(true, song("A", "running", "")), task.Processing, "processing"},
 		"a state of another case":    {result(true, song("A", "Succeeded", ""), song("B", "RUNNING", "")), task.Processing, "complete processing"},
 		"an unknown clip state":      {result(true, song("A", "succeeded", ""), song("B", "mastering", "")), task.Processing, "complete processing"},
-		"no states, success":         {result(true, song("A", "", ""), song("B", "", "")), task.Complete, "|"},
+		"no states, success":         {result(true, song("A", "", ""), song("B", "", "")), "", "|"},
 		"no states, no success":      {result(false, song("A", "", "")), task.Processing, "processing"},
 		"no states, record pending":  {`"state":"pending",` + result(true, song("A", "", "")), task.Queued, "processing"},
 		"no states, record done":     {`"state":"complete",` + result(false, song("A", "", "")), task.Complete, ""},
@@ -58,13 +61,13 @@ func TestClipStatesDecide(t *testing.T) {
 		"record complete, running":   {`"state":"complete",` + result(true, song("A", "running", "")), task.Processing, "processing"},
 		"record pending, clips done": {`"state":"pending",` + result(true, song("A", "succeeded", "")), "", "complete"},
 		"record of an unknown state": {`"state":"mastering"`, task.Processing, ""},
-		"an empty state":             {`"state":"",` + result(true, song("A", "succeeded", "")), task.Complete, "complete"},
+		"an empty state":             {`"state":"",` + result(true, song("A", "succeeded", "")), "", "complete"},
 		"one failed after one done":  {`"state":"failed",` + failing + `,"data":[` + song("A", "succeeded", "") + `,` + song("B", "running", "") + `]}`, task.Complete, "complete failed"},
 		"failed before one was done": {`"state":"failed",` + failing + `,"data":[` + song("A", "running", "") + `]}`, task.Failed, "processing"},
 		"an error":                   {failing + `}`, task.Failed, ""},
 		"an error, record complete":  {`"state":"complete",` + failing + `}`, task.Failed, ""},
 		"an error, record pending":   {`"state":"pending",` + failing + `}`, task.Queued, ""},
-		"an error beside success":    {`"response":{"success":true,"error":{"code":"api_error"},"data":[` + song("A", "succeeded", "") + `]}`, task.Complete, "complete"},
+		"an error beside success":    {`"response":{"success":true,"error":{"code":"api_error"},"data":[` + song("A", "succeeded", "") + `]}`, "", "complete"},
 		"a failed record":            {`"state":"failed"`, task.Failed, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,6 +97,10 @@ func TestPreviewsAreNotFinal(t *testing.T) {
 		`"state":"processing",` + result(true, song("A", "error", "")):                              task.Processing,
 		result(true, song("A", "succeeded", ""), song("B", "succeeded", "")):                        task.Complete,
 		`"state":"pending",` + result(true, song("A", "succeeded", ""), song("B", "succeeded", "")): task.Complete,
+		result(true, song("A", "succeeded", "")):                                                    task.Streaming, // one of two
+		`"finished_at":1,` + result(true, song("A", "succeeded", "")):                               task.Complete,
+		`"state":"complete",` + result(true, song("A", "succeeded", "")):                            task.Complete,
+		result(true, song("A", "", ""), song("B", "", "")):                                          task.Complete,
 		result(true, song("A", "succeeded", ""), song("B", "error", "")):                            task.Complete,
 		result(true, song("A", "error", ""), song("B", "error", "")):                                task.Failed,
 	} {

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -211,8 +212,10 @@ func (s *Simulator) pause(r *http.Request) bool {
 	return true
 }
 
-// hang waits until the client has given up, or the simulator is closed.
+// hang waits until the client has given up, or the simulator is closed. That a
+// client has given up shows only when its request has been read.
 func (s *Simulator) hang(r *http.Request) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxBody))
 	select {
 	case <-r.Context().Done():
 	case <-s.closed:

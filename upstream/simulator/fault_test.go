@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,6 +106,27 @@ func TestHangEndsWithTheClient(t *testing.T) {
 	_, err = b.client.Do(r)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, 200, b.status(t, task.Generate, id).Code)
+}
+
+// TestHangEndsWithTheClientOfABatch has a request with a body, in an outage that
+// nobody has read it for.
+func TestHangEndsWithTheClientOfABatch(t *testing.T) {
+	t.Parallel()
+	s := New(Config{Provider: "sunoproxy"})
+	gone := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r)
+		close(gone)
+	}))
+	defer server.Close()
+	s.Outage(Hang)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/suno/fetch", strings.NewReader(`{"ids":["a"]}`))
+	require.NoError(t, err)
+	_, err = server.Client().Do(r)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	<-gone
 }
 
 func TestCloseEndsHangs(t *testing.T) {

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -53,39 +55,45 @@ func testCancellation(t *testing.T, s Subject) {
 	requireReady(t, seen, refs...)
 }
 
-// testRateLimit has several workers ask in bursts, and looks at the times at
-// which their requests arrive.
+// testRateLimit has several workers ask in bursts, and counts the requests that
+// have arrived at each moment. The bubble's clock stands still while a request
+// is under way, so that the counts are exact.
 func testRateLimit(t *testing.T, s Subject) {
-	const requests, window, workers, each = 5, 250 * time.Millisecond, 3, 8
+	const requests, window, tick, workers, each = 5, 10 * time.Second, 50 * time.Millisecond, 3, 8
 	require.NotNil(t, s.Limited, "Subject.Limited: required")
 	w := newWorld(t, s)
-	var mu sync.Mutex
-	var arrived []time.Time
+	var arrived atomic.Int64
 	plain := w.server.Config.Handler
 	w.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		arrived = append(arrived, time.Now())
-		mu.Unlock()
+		arrived.Add(1)
 		plain.ServeHTTP(rw, r)
 	})
-	adapter := s.Limited(t, w.server.URL, key, requests, window)
-	require.Equal(t, requests, adapter.Limits().Requests)
-	require.Equal(t, window, adapter.Limits().Window)
-	var work sync.WaitGroup
-	for range workers {
-		refs := w.submit(each)
-		work.Go(func() {
-			for _, ref := range refs {
-				if _, err := adapter.Fetch(t.Context(), []task.Ref{ref}); err != nil {
-					t.Error(err)
+	refs := w.submit(workers * each)
+	synctest.Test(t, func(t *testing.T) {
+		adapter := s.Limited(t, w.server.URL, key, requests, window)
+		require.Equal(t, requests, adapter.Limits().Requests)
+		require.Equal(t, window, adapter.Limits().Window)
+		var working atomic.Int64
+		working.Store(workers)
+		for mine := range slices.Chunk(refs, each) {
+			go func() {
+				defer working.Add(-1)
+				for _, ref := range mine {
+					if _, err := adapter.Fetch(t.Context(), []task.Ref{ref}); err != nil {
+						t.Error(err)
+					}
 				}
-			}
-		})
-	}
-	work.Wait()
-	slices.SortFunc(arrived, time.Time.Compare)
-	require.GreaterOrEqual(t, len(arrived), workers*each)
-	for i := range arrived[requests:] {
-		require.GreaterOrEqual(t, arrived[i+requests].Sub(arrived[i]), window, "request %d of %d", i+requests, len(arrived))
-	}
+			}()
+		}
+		counts := []int64{0} // at each tick
+		for working.Load() > 0 {
+			time.Sleep(tick)
+			counts = append(counts, arrived.Load())
+		}
+		for i := range counts[:len(counts)-int(window/tick)] {
+			require.LessOrEqual(t, counts[i+int(window/tick)]-counts[i], int64(requests), "in the window from %s on", time.Duration(i)*tick)
+		}
+		require.GreaterOrEqual(t, counts[len(counts)-1], int64(workers*each))
+		require.Less(t, len(counts), int(2*window/tick)*workers*each/requests, "the limit is used, not only kept")
+	})
 }
