@@ -18,9 +18,6 @@ const stockGoose = "goose version: v3.29.0"
 
 func TestStockGooseAndOursAgree(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("may have to build goose")
-	}
 	goose := gooseCommand(t)
 	last := strconv.FormatInt(newest(t), 10)
 

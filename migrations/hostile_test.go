@@ -89,10 +89,12 @@ func TestInsertWorksWhenTheNotificationQueueIsNearlyFull(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Server(t)
 	b, admin := openAsOwner(t, server)
-	if value[int](t, admin, `SELECT current_setting('server_version_num')::int`) < 170_000 {
-		t.Skip("before Postgres 17 the queue holds 8 GB")
-	}
 	b.up(t)
+	if value[int](t, admin, `SELECT current_setting('server_version_num')::int`) < 170_000 {
+		// Before Postgres 17 the queue holds 8 GB; there the test is that the trigger asks.
+		require.Contains(t, value[string](t, b.pool, `SELECT pg_get_functiondef('tasksync.notify_generation'::regproc)`), "pg_notification_queue_usage() < 0.9")
+		return
+	}
 	_, err := admin.Exec(t.Context(), `ALTER SYSTEM SET max_notify_queue_pages = 64`)
 	require.NoError(t, err)
 	b.pool.Reset()

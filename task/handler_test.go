@@ -29,9 +29,11 @@ func TestMapToClips(t *testing.T) {
 		item Item
 		want Clip
 	}{
-		"every value": {Extend,
+		"every value": {
+			Extend,
 			Item{ID: idA, Status: Complete, Title: "Song", AudioURL: audioOf("a"), SourceAudioURL: audioOf("s"), StreamAudioURL: streamOf("a"), VideoURL: "https://v.example/a", ImageURL: "https://i.example/a", Lyrics: "la", Tags: "pop", ModelName: "v5", Duration: 12.5},
-			Clip{ClipID: idA, Status: Complete, Title: "Song", AudioURL: audioOf("a"), StreamAudioURL: streamOf("a"), VideoURL: "https://v.example/a", ImageURL: "https://i.example/a", Lyrics: "la", Tags: "pop", ModelName: "v5", Duration: 12.5}},
+			Clip{ClipID: idA, Status: Complete, Title: "Song", AudioURL: audioOf("a"), StreamAudioURL: streamOf("a"), VideoURL: "https://v.example/a", ImageURL: "https://i.example/a", Lyrics: "la", Tags: "pop", ModelName: "v5", Duration: 12.5},
+		},
 		"nothing":                          {Extend, Item{}, Clip{ClipID: "t-extend-0", Status: Processing}},
 		"queued":                           {Extend, Item{ID: idA, Status: Queued}, Clip{ClipID: idA, Status: Queued}},
 		"an unknown status":                {Extend, Item{ID: idA, Status: "dancing"}, Clip{ClipID: idA, Status: Processing}},

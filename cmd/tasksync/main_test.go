@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 // process is a running tasksync.
 type process struct {
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{} // closed when it has ended, with err
+	err  error
 
 	mu   sync.Mutex
 	log  strings.Builder
@@ -43,7 +44,7 @@ type process struct {
 // killed with the test.
 func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Helper()
-	p := &process{done: make(chan error, 1), addr: make(chan string, 1)}
+	p := &process{done: make(chan struct{}), addr: make(chan string, 1)}
 	p.cmd = exec.Command(os.Args[0], args...)
 	p.cmd.Env = append(os.Environ(), asCommand+"=1", "TASKSYNC_LOG_FORMAT=json")
 	for name, value := range settings {
@@ -59,11 +60,12 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	}()
 	go func() {
 		<-read
-		p.done <- p.cmd.Wait()
+		p.err = p.cmd.Wait()
+		close(p.done)
 	}()
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
-		<-read
+		<-p.done
 	})
 	return p
 }
@@ -93,8 +95,8 @@ func (p *process) ready(t *testing.T) (addr string) {
 	select {
 	case addr = <-p.addr:
 		return addr
-	case err := <-p.done:
-		t.Fatalf("tasksync ended: %v\n%s", err, p.output())
+	case <-p.done:
+		t.Fatalf("tasksync ended: %v\n%s", p.err, p.output())
 	case <-time.After(2 * time.Minute):
 		t.Fatalf("tasksync is not ready\n%s", p.output())
 	}

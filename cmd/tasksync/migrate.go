@@ -80,7 +80,7 @@ func withMigrator(pool *pgxpool.Pool, do func(*migrations.Migrator) error) error
 	if err != nil {
 		return err
 	}
-	defer m.Close() //nolint:errcheck // it holds nothing but the pool's connections
+	defer m.Close()
 	return do(m)
 }
 

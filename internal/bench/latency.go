@@ -64,7 +64,7 @@ func once(ctx context.Context, pool *pgxpool.Pool, sim *simulator.Simulator) (fr
 		if time.Since(sent) > time.Minute {
 			return 0, 0, fmt.Errorf("task %s was not asked for within a minute", id)
 		}
-		time.Sleep(200 * time.Microsecond)
+		pause(ctx, 200*time.Microsecond)
 	}
 }
 
@@ -76,7 +76,15 @@ func settled(ctx context.Context, pool *pgxpool.Pool) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		time.Sleep(time.Millisecond)
+		pause(ctx, time.Millisecond)
+	}
+}
+
+// pause waits between two looks at what is measured.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 

@@ -51,7 +51,7 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	defer server.Stop() //nolint:errcheck // the measurements are out
-	pgbench, err := findPgbench(server.BinDir())
+	pgbench, err := findPgbench(ctx, server.BinDir())
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,8 @@ func cpu() string {
 	return "unknown processor"
 }
 
-func findPgbench(binDir string) (string, error) {
-	if path := filepath.Join(binDir, "pgbench"); exec.Command(path, "--version").Run() == nil { //nolint:gosec // our own server's folder
+func findPgbench(ctx context.Context, binDir string) (string, error) {
+	if path := filepath.Join(binDir, "pgbench"); exec.CommandContext(ctx, path, "--version").Run() == nil {
 		return path, nil
 	}
 	path, err := exec.LookPath("pgbench")
@@ -122,7 +122,7 @@ func database(ctx context.Context, server *postgres.Server, name string) (string
 	if err != nil {
 		return "", nil, err
 	}
-	defer m.Close() //nolint:errcheck // it holds nothing but the pool's connections
+	defer m.Close()
 	_, err = m.Up(ctx)
 	return url, pool, err
 }

@@ -50,7 +50,7 @@ func throughput(ctx context.Context, server *postgres.Server, name string, rows 
 		if n == 0 {
 			break
 		}
-		time.Sleep(10 * time.Millisecond)
+		pause(ctx, 10*time.Millisecond)
 	}
 	took := time.Since(began)
 	return float64(rows) / took.Seconds(), complete(ctx, pool, rows)
@@ -140,7 +140,12 @@ func runDaemon(ctx context.Context, cfg daemon.Config) (stop func(), err error) 
 	go func() { ended <- daemon.Run(ctx, cfg) }()
 	select {
 	case <-started:
-		return func() { cancel(); <-ended }, nil
+		return func() {
+			cancel()
+			if err := <-ended; err != nil {
+				fmt.Fprintln(os.Stderr, "bench: the daemon's end:", err)
+			}
+		}, nil
 	case err := <-ended:
 		cancel()
 		return nil, errors.Join(errors.New("the daemon ended"), err)

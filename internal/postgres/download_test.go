@@ -163,8 +163,10 @@ func TestDownloadRefuses(t *testing.T) {
 	symlink := with(tarFile{name: "package/native/lib", text: "/tmp", kind: tar.TypeSymlink})
 	twice := with(tarFile{name: "package/native/bin/initdb", text: "x", mode: 0o644})
 	link := func(source, target string) []byte {
-		return pack(t, []tarFile{{name: "package/native/pg-symlinks.json", mode: 0o644,
-			text: `[{"source":"` + source + `","target":"` + target + `"}]`}})
+		return pack(t, []tarFile{{
+			name: "package/native/pg-symlinks.json", mode: 0o644,
+			text: `[{"source":"` + source + `","target":"` + target + `"}]`,
+		}})
 	}
 	linkFrom, linkTo := link("native/lib/a", "native/../../b"), link("../../etc/passwd", "native/lib/b")
 	for name, test := range map[string]struct {

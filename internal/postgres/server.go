@@ -117,11 +117,14 @@ func (s *Server) launch(ctx context.Context) error {
 	return nil
 }
 
+// errEnded is of a Postgres that ended without a failure.
+var errEnded = errors.New("exit status 0")
+
 // watch closes Done if p, which has been ready, ends by itself.
 func (s *Server) watch(p *process) {
 	<-p.exited
 	if !p.stopping.Load() {
-		s.end(fmt.Errorf("Postgres ended by itself (%v)%s", p.err, s.cluster.logTail()))
+		s.end(fmt.Errorf("Postgres ended by itself (%w)%s", cmp.Or(p.err, errEnded), s.cluster.logTail()))
 	}
 }
 
