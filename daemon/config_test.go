@@ -33,7 +33,7 @@ func TestConfig(t *testing.T) {
 		"shortest poll":      {func(c *Config) { c.PollInterval = 50 * time.Millisecond }, ""},
 		"no database":        {func(c *Config) { c.DatabaseURL = "" }, "DATABASE_URL is not set"},
 		"no key":             {func(c *Config) { c.APIKey = "" }, "TASKSYNC_API_KEY is not set"},
-		"unknown provider":   {func(c *Config) { c.Provider = "acme" }, `TASKSYNC_PROVIDER "acme" is not one of [sunoapi kie]`},
+		"unknown provider":   {func(c *Config) { c.Provider = "acme" }, `TASKSYNC_PROVIDER "acme" is not one of sunoapi, kie, sunoproxy, acedata, sunoclips`},
 		"unknown feed":       {func(c *Config) { c.Feed = "wal2" }, `TASKSYNC_FEED "wal2"`},
 		"timeout too short":  {func(c *Config) { c.Timeout = time.Millisecond }, "TASKSYNC_TIMEOUT 1ms"},
 		"negative timeout":   {func(c *Config) { c.Timeout = -time.Minute }, "TASKSYNC_TIMEOUT -1m0s"},
@@ -137,4 +137,36 @@ func TestPoolIsSmall(t *testing.T) {
 	require.LessOrEqual(t, pool.Config().MaxConns, int32(9))
 	require.Positive(t, pool.Config().PingTimeout)
 	require.Equal(t, "tasksync", pool.Config().ConnConfig.RuntimeParams["application_name"])
+}
+
+func TestProviders(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	base := b.config()
+	for name, tc := range map[string]struct {
+		other Provider
+		want  string
+	}{
+		"fine":         {Provider{Name: "acedata", APIKey: "key-of-another"}, ""},
+		"no key":       {Provider{Name: "kie"}, "TASKSYNC_KIE_API_KEY is not set"},
+		"no address":   {Provider{Name: "sunoproxy"}, "TASKSYNC_SUNOPROXY_API_URL is not set"},
+		"bad limit":    {Provider{Name: "sunoclips", APIKey: "k", RateLimit: new(-1.0)}, "TASKSYNC_SUNOCLIPS_RATE_LIMIT -1"},
+		"unknown name": {Provider{Name: "acme", APIKey: "k"}, `"acme" is not one of`},
+		"bad address":  {Provider{Name: "acedata", APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
+	} {
+		cfg := base
+		cfg.Others = []Provider{tc.other}
+		cfg = cfg.withDefaults()
+		err := cfg.validate()
+		if err == nil {
+			_, err = openUpstreams(cfg, nil)
+		}
+		if tc.want == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorIs(t, err, ErrConfig, name)
+		require.ErrorContains(t, err, tc.want, name)
+		require.NotContains(t, err.Error(), "key-of-another", name)
+	}
 }

@@ -293,7 +293,7 @@ func TestReadyTellsOfTheAccount(t *testing.T) {
 	r := b.run(b.config())
 	require.True(t, r.ready())
 	id := b.submit(simulator.NoCredits)
-	b.until("it says so", func() bool { return strings.Contains(r.reasons()["upstream"], "Insufficient credits") })
+	b.until("it says so", func() bool { return strings.Contains(r.reasons()["upstream sunoapi"], "Insufficient credits") })
 	require.Len(t, r.reasons(), 1)
 	require.False(t, b.done(id))
 	_, metrics := r.get("/metrics")

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "provider", members[0].g.Provider, "error", err, "answered", len(observations), "asked", len(refs))
+		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "provider", cmp.Or(members[0].g.Provider, "default"), "error", err, "answered", len(observations), "asked", len(refs))
 	}
 }
 

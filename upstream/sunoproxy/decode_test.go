@@ -168,6 +168,7 @@ func TestCallFailures(t *testing.T) {
 		{400, `{"code":"invalid_request","message":"task not exist","data":null}`, "unknown_task unknown_task", "transient bad_request"},
 		{400, `{"code":"task_not_exist","message":"任务不存在"}`, "unknown_task unknown_task", "transient bad_request"},
 		{400, `{"code":"invalid_request","message":"ids is too short"}`, "transient bad_request", "transient bad_request"},
+		{400, `{"code":"invalid_request","message":"ids is required"}`, "transient bad_request", "transient bad_request"},
 		{200, `{"code":"fail","message":"task not exist"}`, "unknown_task unknown_task", "transient bad_request"},
 		{200, `{"code":-1,"message":"something odd"}`, "transient unknown_code", "transient unknown_code"},
 		{200, `{"code":"fail","message":"Prompt likely copyrighted"}`, "permanent refused", "transient bad_request"},

@@ -237,3 +237,25 @@ func TestConfigNamesTheWrongField(t *testing.T) {
 		require.ErrorContains(t, err, field)
 	}
 }
+
+// TestIDsStayInTheirPlace: an id cannot lead the single call to another path.
+func TestIDsStayInTheirPlace(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var paths []string
+	b := setup(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		paths = append(paths, r.URL.EscapedPath()+"?"+r.URL.RawQuery)
+		_, _ = w.Write([]byte(data(`{"status":"QUEUED","progress":"0%"}`)))
+	})
+	obs, err := b.adapter.Fetch(t.Context(), refs("../../x", "a/b?c=d#e", "%2e%2e", "ü", "..", "."))
+	require.NoError(t, err)
+	require.Len(t, obs, 6)
+	slices.Sort(paths)
+	require.Equal(t, []string{"/suno/fetch/%252e%252e?", "/suno/fetch/%C3%BC?", "/suno/fetch/..%2F..%2Fx?", "/suno/fetch/a%2Fb%3Fc=d%23e?"}, paths)
+}

@@ -33,6 +33,11 @@ func testAbsent(t *testing.T, w *world) {
 	requireNoEnd(t, lost.TaskID, seen)
 	requireNoEnd(t, never.TaskID, seen)
 
+	seen, err = w.fetch(t.Context(), t, never, lost)
+	require.NoError(t, err, "an answer that knows no task is an answer")
+	requireNoEnd(t, lost.TaskID, seen)
+	requireNoEnd(t, never.TaskID, seen)
+
 	seen, err = w.fetch(t.Context(), t)
 	require.NoError(t, err)
 	require.Empty(t, seen)

@@ -62,7 +62,7 @@ func testBodies(t *testing.T, s Subject) {
 			}
 		}
 	})
-	t.Run("gzip as agreed", func(t *testing.T) { t.Parallel(); s.bubble(t, testGzip) })
+	t.Run("gzip as agreed", func(t *testing.T) { t.Parallel(); s.bubble(t, newWorld(t, s, ""), testGzip) })
 }
 
 // fetchBody fetches one task from a server that answers so, and asserts that it

@@ -21,7 +21,7 @@ func testFaults(t *testing.T, s Subject) {
 		}
 		t.Run(string(fault), func(t *testing.T) {
 			t.Parallel()
-			s.bubble(t, func(t *testing.T, w *world) { testFault(t, w, fault) })
+			s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testFault(t, w, fault) })
 		})
 	}
 }

@@ -36,7 +36,7 @@ func testConcurrency(t *testing.T, w *world) {
 
 // testCancellation has an upstream that never answers.
 func testCancellation(t *testing.T, s Subject) {
-	w := newWorld(t, s)
+	w := newWorld(t, s, "")
 	refs := w.submit(3)
 	w.sim.Outage(simulator.Hang)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -61,7 +61,7 @@ func testCancellation(t *testing.T, s Subject) {
 func testRateLimit(t *testing.T, s Subject) {
 	const requests, window, tick, workers, each = 5, 10 * time.Second, 50 * time.Millisecond, 3, 8
 	require.NotNil(t, s.Limited, "Subject.Limited: required")
-	w := newWorld(t, s)
+	w := newWorld(t, s, "")
 	var arrived atomic.Int64
 	plain := w.server.Config.Handler
 	w.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

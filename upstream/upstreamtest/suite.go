@@ -63,20 +63,23 @@ func Run(t *testing.T, s Subject) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			s.bubble(t, tc.test)
+			s.bubble(t, newWorld(t, s, ""), tc.test)
 		})
 	}
+	t.Run("lives with previews on any host", func(t *testing.T) {
+		t.Parallel()
+		s.bubble(t, newWorld(t, s, "https://media.example"), testLives)
+	})
 	t.Run("faults", func(t *testing.T) { t.Parallel(); testFaults(t, s) })
 	t.Run("bodies of the wrong kind", func(t *testing.T) { t.Parallel(); testBodies(t, s) })
-	t.Run("concurrent fetches", func(t *testing.T) { t.Parallel(); testConcurrency(t, newWorld(t, s)) })
+	t.Run("concurrent fetches", func(t *testing.T) { t.Parallel(); testConcurrency(t, newWorld(t, s, "")) })
 	t.Run("cancellation", func(t *testing.T) { t.Parallel(); testCancellation(t, s) })
 	t.Run("rate limit", func(t *testing.T) { t.Parallel(); testRateLimit(t, s) })
 }
 
-// bubble runs test in a world whose adapter lives in a bubble.
-func (s Subject) bubble(t *testing.T, test func(*testing.T, *world)) {
+// bubble runs test in w, with an adapter that lives in a bubble.
+func (s Subject) bubble(t *testing.T, w *world, test func(*testing.T, *world)) {
 	t.Helper()
-	w := newWorld(t, s)
 	synctest.Test(t, func(t *testing.T) {
 		w.adapter = s.New(t, w.server.URL, key)
 		w.sleeps = true

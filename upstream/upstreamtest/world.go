@@ -28,13 +28,13 @@ type world struct {
 }
 
 // newWorld serves a simulator outside of any bubble. Its adapter is for real
-// time.
-func newWorld(t *testing.T, s Subject) *world {
+// time. The audio is at mediaURL; empty: where the provider has it.
+func newWorld(t *testing.T, s Subject, mediaURL string) *world {
 	t.Helper()
 	w := &world{subject: s, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	w.sim = simulator.New(simulator.Config{
 		Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
-		SlowDelay: time.Millisecond, Now: w.clock.Now,
+		SlowDelay: time.Millisecond, MediaURL: mediaURL, Now: w.clock.Now,
 	})
 	w.server = serve(t, w.sim)
 	t.Cleanup(w.sim.Close)
