@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"net/http/httptest"
 	"slices"
@@ -40,6 +41,7 @@ var e2eFaults = simulator.FaultMix{
 // real HTTP, and rows that an application inserted.
 type e2e struct {
 	provider string
+	column   any // what rows have in column provider; nil: nothing
 	seed     uint64
 	rng      *rand.Rand
 	url      string
@@ -51,19 +53,36 @@ type e2e struct {
 
 func newE2E(t *testing.T, provider string, seed uint64) *e2e {
 	t.Helper()
-	w := &e2e{provider: provider, seed: seed, rng: rand.New(rand.NewPCG(seed, seed)), url: postgrestest.URL(t), rows: map[string]string{}}
-	t.Logf("seed %d", seed)
+	w := &e2e{provider: provider, seed: seed, url: postgrestest.URL(t)}
 	pool, err := pgxpool.New(t.Context(), w.url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	w.pool = pool
-	w.sim = simulator.New(simulator.Config{Provider: provider, Seed: seed, Speed: e2eSpeed, FaultRate: 0.02, FaultMix: e2eFaults, SlowDelay: 200 * time.Millisecond})
+	w.serve(t, simulator.Config{Speed: e2eSpeed, FaultRate: 0.02, FaultMix: e2eFaults, SlowDelay: 200 * time.Millisecond})
+	return w
+}
+
+// beside is a world with another upstream on the same database, whose rows name
+// their provider.
+func (w *e2e) beside(t *testing.T, provider string) *e2e {
+	t.Helper()
+	other := &e2e{provider: provider, column: provider, seed: w.seed + 1, url: w.url, pool: w.pool}
+	other.serve(t, simulator.Config{Speed: e2eSpeed})
+	return other
+}
+
+// serve starts the upstream.
+func (w *e2e) serve(t *testing.T, cfg simulator.Config) {
+	t.Helper()
+	t.Logf("%s: seed %d", w.provider, w.seed)
+	cfg.Provider, cfg.Seed = w.provider, w.seed
+	w.rng, w.rows = rand.New(rand.NewPCG(w.seed, w.seed)), map[string]string{}
+	w.sim = simulator.New(cfg)
 	w.api = httptest.NewServer(w.sim)
 	t.Cleanup(func() {
 		w.sim.Close()
 		w.api.Close()
 	})
-	return w
 }
 
 func (w *e2e) settings() map[string]string {
@@ -107,8 +126,8 @@ func (w *e2e) insert(ctx context.Context, tx pgx.Tx, kind task.Type, fate simula
 		created = created.Add(-2 * time.Minute)
 	}
 	var id string
-	err := tx.QueryRow(ctx, `INSERT INTO music_generations (user_id, task_id, task_type, status, created_at)
-		VALUES (gen_random_uuid(), $1, $2, 'submitted', $3) RETURNING id`, taskID, kind, created).Scan(&id)
+	err := tx.QueryRow(ctx, `INSERT INTO music_generations (user_id, task_id, task_type, status, created_at, provider)
+		VALUES (gen_random_uuid(), $1, $2, 'submitted', $3, $4) RETURNING id`, taskID, kind, created, w.column).Scan(&id)
 	if err != nil {
 		return err
 	}
@@ -160,7 +179,8 @@ func (w *e2e) verify(t *testing.T) {
 		ID, TaskID, Status string
 		ErrorCode, Message *string
 		Completed          bool
-	}](t, w.pool, `SELECT id::text, task_id, status, error_code, error_message, completed_at IS NOT NULL FROM music_generations WHERE task_type IS NOT NULL`)
+	}](t, w.pool, `SELECT id::text, task_id, status, error_code, error_message, completed_at IS NOT NULL FROM music_generations
+		WHERE task_type IS NOT NULL AND provider IS NOT DISTINCT FROM $1`, w.column)
 	require.Len(t, generations, len(w.rows))
 	clips := w.clips(t)
 	for _, g := range generations {
@@ -248,9 +268,9 @@ func (w *e2e) report(t *testing.T) {
 	t.Logf("%s: %d rows, %d upstream requests, %.2f per finished row", w.provider, finished, requests.Total, float64(requests.Total)/float64(finished))
 }
 
-func collect[T any](t *testing.T, pool *pgxpool.Pool, sql string) []T {
+func collect[T any](t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []T {
 	t.Helper()
-	rows, err := pool.Query(context.WithoutCancel(t.Context()), sql)
+	rows, err := pool.Query(context.WithoutCancel(t.Context()), sql, args...)
 	require.NoError(t, err)
 	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 	require.NoError(t, err)
@@ -305,6 +325,65 @@ func TestEveryProvider(t *testing.T) {
 			require.Zero(t, d.stop(t), tail(d.output()))
 			w.verify(t)
 			w.report(t)
+		})
+	}
+}
+
+// Rows of two providers in one daemon, each asked with its own key.
+func TestTwoProvidersAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newE2E(t, "sunoapi", 20261126)
+	other := w.beside(t, "acedata")
+	settings := w.settings()
+	settings["TASKSYNC_PROVIDERS"] = "sunoapi,acedata"
+	settings["TASKSYNC_ACEDATA_API_URL"] = other.api.URL
+	settings["TASKSYNC_ACEDATA_API_KEY"] = "another-key"
+	settings["TASKSYNC_ACEDATA_RATE_LIMIT"] = "0"
+	d := start(t, settings, "run")
+	d.ready(t)
+	for range 2 {
+		w.burst(t, e2eBurst)
+		other.burst(t, e2eBurst)
+	}
+	w.settle(t, func() *process { return d })
+	require.Zero(t, d.stop(t), tail(d.output()))
+	for _, x := range []*e2e{w, other} {
+		x.verify(t)
+		x.report(t)
+	}
+}
+
+// What arrives together travels together: a burst of rows costs a batch provider
+// a twentieth of the requests at most.
+func TestBurstsTravelTogether(t *testing.T) {
+	t.Parallel()
+	const burst = 1000
+	for _, provider := range daemon.Providers() {
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			w := &e2e{provider: provider, seed: 1, url: postgrestest.URL(t)}
+			pool, err := pgxpool.New(t.Context(), w.url)
+			require.NoError(t, err)
+			t.Cleanup(pool.Close)
+			w.pool = pool
+			w.serve(t, simulator.Config{Speed: math.Inf(1), Mix: simulator.Mix{simulator.Success: 1}})
+			d := start(t, w.settings(), "run")
+			d.ready(t)
+			ids := make([]string, burst)
+			for i := range ids {
+				ids[i] = w.sim.Submit(task.Generate, simulator.Success)
+			}
+			_, err = pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type) SELECT unnest($1::text[]), 'generate'`, ids)
+			require.NoError(t, err)
+			w.settle(t, func() *process { return d })
+			require.Zero(t, d.stop(t), tail(d.output()))
+			requests := w.sim.Requests().Total
+			t.Logf("%s: %d rows of one burst, %d upstream requests", provider, burst, requests)
+			if provider == "sunoapi" || provider == "kie" { // no batch call
+				require.EqualValues(t, burst, requests)
+			} else {
+				require.LessOrEqual(t, requests, int64(burst/20))
+			}
 		})
 	}
 }

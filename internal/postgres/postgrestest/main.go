@@ -16,6 +16,11 @@ import (
 // urlEnv names a server to use instead of a private one.
 const urlEnv = "TASKSYNC_TEST_DATABASE_URL"
 
+// versionEnv asks for a major version of Postgres, as `make test PG=18` does.
+const versionEnv = "TASKSYNC_TEST_PG"
+
+func config() postgres.Config { return postgres.Config{Version: os.Getenv(versionEnv)} }
+
 // shared is the server of this test binary. It is package state because TestMain has no other way
 // to hand something to tests.
 var shared sharedServer
@@ -51,7 +56,7 @@ func (s *sharedServer) adminURL(t testing.TB) string {
 	}
 	s.start.Do(func() {
 		// Not the test's context: the server outlives the test.
-		s.server, s.err = postgres.Start(context.Background(), postgres.Config{})
+		s.server, s.err = postgres.Start(context.Background(), config())
 	})
 	if s.err != nil {
 		t.Fatal(s.err)
@@ -69,7 +74,7 @@ func (s *sharedServer) stop() error {
 // Server returns a server of the test's own, to restart or to stop. It has no databases of ours.
 func Server(t testing.TB) *postgres.Server {
 	t.Helper()
-	s, err := postgres.Start(t.Context(), postgres.Config{})
+	s, err := postgres.Start(t.Context(), config())
 	if err != nil {
 		t.Fatal(err)
 	}
