@@ -147,8 +147,15 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 }
 
 func (c *Client) cancelRedundant(ctx context.Context) error {
-	redundant, err := c.queries.JobListRedundant(ctx, c.cfg.Pool, queries.JobListRedundantParams{
-		RunningSince: c.cfg.Now().Add(-staleAfter), MaxRows: redundantMax,
+	var redundant []int64
+	err := pgx.BeginFunc(ctx, c.cfg.Pool, func(tx pgx.Tx) (err error) {
+		if err := c.queries.TransactionLockSweep(ctx, tx); err != nil {
+			return err
+		}
+		redundant, err = c.queries.JobListRedundant(ctx, tx, queries.JobListRedundantParams{
+			RunningSince: c.cfg.Now().Add(-staleAfter), MaxRows: redundantMax,
+		})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("list redundant jobs: %w", err)

@@ -10,10 +10,12 @@ import (
 )
 
 const transactionLockSweep = `-- name: TransactionLockSweep :exec
-SELECT pg_advisory_xact_lock(8386110886476607076)
+SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true)
 `
 
-// One sweep at a time in the whole database, until the transaction ends.
+// One sweep at a time in the whole database, until the transaction ends. Its
+// queries join two large sets of which Postgres may believe that they are small
+// (the tables were, when it last looked): never row by row.
 func (q *Queries) TransactionLockSweep(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, transactionLockSweep)
 	return err

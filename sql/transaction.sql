@@ -4,5 +4,7 @@
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
 -- name: TransactionLockSweep :exec
--- One sweep at a time in the whole database, until the transaction ends.
-SELECT pg_advisory_xact_lock(8386110886476607076);
+-- One sweep at a time in the whole database, until the transaction ends. Its
+-- queries join two large sets of which Postgres may believe that they are small
+-- (the tables were, when it last looked): never row by row.
+SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true);
