@@ -87,17 +87,20 @@ func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
 // openAdapter makes the adapter of one provider. Config.validate knows the names.
 func openAdapter(p Provider, cfg Config, reg prometheus.Registerer) (upstream.Adapter, error) {
 	requests, span := window(p.RateLimit)
-	agent := "tasksync/" + cfg.Version
+	c := upstream.Config{
+		BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span,
+		UserAgent: "tasksync/" + cfg.Version, Registerer: reg, Logger: cfg.Logger,
+	}
 	switch p.Name {
 	case sunoproxy.Name:
-		return sunoproxy.New(sunoproxy.Config{BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+		return sunoproxy.New(c)
 	case acedata.Name:
-		return acedata.New(acedata.Config{BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+		return acedata.New(c)
 	case sunoclips.Name:
-		return sunoclips.New(sunoclips.Config{BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+		return sunoclips.New(c)
 	default:
 		profile, _ := sunoapi.Profiles(p.Name)
-		return sunoapi.New(sunoapi.Config{Profile: profile, BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span, UserAgent: agent, Registerer: reg, Logger: cfg.Logger})
+		return sunoapi.New(profile, c)
 	}
 }
 

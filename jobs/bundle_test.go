@@ -17,6 +17,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/syncer"
 	"tasksync/task"
+	"tasksync/upstream"
 	"tasksync/upstream/simulator"
 	"tasksync/upstream/sunoapi"
 )
@@ -64,8 +65,8 @@ func setup(t *testing.T, change ...func(*task.Policy, *simulator.Config)) *bundl
 	server := httptest.NewServer(b.sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(b.sim.Close)
-	adapter, err := sunoapi.New(sunoapi.Config{
-		Profile: sunoapi.SunoAPI(), BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1, Logger: slog.New(slog.DiscardHandler),
+	adapter, err := sunoapi.New(sunoapi.SunoAPI(), upstream.Config{
+		BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
 	t.Cleanup(adapter.CloseIdle)

@@ -19,6 +19,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
+	"tasksync/upstream"
 	"tasksync/upstream/simulator"
 	"tasksync/upstream/sunoapi"
 )
@@ -117,8 +118,8 @@ func adapter(t *testing.T, handler http.Handler) *sunoapi.Adapter {
 	if sim, ok := handler.(*simulator.Simulator); ok {
 		t.Cleanup(sim.Close) // first, so that the server can close
 	}
-	a, err := sunoapi.New(sunoapi.Config{
-		Profile: sunoapi.SunoAPI(), BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1,
+	a, err := sunoapi.New(sunoapi.SunoAPI(), upstream.Config{
+		BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)

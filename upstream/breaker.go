@@ -79,7 +79,7 @@ func passing(err error) bool {
 		return false
 	}
 	switch f.Reason {
-	case ReasonTimeout, ReasonNetwork, ReasonHTTP5xx, ReasonBadBody:
+	case ReasonTimeout, ReasonNetwork, ReasonHTTP5xx, ReasonBadBody, ReasonTooLarge:
 		return true
 	}
 	return false

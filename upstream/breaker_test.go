@@ -47,6 +47,29 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
+func TestPassing(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]bool{
+		ReasonTimeout: true, ReasonNetwork: true, ReasonHTTP5xx: true, ReasonBadBody: true, ReasonTooLarge: true,
+		ReasonHTTP4xx: false, ReasonRateLimited: false, ReasonTurnedAway: false, ReasonBreakerOpen: false, "busy": false,
+	} {
+		require.Equal(t, want, passing(transient(reason, "x")), reason)
+		require.False(t, passing(&task.Failure{Verdict: task.UnknownTask, Reason: reason}), reason)
+	}
+}
+
+// TestConcernsAll is about what would be the fate of the next call too.
+func TestConcernsAll(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]bool{
+		ReasonRateLimited: true, ReasonTurnedAway: true, ReasonBreakerOpen: true,
+		ReasonTimeout: false, ReasonNetwork: false, ReasonHTTP5xx: false, ReasonBadBody: false, ReasonTooLarge: false,
+	} {
+		require.Equal(t, want, ConcernsAll(transient(reason, "x")), reason)
+		require.True(t, ConcernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
+	}
+}
+
 func TestBreakerCountsOnlyWhatPasses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

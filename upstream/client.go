@@ -19,19 +19,21 @@ import (
 	"tasksync/task"
 )
 
-// Config says how to reach one provider with one credential.
+// Config says how to reach one provider with one credential. An adapter adds
+// what its [Provider] has.
 type Config struct {
-	Provider string // label of metrics and log lines; required
-	BaseURL  string // absolute http or https URL; required
-	APIKey   string `json:"-"` // sent as a bearer token; empty: none is sent
+	Provider string // label of metrics and log lines; required, an adapter sets its own
+	BaseURL  string // absolute http or https URL; required, unless the adapter has a default
+	APIKey   string `json:"-"` // sent as a bearer token; empty: none is sent, which most adapters refuse
 
 	UserAgent   string        // default "tasksync"
 	Timeout     time.Duration // of one call, without its wait for a slot; default 15 s
 	MaxBody     int64         // bytes of a decompressed answer; default 4 MiB
 	Concurrency int           // calls under way at once; default 16
 
-	// At most Requests calls in any span of Window. Default: no limit, also
-	// when Requests is negative. Window's default is a second.
+	// At most Requests calls in any span of Window; negative: no limit. Default:
+	// the provider's own limit with an adapter, none without. Window's default is
+	// a second.
 	Requests int
 	Window   time.Duration
 
@@ -105,6 +107,7 @@ type Client struct {
 	gate      *gate
 	pause     *pause
 	breaker   *breaker
+	unknown   *unknownWords
 	metrics   *clientMetrics
 }
 
@@ -134,6 +137,7 @@ func NewClient(cfg Config) (*Client, error) {
 		gate:      newGate(cfg.Requests, cfg.Window, cfg.Concurrency),
 		pause:     newPause(cfg.Provider, cfg.Logger, metrics.paused),
 		breaker:   newBreaker(cfg.Provider, cfg.Logger, metrics.breaker),
+		unknown:   newUnknownWords(cfg.Provider, cfg.Logger, metrics.unknown),
 		metrics:   metrics,
 	}, nil
 }
@@ -182,6 +186,19 @@ func (c *Client) Paused() (reason string, until time.Time, paused bool) {
 // Redact makes a text from outside fit to be stored and logged: the key is cut
 // out of it, then all that [task.Redact] knows of.
 func (c *Client) Redact(text string) string { return task.Redact(c.cred.scrub(text)) }
+
+// RedactFailures redacts the texts of an observation's failures.
+func (c *Client) RedactFailures(obs *task.Observation) {
+	failures := []*task.Failure{obs.Failure}
+	for _, it := range obs.Items {
+		failures = append(failures, it.Failure)
+	}
+	for _, f := range failures {
+		if f != nil {
+			f.Message = c.Redact(f.Message)
+		}
+	}
+}
 
 // CloseIdle closes the connections that no call uses. The client stays usable.
 func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }

@@ -167,7 +167,7 @@ func (c *Client) halfAnswer(ctx context.Context, resp *http.Response, got int, e
 // wrongKind is the failure of an answer that no reader could make sense of.
 func (c *Client) wrongKind(resp *http.Response, data []byte) *task.Failure {
 	if int64(len(data)) > c.maxBody {
-		return BadBody(fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
+		return transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
 	}
 	if json.Valid(trimBOM(data)) {
 		return nil

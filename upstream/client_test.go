@@ -148,12 +148,12 @@ func TestAnswersOfTheWrongKind(t *testing.T) {
 			_, _ = w.Write([]byte(`{"code":200`))
 		}, task.Transient, ReasonBadBody, "bad_body", []string{"broke off after 11 bytes"}},
 		"no response": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, task.Transient, ReasonNetwork, "network", []string{"EOF"}},
-		"10 MB":       {write(200, "application/json", `"`+strings.Repeat("x", 10<<20)+`"`), task.Transient, ReasonBadBody, "bad_body", []string{"larger than the limit of 4194304 bytes"}},
+		"10 MB":       {write(200, "application/json", `"`+strings.Repeat("x", 10<<20)+`"`), task.Transient, ReasonTooLarge, "too_large", []string{"larger than the limit of 4194304 bytes"}},
 		"no gzip": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write([]byte("this is no gzip at all"))
 		}, task.Transient, ReasonBadBody, "bad_body", []string{"gzip"}},
-		"gzip bomb": {zipped(bytes.Repeat([]byte("1"), 20<<20)), task.Transient, ReasonBadBody, "bad_body", []string{"larger than the limit"}},
+		"gzip bomb": {zipped(bytes.Repeat([]byte("1"), 20<<20)), task.Transient, ReasonTooLarge, "too_large", []string{"larger than the limit"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,16 +16,39 @@ const (
 	ReasonNetwork       = "network"              // no connection, or it broke
 	ReasonHTTP4xx       = "http_4xx"             // a status that no rule knows
 	ReasonHTTP5xx       = "http_5xx"             // the provider is in trouble
-	ReasonBadBody       = "bad_body"             // not what was asked for: HTML, empty, cut, too large, no record
+	ReasonBadBody       = "bad_body"             // not what was asked for: HTML, empty, cut, no record
+	ReasonTooLarge      = "too_large"            // more than the limit of a body; a smaller question may help
 	ReasonRateLimited   = "rate_limited"         // the provider says so; closes the window
 	ReasonTurnedAway    = "rate_limited_locally" // there would be no slot before the caller's deadline
 	ReasonUnauthorized  = "unauthorized"         // the key is refused
 	ReasonAccountPaused = "account_paused"       // no call was made: an account verdict stands
+	ReasonBadTaskID     = "bad_task_id"          // no call was made: the id of the task can be none
 	ReasonBreakerOpen   = "breaker_open"         // no call was made: the last ones found the upstream down
 )
 
 // BadBody is the failure of an answer that is not what was asked for.
 func BadBody(message string) *task.Failure { return transient(ReasonBadBody, message) }
+
+// ConcernsAll reports whether f would be the fate of the next call too, whatever
+// it asks for.
+func ConcernsAll(f *task.Failure) bool {
+	switch f.Reason {
+	case ReasonRateLimited, ReasonTurnedAway, ReasonBreakerOpen:
+		return true
+	}
+	return f.Verdict == task.Account
+}
+
+// AboutContent reports whether a code blames the content of a task. What else is
+// wrong with a call may be wrong with how we ask.
+func AboutContent(c task.Code) bool {
+	switch c {
+	case task.ProducerTag, task.Copyrighted, task.InappropriateContent, task.ModerationFlagged, task.MalformedPrompt:
+		return true
+	default:
+		return false
+	}
+}
 
 func transient(reason, message string) *task.Failure {
 	return &task.Failure{Verdict: task.Transient, Reason: reason, Message: message}

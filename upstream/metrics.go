@@ -11,7 +11,7 @@ import (
 )
 
 // Labels of calls that ended without a code, besides the reasons timeout,
-// network and bad_body.
+// network, bad_body and too_large.
 const (
 	labelCanceled = "canceled"
 	labelOther    = "other"
@@ -23,6 +23,7 @@ type metrics struct {
 	rateWait *prometheus.HistogramVec
 	paused   *prometheus.GaugeVec
 	breaker  *prometheus.GaugeVec
+	unknown  *prometheus.CounterVec
 }
 
 // newMetrics registers the metrics with reg, or takes those that another client
@@ -31,7 +32,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	buckets := []float64{.005, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}
 	provider := []string{"provider"}
 	var m metrics
-	var errs [5]error
+	var errs [6]error
 	m.requests, errs[0] = Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_requests_total",
 		Help: "Calls sent to the upstream, by the code of their answer or what came instead of one.",
@@ -53,6 +54,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m.breaker, errs[4] = Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_breaker_open",
 		Help: "1 while calls pause because the upstream did not answer the last ones, else 0.",
+	}, provider))
+	m.unknown, errs[5] = Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tasksync_upstream_unknown_status_total",
+		Help: "Answers with a status that tasksync does not know and takes for processing.",
 	}, provider))
 	return &m, errors.Join(errs[:]...)
 }
@@ -80,6 +85,7 @@ type clientMetrics struct {
 	rateWait prometheus.Observer
 	paused   prometheus.Gauge
 	breaker  prometheus.Gauge
+	unknown  prometheus.Counter
 }
 
 func (m *metrics) of(provider string) *clientMetrics {
@@ -89,6 +95,7 @@ func (m *metrics) of(provider string) *clientMetrics {
 		rateWait: m.rateWait.WithLabelValues(provider),
 		paused:   m.paused.WithLabelValues(provider),
 		breaker:  m.breaker.WithLabelValues(provider),
+		unknown:  m.unknown.WithLabelValues(provider),
 	}
 }
 
@@ -116,8 +123,9 @@ func codeLabel(code, status int) string {
 
 // failureLabel is the label of an answer that no reader saw.
 func failureLabel(status int, f *task.Failure) string {
-	if f.Reason == ReasonBadBody {
-		return ReasonBadBody
+	switch f.Reason {
+	case ReasonBadBody, ReasonTooLarge:
+		return f.Reason
 	}
 	return codeLabel(0, status)
 }

@@ -30,7 +30,8 @@ const (
 // an account verdict or a rate limit (no further calls are made after one), the
 // end of ctx, or the first other failure. It holds a *task.Failure, or wraps
 // ctx.Err(). A request that the provider calls bad is asked again in halves, so
-// that one id that it cannot read does not hide the others.
+// that one id that it cannot read does not hide the others; and so is one whose
+// answer is too large.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	r := &round{adapter: a}
 	var calls errgroup.Group
@@ -83,12 +84,10 @@ func (r *round) enrol(refs []task.Ref) question {
 		}
 	}
 	return slices.DeleteFunc(q, func(t asked) bool {
-		if goodID(t.id) {
+		if upstream.GoodTaskID(t.id) {
 			return false
 		}
-		r.report(t, &task.Failure{
-			Verdict: task.UnknownTask, Code: task.APIError, Reason: reasonBadTaskID, Message: "The task id cannot be one of the provider's.",
-		})
+		r.report(t, upstream.BadTaskID())
 		return true
 	})
 }
@@ -111,7 +110,7 @@ func (r *round) ask(ctx context.Context, q question) {
 		seen, f = r.adapter.read(q, ans)
 		return 0, f
 	})
-	if len(q) > 1 && isBadRequest(err) && r.splits.Add(1) <= maxSplits {
+	if len(q) > 1 && mendedByLess(err) && r.splits.Add(1) <= maxSplits {
 		r.ask(ctx, q[:len(q)/2])
 		r.ask(ctx, q[len(q)/2:])
 		return
@@ -119,9 +118,10 @@ func (r *round) ask(ctx context.Context, q question) {
 	r.note(q, seen, err)
 }
 
-func isBadRequest(err error) bool {
+// mendedByLess reports whether a call for fewer tasks may succeed where err came.
+func mendedByLess(err error) bool {
 	f, ok := errors.AsType[*task.Failure](err)
-	return ok && f.Reason == reasonBadRequest
+	return ok && (f.Reason == reasonBadRequest || f.Reason == upstream.ReasonTooLarge)
 }
 
 // note keeps the result of one call.
@@ -135,7 +135,7 @@ func (r *round) note(q question, seen []task.Observation, err error) {
 		r.seen = append(r.seen, seen...)
 	case !isFailure:
 		r.ended = err
-	case concernsAll(f):
+	case upstream.ConcernsAll(f):
 		if r.common == nil || (f.Verdict == task.Account && r.common.Verdict != task.Account) {
 			r.common = f
 		}
@@ -163,15 +163,6 @@ func (r *round) report(t asked, f *task.Failure) {
 	for _, ref := range t.refs {
 		r.seen = append(r.seen, task.Observation{TaskID: ref.TaskID, Failure: f})
 	}
-}
-
-// concernsAll reports whether f would be the fate of the next call too.
-func concernsAll(f *task.Failure) bool {
-	switch f.Reason {
-	case upstream.ReasonRateLimited, upstream.ReasonTurnedAway, upstream.ReasonBreakerOpen:
-		return true
-	}
-	return f.Verdict == task.Account
 }
 
 func (r *round) err(ctx context.Context) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // provider answers by task: with a record, or for the whole call with the error
@@ -177,6 +178,30 @@ func TestAllIsBad(t *testing.T) {
 	}
 }
 
+// TestTooLargeAnAnswerIsAskedForInHalves has room for sixteen records in an answer.
+func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
+	t.Parallel()
+	ids, records := numbered(50)
+	p := &provider{t: t, records: records}
+	b := setup(t, p.ServeHTTP)
+	small, err := New(upstream.Config{BaseURL: b.url, APIKey: testKey, Requests: -1, MaxBody: 540})
+	require.NoError(t, err)
+	t.Cleanup(small.CloseIdle)
+	obs, err := small.Fetch(t.Context(), refs(ids...))
+	require.NoError(t, err)
+	require.Len(t, seen(obs), 50)
+	require.Equal(t, []int{50, 25, 12, 13, 25, 12, 13}, p.sizes())
+
+	records[ids[7]] = `"state":"pending","x":"` + strings.Repeat("x", 540) + `"`
+	obs, err = small.Fetch(t.Context(), refs(ids[:12]...))
+	var f *task.Failure
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, upstream.ReasonTooLarge, f.Reason)
+	require.Equal(t, task.Transient, f.Verdict)
+	require.Len(t, seen(obs), 11)
+	require.NotContains(t, seen(obs), ids[7])
+}
+
 // TestPartialAnswersSurvive has one call of three fail.
 func TestPartialAnswersSurvive(t *testing.T) {
 	t.Parallel()
@@ -218,8 +243,9 @@ func TestFetchKeepsToTheWindow(t *testing.T) {
 	ids, records := numbered(120)
 	p := &provider{t: t, records: records}
 	b := setup(t, p.ServeHTTP)
-	a, err := New(Config{BaseURL: b.url, APIKey: testKey, FanOut: 1, Requests: 1, Window: time.Hour})
+	a, err := New(upstream.Config{BaseURL: b.url, APIKey: testKey, Requests: 1, Window: time.Hour})
 	require.NoError(t, err)
+	a.fanOut = 1
 	t.Cleanup(a.CloseIdle)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -272,7 +298,7 @@ func TestKeyIsShownNowhere(t *testing.T) {
 	_, err = b.adapter.Fetch(t.Context(), refs("d"))
 	require.Error(t, err)
 	reason, _, _ := b.adapter.Paused()
-	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, Config{APIKey: testKey}, reason, b.log)
+	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, upstream.Config{APIKey: testKey}, reason, b.log)
 	for _, o := range obs {
 		text += o.Raw + fmt.Sprint(o.Failure)
 		for _, it := range o.Items {
@@ -286,9 +312,8 @@ func TestKeyIsShownNowhere(t *testing.T) {
 
 func TestConfigNamesTheWrongField(t *testing.T) {
 	t.Parallel()
-	for field, cfg := range map[string]Config{
+	for field, cfg := range map[string]upstream.Config{
 		"APIKey: required":        {},
-		"FanOut: negative":        {APIKey: "k", FanOut: -1},
 		"BaseURL: ":               {APIKey: "k", BaseURL: "api"},
 		"Timeout: negative":       {APIKey: "k", Timeout: -1},
 		"APIKey: holds a space, ": {APIKey: "k k"},
@@ -296,7 +321,7 @@ func TestConfigNamesTheWrongField(t *testing.T) {
 		_, err := New(cfg)
 		require.ErrorContains(t, err, field)
 	}
-	a, err := New(Config{APIKey: "k"})
+	a, err := New(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
 	require.Equal(t, 10, a.Limits().Requests)
 	require.Equal(t, time.Second, a.Limits().Window)

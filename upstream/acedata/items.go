@@ -5,28 +5,29 @@ import (
 	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // clip is a song, or a lyric.
 type clip struct {
-	ID           text    `json:"id"`
-	State        text    `json:"state"`
-	Status       text    `json:"status"` // of a lyric
-	Title        text    `json:"title"`
-	AudioURL     text    `json:"audio_url"` // a preview until the state is succeeded
-	VideoURL     text    `json:"video_url"`
-	ImageURL     text    `json:"image_url"`
-	Lyric        text    `json:"lyric"`
-	Text         text    `json:"text"` // of a lyric
-	Style        texts   `json:"style"`
-	Tags         texts   `json:"tags"` // of a lyric: an array
-	Model        text    `json:"model"`
-	Duration     seconds `json:"duration"`
-	Error        trouble `json:"error"`
-	ErrorMessage text    `json:"error_message"`
+	ID           upstream.Text    `json:"id"`
+	State        upstream.Text    `json:"state"`
+	Status       upstream.Text    `json:"status"` // of a lyric
+	Title        upstream.Text    `json:"title"`
+	AudioURL     upstream.Text    `json:"audio_url"` // a preview until the state is succeeded
+	VideoURL     upstream.Text    `json:"video_url"`
+	ImageURL     upstream.Text    `json:"image_url"`
+	Lyric        upstream.Text    `json:"lyric"`
+	Text         upstream.Text    `json:"text"` // of a lyric
+	Style        texts            `json:"style"`
+	Tags         texts            `json:"tags"` // of a lyric: an array
+	Model        upstream.Text    `json:"model"`
+	Duration     upstream.Seconds `json:"duration"`
+	Error        upstream.Trouble `json:"error"`
+	ErrorMessage upstream.Text    `json:"error_message"`
 }
 
-func (c *clip) state() text { return cmp.Or(c.State, c.Status) }
+func (c *clip) state() upstream.Text { return cmp.Or(c.State, c.Status) }
 
 // items reads results in their order. An empty one is left out.
 func (a *Adapter) items(clips []clip, t task.Type) []task.Item {
@@ -40,7 +41,7 @@ func (a *Adapter) items(clips []clip, t task.Type) []task.Item {
 			it = c.lyric()
 		}
 		if it.Status = a.status(c.state()); it.Status == task.Failed {
-			it.Failure = itemEnding(trouble{c.Error.code, cmp.Or(c.Error.message, c.ErrorMessage)})
+			it.Failure = itemEnding(upstream.Trouble{Code: c.Error.Code, Message: cmp.Or(c.Error.Message, c.ErrorMessage)})
 		}
 		items = append(items, it)
 	}

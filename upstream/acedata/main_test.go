@@ -38,11 +38,12 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 	t.Cleanup(server.Close)
 	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}, url: server.URL}
 	var err error
-	b.adapter, err = New(Config{
-		BaseURL: server.URL, APIKey: testKey, Requests: -1, FanOut: 1, Registerer: b.reg,
+	b.adapter, err = New(upstream.Config{
+		BaseURL: server.URL, APIKey: testKey, Requests: -1, Registerer: b.reg,
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	require.NoError(t, err)
+	b.adapter.fanOut = 1
 	t.Cleanup(b.adapter.CloseIdle)
 	return b
 }

@@ -4,19 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"tasksync/task"
 	"tasksync/upstream"
 )
-
-// maxTaskID is the longest task id that is asked for, in bytes.
-const maxTaskID = 256
-
-func goodID(id string) bool {
-	return id != "" && len(id) <= maxTaskID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
-}
 
 // question is what one call asks for.
 type question []asked
@@ -69,7 +60,7 @@ func (q question) payload() payload {
 func (a *Adapter) read(q question, ans upstream.Answer) ([]task.Observation, *task.Failure) {
 	records, trouble, ok := parse(ans.Body)
 	switch {
-	case ans.Status >= 300 || (len(records) == 0 && trouble.given()):
+	case ans.Status >= 300 || (len(records) == 0 && trouble.Given()):
 		return nil, callFailure(ans.Status, trouble, len(q) == 1)
 	case !ok:
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d: there is no record in the answer", ans.Status))

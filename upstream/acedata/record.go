@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // states are the words of the field `state` of a record and of a clip, and of
@@ -33,48 +34,48 @@ var states = map[string]task.Status{
 type answer struct {
 	Items *list[record] `json:"items"`
 	record
-	Message text `json:"message"`
-	Detail  text `json:"detail"`
+	Message upstream.Text `json:"message"`
+	Detail  upstream.Text `json:"detail"`
 }
 
 // record is what the provider knows of one task. The embedded response is that
 // of a record without one: the bare result, as webhooks have it.
 type record struct {
-	ID         text            `json:"id"`
-	InnerID    text            `json:"_id"`
-	State      text            `json:"state"`
-	FinishedAt seconds         `json:"finished_at"`
-	Response   maybe[response] `json:"response"`
+	ID         upstream.Text    `json:"id"`
+	InnerID    upstream.Text    `json:"_id"`
+	State      upstream.Text    `json:"state"`
+	FinishedAt upstream.Seconds `json:"finished_at"`
+	Response   maybe[response]  `json:"response"`
 	response
 }
 
 // response is what the task gave so far.
 type response struct {
-	Success yes        `json:"success"`
-	TaskID  text       `json:"task_id"`
-	Data    list[clip] `json:"data"`
-	Error   trouble    `json:"error"`
+	Success yes              `json:"success"`
+	TaskID  upstream.Text    `json:"task_id"`
+	Data    list[clip]       `json:"data"`
+	Error   upstream.Trouble `json:"error"`
 }
 
 // parse reads the records of an answer, and the error that comes in their place.
 // ok is false if there is neither: then it is no answer to what was asked.
-func parse(body []byte) (records []record, err trouble, ok bool) {
+func parse(body []byte) (records []record, err upstream.Trouble, ok bool) {
 	body = []byte(strings.TrimSpace(string(body)))
 	if len(body) > 0 && body[0] == '[' {
 		_ = json.Unmarshal(body, (*list[record])(&records)) // refuses nothing
-		return records, trouble{}, true
+		return records, upstream.Trouble{}, true
 	}
-	ans := object[answer](body)
+	ans, isObject := upstream.Object[answer](body)
 	switch {
-	case ans == nil:
-		return nil, trouble{}, string(body) == "null"
+	case !isObject:
+		return nil, upstream.Trouble{}, string(body) == "null"
 	case ans.Items != nil:
-		return *ans.Items, trouble{}, true
+		return *ans.Items, upstream.Trouble{}, true
 	case ans.says():
 		return []record{ans.record}, ans.err(), true
 	}
 	err = ans.err()
-	return nil, err, err.given() || nothing(body)
+	return nil, err, err.Given() || nothing(body)
 }
 
 // nothing reports whether an object has no record where one would be: the
@@ -86,9 +87,9 @@ func nothing(body []byte) bool {
 	return len(keys) == 0 || items
 }
 
-func (a *answer) err() trouble {
+func (a *answer) err() upstream.Trouble {
 	err := a.Error
-	err.message = cmp.Or(err.message, a.Message, a.Detail)
+	err.Message = cmp.Or(err.Message, a.Message, a.Detail)
 	return err
 }
 
@@ -99,7 +100,7 @@ func (r *record) says() bool {
 
 // ids are the names of the task, the likeliest first.
 func (r *record) ids() []string {
-	ids := []text{r.ID, r.TaskID, r.InnerID}
+	ids := []upstream.Text{r.ID, r.TaskID, r.InnerID}
 	if in := r.Response.is; in != nil {
 		ids = slices.Insert(ids, 1, in.TaskID)
 	}
@@ -130,13 +131,10 @@ func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
 		items:   a.items(in.Data, ref.Type),
 	}
 	v.final = v.said == task.Complete || (v.said == "" && (r.FinishedAt > 0 || ref.Type == task.Lyrics))
-	obs := task.Observation{TaskID: ref.TaskID, Raw: shorten(a.client.Redact(in.raw(r.State)))}
+	obs := task.Observation{TaskID: ref.TaskID, Raw: a.client.StatusWord(in.raw(r.State))}
 	obs.Status, obs.Failure = v.judge(obs.Raw)
 	obs.Items = v.items
-	a.redact(obs.Failure)
-	for i := range obs.Items {
-		a.redact(obs.Items[i].Failure)
-	}
+	a.client.RedactFailures(&obs)
 	return obs
 }
 
@@ -145,13 +143,13 @@ type view struct {
 	said    task.Status // the record's state in our words; empty: it has none
 	success bool
 	final   bool // there will be no more items; lyrics come all at once
-	err     trouble
+	err     upstream.Trouble
 	items   []task.Item
 }
 
 func (v *view) judge(raw string) (task.Status, *task.Failure) {
 	v.settle()
-	failing := v.err.given() && !v.success
+	failing := v.err.Given() && !v.success
 	if v.said == task.Failed || (failing && !v.said.Pending()) {
 		return v.end(raw)
 	}
@@ -201,8 +199,8 @@ func (v *view) end(raw string) (task.Status, *task.Failure) {
 
 // raw is the provider's own word for how the task stands: the state; else the
 // code of the error; else the states of the clips.
-func (in *response) raw(state text) string {
-	words := []string{string(cmp.Or(state, in.Error.code))}
+func (in *response) raw(state upstream.Text) string {
+	words := []string{string(cmp.Or(state, in.Error.Code))}
 	if words[0] == "" {
 		words = words[:0]
 		for _, c := range in.Data {
@@ -215,20 +213,11 @@ func (in *response) raw(state text) string {
 }
 
 // status is a state in our words; an unknown one counts as processing.
-func (a *Adapter) status(state text) task.Status {
-	s, ok := states[state.word()]
+func (a *Adapter) status(state upstream.Text) task.Status {
+	s, ok := states[state.Word()]
 	if ok || state == "" {
 		return s
 	}
-	a.unknown.note(shorten(a.client.Redact(string(state))))
+	a.client.UnknownStatus(string(state))
 	return task.Processing
 }
-
-func (a *Adapter) redact(f *task.Failure) {
-	if f != nil {
-		f.Message = a.client.Redact(f.Message)
-	}
-}
-
-// shorten bounds a status word, which is kept for the event log.
-func shorten(word string) string { return strings.ToValidUTF8(word[:min(len(word), 64)], "") }

@@ -11,7 +11,6 @@ import (
 // Reasons of failures beside those of package upstream.
 const (
 	reasonUnknownTask = "unknown_task"
-	reasonBadTaskID   = "bad_task_id"
 	reasonBadRequest  = "bad_request"
 	reasonAccount     = "account"
 	reasonBusy        = "busy"
@@ -44,9 +43,9 @@ var rules = map[string]rule{
 // by the text; nil if both are unknown and the HTTP status has to say what it
 // is. It is never permanent: what is refused here is the call. Only if it asked
 // for one task it can say that the provider does not know that.
-func callFailure(status int, err trouble, one bool) *task.Failure {
-	r, known := rules[err.code.word()]
-	if _, verdict, ok := classify(err.message); ok && !r.sure {
+func callFailure(status int, err upstream.Trouble, one bool) *task.Failure {
+	r, known := rules[err.Code.Word()]
+	if _, verdict, ok := task.Classify(string(err.Message)); ok && !r.sure {
 		if byText, ok := textRules[verdict]; ok && (!known || verdict != r.verdict) {
 			r, known = byText, true
 		}
@@ -60,7 +59,7 @@ func callFailure(status int, err trouble, one bool) *task.Failure {
 	if r.verdict == task.UnknownTask && !one {
 		r = rule{verdict: task.Transient, reason: reasonBadRequest}
 	}
-	message := cmp.Or(string(err.message), fmt.Sprintf("The provider answered with HTTP %d, code %q.", status, err.code))
+	message := cmp.Or(string(err.Message), fmt.Sprintf("The provider answered with HTTP %d, code %q.", status, err.Code))
 	return &task.Failure{Verdict: r.verdict, Code: task.APIError, Reason: r.reason, Message: message}
 }
 
@@ -74,10 +73,10 @@ var textRules = map[task.Verdict]rule{
 
 // refusal is the permanent failure that the error in a record speaks of; nil if
 // it speaks of none. The code may be the only word for it.
-func refusal(err trouble) *task.Failure {
-	for _, word := range []text{err.message, err.code} {
-		if class, verdict, ok := classify(word); ok && verdict == task.Permanent {
-			return permanent(class, cmp.Or(string(err.message), string(err.code)))
+func refusal(err upstream.Trouble) *task.Failure {
+	for _, word := range []upstream.Text{err.Message, err.Code} {
+		if class, verdict, ok := task.Classify(string(word)); ok && verdict == task.Permanent {
+			return permanent(class, cmp.Or(string(err.Message), string(err.Code)))
 		}
 	}
 	return nil
@@ -85,30 +84,23 @@ func refusal(err trouble) *task.Failure {
 
 // ending is the failure of a task that its provider ended. bad_request says that
 // the request was at fault, unless the text is known to say something else.
-func ending(err trouble, raw string) *task.Failure {
+func ending(err upstream.Trouble, raw string) *task.Failure {
 	if f := refusal(err); f != nil {
 		return f
 	}
-	message := cmp.Or(string(err.message), fmt.Sprintf("The provider ended the task with %s.", cmp.Or(raw, "an error")))
-	if _, _, ok := classify(err.message); !ok && err.code.word() == "bad_request" {
+	message := cmp.Or(string(err.Message), fmt.Sprintf("The provider ended the task with %s.", cmp.Or(raw, "an error")))
+	if _, _, ok := task.Classify(string(err.Message)); !ok && err.Code.Word() == "bad_request" {
 		return permanent(task.InvalidRequest, message)
 	}
 	return dead(message)
 }
 
 // itemEnding is the failure of one clip that its provider calls failed.
-func itemEnding(err trouble) *task.Failure {
+func itemEnding(err upstream.Trouble) *task.Failure {
 	if f := refusal(err); f != nil {
 		return f
 	}
-	return dead(cmp.Or(string(err.message), "The provider could not make this item."))
-}
-
-// maxClassified bounds how much of a text is looked at to tell what it means.
-const maxClassified = 8 << 10
-
-func classify(t text) (task.Code, task.Verdict, bool) {
-	return task.Classify(string(t[:min(len(t), maxClassified)]))
+	return dead(cmp.Or(string(err.Message), "The provider could not make this item."))
 }
 
 func permanent(code task.Code, message string) *task.Failure {

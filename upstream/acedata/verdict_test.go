@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // TestCallErrors is the table of codes as it holds for an HTTP error, of a call
@@ -53,7 +54,7 @@ func TestCallErrors(t *testing.T) {
 		{500, "", "", "", ""},
 	} {
 		for one, want := range map[bool]string{true: tc.one, false: tc.many} {
-			f := callFailure(tc.status, trouble{text(tc.code), text(tc.text)}, one)
+			f := callFailure(tc.status, upstream.Trouble{Code: upstream.Text(tc.code), Message: upstream.Text(tc.text)}, one)
 			if want == "" {
 				require.Nil(t, f, "%d %s %q", tc.status, tc.code, tc.text)
 				continue
@@ -130,7 +131,7 @@ func TestCorpus(t *testing.T) {
 				require.Equal(t, e.Text, obs.Failure.Message, "the refused word is kept")
 			}
 		}
-		f := callFailure(500, trouble{"api_error", text(e.Text)}, true)
+		f := callFailure(500, upstream.Trouble{Code: "api_error", Message: upstream.Text(e.Text)}, true)
 		require.LessOrEqual(t, f.Verdict, task.UnknownTask, e.Text)
 		require.Equal(t, e.Verdict == "account", f.Verdict == task.Account, e.Text)
 	}

@@ -1,81 +1,15 @@
 package sunoapi
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"tasksync/upstream"
 )
 
-// Config says which provider to ask, and how.
-type Config struct {
-	Profile Profile // [SunoAPI] or [Kie]; required
-	BaseURL string  // default the profile's
-	APIKey  string  `json:"-"` // required
-
-	// At most Requests calls in any span of Window; negative: no limit. Default
-	// the profile's.
-	Requests int
-	Window   time.Duration
-
-	FanOut      int           // calls of one Fetch under way at once; default 8
-	Concurrency int           // calls of the adapter under way at once; default 16
-	Timeout     time.Duration // of one call; default 15 s
-	MaxBody     int64         // bytes of an answer; default 4 MiB
-	UserAgent   string        // default "tasksync"
-
-	Transport  http.RoundTripper     // default: one of the adapter's own
-	Registerer prometheus.Registerer // default: metrics are not exposed
-	Logger     *slog.Logger          // default slog.Default()
-}
-
-// Format implements [fmt.Formatter], so that no verb prints the key.
-func (c Config) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "sunoapi.Config(%s)", c.Profile.Name) }
-
-func (c Config) withDefaults() Config {
-	c.BaseURL = cmp.Or(c.BaseURL, c.Profile.BaseURL)
-	c.FanOut = cmp.Or(c.FanOut, 8)
-	if c.Requests == 0 {
-		c.Requests, c.Window = c.Profile.Requests, cmp.Or(c.Window, c.Profile.Window)
-	}
-	c.Logger = cmp.Or(c.Logger, slog.Default())
-	return c
-}
-
-func (c Config) validate() error {
-	switch {
-	case c.Profile.Name == "":
-		return errors.New("Profile: required")
-	case c.APIKey == "":
-		return errors.New("APIKey: required")
-	case c.FanOut < 0:
-		return errors.New("FanOut: negative")
-	}
-	return nil
-}
-
-func (c Config) client() upstream.Config {
-	return upstream.Config{
-		Provider:    c.Profile.Name,
-		BaseURL:     c.BaseURL,
-		APIKey:      c.APIKey,
-		UserAgent:   c.UserAgent,
-		Timeout:     c.Timeout,
-		MaxBody:     c.MaxBody,
-		Concurrency: c.Concurrency,
-		Requests:    c.Requests,
-		Window:      c.Window,
-		Transport:   c.Transport,
-		Registerer:  c.Registerer,
-		Logger:      c.Logger,
-	}
-}
+// fanOut is how many calls of one Fetch are under way at once.
+const fanOut = 8
 
 var _ upstream.Adapter = (*Adapter)(nil)
 
@@ -85,25 +19,24 @@ type Adapter struct {
 	limits  upstream.Limits
 	fanOut  int
 	client  *upstream.Client
-	unknown *unknownWords
 }
 
-// New returns an adapter for cfg. The error names the field that is wrong.
-func New(cfg Config) (*Adapter, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("sunoapi config: %w", err)
+// New returns an adapter for cfg of the profile, [SunoAPI] or [Kie]. The error
+// names the field that is wrong.
+func New(profile Profile, cfg upstream.Config) (*Adapter, error) {
+	if profile.Name == "" {
+		return nil, errors.New("sunoapi config: Profile: required")
 	}
-	client, err := upstream.NewClient(cfg.client())
+	client, limits, err := upstream.Provider{
+		Name: profile.Name, BaseURL: profile.BaseURL,
+		Limits: upstream.Limits{
+			Batch: 1, Requests: profile.Requests, Window: profile.Window, MinInterval: profile.MinInterval, Retention: profile.Retention,
+		},
+	}.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoapi config: %w", err)
 	}
-	unknown, err := newUnknownWords(cfg.Profile.Name, cfg.Registerer, cfg.Logger)
-	if err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
-	limits := upstream.Limits{Batch: 1, Requests: max(0, cfg.Requests), Window: cfg.Window, MinInterval: cfg.Profile.MinInterval, Retention: cfg.Profile.Retention}
-	return &Adapter{profile: cfg.Profile, limits: limits, fanOut: cfg.FanOut, client: client, unknown: unknown}, nil
+	return &Adapter{profile: profile, limits: limits, fanOut: fanOut, client: client}, nil
 }
 
 // Paused is [upstream.Client.Paused] of the adapter's credential.

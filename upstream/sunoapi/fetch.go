@@ -5,19 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/task"
 	"tasksync/upstream"
 )
-
-// maxTaskID is the longest task id that is asked for, in bytes.
-const maxTaskID = 256
 
 // Fetch asks for each ref, some of them at once, and returns what was seen, in
 // any order. A ref that is not among the observations was not reported; that
@@ -66,17 +60,11 @@ func (r *round) fresh(ref task.Ref) bool {
 		return false
 	}
 	r.asked[key] = true
-	if goodID(ref.TaskID) {
+	if upstream.GoodTaskID(ref.TaskID) {
 		return true
 	}
-	r.note(ref, task.Observation{}, &task.Failure{
-		Verdict: task.UnknownTask, Code: task.APIError, Reason: "bad_task_id", Message: "The task id cannot be one of the provider's.",
-	})
+	r.note(ref, task.Observation{}, upstream.BadTaskID())
 	return false
-}
-
-func goodID(id string) bool {
-	return id != "" && len(id) <= maxTaskID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }
 
 func (r *round) stopped() bool {
@@ -110,7 +98,7 @@ func (r *round) note(ref task.Ref, obs task.Observation, err error) {
 	case !isFailure:
 		r.ended = err
 		return
-	case concernsAll(f):
+	case upstream.ConcernsAll(f):
 		if r.common == nil || (f.Verdict == task.Account && r.common.Verdict != task.Account) {
 			r.common = f
 		}
@@ -128,11 +116,6 @@ func (r *round) note(ref task.Ref, obs task.Observation, err error) {
 	}
 	obs.TaskID = ref.TaskID
 	r.seen = append(r.seen, obs)
-}
-
-// concernsAll reports whether f would be the fate of the next call too.
-func concernsAll(f *task.Failure) bool {
-	return f.Verdict == task.Account || f.Reason == upstream.ReasonRateLimited || f.Reason == upstream.ReasonTurnedAway
 }
 
 func (r *round) err(ctx context.Context) error {

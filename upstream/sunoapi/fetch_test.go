@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // byTask answers with the body for the task id that is asked for.
@@ -155,8 +156,9 @@ func TestFetchKeepsToTheWindow(t *testing.T) {
 	b := setup(t, SunoAPI(), handler)
 	limited := SunoAPI()
 	limited.Requests, limited.Window, limited.BaseURL = 2, time.Hour, b.url
-	a, err := New(Config{Profile: limited, APIKey: testKey, FanOut: 1})
+	a, err := New(limited, upstream.Config{APIKey: testKey})
 	require.NoError(t, err)
+	a.fanOut = 1
 	t.Cleanup(a.CloseIdle)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -181,6 +183,27 @@ func TestFetchWhenNothingAnswers(t *testing.T) {
 	obs, err = b.adapter.Fetch(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, obs)
+}
+
+// TestFetchStopsAtAnOpenBreaker: what nobody asks says nothing of a task.
+func TestFetchStopsAtAnOpenBreaker(t *testing.T) {
+	t.Parallel()
+	bodies := map[string]string{}
+	var ids []string
+	for i := range 30 {
+		ids = append(ids, fmt.Sprint("t", i))
+		bodies[ids[i]] = "503"
+	}
+	handler, calls := byTask(t, bodies)
+	b := setup(t, SunoAPI(), handler)
+	b.adapter.fanOut = 1
+	obs, err := b.adapter.Fetch(t.Context(), refs(ids...))
+	require.EqualValues(t, 10, calls.Load())
+	require.Len(t, obs, 10)
+	var f *task.Failure
+	require.ErrorAs(t, err, &f)
+	require.Equal(t, upstream.ReasonBreakerOpen, f.Reason)
+	require.Positive(t, f.RetryAfter)
 }
 
 func TestFetchEndsWithItsContext(t *testing.T) {
@@ -231,35 +254,36 @@ func TestKeyIsShownNowhere(t *testing.T) {
 	echo := "the key " + testKey + " of https://h/a?token=abc"
 	handler, _ := byTask(t, map[string]string{
 		"a": data(`{"status":"` + testKey + `"}`),
+		"e": data(`{"status":"` + strings.Repeat("x", 60) + testKey + `"}`), // where a word is cut
 		"b": data(`{"status":"FAILED","errorMessage":"` + echo + `"}`),
 		"c": `{"code":404,"msg":"` + echo + `"}`,
 		"d": `{"code":401,"msg":"` + echo + `"}`,
 	})
 	b := setup(t, SunoAPI(), handler)
 	b.adapter.fanOut = 1
-	obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c", "d"))
-	require.Len(t, obs, 3)
+	obs, err := b.adapter.Fetch(t.Context(), refs("a", "e", "b", "c", "d"))
+	require.Len(t, obs, 4)
 	reason, _, _ := b.adapter.Paused()
-	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, Config{APIKey: testKey}, reason, b.log)
+	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, upstream.Config{APIKey: testKey}, reason, b.log)
 	for _, o := range obs {
 		text += o.Raw + fmt.Sprint(o.Failure)
 	}
-	require.NotContains(t, text, testKey)
+	require.NotContains(t, text, testKey[:4])
 	require.NotContains(t, text, "token=abc")
 	require.Contains(t, text, "[redacted]")
 }
 
 func TestConfigNamesTheWrongField(t *testing.T) {
 	t.Parallel()
-	for field, cfg := range map[string]Config{
-		"Profile: required":       {APIKey: "k"},
-		"APIKey: required":        {Profile: Kie()},
-		"FanOut: negative":        {Profile: Kie(), APIKey: "k", FanOut: -1},
-		"BaseURL: ":               {Profile: Kie(), APIKey: "k", BaseURL: "api"},
-		"Timeout: negative":       {Profile: Kie(), APIKey: "k", Timeout: -1},
-		"APIKey: holds a space, ": {Profile: Kie(), APIKey: "k k"},
+	_, err := New(Profile{}, upstream.Config{APIKey: "k"})
+	require.ErrorContains(t, err, "Profile: required")
+	for field, cfg := range map[string]upstream.Config{
+		"APIKey: required":        {},
+		"BaseURL: ":               {APIKey: "k", BaseURL: "api"},
+		"Timeout: negative":       {APIKey: "k", Timeout: -1},
+		"APIKey: holds a space, ": {APIKey: "k k"},
 	} {
-		_, err := New(cfg)
+		_, err := New(Kie(), cfg)
 		require.ErrorContains(t, err, field)
 	}
 }

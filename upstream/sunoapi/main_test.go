@@ -34,8 +34,8 @@ func setup(t testing.TB, p Profile, handler http.HandlerFunc) *bundle {
 	p.Requests = -1
 	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}, url: server.URL}
 	var err error
-	b.adapter, err = New(Config{
-		Profile: p, BaseURL: server.URL, APIKey: testKey, Registerer: b.reg,
+	b.adapter, err = New(p, upstream.Config{
+		BaseURL: server.URL, APIKey: testKey, Registerer: b.reg,
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})
 	require.NoError(t, err)

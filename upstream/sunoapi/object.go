@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"tasksync/upstream"
 )
 
 // Bounds of what the decoder looks at. encoding/json bounds the depth.
@@ -44,22 +46,10 @@ func parseObject(raw json.RawMessage) object {
 	return o
 }
 
-// parseArray reads the first items of an array; nil if raw is none.
+// parseArray reads the first items of an array, also one inside a string; nil if
+// raw is neither.
 func parseArray(raw json.RawMessage) []json.RawMessage {
-	raw = unquote(raw)
-	if len(raw) == 0 || raw[0] != '[' {
-		return nil
-	}
-	var items []json.RawMessage
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	_, err := dec.Token()
-	for err == nil && dec.More() && len(items) < maxItems {
-		var item json.RawMessage
-		if err = dec.Decode(&item); err == nil {
-			items = append(items, item)
-		}
-	}
-	return items
+	return upstream.Elements(unquote(raw), maxItems)
 }
 
 // unquote gives the JSON that a JSON string holds, and raw itself if it holds
@@ -92,8 +82,10 @@ func foldKey(key string) string { return strings.ToLower(strings.ReplaceAll(key,
 // blank; "" if there is none.
 func (o object) text(names ...string) string {
 	for _, name := range names {
-		if s := scalar(o[foldKey(name)]); s != "" {
-			return s
+		var t upstream.Text
+		_ = t.UnmarshalJSON(o[foldKey(name)]) // refuses nothing
+		if t != "" {
+			return string(t)
 		}
 	}
 	return ""
@@ -115,22 +107,4 @@ func (o object) code(names ...string) (code int, ok bool) {
 		return 0, false
 	}
 	return int(n), true
-}
-
-func scalar(raw json.RawMessage) string {
-	raw = bytes.TrimSpace(raw)
-	if len(raw) == 0 {
-		return ""
-	}
-	switch c := raw[0]; {
-	case c == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
-		return strings.TrimSpace(s)
-	case c == '-' || (c >= '0' && c <= '9'):
-		return string(raw)
-	}
-	return ""
 }

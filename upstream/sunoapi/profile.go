@@ -111,7 +111,7 @@ func (p Profile) callFailure(code int, text string) *task.Failure {
 	}
 	switch verdict {
 	case task.Permanent:
-		if aboutContent(class) {
+		if upstream.AboutContent(class) {
 			f.Verdict, f.Code, f.Reason = task.Permanent, class, reasonRefused
 		}
 	case task.Account:
@@ -135,13 +135,4 @@ func (p Profile) rule(code int) callRule {
 		return callRule{verdict: task.Transient, reason: upstream.ReasonHTTP5xx}
 	}
 	return callRule{verdict: task.Transient, reason: reasonUnknownCode}
-}
-
-func aboutContent(c task.Code) bool {
-	switch c {
-	case task.ProducerTag, task.Copyrighted, task.InappropriateContent, task.ModerationFlagged, task.MalformedPrompt:
-		return true
-	default:
-		return false
-	}
 }

@@ -110,7 +110,7 @@ func (a *Adapter) callVerdict(ans upstream.Answer, code int, hasCode bool, text 
 		return upstream.BadBody(fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", ans.Status, code))
 	}
 	f := a.profile.callFailure(code, text)
-	if hasRecord && !(a.profile.rule(code).sure && concernsAll(f)) {
+	if hasRecord && !(a.profile.rule(code).sure && upstream.ConcernsAll(f)) {
 		return nil // what is wrong with one task must not stop the others
 	}
 	return f
@@ -120,27 +120,15 @@ func (a *Adapter) callVerdict(ans upstream.Answer, code int, hasCode bool, text 
 // that goes on only counts if it is one for good, and if there is nothing yet to
 // lose by it.
 func (a *Adapter) observe(rec record) task.Observation {
-	obs := task.Observation{Status: rec.status, Raw: a.client.Redact(shorten(rec.word)), Items: rec.items}
+	obs := task.Observation{Status: rec.status, Raw: a.client.StatusWord(rec.word), Items: rec.items}
 	if rec.word != "" && !rec.known {
-		a.unknown.note(obs.Raw)
+		a.client.UnknownStatus(obs.Raw)
 	}
 	if rec.status == task.Failed {
 		obs.Failure = ending(strings.ToUpper(rec.word), rec.code, rec.text)
 	} else if f := refusal(rec.code, rec.text); f != nil && !hasResults(rec.items) {
 		obs.Status, obs.Failure = task.Failed, f
 	}
-	a.redact(obs.Failure)
-	for i := range obs.Items {
-		a.redact(obs.Items[i].Failure)
-	}
+	a.client.RedactFailures(&obs)
 	return obs
 }
-
-func (a *Adapter) redact(f *task.Failure) {
-	if f != nil {
-		f.Message = a.client.Redact(f.Message)
-	}
-}
-
-// shorten bounds a status word, which is kept for the event log.
-func shorten(word string) string { return strings.ToValidUTF8(word[:min(len(word), 64)], "") }

@@ -1,10 +1,8 @@
 package sunoclips
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
-	"strings"
 
 	"tasksync/task"
 	"tasksync/upstream"
@@ -27,64 +25,50 @@ var statuses = map[string]task.Status{
 
 // clip is a clip as the provider tells it, as far as a row can hold it.
 type clip struct {
-	ID                text `json:"id"`
-	Status            text `json:"status"`
-	Title             text `json:"title"`
-	AudioURL          text `json:"audio_url"`
-	VideoURL          text `json:"video_url"`
-	ImageURL          text `json:"image_url"`
-	ImageLargeURL     text `json:"image_large_url"`
-	ModelName         text `json:"model_name"`
-	MajorModelVersion text `json:"major_model_version"`
+	ID                upstream.Text `json:"id"`
+	Status            upstream.Text `json:"status"`
+	Title             upstream.Text `json:"title"`
+	AudioURL          upstream.Text `json:"audio_url"`
+	VideoURL          upstream.Text `json:"video_url"`
+	ImageURL          upstream.Text `json:"image_url"`
+	ImageLargeURL     upstream.Text `json:"image_large_url"`
+	ModelName         upstream.Text `json:"model_name"`
+	MajorModelVersion upstream.Text `json:"major_model_version"`
 	Metadata          struct {
-		Tags         text   `json:"tags"`
-		Prompt       text   `json:"prompt"` // the lyrics
-		Duration     number `json:"duration"`
-		ErrorType    text   `json:"error_type"`
-		ErrorMessage text   `json:"error_message"`
+		Tags         upstream.Text    `json:"tags"`
+		Prompt       upstream.Text    `json:"prompt"` // the lyrics
+		Duration     upstream.Seconds `json:"duration"`
+		ErrorType    upstream.Text    `json:"error_type"`
+		ErrorMessage upstream.Text    `json:"error_message"`
 	} `json:"metadata"`
 }
 
 // readClips makes sense of the answer to a request for clips: those that have an
 // id, by it, in lower case.
 func readClips(ans upstream.Answer) (map[string]clip, *task.Failure) {
-	list := listOf(ans.Body)
-	if list == nil || ans.Status >= 300 {
+	list, ok := listOf(ans.Body)
+	if !ok || ans.Status >= 300 {
 		return nil, callFailure(ans, "list of clips")
 	}
 	clips := map[string]clip{}
-	elements := json.NewDecoder(bytes.NewReader(list))
-	_, err := elements.Token()
-	for n := 0; err == nil && elements.More() && n < maxAnswered; n++ {
-		var element json.RawMessage
-		if err = elements.Decode(&element); err != nil {
-			break
-		}
-		var c clip
-		decode(element, &c)
+	for _, c := range list {
 		if c.ID != "" {
-			key := strings.ToLower(string(c.ID))
+			key := c.ID.Word()
 			clips[key] = further(clips[key], c)
 		}
 	}
 	return clips, nil
 }
 
-// listOf is the array of clips in a body, bare or in an object; nil: there is
-// none.
-func listOf(body []byte) []byte {
-	list := bytes.TrimSpace(body)
-	if len(list) > 0 && list[0] == '{' {
-		var wrapper struct {
-			Clips json.RawMessage `json:"clips"`
-		}
-		decode(list, &wrapper)
-		list = bytes.TrimSpace(wrapper.Clips)
+// listOf are the clips of a body, an array bare or in an object; ok is false if
+// there is none.
+func listOf(body []byte) (clips []clip, ok bool) {
+	if wrapper, ok := upstream.Object[struct {
+		Clips json.RawMessage `json:"clips"`
+	}](body); ok {
+		body = wrapper.Clips
 	}
-	if len(list) == 0 || list[0] != '[' {
-		return nil
-	}
-	return list
+	return upstream.Objects[clip](body, maxAnswered)
 }
 
 // further is the one of two descriptions of a clip that is further along. The
@@ -102,7 +86,7 @@ func (c clip) status() task.Status {
 	if c.Status == "" {
 		return ""
 	}
-	return cmp.Or(statuses[strings.ToLower(string(c.Status))], task.Processing)
+	return cmp.Or(statuses[c.Status.Word()], task.Processing)
 }
 
 // item is the clip in the words of package task, under the provider's id.

@@ -89,7 +89,7 @@ func newRound(a *Adapter, refs []task.Ref) *round {
 
 func noID() *task.Failure {
 	return &task.Failure{
-		Verdict: task.UnknownTask, Code: task.APIError, Reason: "bad_task_id", Message: "The task id is no clip id, and no clip id of the task is known.",
+		Verdict: task.UnknownTask, Code: task.APIError, Reason: upstream.ReasonBadTaskID, Message: "The task id is no clip id, and no clip id of the task is known.",
 	}
 }
 
@@ -115,8 +115,9 @@ func (r *round) calls() []func(context.Context) {
 	return calls
 }
 
-// fetchClips asks for clips. If the provider refuses to be asked for these, it
-// asks for each half of them, so that one bad id does not hide the others.
+// fetchClips asks for clips. If the provider refuses to be asked for these, or
+// answers with too much, it asks for each half of them, so that one bad id does
+// not hide the others.
 func (r *round) fetchClips(ctx context.Context, ids []string) {
 	var clips map[string]clip
 	err := r.adapter.client.Get(ctx, "clips", url.Values{"ids": {strings.Join(ids, ",")}},
@@ -128,7 +129,7 @@ func (r *round) fetchClips(ctx context.Context, ids []string) {
 	switch {
 	case err == nil:
 		r.keep(clips)
-	case f != nil && refusesIDs(f) && len(ids) > 1:
+	case f != nil && mendedByLess(f) && len(ids) > 1:
 		half := len(ids) / 2
 		r.fetchClips(ctx, ids[:half])
 		r.fetchClips(ctx, ids[half:])
@@ -172,22 +173,13 @@ func (r *round) note(err error) {
 	switch {
 	case !isFailure:
 		r.ended = err
-	case !concernsAll(f):
+	case !upstream.ConcernsAll(f):
 		if r.single == nil {
 			r.single = f
 		}
 	case r.common == nil || (f.Verdict == task.Account && r.common.Verdict != task.Account):
 		r.common = f
 	}
-}
-
-// concernsAll reports whether f would be the fate of the next call too.
-func concernsAll(f *task.Failure) bool {
-	switch f.Reason {
-	case upstream.ReasonRateLimited, upstream.ReasonTurnedAway, upstream.ReasonBreakerOpen:
-		return true
-	}
-	return f.Verdict == task.Account
 }
 
 func (r *round) stopped() bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -177,6 +178,22 @@ func TestOneBadIDHidesNoOthers(t *testing.T) {
 	}
 }
 
+// TestTooLargeAnAnswerIsAskedForInHalves has room for some five clips in an
+// answer.
+func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
+	t.Parallel()
+	p := provider{t: t}
+	server := httptest.NewServer(&p)
+	t.Cleanup(server.Close)
+	a, err := New(upstream.Config{BaseURL: server.URL + "/api/v2/external/hackathons", APIKey: testKey, Requests: -1, MaxBody: 700})
+	require.NoError(t, err)
+	t.Cleanup(a.CloseIdle)
+	obs, err := a.Fetch(t.Context(), songs(0, 20))
+	require.NoError(t, err)
+	require.Len(t, seen(t, obs), 20)
+	require.Equal(t, []string{"clips of 20", "clips of 10", "clips of 5", "clips of 5", "clips of 10", "clips of 5", "clips of 5"}, p.asked())
+}
+
 // TestFetchStops has one call at a time, so that it is known which come first.
 func TestFetchStops(t *testing.T) {
 	t.Parallel()
@@ -278,7 +295,7 @@ func TestKeyIsShownNowhere(t *testing.T) {
 	_, err = b.adapter.Fetch(t.Context(), []task.Ref{{TaskID: clipC, Type: task.Generate}})
 	reason, _, paused := b.adapter.Paused()
 	require.True(t, paused)
-	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, Config{APIKey: testKey}, reason, b.log)
+	text := fmt.Sprintf("%v %+v %v %+v %v %s %s", obs, b.adapter, err, err, upstream.Config{APIKey: testKey}, reason, b.log)
 	for _, o := range obs {
 		text += o.Raw + fmt.Sprint(o.Failure)
 		for _, it := range o.Items {
@@ -292,9 +309,8 @@ func TestKeyIsShownNowhere(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	for field, cfg := range map[string]Config{
+	for field, cfg := range map[string]upstream.Config{
 		"APIKey: required":        {},
-		"FanOut: negative":        {APIKey: "k", FanOut: -1},
 		"BaseURL: ":               {APIKey: "k", BaseURL: "api"},
 		"Timeout: negative":       {APIKey: "k", Timeout: -1},
 		"APIKey: holds a space, ": {APIKey: "k k"},
@@ -302,7 +318,7 @@ func TestConfig(t *testing.T) {
 		_, err := New(cfg)
 		require.ErrorContains(t, err, field)
 	}
-	a, err := New(Config{APIKey: "k"})
+	a, err := New(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
 	require.Equal(t, upstream.Limits{Batch: 20, Requests: 100, Window: defaultWindow}, a.Limits())
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"tasksync/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -34,7 +36,7 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 	t.Cleanup(server.Close)
 	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}}
 	var err error
-	b.adapter, err = New(Config{
+	b.adapter, err = New(upstream.Config{
 		BaseURL: server.URL + "/api/v2/external/hackathons/", APIKey: testKey, Requests: -1,
 		Registerer: b.reg, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})

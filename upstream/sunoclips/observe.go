@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // observe puts together what is known of a group; ok is false if that is
@@ -18,20 +19,20 @@ func (a *Adapter) observe(g group, clips map[string]clip) (obs task.Observation,
 			continue
 		}
 		obs.Items = append(obs.Items, a.item(id, c))
-		if word := a.word(string(c.Status)); word != "" && !slices.Contains(words, word) {
+		if word := a.word(c.Status); word != "" && !slices.Contains(words, word) {
 			words = append(words, word)
 		}
 	}
-	obs.Raw = shorten(strings.Join(words, ","))
+	obs.Raw = a.client.StatusWord(strings.Join(words, ","))
 	obs.Status, obs.Failure = ending(obs.Items, len(g.ids))
 	return obs, len(obs.Items) > 0
 }
 
 // word is a status as the event log has it. One that no table knows is noted.
-func (a *Adapter) word(status string) string {
-	word := a.client.Redact(shorten(status))
-	if _, known := statuses[strings.ToLower(status)]; status != "" && !known {
-		a.unknown.note(word)
+func (a *Adapter) word(status upstream.Text) string {
+	word := a.client.StatusWord(string(status))
+	if _, known := statuses[status.Word()]; status != "" && !known {
+		a.client.UnknownStatus(word)
 	}
 	return word
 }
@@ -76,6 +77,3 @@ func ending(items []task.Item, size int) (task.Status, *task.Failure) {
 		return task.Failed, failure
 	}
 }
-
-// shorten bounds a status word, which is kept for the event log.
-func shorten(word string) string { return strings.ToValidUTF8(word[:min(len(word), 64)], "") }

@@ -40,10 +40,9 @@ func dead(message string) *task.Failure {
 // {"detail": "…"}; nil: the HTTP status has to say what it is. It is never one on
 // the content: a request that only asks how things stand has none.
 func callFailure(ans upstream.Answer, missing string) *task.Failure {
-	var body struct {
-		Detail text `json:"detail"`
-	}
-	decode(ans.Body, &body)
+	body, _ := upstream.Object[struct {
+		Detail upstream.Text `json:"detail"`
+	}](ans.Body)
 	detail := string(body.Detail)
 	f := &task.Failure{Code: task.APIError, Message: cmp.Or(detail, fmt.Sprintf("HTTP %d", ans.Status))}
 	_, verdict, _ := task.Classify(detail)
@@ -68,9 +67,10 @@ func callFailure(ans upstream.Answer, missing string) *task.Failure {
 	return f
 }
 
-// refusesIDs reports whether f may be about some of the ids that were asked for.
-func refusesIDs(f *task.Failure) bool {
-	return f.Verdict == task.UnknownTask || f.Reason == reasonBadRequest
+// mendedByLess reports whether a call for fewer clips may succeed where f came: it
+// may be about some of the ids, or about what all of them come to.
+func mendedByLess(f *task.Failure) bool {
+	return f.Verdict == task.UnknownTask || f.Reason == reasonBadRequest || f.Reason == upstream.ReasonTooLarge
 }
 
 // namesWhatIsMissing tells "Clip not found" from the "Not Found" that a server

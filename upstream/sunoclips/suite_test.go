@@ -13,7 +13,7 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-		a, err := New(Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
+		a, err := New(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
 		require.NoError(t, err)
 		t.Cleanup(a.CloseIdle)
 		return a

@@ -2,13 +2,9 @@ package sunoproxy
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"tasksync/upstream"
 )
@@ -23,97 +19,29 @@ const (
 	// one bears.
 	defaultRequests = 10
 	defaultWindow   = time.Second
+	fanOut          = 8 // calls of one Fetch under way at once
 )
-
-// Config says which server to ask, and how.
-type Config struct {
-	BaseURL string // of the server, without /suno; required
-	APIKey  string `json:"-"` // empty: none is sent, as some self-hosted servers want none
-
-	// At most Requests calls in any span of Window; negative: no limit. Default
-	// 10 in a second.
-	Requests int
-	Window   time.Duration
-
-	FanOut      int           // calls of one Fetch under way at once; default 8
-	Concurrency int           // calls of the adapter under way at once; default 16
-	Timeout     time.Duration // of one call; default 15 s
-	MaxBody     int64         // bytes of an answer; default 4 MiB
-	UserAgent   string        // default "tasksync"
-
-	Transport  http.RoundTripper     // default: one of the adapter's own
-	Registerer prometheus.Registerer // default: metrics are not exposed
-	Logger     *slog.Logger          // default slog.Default()
-}
-
-// Format implements [fmt.Formatter], so that no verb prints the key.
-func (Config) Format(f fmt.State, _ rune) { fmt.Fprint(f, "sunoproxy.Config") }
-
-func (c Config) withDefaults() Config {
-	c.FanOut = cmp.Or(c.FanOut, 8)
-	if c.Requests == 0 {
-		c.Requests, c.Window = defaultRequests, cmp.Or(c.Window, defaultWindow)
-	}
-	c.Logger = cmp.Or(c.Logger, slog.Default())
-	return c
-}
-
-func (c Config) validate() error {
-	if c.FanOut < 0 {
-		return errors.New("FanOut: negative")
-	}
-	return nil
-}
-
-func (c Config) client() upstream.Config {
-	return upstream.Config{
-		Provider:    Name,
-		BaseURL:     c.BaseURL,
-		APIKey:      c.APIKey,
-		UserAgent:   c.UserAgent,
-		Timeout:     c.Timeout,
-		MaxBody:     c.MaxBody,
-		Concurrency: c.Concurrency,
-		Requests:    c.Requests,
-		Window:      c.Window,
-		Transport:   c.Transport,
-		Registerer:  c.Registerer,
-		Logger:      c.Logger,
-	}
-}
 
 var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one server with one credential. It is safe for concurrent use.
 type Adapter struct {
-	limits  upstream.Limits
-	fanOut  int
-	client  *upstream.Client
-	learnt  learnt
-	unknown *unknownWords
+	limits upstream.Limits
+	fanOut int
+	client *upstream.Client
+	learnt learnt
 }
 
 // New returns an adapter for cfg. The error names the field that is wrong.
-func New(cfg Config) (*Adapter, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, fmt.Errorf("sunoproxy config: %w", err)
-	}
-	client, err := upstream.NewClient(cfg.client())
+func New(cfg upstream.Config) (*Adapter, error) {
+	client, limits, err := upstream.Provider{
+		Name: Name, Keyless: true, // some self-hosted servers want no key
+		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
+	}.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoproxy config: %w", err)
 	}
-	unknown, err := newUnknownWords(cfg.Registerer, cfg.Logger)
-	if err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
-	return &Adapter{
-		limits:  upstream.Limits{Batch: batch, Requests: max(0, cfg.Requests), Window: cfg.Window},
-		fanOut:  cfg.FanOut,
-		client:  client,
-		learnt:  learnt{logger: cfg.Logger},
-		unknown: unknown,
-	}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, client: client, learnt: learnt{logger: cmp.Or(cfg.Logger, slog.Default())}}, nil
 }
 
 // Paused is [upstream.Client.Paused] of the adapter's credential.

@@ -26,18 +26,18 @@ const (
 // only for a text about the content: what else is wrong may be wrong with our
 // call.
 func callFailure(env envelope, status int) *task.Failure {
-	message := cmp.Or(env.text(), fmt.Sprintf("The provider answered with code %s.", firstOf(env.Code, env.Error.code)))
+	message := cmp.Or(env.text(), fmt.Sprintf("The provider answered with code %s.", cmp.Or(env.Code, env.Error.Code)))
 	if len(message) > 1<<10 {
 		message = strings.ToValidUTF8(message[:1<<10], "")
 	}
 	f := &task.Failure{Verdict: task.Transient, Code: task.APIError, Reason: reasonUnknownCode, Message: message}
-	word := strings.ReplaceAll(firstOf(env.Error.code, env.Code).word(), "_", " ")
+	word := strings.ReplaceAll(cmp.Or(env.Error.Code, env.Code).Word(), "_", " ")
 	for _, text := range []string{env.text(), word} {
 		class, verdict, known := task.Classify(text)
 		switch {
 		case !known:
 			continue
-		case verdict == task.Permanent && aboutContent(class):
+		case verdict == task.Permanent && upstream.AboutContent(class):
 			f.Verdict, f.Code, f.Reason = task.Permanent, class, reasonRefused
 			return f
 		case verdict == task.Account:
@@ -115,13 +115,4 @@ func itemEnding(text string) *task.Failure {
 
 func dead(message string) *task.Failure {
 	return &task.Failure{Verdict: task.TaskDead, Code: task.APIError, Reason: reasonTaskFailed, Message: message}
-}
-
-func aboutContent(c task.Code) bool {
-	switch c {
-	case task.ProducerTag, task.Copyrighted, task.InappropriateContent, task.ModerationFlagged, task.MalformedPrompt:
-		return true
-	default:
-		return false
-	}
 }

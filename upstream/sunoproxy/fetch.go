@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,11 +14,7 @@ import (
 	"tasksync/upstream"
 )
 
-const (
-	path = "/suno/fetch"
-	// maxTaskID is the longest task id that is asked for, in bytes.
-	maxTaskID = 256
-)
+const path = "/suno/fetch"
 
 // Fetch asks for the refs, music and lyrics apart and up to a hundred by call,
 // and returns what was seen, in any order. A ref that is not among the
@@ -65,7 +59,7 @@ func actions(refs []task.Ref) map[string][]task.Ref {
 
 // goodID reports whether id can be one of the server's, and be a part of a path.
 func goodID(id string) bool {
-	return strings.Trim(id, ".") != "" && len(id) <= maxTaskID && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
+	return upstream.GoodTaskID(id) && strings.Trim(id, ".") != ""
 }
 
 // batch asks for refs by one call, or one by one if the server seems to have no
@@ -88,6 +82,8 @@ func (r *round) batch(ctx context.Context, action string, refs []task.Ref) {
 	case err == nil:
 		r.adapter.learnt.batched()
 		r.tell(told...)
+	case f != nil && f.Reason == upstream.ReasonTooLarge && len(refs) > 1:
+		r.halves(ctx, action, refs)
 	case f != nil && r.adapter.learnt.doubts(f):
 		r.instead(ctx, refs, f)
 	default:
@@ -98,6 +94,18 @@ func (r *round) batch(ctx context.Context, action string, refs []task.Ref) {
 type request struct {
 	IDs    []string `json:"ids"`
 	Action string   `json:"action"`
+}
+
+// halves asks for refs by two calls, as the answer to one was too large. The first
+// half may teach that there is no batch call.
+func (r *round) halves(ctx context.Context, action string, refs []task.Ref) {
+	half := len(refs) / 2
+	r.batch(ctx, action, refs[:half])
+	if r.adapter.learnt.single(time.Now()) {
+		r.each(ctx, refs[half:])
+		return
+	}
+	r.batch(ctx, action, refs[half:])
 }
 
 // instead asks one by one for what the batch call has failed for with f. If the

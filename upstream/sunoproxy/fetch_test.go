@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // server is a proxy whose batch call can be spoilt.
@@ -141,7 +142,7 @@ func TestFetchForgets(t *testing.T) {
 	outside.Config.SetKeepAlivesEnabled(false)
 	defer outside.Close()
 	synctest.Test(t, func(t *testing.T) {
-		a, err := New(Config{BaseURL: outside.URL, Requests: -1})
+		a, err := New(upstream.Config{BaseURL: outside.URL, Requests: -1})
 		require.NoError(t, err)
 		fetch := func() []string {
 			_, err := a.Fetch(t.Context(), refs("a"))
@@ -179,6 +180,36 @@ func TestOneBadIDHidesNoOther(t *testing.T) {
 	require.Equal(t, []string{"2 MUSIC"}, s.seen())
 }
 
+// TestTooLargeAnAnswerIsAskedForInHalves, and where even one task is too much,
+// by a single call.
+func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	b := setup(t, s.ServeHTTP)
+	small := func(limit int64) *Adapter {
+		a, err := New(upstream.Config{BaseURL: b.url, Requests: -1, MaxBody: limit})
+		require.NoError(t, err)
+		t.Cleanup(a.CloseIdle)
+		return a
+	}
+	const four = 170
+	a := small(four)
+	for range 2 {
+		s.spoil("")
+		obs, err := a.Fetch(t.Context(), refs("a", "b", "c", "d", "e", "f", "g", "h"))
+		require.NoError(t, err)
+		require.Len(t, seen(obs), 8)
+		require.Equal(t, []string{"4 MUSIC", "4 MUSIC", "8 MUSIC"}, s.seen(), "nothing is learnt by it")
+	}
+
+	a = small(four)
+	s.spoil(`{"code":"success","data":[` + strings.Repeat(" ", four) + `]}`) // it answers with too much whatever it is asked
+	obs, err := a.Fetch(t.Context(), refs("a", "b", "c", "d"))
+	require.NoError(t, err)
+	require.Len(t, seen(obs), 4)
+	require.Equal(t, []string{"1 MUSIC", "2 MUSIC", "4 MUSIC", "GET a", "GET b", "GET c", "GET d"}, s.seen())
+}
+
 // TestWrongBaseURL: where neither call is in the format, nothing is learnt, and
 // one call more than the batch's is made.
 func TestWrongBaseURL(t *testing.T) {
@@ -212,7 +243,7 @@ func TestKeyIsShownNowhere(t *testing.T) {
 	obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
 	require.NoError(t, err)
 	require.Len(t, obs, 3)
-	text := fmt.Sprintf("%+v %+v %v %s", obs, b.adapter, Config{APIKey: testKey}, b.log)
+	text := fmt.Sprintf("%+v %+v %v %s", obs, b.adapter, upstream.Config{APIKey: testKey}, b.log)
 	for _, o := range obs {
 		text += fmt.Sprint(o.Raw, o.Failure)
 		for _, it := range o.Items {
@@ -226,10 +257,9 @@ func TestKeyIsShownNowhere(t *testing.T) {
 
 func TestConfigNamesTheWrongField(t *testing.T) {
 	t.Parallel()
-	for field, cfg := range map[string]Config{
+	for field, cfg := range map[string]upstream.Config{
 		"BaseURL: required":       {APIKey: "k"},
 		"BaseURL: not an abs":     {BaseURL: "api"},
-		"FanOut: negative":        {BaseURL: "http://h", FanOut: -1},
 		"Timeout: negative":       {BaseURL: "http://h", Timeout: -1},
 		"APIKey: holds a space, ": {BaseURL: "http://h", APIKey: "k k"},
 	} {

@@ -59,7 +59,7 @@ func (l *learnt) doubts(f *task.Failure) bool {
 	switch f.Reason {
 	case reasonNoBatch, reasonBadRequest, upstream.ReasonHTTP4xx:
 		return true
-	case upstream.ReasonBadBody:
+	case upstream.ReasonBadBody, upstream.ReasonTooLarge:
 		return !l.batches
 	}
 	return false

@@ -23,6 +23,7 @@ type bundle struct {
 	adapter *Adapter
 	reg     *prometheus.Registry
 	log     *bytes.Buffer
+	url     string
 }
 
 // setup returns an adapter that asks handler.
@@ -30,9 +31,9 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}}
+	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}, url: server.URL}
 	var err error
-	b.adapter, err = New(Config{
+	b.adapter, err = New(upstream.Config{
 		BaseURL: server.URL, APIKey: testKey, Requests: -1, Registerer: b.reg,
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})

@@ -1,6 +1,8 @@
 package sunoproxy
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,40 +12,44 @@ import (
 	"tasksync/upstream"
 )
 
+// maxTasks bounds how many tasks of one answer are looked at.
+const maxTasks = 2 * batch
+
 // envelope is around every answer. Gateways in front of a server have an error
 // in its place.
 type envelope struct {
-	Code    text            `json:"code"`
-	Message text            `json:"message"`
-	Msg     text            `json:"msg"`
-	Error   trouble         `json:"error"`
-	Data    json.RawMessage `json:"data"`
+	Code    upstream.Text    `json:"code"`
+	Message upstream.Text    `json:"message"`
+	Msg     upstream.Text    `json:"msg"`
+	Error   upstream.Trouble `json:"error"`
+	Data    json.RawMessage  `json:"data"`
 }
 
 // parseEnvelope reads an answer; ok is false if it is in another format.
 func parseEnvelope(ans upstream.Answer) (env envelope, ok bool) {
-	if !isObject(ans.Body) || json.Unmarshal(ans.Body, &env) != nil {
+	env, isObject := upstream.Object[envelope](ans.Body)
+	if !isObject {
 		return envelope{}, false
 	}
-	return env, env.Code != "" || env.Error != (trouble{}) || (ans.Status >= 400 && env.text() != "")
+	return env, env.Code != "" || env.Error.Given() || (ans.Status >= 400 && env.text() != "")
 }
 
 // success reports whether the envelope says that the request was served.
 func (e envelope) success() bool {
-	switch e.Code.word() {
+	switch e.Code.Word() {
 	case "success", "ok", "1", "200":
 		return true
 	}
 	return false
 }
 
-func (e envelope) text() string { return firstOf(e.Message, e.Msg, e.Error.message).String() }
+func (e envelope) text() string { return string(cmp.Or(e.Message, e.Msg, e.Error.Message)) }
 
 // readMany makes observations of an answer to the batch call, or says why it
 // cannot. Tasks that were not asked for are left out.
 func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]task.Observation, *task.Failure) {
 	env, ok := parseEnvelope(ans)
-	records, many := objects[record](env.Data, maxTasks)
+	records, many := upstream.Objects[record](env.Data, maxTasks)
 	switch {
 	case hasNoCall(ans):
 		return nil, &task.Failure{Verdict: task.Transient, Reason: reasonNoBatch, Message: fmt.Sprintf("HTTP %d: the server has no batch call", ans.Status)}
@@ -87,7 +93,7 @@ func (a *Adapter) match(refs []task.Ref, records []record) []task.Observation {
 	}
 	var told []task.Observation
 	for _, rec := range records {
-		id := rec.TaskID.word()
+		id := rec.TaskID.Word()
 		if id == "" && len(refs) == 1 {
 			id = strings.ToLower(refs[0].TaskID)
 		}
@@ -106,7 +112,7 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 	if !ok {
 		return obs, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is in another format", ans.Status))
 	}
-	records, many := objects[record](env.Data, maxClips)
+	records, many := upstream.Objects[record](env.Data, maxClips)
 	switch {
 	case !env.success() && len(records) == 0:
 		return obs, callFailure(env, ans.Status)
@@ -116,7 +122,7 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 	for _, rec := range records {
 		switch {
 		case !rec.isTask():
-		case rec.TaskID == "" || strings.EqualFold(rec.TaskID.String(), ref.TaskID):
+		case rec.TaskID == "" || strings.EqualFold(string(rec.TaskID), ref.TaskID):
 			return a.observe(ref, rec), nil
 		default:
 			return obs, upstream.BadBody("the answer is about another task")
@@ -125,11 +131,7 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 	return a.observeResults(ref, env.Data), nil
 }
 
-func firstOf(texts ...text) text {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
+func isNothing(raw []byte) bool {
+	raw = bytes.TrimSpace(raw)
+	return len(raw) == 0 || string(raw) == "null"
 }

@@ -3,9 +3,9 @@ package sunoproxy
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // statuses are the words for a task, in lower case: those of the format, those of
@@ -30,13 +30,13 @@ var statuses = map[string]task.Status{
 
 // record is a task; or, where the server gives none around them, a result.
 type record struct {
-	ID         text            `json:"id"` // of a result
-	TaskID     text            `json:"task_id"`
-	Action     text            `json:"action"`
-	Status     text            `json:"status"`
-	FailReason text            `json:"fail_reason"`
-	Progress   text            `json:"progress"`
-	SubmitTime text            `json:"submit_time"`
+	ID         upstream.Text   `json:"id"` // of a result
+	TaskID     upstream.Text   `json:"task_id"`
+	Action     upstream.Text   `json:"action"`
+	Status     upstream.Text   `json:"status"`
+	FailReason upstream.Text   `json:"fail_reason"`
+	Progress   upstream.Text   `json:"progress"`
+	SubmitTime upstream.Text   `json:"submit_time"`
 	Data       json.RawMessage `json:"data"`
 }
 
@@ -47,7 +47,7 @@ func (r record) isTask() bool {
 // status is the task's, in our words. known is false for a word that no table
 // has, which means processing.
 func (r record) status() (status task.Status, known bool) {
-	switch status, known = statuses[r.Status.word()]; {
+	switch status, known = statuses[r.Status.Word()]; {
 	case known:
 		return status, true
 	case r.Status != "":
@@ -62,23 +62,23 @@ func (r record) status() (status task.Status, known bool) {
 // observe puts a task into the words of package task.
 func (a *Adapter) observe(ref task.Ref, rec record) task.Observation {
 	status, known := rec.status()
-	obs := task.Observation{TaskID: ref.TaskID, Status: status, Raw: a.client.Redact(shorten(rec.Status.String())), Items: a.items(rec.Data, ref.Type)}
+	obs := task.Observation{TaskID: ref.TaskID, Status: status, Raw: a.client.StatusWord(string(rec.Status)), Items: a.items(rec.Data, ref.Type)}
 	if !known {
-		a.unknown.note(obs.Raw)
+		a.client.UnknownStatus(obs.Raw)
 	}
-	reason := rec.FailReason.String()
+	reason := string(rec.FailReason)
 	switch {
 	case status == task.Failed && slices.ContainsFunc(obs.Items, isFinal):
 		endItems(obs.Items, reason)
 		obs.Status = task.Complete
 	case status == task.Failed:
-		obs.Failure = ending(rec.Status.String(), reason, obs.Items)
+		obs.Failure = ending(string(rec.Status), reason, obs.Items)
 	case !slices.ContainsFunc(obs.Items, hasAudio):
 		if obs.Failure = refusal(reason); obs.Failure != nil {
 			obs.Status = task.Failed
 		}
 	}
-	a.redact(&obs)
+	a.client.RedactFailures(&obs)
 	return obs
 }
 
@@ -93,7 +93,7 @@ func (a *Adapter) observeResults(ref task.Ref, data json.RawMessage) task.Observ
 			obs.Failure = obs.Items[0].Failure
 		}
 	}
-	a.redact(&obs)
+	a.client.RedactFailures(&obs)
 	return obs
 }
 
@@ -113,18 +113,3 @@ func endItems(items []task.Item, reason string) {
 		}
 	}
 }
-
-func (a *Adapter) redact(obs *task.Observation) {
-	redact := func(f *task.Failure) {
-		if f != nil {
-			f.Message = a.client.Redact(f.Message)
-		}
-	}
-	redact(obs.Failure)
-	for i := range obs.Items {
-		redact(obs.Items[i].Failure)
-	}
-}
-
-// shorten bounds a status word, which is kept for the event log.
-func shorten(word string) string { return strings.ToValidUTF8(word[:min(len(word), 64)], "") }

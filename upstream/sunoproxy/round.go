@@ -32,9 +32,7 @@ func (r *round) fresh(refs []task.Ref) []task.Ref {
 		case goodID(ref.TaskID):
 			out = append(out, ref)
 		default:
-			r.fail(&task.Failure{
-				Verdict: task.UnknownTask, Code: task.APIError, Reason: "bad_task_id", Message: "The task id cannot be one of the provider's.",
-			}, ref)
+			r.fail(upstream.BadTaskID(), ref)
 		}
 		asked[ref.TaskID] = true
 	}
@@ -65,7 +63,7 @@ func (r *round) fail(err error, refs ...task.Ref) {
 	case !isFailure:
 		r.ended = err
 		return
-	case concernsAll(f):
+	case upstream.ConcernsAll(f):
 		if r.common == nil || (f.Verdict == task.Account && r.common.Verdict != task.Account) {
 			r.common = f
 		}
@@ -82,15 +80,6 @@ func (r *round) fail(err error, refs ...task.Ref) {
 		}
 		r.seen = append(r.seen, obs)
 	}
-}
-
-// concernsAll reports whether f would be the fate of the next call too.
-func concernsAll(f *task.Failure) bool {
-	switch f.Reason {
-	case upstream.ReasonRateLimited, upstream.ReasonTurnedAway, upstream.ReasonBreakerOpen:
-		return true
-	}
-	return f.Verdict == task.Account
 }
 
 func (r *round) err(ctx context.Context) error {

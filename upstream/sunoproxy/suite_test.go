@@ -15,7 +15,7 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-		a, err := New(Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
+		a, err := New(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		t.Cleanup(a.CloseIdle)
 		return a

@@ -2,6 +2,7 @@ package upstreamtest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"net/http"
 	"strings"
@@ -17,26 +18,27 @@ import (
 // testBodies answers every request with a body that is not what was asked for.
 func testBodies(t *testing.T, s Subject) {
 	for name, tc := range map[string]struct {
-		body string
-		says string // in the message
+		body   string
+		says   string // in the message
+		reason string // default bad_body
 	}{
-		"HTML":         {"<html><body>Just a moment...</body></html>", "<html>"},
-		"empty":        {"", "empty"},
-		"blank":        {" \r\n", "200"},
-		"gzip":         {zipped("{}"), "200"},
-		"truncated":    {`{"code":200,"data":{"status":"SUC`, "200"},
-		"10 MB":        {`{"code":200,"data":"` + strings.Repeat("x", 10<<20) + `"}`, "larger"},
-		"a word":       {"OK", "OK"},
-		"two objects":  {`{"code":200}{"code":200}`, "200"},
-		"10,000 deep":  {strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), "200"},
-		"a wrong kind": {`7`, "200"},
+		"HTML":         {"<html><body>Just a moment...</body></html>", "<html>", ""},
+		"empty":        {"", "empty", ""},
+		"blank":        {" \r\n", "200", ""},
+		"gzip":         {zipped("{}"), "200", ""},
+		"truncated":    {`{"code":200,"data":{"status":"SUC`, "200", ""},
+		"10 MB":        {`{"code":200,"data":"` + strings.Repeat("x", 10<<20) + `"}`, "larger", upstream.ReasonTooLarge},
+		"a word":       {"OK", "OK", ""},
+		"two objects":  {`{"code":200}{"code":200}`, "200", ""},
+		"10,000 deep":  {strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), "200", ""},
+		"a wrong kind": {`7`, "200", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := fetchBody(t, s, http.StatusOK, tc.body)
 			require.NotNil(t, f)
 			require.Equal(t, task.Transient, f.Verdict, f)
-			require.Equal(t, upstream.ReasonBadBody, f.Reason)
+			require.Equal(t, cmp.Or(tc.reason, upstream.ReasonBadBody), f.Reason)
 			require.Contains(t, f.Message, tc.says)
 			require.LessOrEqual(t, len(f.Message), 1<<10)
 		})
