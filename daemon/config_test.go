@@ -139,6 +139,15 @@ func TestPoolIsSmall(t *testing.T) {
 	require.Equal(t, "tasksync", pool.Config().ConnConfig.RuntimeParams["application_name"])
 }
 
+func TestPollIntervalOfTheProvider(t *testing.T) {
+	t.Parallel()
+	cfg := setup(t).config()
+	cfg.Provider, cfg.PollInterval = "kie", 100*time.Millisecond
+	_, err := openUpstreams(cfg.withDefaults(), nil)
+	require.ErrorIs(t, err, ErrConfig)
+	require.ErrorContains(t, err, "TASKSYNC_POLL_INTERVAL 100ms is under the 333")
+}
+
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

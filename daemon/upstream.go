@@ -67,6 +67,9 @@ func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s: %w", ErrConfig, p.Name, err)
 		}
+		if least := adapter.Limits().MinInterval; cfg.PollInterval > 0 && cfg.PollInterval < least {
+			return nil, fmt.Errorf("%w: TASKSYNC_POLL_INTERVAL %s is under the %s that %s permits", ErrConfig, cfg.PollInterval, least, p.Name)
+		}
 		u.add(p.Name, adapter, cfg.CohortSize)
 	}
 	return u, nil

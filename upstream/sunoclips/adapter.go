@@ -18,7 +18,7 @@ const DefaultBaseURL = "https://studio-api.prod.suno.com/api/v2/external/hackath
 const (
 	defaultRequests = 100 // clip fetches a minute and user
 	defaultWindow   = time.Minute
-	maxClips        = 20 // ids of one request: a URL of some 800 characters; the page shows 12
+	maxClips        = 24 // ids of one request: a URL of some 950 characters; the page shows 12, and no maximum
 	fanOut          = 4  // calls of one Fetch under way at once
 )
 

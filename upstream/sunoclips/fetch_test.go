@@ -27,7 +27,7 @@ type provider struct {
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.Path, "/api/v2/external/hackathons/")
-	if !ok || r.Header.Get("Authorization") != "Bearer "+testKey || len(r.URL.String()) > 900 {
+	if !ok || r.Header.Get("Authorization") != "Bearer "+testKey || len(r.URL.String()) > 1000 {
 		p.t.Errorf("unexpected call %s", r.URL)
 	}
 	ids := strings.Split(r.URL.Query().Get("ids"), ",")
@@ -128,9 +128,9 @@ func TestFetchKeepsURLsShort(t *testing.T) {
 	stems := task.Ref{TaskID: strings.Join(long, ","), Type: task.Generate}
 	got, err := p.fetch(t, 1, append(songs(0, 15), stems)...)
 	require.NoError(t, err)
-	require.Equal(t, "complete 30", got[stems.TaskID], "put together from three answers")
+	require.Equal(t, "complete 30", got[stems.TaskID], "put together from two answers")
 	require.Len(t, got, 16)
-	require.Equal(t, []string{"clips of 20", "clips of 20", "clips of 5"}, p.asked())
+	require.Equal(t, []string{"clips of 24", "clips of 21"}, p.asked())
 }
 
 // TestOneBadIDHidesNoOthers has the provider refuse every request with one of
@@ -159,11 +159,11 @@ func TestOneBadIDHidesNoOthers(t *testing.T) {
 				}
 				return 0, ""
 			}}
-			got, err := p.fetch(t, 1, songs(0, 21)...)
+			got, err := p.fetch(t, 1, songs(0, maxClips+1)...)
 			require.NotContains(t, got, clipID(3), "not reported")
-			require.Contains(t, got, clipID(20), "a request of its own")
+			require.Contains(t, got, clipID(maxClips), "a request of its own")
 			if tc.calls > 1 {
-				require.Len(t, got, 19)
+				require.Len(t, got, maxClips-1)
 			}
 			require.LessOrEqual(t, len(p.asked()), tc.calls+2)
 			if tc.reason == "" {
@@ -213,14 +213,14 @@ func TestFetchStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := provider{refuse: func(ids []string) (int, string) {
-				if ids[0] == clipID(20) {
+				if ids[0] == clipID(maxClips) {
 					return tc.status, tc.body
 				}
 				return 0, ""
 			}}
 			refs := append(songs(0, 45), task.Ref{TaskID: "lyric-1", Type: task.Lyrics})
 			got, err := p.fetch(t, 1, refs...)
-			require.Len(t, got, 20, "what came before holds")
+			require.Len(t, got, maxClips, "what came before holds")
 			require.Len(t, p.asked(), 2)
 			var f *task.Failure
 			require.ErrorAs(t, err, &f)
@@ -268,7 +268,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	})
 	b.adapter.fanOut = 1
 	obs, err := b.adapter.Fetch(ctx, songs(0, 50))
-	require.Len(t, obs, 20)
+	require.Len(t, obs, maxClips)
 	require.ErrorIs(t, err, context.Canceled)
 	obs, err = b.adapter.Fetch(ctx, songs(0, 1))
 	require.ErrorIs(t, err, context.Canceled)
@@ -320,5 +320,5 @@ func TestConfig(t *testing.T) {
 	}
 	a, err := New(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
-	require.Equal(t, upstream.Limits{Batch: 20, Requests: 100, Window: defaultWindow}, a.Limits())
+	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: defaultWindow}, a.Limits())
 }
