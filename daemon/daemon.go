@@ -59,7 +59,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	}
 	health.set("database", "")
 	health.check("database", func() string { return pingReason(pool) })
-	client, err := open(cfg, pool, reg, health)
+	client, err := open(ctx, cfg, pool, reg, health)
 	if err != nil {
 		return err
 	}
@@ -73,21 +73,30 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
 	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return errors.Join(feedErr, client.Stop(stopCtx))
+	err = client.Stop(stopCtx)
+	if errors.Is(err, context.DeadlineExceeded) { // whoever has their jobs next does them again
+		cfg.Logger.Warn("[TaskSync] Stopped with passes under way", "error", err)
+		err = nil
+	}
+	return errors.Join(feedErr, err)
 }
 
 // open makes the parts between the database and the feed.
-func open(cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
+func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
 	ups, err := openUpstreams(cfg, reg)
+	if err != nil {
+		return nil, err
+	}
+	now, err := databaseClock(ctx, pool, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
 	for name, paused := range ups.paused {
 		health.check("upstream "+name, paused)
 	}
-	s := newSyncer(cfg, pool, ups, reg)
+	s := newSyncer(cfg, pool, ups, now, reg)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
+	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
 }
 
 // runFeed hears of new rows until ctx ends.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/queries"
 )
 
 const (
@@ -171,4 +173,20 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
+}
+
+// databaseClock is the database's clock, as it differed from ours when the
+// daemon started: created_at and River's times are of that clock, and a deadline
+// must not depend on how the daemon's machine is set.
+func databaseClock(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger) (func() time.Time, error) {
+	before := time.Now()
+	theirs, err := queries.New().ClockNow(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's clock: %w", err)
+	}
+	offset := theirs.Sub(before.Add(time.Since(before) / 2))
+	if offset.Abs() > time.Second {
+		logger.Warn("[TaskSync] This machine's clock differs from the database's; the database's counts", "difference", offset.Round(time.Millisecond).String())
+	}
+	return func() time.Time { return time.Now().Add(offset) }, nil
 }

@@ -93,18 +93,28 @@ func (c *collector) run(ctx context.Context) error {
 	}
 }
 
+// maxTries is how often ids are tried to be handed on: then they are the sweep's,
+// and newer ones need not wait behind them.
+const maxTries = 6
+
 func (c *collector) handOn(ctx context.Context, ids []string) error {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, maxBackoff) {
+	wait := 100 * time.Millisecond
+	for n := 1; ; n++ {
 		err := c.try(ctx, ids)
-		if err == nil {
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case n == maxTries:
+			c.logger.Error("[TaskSync] Handing on new rows failed; they are left to the sweep", "rows", len(ids), "error", err)
 			return nil
 		}
-		if ctx.Err() == nil {
-			c.logger.Warn("[TaskSync] Handing on new rows failed; trying again", "rows", len(ids), "error", err, "retry_in", wait)
-		}
+		c.logger.Warn("[TaskSync] Handing on new rows failed; trying again", "rows", len(ids), "error", err, "retry_in", wait.String())
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
+		wait = min(2*wait, maxBackoff)
 	}
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +35,11 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSyncer(cfg, pool, ups, nil)
+	now, err := databaseClock(ctx, pool, cfg.Logger)
+	if err != nil {
+		return nil, err
+	}
+	s := newSyncer(cfg, pool, ups, now, nil)
 	return s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
 }
 
@@ -52,10 +57,10 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, reg prometheus.Registerer) *syncer.Syncer {
+func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer) *syncer.Syncer {
 	return syncer.New(syncer.Config{
 		Pool: pool, Upstream: ups.first, Others: ups.others, Prober: upstream.NewProber(upstream.ProberConfig{}),
 		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
-		Logger: cfg.Logger, Registerer: reg,
+		Logger: cfg.Logger, Registerer: reg, Now: now,
 	})
 }

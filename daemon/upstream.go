@@ -87,11 +87,16 @@ func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
 	u.paused[name] = func() string { return pausedReason(a.Paused()) }
 }
 
+// callTimeout bounds one upstream call. It is shorter than a pass may take (10 s),
+// so that an upstream that hangs is a time-out, which the breaker counts.
+const callTimeout = 8 * time.Second
+
 // openAdapter makes the adapter of one provider. Config.validate knows the names.
 func openAdapter(p Provider, cfg Config, reg prometheus.Registerer) (upstream.Adapter, error) {
 	requests, span := window(p.RateLimit)
 	c := upstream.Config{
 		BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span,
+		Timeout:   callTimeout,
 		UserAgent: "tasksync/" + cfg.Version, Registerer: reg, Logger: cfg.Logger,
 	}
 	switch p.Name {

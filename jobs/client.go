@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,7 +36,7 @@ const (
 	fetchCooldown = 5 * time.Millisecond
 	// softStop is how long running passes may finish before they are told to
 	// give their jobs back.
-	softStop = 4 * time.Second
+	softStop = 2 * time.Second
 )
 
 // Config is what a Client needs.
@@ -80,12 +81,15 @@ type Client struct {
 	cfg     Config
 	queries *queries.Queries
 	river   *river.Client[pgx.Tx]
+
+	mu   sync.Mutex
+	left map[[2]string]bool // task types and providers of rows that nobody follows
 }
 
 // New makes a Client that has not been started.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg, queries: queries.New()}
+	c := &Client{cfg: cfg, queries: queries.New(), left: map[[2]string]bool{}}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now})
 	river.AddWorker(workers, &sweepWorker{client: c})

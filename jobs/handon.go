@@ -24,8 +24,11 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	for _, r := range rows {
 		_, typed := c.cfg.Handlers[task.Type(r.TaskType)]
 		_, provided := c.size(r.Provider)
-		if typed && provided && r.Status.Pending() {
+		if typed && provided && task.Status(r.Status).Pending() {
 			cohorts.add(r.Provider, task.Type(r.TaskType), r.ID)
+		}
+		if r.TaskType != "" && !(typed && provided) {
+			c.leave(r.TaskType, r.Provider)
 		}
 	}
 	if len(cohorts.jobs) == 0 {
@@ -35,6 +38,20 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 		return fmt.Errorf("insert sync jobs: %w", err)
 	}
 	return nil
+}
+
+// leave says once of a task type or a provider that its rows are left pending.
+// How many names are remembered is bounded: rows make them.
+func (c *Client) leave(taskType, provider string) {
+	const most = 100
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := [2]string{taskType, provider}
+	if c.left[name] || len(c.left) >= most {
+		return
+	}
+	c.left[name] = true
+	c.cfg.Logger.Warn("[TaskSync] Unknown task type or provider; its rows are left pending", "task_type", task.Redact(taskType), "provider", task.Redact(provider))
 }
 
 func validIDs(ids []string) []string {

@@ -56,10 +56,22 @@ func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error
 	case err != nil:
 		return err
 	}
-	_, err = w.queries.EventDeleteOlderThan(ctx, w.client.cfg.Pool, queries.EventDeleteOlderThanParams{
-		Before: w.client.cfg.Now().Add(-w.client.cfg.EventRetention), MaxRows: 1000,
-	})
-	return err
+	return w.forget(ctx)
+}
+
+// forget deletes events that are past their retention, as many as one run has
+// the time for.
+func (w *expireWorker) forget(ctx context.Context) error {
+	const atOnce, rounds = 1000, 20
+	for range rounds {
+		n, err := w.queries.EventDeleteOlderThan(ctx, w.client.cfg.Pool, queries.EventDeleteOlderThanParams{
+			Before: w.client.cfg.Now().Add(-w.client.cfg.EventRetention), MaxRows: atOnce,
+		})
+		if err != nil || n < atOnce {
+			return err
+		}
+	}
+	return nil
 }
 
 // errorHandler makes River's errors and panics part of the daemon's log.

@@ -13,20 +13,21 @@ import (
 const eventDeleteOlderThan = `-- name: EventDeleteOlderThan :execrows
 DELETE FROM tasksync.generation_events
 WHERE id IN (
-    SELECT e.id FROM tasksync.generation_events AS e
-    WHERE e.created_at < $1::timestamptz
-    ORDER BY e.created_at
-    LIMIT $2
+    SELECT oldest.id FROM (
+        SELECT e.id, e.created_at FROM tasksync.generation_events AS e ORDER BY e.id LIMIT $1
+    ) AS oldest
+    WHERE oldest.created_at < $2::timestamptz
 )
 `
 
 type EventDeleteOlderThanParams struct {
-	Before  time.Time
 	MaxRows int32
+	Before  time.Time
 }
 
+// Looks at the first rows only: ids follow the time closely enough.
 func (q *Queries) EventDeleteOlderThan(ctx context.Context, db DBTX, arg EventDeleteOlderThanParams) (int64, error) {
-	result, err := db.Exec(ctx, eventDeleteOlderThan, arg.Before, arg.MaxRows)
+	result, err := db.Exec(ctx, eventDeleteOlderThan, arg.MaxRows, arg.Before)
 	if err != nil {
 		return 0, err
 	}
@@ -35,7 +36,7 @@ func (q *Queries) EventDeleteOlderThan(ctx context.Context, db DBTX, arg EventDe
 
 const eventInsertMany = `-- name: EventInsertMany :exec
 INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status)
-SELECT u.generation_id, nullif(u.user_id, '')::uuid, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
+SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F-]{36}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
 FROM (
     SELECT unnest($1::uuid[]) AS generation_id, unnest($2::text[]) AS user_id,
         unnest($3::text[]) AS from_status, unnest($4::text[]) AS to_status,

@@ -7,8 +7,6 @@ package queries
 
 import (
 	"context"
-
-	"tasksync/task"
 )
 
 const clipInsertMany = `-- name: ClipInsertMany :exec
@@ -61,13 +59,14 @@ func (q *Queries) ClipInsertMany(ctx context.Context, db DBTX, arg ClipInsertMan
 }
 
 const clipListByGenerations = `-- name: ClipListByGenerations :many
-SELECT id, generation_id, clip_id, status, coalesce(title, '')::text AS title,
+SELECT id, generation_id, clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,
     coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
     coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
     coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,
     coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration
 FROM public.music_clips
 WHERE generation_id = ANY ($1::uuid[])
+    AND clip_id <> ''
 ORDER BY generation_id, created_at, id
 `
 
@@ -75,7 +74,7 @@ type ClipListByGenerationsRow struct {
 	ID             string
 	GenerationID   string
 	ClipID         string
-	Status         task.Status
+	Status         string
 	Title          string
 	AudioURL       string
 	StreamAudioURL string
@@ -121,7 +120,21 @@ func (q *Queries) ClipListByGenerations(ctx context.Context, db DBTX, generation
 	return items, nil
 }
 
-const clipUpdateMany = `-- name: ClipUpdateMany :exec
+const clipLockByGenerations = `-- name: ClipLockByGenerations :exec
+SELECT id FROM public.music_clips
+WHERE generation_id = ANY ($1::uuid[])
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+// Keeps the application's changes to the clips out until the transaction ends; in
+// id order, like every lock of ours.
+func (q *Queries) ClipLockByGenerations(ctx context.Context, db DBTX, generationIds []string) error {
+	_, err := db.Exec(ctx, clipLockByGenerations, generationIds)
+	return err
+}
+
+const clipUpdateMany = `-- name: ClipUpdateMany :execrows
 UPDATE public.music_clips AS c
 SET clip_id = u.clip_id, status = u.status, title = nullif(u.title, ''), audio_url = nullif(u.audio_url, ''),
     stream_audio_url = nullif(u.stream_audio_url, ''), video_url = nullif(u.video_url, ''),
@@ -152,8 +165,8 @@ type ClipUpdateManyParams struct {
 	Durations       []float64
 }
 
-func (q *Queries) ClipUpdateMany(ctx context.Context, db DBTX, arg ClipUpdateManyParams) error {
-	_, err := db.Exec(ctx, clipUpdateMany,
+func (q *Queries) ClipUpdateMany(ctx context.Context, db DBTX, arg ClipUpdateManyParams) (int64, error) {
+	result, err := db.Exec(ctx, clipUpdateMany,
 		arg.Ids,
 		arg.ClipIds,
 		arg.Statuses,
@@ -167,5 +180,8 @@ func (q *Queries) ClipUpdateMany(ctx context.Context, db DBTX, arg ClipUpdateMan
 		arg.ModelNames,
 		arg.Durations,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

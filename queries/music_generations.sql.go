@@ -8,14 +8,13 @@ package queries
 import (
 	"context"
 	"time"
-
-	"tasksync/task"
 )
 
 const generationList = `-- name: GenerationList :many
 
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
 ORDER BY id
@@ -27,10 +26,15 @@ type GenerationListRow struct {
 	TaskID    string
 	TaskType  string
 	Provider  string
-	Status    task.Status
+	Status    string
 	CreatedAt time.Time
 }
 
+// Tables that were there before tasksync may have NULL in any column, and
+// 'infinity' for a time; no such row may spoil a query for the others. One
+// without a usable created_at counts from its updated_at; one that has neither is
+// out of time.
+//
 // The pending statuses stand literally in each query, so that the planner can
 // use the partial index idx_music_generations_v2_pending; task.Status is where
 // they are defined.
@@ -68,7 +72,7 @@ FROM public.music_generations
 WHERE task_type = ANY ($1::text[])
     AND coalesce(provider, '') = ANY ($2::text[])
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND created_at < $3::timestamptz
+    AND (created_at < $3::timestamptz OR created_at IS NULL AND updated_at IS NULL)
 ORDER BY created_at, id
 LIMIT $4
 `
@@ -118,7 +122,7 @@ FROM public.music_generations AS g
 WHERE g.task_type = ANY ($1::text[])
     AND coalesce(g.provider, '') = ANY ($2::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND (g.created_at < $3::timestamptz OR g.created_at > now())
+    AND (g.created_at < $3::timestamptz OR g.created_at > now() OR g.created_at IS NULL)
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
 ORDER BY g.created_at, g.id
 LIMIT $4
@@ -169,7 +173,8 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 
 const generationLockPending = `-- name: GenerationLockPending :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
     AND task_type IS NOT NULL
@@ -184,7 +189,7 @@ type GenerationLockPendingRow struct {
 	TaskID    string
 	TaskType  string
 	Provider  string
-	Status    task.Status
+	Status    string
 	CreatedAt time.Time
 }
 
@@ -253,11 +258,11 @@ func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]Genera
 	return items, nil
 }
 
-const generationUpdateMany = `-- name: GenerationUpdateMany :exec
+const generationUpdateMany = `-- name: GenerationUpdateMany :execrows
 UPDATE public.music_generations AS g
 SET status = u.status,
-    error_code = coalesce(nullif(u.error_code, ''), g.error_code),
-    error_message = coalesce(nullif(u.error_message, ''), g.error_message),
+    error_code = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_code, ''), g.error_code) END,
+    error_message = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_message, ''), g.error_message) END,
     updated_at = now(),
     completed_at = CASE WHEN u.status IN ('complete', 'failed') THEN now() ELSE g.completed_at END
 FROM (
@@ -274,12 +279,16 @@ type GenerationUpdateManyParams struct {
 	ErrorMessages []string
 }
 
-func (q *Queries) GenerationUpdateMany(ctx context.Context, db DBTX, arg GenerationUpdateManyParams) error {
-	_, err := db.Exec(ctx, generationUpdateMany,
+// A complete row that was failed before it was set pending again keeps no error.
+func (q *Queries) GenerationUpdateMany(ctx context.Context, db DBTX, arg GenerationUpdateManyParams) (int64, error) {
+	result, err := db.Exec(ctx, generationUpdateMany,
 		arg.Ids,
 		arg.Statuses,
 		arg.ErrorCodes,
 		arg.ErrorMessages,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }

@@ -7,7 +7,20 @@ package queries
 
 import (
 	"context"
+	"time"
 )
+
+const clockNow = `-- name: ClockNow :one
+SELECT clock_timestamp()::timestamptz AS now
+`
+
+// The database's clock, which created_at and River's times come from.
+func (q *Queries) ClockNow(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, clockNow)
+	var now time.Time
+	err := row.Scan(&now)
+	return now, err
+}
 
 const transactionLockSweep = `-- name: TransactionLockSweep :exec
 SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true)

@@ -1,11 +1,20 @@
+-- name: ClipLockByGenerations :exec
+-- Keeps the application's changes to the clips out until the transaction ends; in
+-- id order, like every lock of ours.
+SELECT id FROM public.music_clips
+WHERE generation_id = ANY (@generation_ids::uuid[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
 -- name: ClipListByGenerations :many
-SELECT id, generation_id, clip_id, status, coalesce(title, '')::text AS title,
+SELECT id, generation_id, clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,
     coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
     coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
     coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,
     coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration
 FROM public.music_clips
 WHERE generation_id = ANY (@generation_ids::uuid[])
+    AND clip_id <> ''
 ORDER BY generation_id, created_at, id;
 
 -- name: ClipInsertMany :exec
@@ -23,7 +32,7 @@ FROM (
         unnest(@model_names::text[]) AS model_name, unnest(@durations::double precision[]) AS duration
 ) AS u;
 
--- name: ClipUpdateMany :exec
+-- name: ClipUpdateMany :execrows
 UPDATE public.music_clips AS c
 SET clip_id = u.clip_id, status = u.status, title = nullif(u.title, ''), audio_url = nullif(u.audio_url, ''),
     stream_audio_url = nullif(u.stream_audio_url, ''), video_url = nullif(u.video_url, ''),

@@ -1,10 +1,16 @@
+-- Tables that were there before tasksync may have NULL in any column, and
+-- 'infinity' for a time; no such row may spoil a query for the others. One
+-- without a usable created_at counts from its updated_at; one that has neither is
+-- out of time.
+--
 -- The pending statuses stand literally in each query, so that the planner can
 -- use the partial index idx_music_generations_v2_pending; task.Status is where
 -- they are defined.
 
 -- name: GenerationList :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
 ORDER BY id;
@@ -12,7 +18,8 @@ ORDER BY id;
 -- name: GenerationLockPending :many
 -- Locks in id order, so that two cohorts that share members cannot deadlock.
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, status, created_at
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
     AND task_type IS NOT NULL
@@ -20,11 +27,12 @@ WHERE id = ANY (@ids::uuid[])
 ORDER BY id
 FOR NO KEY UPDATE;
 
--- name: GenerationUpdateMany :exec
+-- name: GenerationUpdateMany :execrows
+-- A complete row that was failed before it was set pending again keeps no error.
 UPDATE public.music_generations AS g
 SET status = u.status,
-    error_code = coalesce(nullif(u.error_code, ''), g.error_code),
-    error_message = coalesce(nullif(u.error_message, ''), g.error_message),
+    error_code = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_code, ''), g.error_code) END,
+    error_message = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_message, ''), g.error_message) END,
     updated_at = now(),
     completed_at = CASE WHEN u.status IN ('complete', 'failed') THEN now() ELSE g.completed_at END
 FROM (
@@ -49,7 +57,7 @@ FROM public.music_generations AS g
 WHERE g.task_type = ANY (@task_types::text[])
     AND coalesce(g.provider, '') = ANY (@providers::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND (g.created_at < @before::timestamptz OR g.created_at > now())
+    AND (g.created_at < @before::timestamptz OR g.created_at > now() OR g.created_at IS NULL)
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
 ORDER BY g.created_at, g.id
 LIMIT @max_rows;
@@ -60,7 +68,7 @@ FROM public.music_generations
 WHERE task_type = ANY (@task_types::text[])
     AND coalesce(provider, '') = ANY (@providers::text[])
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND created_at < @before::timestamptz
+    AND (created_at < @before::timestamptz OR created_at IS NULL AND updated_at IS NULL)
 ORDER BY created_at, id
 LIMIT @max_rows;
 

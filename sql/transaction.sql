@@ -8,3 +8,7 @@ SELECT set_config('lock_timeout', @lock_timeout::text, true);
 -- queries join two large sets of which Postgres may believe that they are small
 -- (the tables were, when it last looked): never row by row.
 SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true);
+
+-- name: ClockNow :one
+-- The database's clock, which created_at and River's times come from.
+SELECT clock_timestamp()::timestamptz AS now;

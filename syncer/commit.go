@@ -120,10 +120,19 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		return nil, err
 	}
 	locked := make(map[string]*member, len(rows))
+	ids = ids[:0]
 	for _, r := range rows {
-		m := byID[r.ID]
-		m.g = generation(queries.GenerationListRow(r))
+		ids = append(ids, r.ID)
+		m, fresh := byID[r.ID], generation(queries.GenerationListRow(r))
+		m.stale = fresh.TaskID != m.g.TaskID || fresh.Provider != m.g.Provider || fresh.Type != m.g.Type
+		m.g = fresh
 		locked[r.ID] = m
+	}
+	if len(ids) == 0 {
+		return s.decideAgain(members, locked), nil
+	}
+	if err := s.queries.ClipLockByGenerations(ctx, tx, ids); err != nil {
+		return nil, err
 	}
 	if err := s.loadClips(ctx, tx, locked); err != nil {
 		return nil, err
@@ -139,7 +148,7 @@ func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*me
 			continue
 		}
 		m.decision = s.decide(m)
-		if len(m.decision.Probe) > 0 { // a clip that was not there before
+		if m.stale || len(m.decision.Probe) > 0 { // another task by now, or a clip that was not there before
 			m.decision = task.Decision{Outcome: task.Skipped, Reason: ReasonNotDue, Status: m.g.Status, Next: s.cfg.Now()}
 		}
 		if m.decision.Writes(m.g) {
@@ -169,9 +178,9 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, via Via, members []*membe
 		rows int
 		run  func() error
 	}{
-		{len(update.Ids), func() error { return s.queries.ClipUpdateMany(ctx, tx, update) }},
+		{len(update.Ids), func() error { return all(len(update.Ids))(s.queries.ClipUpdateMany(ctx, tx, update)) }},
 		{len(insert.ClipIds), func() error { return s.queries.ClipInsertMany(ctx, tx, insert) }},
-		{len(status.Ids), func() error { return s.queries.GenerationUpdateMany(ctx, tx, status) }},
+		{len(status.Ids), func() error { return all(len(status.Ids))(s.queries.GenerationUpdateMany(ctx, tx, status)) }},
 		{len(events.GenerationIds), func() error { return s.queries.EventInsertMany(ctx, tx, events) }},
 	}
 	for _, step := range steps {
@@ -185,12 +194,25 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, via Via, members []*membe
 	return nil
 }
 
+// errUnwritten is of an update that the database did not make without saying
+// why: a trigger that returns NULL, a policy of row security.
+var errUnwritten = errors.New("the database left rows as they were; is there a trigger or a row security policy?")
+
+func all(want int) func(n int64, err error) error {
+	return func(n int64, err error) error {
+		if err == nil && n != int64(want) {
+			err = errUnwritten
+		}
+		return err
+	}
+}
+
 // refused reports whether the database refused the data (a constraint, a value,
 // a trigger that raised, whatever its SQLSTATE, a row that is locked), rather
 // than the service: then each member is worth a try of its own.
 func refused(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && !hasClass(pg, "08", "25", "53", "57P", "58")
+	return errors.Is(err, errUnwritten) || errors.As(err, &pg) && !hasClass(pg, "08", "25", "53", "57P", "58")
 }
 
 // lasting reports whether err is a refusal that will be the same next time: not

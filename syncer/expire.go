@@ -1,8 +1,10 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -23,11 +25,13 @@ func (s *Syncer) Expire(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("list overdue generations: %w", err)
 	}
-	for at := 0; at < len(ids) && ctx.Err() == nil; at += expireBatch {
-		batch := ids[at:min(at+expireBatch, len(ids))]
-		if _, err := s.pass(ctx, Request{IDs: batch, Via: ViaTimeout}, s.cfg.ExpireFetchTimeout); err != nil {
-			return at, err
+	var first error // of one batch; the others go on
+	for batch := range slices.Chunk(ids, expireBatch) {
+		if ctx.Err() != nil {
+			break
 		}
+		_, err := s.pass(ctx, Request{IDs: batch, Via: ViaTimeout}, s.cfg.ExpireFetchTimeout)
+		first = cmp.Or(first, err)
 	}
-	return len(ids), ctx.Err()
+	return len(ids), cmp.Or(first, ctx.Err())
 }

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -16,8 +19,24 @@ import (
 // source is one upstream and what is known of it.
 type source struct {
 	upstream   Upstream
-	proven     atomic.Bool // it has known a task
-	distrusted sync.Once   // it was said that it has not
+	proven     atomic.Bool  // it has known a task
+	distrusted sync.Once    // it was said that it has not
+	warned     atomic.Int64 // when a failed fetch was last logged, in Unix nanoseconds
+}
+
+// logEvery spaces the warnings of one upstream.
+const logEvery = time.Minute
+
+// level is how loud a failed fetch is logged: once a minute as a warning, unless
+// the adapter says so itself, or nothing was asked.
+func (from *source) level(err error, now time.Time) slog.Level {
+	f, ok := errors.AsType[*task.Failure](err)
+	quiet := ok && (f.Verdict == task.Account || f.Reason == "rate_limited_locally" || f.Reason == "breaker_open")
+	last := from.warned.Load()
+	if quiet || now.UnixNano()-last < int64(logEvery) || !from.warned.CompareAndSwap(last, now.UnixNano()) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // fetch asks the upstreams about their members, side by side, and enters what
@@ -45,6 +64,8 @@ func (s *Syncer) fetch(ctx context.Context, due []*member) {
 }
 
 func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member) {
+	// Under a rate limit only the first are asked; chance decides who that is.
+	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 	refs := refsOf(members)
 	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
 	observations, err := s.ask(ctx, from, refs)
@@ -63,7 +84,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Warn("[TaskSync] Fetching status failed; rows stay pending", "provider", cmp.Or(members[0].g.Provider, "default"), "error", err, "answered", len(observations), "asked", len(refs))
+		s.cfg.Logger.Log(ctx, from.level(err, s.cfg.Now()), "[TaskSync] Fetching status failed; rows stay pending", "provider", cmp.Or(members[0].g.Provider, "default"), "error", err, "answered", len(observations), "asked", len(refs))
 	}
 }
 
@@ -136,10 +157,16 @@ func refsOf(members []*member) []task.Ref {
 }
 
 // maxProbes bounds how many probes of one pass are under way at once.
-const maxProbes = 8
+const maxProbes = 16
+
+// probeTimeout bounds the probes of a pass together. What has not answered by
+// then has not answered: the deadline is kept while a CDN hangs.
+const probeTimeout = 5 * time.Second
 
 // probe looks at the URLs that decisions ask for, and decides again.
 func (s *Syncer) probe(ctx context.Context, due []*member) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(maxProbes)
 	for _, m := range due {

@@ -43,7 +43,7 @@ func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[str
 	}
 	for _, r := range rows {
 		m := members[r.GenerationID]
-		m.clips = append(m.clips, task.Clip(r))
+		m.clips = append(m.clips, clip(r))
 	}
 	return nil
 }
@@ -51,6 +51,14 @@ func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[str
 func generation(r queries.GenerationListRow) task.Generation {
 	return task.Generation{
 		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType), Provider: r.Provider,
-		Status: r.Status, CreatedAt: r.CreatedAt,
+		Status: task.Status(r.Status), CreatedAt: r.CreatedAt,
+	}
+}
+
+func clip(r queries.ClipListByGenerationsRow) task.Clip {
+	return task.Clip{
+		ID: r.ID, GenerationID: r.GenerationID, ClipID: r.ClipID, Status: task.Status(r.Status), Title: r.Title,
+		AudioURL: r.AudioURL, StreamAudioURL: r.StreamAudioURL, VideoURL: r.VideoURL, ImageURL: r.ImageURL,
+		Lyrics: r.Lyrics, Tags: r.Tags, ModelName: r.ModelName, Duration: r.Duration,
 	}
 }

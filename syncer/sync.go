@@ -3,6 +3,7 @@ package syncer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type member struct {
 	g        task.Generation
 	clips    []task.Clip
 	seen     task.Seen
+	stale    bool // what was seen is of a task that the row no longer names
 	decision task.Decision
 }
 
@@ -80,6 +82,10 @@ func inOrder(given []string, results map[string]Result) []Result {
 	return out
 }
 
+// retryUnknown is when a row is looked at again whose provider this daemon does
+// not have: another one may have the job by then.
+const retryUnknown = 30 * time.Second
+
 // selectDue picks the members to ask for and enters the results of the others.
 func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member, results map[string]Result) []*member {
 	var due []*member
@@ -96,7 +102,7 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 			continue
 		}
 		if m.g.Status.Pending() && m.g.Type != "" && s.sources[m.g.Provider] == nil {
-			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonUnknownProvider}
+			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonUnknownProvider, Next: now.Add(retryUnknown)}
 			s.noteUnknown(m.g)
 			continue
 		}
@@ -116,6 +122,9 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 	if len(due) == 0 {
 		return
 	}
+	for _, m := range due {
+		m.seen.First = req.First
+	}
 	if req.First {
 		s.metrics.firstLook(s.cfg.Now(), due)
 	}
@@ -127,16 +136,16 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 	}
 	s.probe(ctx, due)
 	if ctx.Err() != nil {
-		s.putOff(due)
+		s.putOff(due, errors.Is(ctx.Err(), context.Canceled))
 	}
 }
 
 // putOff leaves alone what could not be asked to the end because the pass was
 // told to stop: only a member that had its chance may be failed or completed by
 // its deadline.
-func (s *Syncer) putOff(due []*member) {
+func (s *Syncer) putOff(due []*member, cancelled bool) {
 	for _, m := range due {
-		if m.seen.Observation == nil || len(m.seen.Probes) > 0 {
+		if m.seen.Observation == nil || (cancelled && len(m.seen.Probes) > 0) {
 			m.decision = task.Decision{Outcome: task.Skipped, Reason: task.ReasonNotReported, Status: m.g.Status, Next: s.cfg.Now()}
 		}
 	}

@@ -27,6 +27,7 @@ func DefaultPolicy() Policy {
 type Seen struct {
 	Observation *Observation     // nil: the upstream did not report the task
 	Probes      map[string]Probe // by URL, for those that an earlier decision asked for
+	First       bool             // nobody has looked at this task before
 }
 
 // Outcome is how a pass ended for one generation, in the specification's words.
@@ -144,7 +145,8 @@ func (p *pass) unseen() *Failure {
 	return &Failure{Reason: ReasonNotReported}
 }
 
-// unknownGrace is how long a provider may not know a task that it accepted.
+// unknownGrace is how long a provider may not know a task that it accepted. Nor
+// is the first look enough: a row may be older than its task.
 const unknownGrace = time.Minute
 
 // settle turns the verdict that depends on the age of the task into one that
@@ -156,7 +158,7 @@ func (p *pass) settle(f *Failure) *Failure {
 	settled := *f
 	settled.Verdict = TaskDead
 	settled.Message = cmp.Or(f.Message, "The provider does not know this task.")
-	if p.now.Sub(p.g.CreatedAt) < unknownGrace {
+	if p.seen.First || p.now.Sub(p.g.CreatedAt) < unknownGrace {
 		settled.Verdict = Transient
 	}
 	return &settled

@@ -184,7 +184,7 @@ func (m *merged) completeResult() bool {
 // filled, a result that never came to its end.
 func (m *merged) close() {
 	for i := range m.clips {
-		if !m.clips[i].Status.Terminal() {
+		if s := m.clips[i].Status; s == "" || s.Pending() { // a word of the application's own stays
 			m.clips[i].Status = Failed
 		}
 	}

@@ -2,6 +2,7 @@ package upstreamtest
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
 	"tasksync/upstream/simulator"
 )
 
@@ -43,7 +45,11 @@ func testCancellation(t *testing.T, s Subject) {
 	defer cancel()
 	began := time.Now()
 	observations, err := w.adapter.Fetch(ctx, refs)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	if f, ok := errors.AsType[*task.Failure](err); ok { // on a slow machine no slot comes in time
+		require.Equal(t, upstream.ReasonTurnedAway, f.Reason)
+	} else {
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
 	require.Empty(t, observations)
 	require.Less(t, time.Since(began), 5*time.Second)
 

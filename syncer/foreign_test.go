@@ -1,0 +1,101 @@
+package syncer
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+)
+
+// Tables that were there before tasksync have columns without NOT NULL. A row
+// with nothing in them hurts nobody else.
+func TestForeignRowsHurtNobodyElse(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	for _, sql := range []string{
+		`ALTER TABLE music_generations ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL, ALTER status DROP NOT NULL`,
+		`ALTER TABLE music_clips ALTER clip_id DROP NOT NULL, ALTER status DROP NOT NULL`,
+	} {
+		b.exec(sql)
+	}
+	ids := b.cohort(0, "no clip id", "no clip status", "no status", "infinite", "no time", "good")
+	b.exec(`INSERT INTO music_clips (generation_id, clip_id, status) VALUES ($1, NULL, 'submitted'), ($2, 'x-merge-0', NULL)`, ids[0], ids[1])
+	b.exec(`UPDATE music_generations SET status = NULL WHERE id = $1`, ids[2])
+	b.exec(`UPDATE music_generations SET created_at = '-infinity' WHERE id = $1`, ids[3])
+	b.exec(`UPDATE music_generations SET created_at = NULL WHERE id = $1`, ids[4])
+	results := b.sync(ids...)
+	require.Len(t, results, len(ids))
+	for i, r := range results {
+		want := task.Complete
+		if i == 2 { // not pending
+			want = ""
+		}
+		require.Equal(t, want, r.NewStatus, "%d: %+v", i, r)
+	}
+	b.exec(`UPDATE music_generations SET status = 'submitted', created_at = NULL, updated_at = NULL WHERE id = $1`, ids[4])
+	_, err := b.syncer.Expire(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "complete", b.row(ids[4]).Status)
+}
+
+// The application gives a row another task while the old one is asked about:
+// what is said of the old one is not written.
+func TestAnswerAboutAnotherTaskIsNotWritten(t *testing.T) {
+	t.Parallel()
+	var b *bundle
+	b = setup(t, upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+		if refs[0].TaskID == "first" {
+			b.exec(`UPDATE music_generations SET task_id = 'second'`)
+			return []task.Observation{{TaskID: "first", Status: task.Failed, Failure: &task.Failure{Verdict: task.TaskDead, Message: "the first task died"}}}, nil
+		}
+		return allDone(context.Background(), refs)
+	})))
+	id := b.insert(task.Merge, "first", time.Minute)
+	r := b.syncOne(id)
+	require.Equal(t, Result{ID: id, Outcome: task.Skipped, Reason: ReasonNotDue, Next: b.clock.now()}, r)
+	require.Equal(t, "submitted", b.row(id).Status)
+	require.Empty(t, b.events(id))
+	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
+}
+
+// A change of a clip that the application has not committed yet is not undone.
+func TestApplicationsChangeOfAClipStays(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	id := b.insert(task.Merge, "t", 0)
+	b.exec(`INSERT INTO music_clips (generation_id, clip_id) VALUES ($1, 't-merge-0')`, id)
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `UPDATE music_clips SET video_url = 'https://video.example/v.mp4' WHERE generation_id = $1`, id)
+	require.NoError(t, err)
+	ended := make(chan Result)
+	go func() { ended <- b.syncOne(id) }()
+	require.Eventually(t, func() bool {
+		var waiting int
+		err := b.pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE NOT granted`).Scan(&waiting)
+		return err == nil && waiting > 0
+	}, 20*time.Second, time.Millisecond)
+	require.NoError(t, tx.Commit(t.Context()))
+	require.Equal(t, task.Complete, (<-ended).NewStatus)
+	for _, c := range b.clips(id) {
+		require.Equal(t, "https://video.example/v.mp4", c.VideoURL)
+	}
+}
+
+// A trigger that swallows an update leaves the row as it is, and no event says
+// otherwise.
+func TestSwallowedUpdateIsAFailure(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.exec(`CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+	b.exec(`CREATE TRIGGER swallow BEFORE UPDATE ON music_generations FOR EACH ROW WHEN (OLD.task_id = 'bad') EXECUTE FUNCTION public.swallow()`)
+	ids := b.cohort(0, "bad", "good")
+	results := b.sync(ids...)
+	require.Equal(t, ReasonClipsUpdateFailed, results[0].Reason)
+	require.Equal(t, task.Complete, results[1].NewStatus)
+	require.Empty(t, b.events(ids[0]))
+	require.Equal(t, "submitted", b.row(ids[0]).Status)
+}
