@@ -22,8 +22,8 @@ help: ## Show this help
 
 .PHONY: demo
 demo: ## See it work: private Postgres, simulated upstream, daemon (ARGS="--keep" to explore)
-	$(GO) build -buildvcs=false -o bin/tasksync ./cmd/tasksync
-	bin/tasksync demo $(ARGS)
+	@$(GO) build -buildvcs=false -o bin/tasksync ./cmd/tasksync
+	@bin/tasksync demo $(ARGS)
 
 .PHONY: build
 build: ## Build bin/tasksync

@@ -16,7 +16,10 @@ import (
 // TASKSYNC_PROVIDERS each has variables of its own; what is not set for the
 // default one is taken from the general variables.
 func (f upstreamFlags) providers(getenv func(string) string) (first daemon.Provider, others []daemon.Provider, err error) {
-	names := f.Providers
+	names := make([]string, 0, len(f.Providers))
+	for _, name := range f.Providers {
+		names = append(names, strings.TrimSpace(name))
+	}
 	if len(names) == 0 {
 		names = []string{cmp.Or(f.Provider, "sunoapi")}
 	}

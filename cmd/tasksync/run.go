@@ -25,6 +25,9 @@ type runCmd struct {
 // Run implements kong's command.
 func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	logger := c.logger(std)
+	if c.EmbeddedDir != "" && !c.Embedded && c.DatabaseURL != "" {
+		return usageError{errors.New("both DATABASE_URL and --embedded-dir are set; unset one")}
+	}
 	if c.Embedded || c.EmbeddedDir != "" {
 		server, err := postgres.Start(ctx, postgres.Config{
 			Dir: c.EmbeddedDir, Durable: c.EmbeddedDir != "",
@@ -46,7 +49,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	}
 	cfg.Feed, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger = c.Feed, c.ListenAddr, c.NoMigrate, logger
 	cfg.Started = func(addr net.Addr) {
-		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "listen_addr", addr.String())
+		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "other_providers", len(cfg.Others), "listen_addr", addr.String())
 	}
 	return asUsage(daemon.Run(ctx, cfg))
 }
