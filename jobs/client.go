@@ -34,6 +34,10 @@ const (
 	// fetchCooldown is both the ceiling of throughput (workers per cooldown) and
 	// the floor of the pick-up latency. River's default of 100 ms is too slow.
 	fetchCooldown = 5 * time.Millisecond
+	// notifyCooldown is what River takes for the cooldown of its notifications:
+	// of two inserts within it only the first is announced, and the second's job
+	// waits for the next poll. Two hand-ons are never that close.
+	notifyCooldown = time.Millisecond
 	// softStop is how long running passes may finish before they are told to
 	// give their jobs back.
 	softStop = 2 * time.Second
@@ -107,13 +111,13 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		Schema:  Schema,
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
-			queueSync:        {MaxWorkers: c.cfg.Workers},
+			queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
 			queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
 		},
 		PeriodicJobs: []*river.PeriodicJob{
 			c.periodic(SweepArgs{}), c.periodic(ExpireArgs{}),
 		},
-		FetchCooldown:               fetchCooldown,
+		FetchCooldown:               notifyCooldown,
 		FetchPollInterval:           250 * time.Millisecond, // when a short snooze is over, nobody notifies
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        staleAfter,
