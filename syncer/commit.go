@@ -120,18 +120,17 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		return nil, err
 	}
 	locked := make(map[string]*member, len(rows))
-	ids = ids[:0]
-	for _, r := range rows {
-		ids = append(ids, r.ID)
+	for i, r := range rows {
+		ids[i] = r.ID
 		m, fresh := byID[r.ID], generation(queries.GenerationListRow(r))
 		m.stale = fresh.TaskID != m.g.TaskID || fresh.Provider != m.g.Provider || fresh.Type != m.g.Type
 		m.g = fresh
 		locked[r.ID] = m
 	}
-	if len(ids) == 0 {
+	if len(rows) == 0 {
 		return s.decideAgain(members, locked), nil
 	}
-	if err := s.queries.ClipLockByGenerations(ctx, tx, ids); err != nil {
+	if err := s.queries.ClipLockByGenerations(ctx, tx, ids[:len(rows)]); err != nil {
 		return nil, err
 	}
 	if err := s.loadClips(ctx, tx, locked); err != nil {
