@@ -31,7 +31,7 @@ const logEvery = time.Minute
 // the adapter says so itself, or nothing was asked.
 func (from *source) level(err error, now time.Time) slog.Level {
 	f, ok := errors.AsType[*task.Failure](err)
-	quiet := ok && (f.Verdict == task.Account || f.Reason == "rate_limited_locally" || f.Reason == "breaker_open")
+	quiet := ok && (f.Verdict == task.Account || f.Unsent)
 	last := from.warned.Load()
 	if quiet || now.UnixNano()-last < int64(logEvery) || !from.warned.CompareAndSwap(last, now.UnixNano()) {
 		return slog.LevelDebug

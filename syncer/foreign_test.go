@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -98,4 +99,19 @@ func TestSwallowedUpdateIsAFailure(t *testing.T) {
 	require.Equal(t, task.Complete, results[1].NewStatus)
 	require.Empty(t, b.events(ids[0]))
 	require.Equal(t, "submitted", b.row(ids[0]).Status)
+}
+
+// A failed fetch is a warning once a minute; one that the adapter has spoken of
+// itself, or that was never sent, is none.
+func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
+	t.Parallel()
+	var from source
+	now := time.Now()
+	for _, quiet := range []*task.Failure{{Verdict: task.Account}, {Unsent: true}} {
+		require.Equal(t, slog.LevelDebug, from.level(quiet, now))
+	}
+	loud := &task.Failure{Reason: "http_5xx"}
+	require.Equal(t, slog.LevelWarn, from.level(loud, now))
+	require.Equal(t, slog.LevelDebug, from.level(loud, now.Add(logEvery-1)))
+	require.Equal(t, slog.LevelWarn, from.level(loud, now.Add(logEvery)))
 }

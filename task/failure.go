@@ -70,6 +70,9 @@ type Failure struct {
 	// Reason is a short constant word for logs, results and metric labels,
 	// like "rate_limited" or "http_5xx".
 	Reason string
+	// Unsent marks a call that was not made, because of a limit, a pause or an
+	// open breaker: whoever decided that has said so.
+	Unsent bool `json:",omitzero"`
 }
 
 // Error implements error.

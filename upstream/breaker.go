@@ -65,6 +65,7 @@ func (b *breaker) allow(now time.Time) (done func(error), err error) {
 func (b *breaker) refusal(now time.Time) *task.Failure {
 	wait := max(time.Unix(0, b.until.Load()).Sub(now), time.Second)
 	f := transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
+	f.Unsent = true
 	f.RetryAfter = wait + rand.N(wait/4+1) //nolint:gosec // jitter
 	return f
 }

@@ -140,6 +140,7 @@ func turnAway(ctx context.Context, now, opening time.Time) error {
 		Reason:     ReasonTurnedAway,
 		Message:    "no rate limit slot before the deadline",
 		RetryAfter: opening.Sub(now),
+		Unsent:     true,
 	}
 }
 

@@ -52,6 +52,7 @@ func (p *pause) refusal(now time.Time) *task.Failure {
 		Reason:     ReasonAccountPaused,
 		Message:    p.reason,
 		RetryAfter: p.until.Sub(now),
+		Unsent:     true,
 	}
 }
 
