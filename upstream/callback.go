@@ -1,0 +1,75 @@
+package upstream
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxCallbackIDs bounds the ids of one body, and how much of an array in it is
+// looked at.
+const maxCallbackIDs = 100
+
+// maxCallbackID is the longest id that a callback can name, in bytes. It is above
+// maxTaskID: where a provider has no tasks, an id lists those of some clips.
+const maxCallbackID = 512
+
+// ErrCallbackBody is what [CallbackTaskIDs] returns for a body that is not one
+// JSON value.
+var ErrCallbackBody = errors.New("the callback's body is not JSON")
+
+// CallbackTaskIDs returns the ids of the tasks that the body of a provider's
+// callback (webhook) is about: in their order, each once, at most 100. A body
+// that names none gives none and no error. The caller bounds the size of body.
+//
+// A callback says only that there is something to fetch. Nothing but the ids is
+// read from it: anybody may have written it, it may come late or twice, and by
+// the providers' documentation a failure can have the callbackType "complete".
+//
+// An id is under task_id or taskId: providers use both, some of them one for
+// music and the other for lyrics. It is in the body itself or in its data; each
+// of the two is an object or an array of them. An id under another name, as that
+// of a clip is, counts for nothing; nor does what no task can be called: empty,
+// over 512 bytes, or with a control character or bytes that are no UTF-8.
+func CallbackTaskIDs(body []byte) ([]string, error) {
+	if !json.Valid(body) {
+		return nil, ErrCallbackBody // encoding/json's own error quotes the body
+	}
+	var ids callbackIDs
+	outer, _ := Objects[callback](body, maxCallbackIDs)
+	for _, o := range outer {
+		ids.add(o)
+		inner, _ := Objects[callback](o.Data, maxCallbackIDs)
+		for _, i := range inner {
+			ids.add(i)
+		}
+	}
+	return ids, nil
+}
+
+// callback is an object that may name a task.
+type callback struct {
+	Snake Text            `json:"task_id"`
+	Camel Text            `json:"taskId"`
+	Data  json.RawMessage `json:"data"`
+}
+
+// callbackIDs are the ids found so far.
+type callbackIDs []string
+
+func (ids *callbackIDs) add(from callback) {
+	for _, t := range []Text{from.Snake, from.Camel} {
+		if id := string(t); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
+			*ids = append(*ids, id)
+		}
+	}
+}
+
+// isCallbackID reports whether a task can be called id. The decoder has put
+// RuneError where the body was no UTF-8.
+func isCallbackID(id string) bool {
+	return id != "" && len(id) <= maxCallbackID && !strings.ContainsRune(id, utf8.RuneError) && !strings.ContainsFunc(id, unicode.IsControl)
+}
