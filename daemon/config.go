@@ -42,6 +42,8 @@ type Config struct {
 	Feed string
 	// ListenAddr is where HTTP is served; default ":8080".
 	ListenAddr string
+	// API is the HTTP side for users and webhooks.
+	API API
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
@@ -108,6 +110,9 @@ func (c Config) validate() error {
 		if err := p.validate(prefix); err != nil {
 			return invalid("%s", err)
 		}
+	}
+	if err := c.API.validate(c); err != nil {
+		return invalid("%s", err)
 	}
 	if _, err := pgxpool.ParseConfig(c.DatabaseURL); err != nil {
 		return invalid("DATABASE_URL: %s", redactDSN(err, c.DatabaseURL))

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/internal/api"
 	"tasksync/jobs"
 	"tasksync/migrations"
 )
@@ -59,7 +61,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	}
 	health.set("database", "")
 	health.check("database", func() string { return pingReason(pool) })
-	client, err := open(ctx, cfg, pool, reg, health)
+	client, side, err := open(ctx, cfg, pool, reg, health)
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,9 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 		return err
 	}
 	health.set("jobs", "")
-	feedErr := runFeed(ctx, cfg, pool, client, reg, health, server)
+	server.api.set(side.api)
+	feedErr := runFeed(ctx, cfg, pool, client, side, reg, health, server)
+	server.api.set(http.HandlerFunc(api.Unavailable))
 	health.set("jobs", "stopping")
 	cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
 	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
@@ -82,25 +86,30 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 }
 
 // open makes the parts between the database and the feed.
-func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
+func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, *httpSide, error) {
 	ups, err := openUpstreams(cfg, reg)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	now, err := databaseClock(ctx, pool, cfg.Logger)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for name, paused := range ups.paused {
 		health.check("upstream "+name, paused)
 	}
 	s := newSyncer(cfg, pool, ups, now, reg)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
+	side, err := openHTTPSide(cfg, pool, s, now, reg)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := jobs.New(jobs.Config{Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
+	return client, side, err
 }
 
-// runFeed hears of new rows until ctx ends.
-func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg prometheus.Registerer, health *health, server *httpServer) error {
+// runFeed hears of new rows, and runs what the HTTP side needs, until ctx ends.
+func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, side *httpSide, reg prometheus.Registerer, health *health, server *httpServer) error {
 	collector := newCollector(client, cfg.Logger)
 	connConfig := pool.Config().ConnConfig
 	connConfig.RuntimeParams["application_name"] = "tasksync feed"
@@ -119,6 +128,7 @@ func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.C
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return collector.run(ctx) })
 	group.Go(func() error { return feed.run(ctx) })
+	group.Go(func() error { return side.run(ctx) })
 	return group.Wait()
 }
 

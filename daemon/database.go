@@ -19,8 +19,9 @@ import (
 )
 
 const (
-	// poolConns and the feed's own connection keep the daemon within ten.
-	poolConns = 8
+	// poolConns keeps the daemon within ten: the feed, River and the stream of
+	// events have a connection each.
+	poolConns = 7
 	// connectTimeout bounds one try to connect.
 	connectTimeout = 5 * time.Second
 	// pingTimeout bounds the check of a connection that was idle for a second,

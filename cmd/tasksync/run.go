@@ -14,9 +14,10 @@ import (
 type runCmd struct {
 	databaseFlags
 	upstreamFlags
+	httpFlags
 	logFlags
 	Feed        string `env:"TASKSYNC_FEED" default:"auto" enum:"auto,notify" help:"How new rows are heard of: ${enum}."`
-	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where /metrics, /healthz and /readyz are served (${default})."`
+	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where HTTP is served: /metrics, /healthz, /readyz, the API and its /docs (${default})."`
 	NoMigrate   bool   `help:"Refuse to start on a database that lacks migrations, instead of applying them."`
 	Embedded    bool   `help:"Bring a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
 	EmbeddedDir string `placeholder:"DIR" help:"Folder in which --embedded keeps its data."`
@@ -47,7 +48,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	cfg.Feed, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger = c.Feed, c.ListenAddr, c.NoMigrate, logger
+	cfg.Feed, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.Feed, c.ListenAddr, c.NoMigrate, logger, c.api()
 	cfg.Started = func(addr net.Addr) {
 		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "other_providers", len(cfg.Others), "listen_addr", addr.String())
 	}

@@ -1,0 +1,131 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tasksync/internal/api"
+	"tasksync/internal/auth"
+	"tasksync/internal/live"
+	"tasksync/syncer"
+	"tasksync/upstream"
+	"tasksync/upstream/sunoapi"
+)
+
+// API is what the HTTP side for users and webhooks needs. Each part is off until
+// it is set.
+type API struct {
+	// JWTSecret and JWKSURL check the bearer tokens of users: HS256 by the secret,
+	// ES256, RS256 and EdDSA by the keys at the URL.
+	JWTSecret string `json:"-"`
+	JWKSURL   string
+	// JWTIssuer is the iss that tokens must have; default: any.
+	JWTIssuer string
+	// JWTAudience is the aud that tokens must have; default "authenticated".
+	JWTAudience string
+	// CORSOrigins are the origins whose pages may call; "*" is all.
+	CORSOrigins []string
+	// WebhookTokens are the last part of the webhooks' address; several during a
+	// change.
+	WebhookTokens []string `json:"-"`
+	// WebhookSecret checks the signature of kie's webhooks.
+	WebhookSecret string `json:"-"`
+}
+
+// webhookToken is a token that cannot be guessed and that stands in a path as it
+// is.
+var webhookToken = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
+
+func (a API) auth(cfg Config) auth.Config {
+	return auth.Config{Secret: a.JWTSecret, JWKSURL: a.JWKSURL, Issuer: a.JWTIssuer, Audience: a.JWTAudience, Logger: cfg.Logger}
+}
+
+func (a API) validate(cfg Config) error {
+	if err := a.auth(cfg).Validate(); err != nil {
+		return err
+	}
+	if err := api.ValidateOrigins(a.CORSOrigins); err != nil {
+		return fmt.Errorf("TASKSYNC_CORS_ORIGINS: %w", err)
+	}
+	for _, token := range a.WebhookTokens {
+		if !webhookToken.MatchString(token) {
+			return errors.New("TASKSYNC_WEBHOOK_TOKEN has a token that is not 16 to 128 letters, digits, - or _; make one with: openssl rand -hex 32")
+		}
+	}
+	kie := slices.ContainsFunc(cfg.providers(), func(p Provider) bool { return p.Name == signing })
+	if a.WebhookSecret != "" && !kie {
+		return errors.New("TASKSYNC_WEBHOOK_SECRET is set, but kie, the only provider that signs its webhooks, is not configured")
+	}
+	return nil
+}
+
+// signing is the provider that signs its webhooks.
+const signing = "kie"
+
+// httpSide is the HTTP side with the parts that it runs on.
+type httpSide struct {
+	api      *api.API
+	broker   *live.Broker
+	verifier *auth.Verifier // nil without keys
+}
+
+func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
+	connConfig := pool.Config().ConnConfig
+	connConfig.RuntimeParams["application_name"] = "tasksync events"
+	h := &httpSide{broker: live.New(live.Config{ConnConfig: connConfig, Logger: cfg.Logger, Registerer: reg})}
+	c := api.Config{
+		Pool: pool, Syncer: s, Live: h.broker, CORSOrigins: cfg.API.CORSOrigins,
+		WebhookTokens: cfg.API.WebhookTokens, Webhooks: cfg.webhooks(),
+		Version: cfg.Version, Logger: cfg.Logger, Registerer: reg, Now: now,
+	}
+	var err error
+	if a := cfg.API.auth(cfg); a.Enabled() {
+		a.Now = now
+		if h.verifier, err = auth.New(a); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		}
+		c.Verifier = h.verifier
+	}
+	if h.api, err = api.New(c); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return h, nil
+}
+
+// webhooks are the configured providers, as they call back.
+func (c Config) webhooks() map[string]api.Webhook {
+	hooks := map[string]api.Webhook{}
+	for i, p := range c.providers() {
+		hook := api.Webhook{Providers: []string{p.Name}, Tasks: upstream.CallbackTaskIDs}
+		if i == 0 && c.Upstream == nil {
+			hook.Providers = append(hook.Providers, "") // rows that name none are its too
+		}
+		if p.Name == signing && c.API.WebhookSecret != "" {
+			hook.Verify = func(h http.Header, taskID string, now time.Time) error {
+				return sunoapi.VerifyCallback(c.API.WebhookSecret, h, taskID, now)
+			}
+		}
+		hooks[p.Name] = hook
+	}
+	return hooks
+}
+
+// run runs the parts until ctx ends.
+func (h *httpSide) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.api.Run(ctx) })
+	group.Go(func() error { return h.broker.Run(ctx) })
+	if h.verifier != nil {
+		group.Go(func() error { return h.verifier.Run(ctx) })
+	}
+	return group.Wait()
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/sync/singleflight"
+
+	"tasksync/queries"
+)
+
+// API serves the HTTP side. Make it with New, run it with Run beside the server
+// that it is the handler of.
+type API struct {
+	cfg      Config
+	queries  *queries.Queries
+	handler  http.Handler
+	metrics  *metrics
+	limiter  *limiter
+	syncs    gate
+	reads    gate
+	webhooks *wakeups
+
+	mu      sync.Mutex
+	closing bool
+	passes  sync.WaitGroup // under way for POST requests
+	flights singleflight.Group
+}
+
+// New makes an API.
+func New(cfg Config) (*API, error) {
+	cfg = cfg.withDefaults()
+	a := &API{
+		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
+		limiter: newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
+		syncs:   newGate(maxSyncs), reads: newGate(maxReads),
+	}
+	a.webhooks = newWakeups(cfg, a.metrics)
+	mux := http.NewServeMux()
+	api := humago.New(mux, humaConfig(cfg.Version))
+	a.registerSync(api)
+	a.registerEvents(api)
+	a.registerWebhooks(api)
+	registerDocs(mux)
+	handler, err := a.wrap(mux)
+	if err != nil {
+		return nil, err
+	}
+	a.handler = handler
+	return a, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// drainTimeout is how long requests that look at rows may still take when the API
+// stops: what they have been told is written by then, or is told again.
+const drainTimeout = 2 * time.Second
+
+// Run works what webhooks have woken up until ctx ends. Then it refuses requests
+// that would look at rows and waits a moment for those under way.
+func (a *API) Run(ctx context.Context) error {
+	a.webhooks.run(ctx)
+	a.mu.Lock()
+	a.closing = true
+	a.mu.Unlock()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		a.passes.Wait()
+	}()
+	timer := time.NewTimer(drainTimeout)
+	defer timer.Stop()
+	select {
+	case <-drained:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// enter notes a pass that Run waits for, unless the API is closing.
+func (a *API) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closing {
+		return false
+	}
+	a.passes.Add(1)
+	return true
+}
+
+// humaConfig describes the API. Unknown fields are tolerated: clients of the
+// service that this replaces may send more.
+func humaConfig(version string) huma.Config {
+	c := huma.DefaultConfig("tasksync", version)
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	c.Components.Schemas = registry
+	c.AllowAdditionalPropertiesByDefault = true
+	c.Info.Description = "Keeps the rows of music_generations in step with a slow task API. Rows fill in by themselves; this is for pages that want to see it happen, and for providers that call back."
+	c.DocsPath = "" // registerDocs has assets of its own
+	c.SchemasPath = ""
+	c.CreateHooks = nil // no $schema in answers
+	c.Transformers = []huma.Transformer{withoutValues}
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user's access token, as Supabase issues it; or a service role token, with user_id."},
+		"ticket": {Type: "apiKey", In: "query", Name: "ticket", Description: "A one-time ticket of POST /api/music/v2/sync/events/ticket."},
+	}
+	return c
+}
+
+// withoutValues keeps what a client sent out of the problem that it is told of.
+func withoutValues(_ huma.Context, _ string, v any) (any, error) {
+	if problem, ok := v.(*huma.ErrorModel); ok {
+		for _, detail := range problem.Errors {
+			detail.Value = nil
+		}
+	}
+	return v, nil
+}
+
+// Unavailable answers instead of an API that is not there yet.
+func Unavailable(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Retry-After", "5")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprintln(w, `{"title":"Service Unavailable","status":503,"detail":"tasksync is starting, or stopping, or waits for its database"}`)
+}

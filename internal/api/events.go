@@ -1,0 +1,96 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"tasksync/internal/auth"
+	"tasksync/internal/live"
+)
+
+// eventsInput is a request for a stream.
+type eventsInput struct {
+	Bearer
+	Whose
+	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a one-time ticket."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream goes on after it, without a gap."`
+	Since       string `query:"last_event_id" doc:"Like Last-Event-ID, for an EventSource that is opened anew."`
+}
+
+func (a *API) registerEvents(api huma.API) {
+	huma.Register(api, a.ticketOperation(), a.issueTicket)
+	op := describe(huma.Operation{
+		OperationID: "events", Method: http.MethodGet, Path: syncPath + "/events", Tags: []string{"live"},
+		Summary:  "Follow the user's status changes as they commit",
+		Security: append(bearerOnly(), map[string][]string{"ticket": {}}),
+		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, with the row as it is now. " +
+			"`reset` says that more was missed than can be told again: read the rows anew. The id of an event is where a later stream goes on; " +
+			"a change may then be told twice (same `id` in its data), but none is left out. The stream ends when the token would have.",
+	}, 401, 403, 500, 501, 503)
+	op.Responses = map[string]*huma.Response{"200": {
+		Description: "The stream.",
+		Content: map[string]*huma.MediaType{"text/event-stream": {
+			Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[live.Event](), true, "Event"),
+		}},
+	}}
+	huma.Register(api, op, a.events)
+}
+
+// events opens the stream; what follows is written by stream.
+func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	user, id, err := a.follower(ctx, in)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	since := in.LastEventID
+	if since == "" {
+		since = in.Since
+	}
+	sub, err := a.cfg.Live.Subscribe(user, since)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer sub.Close()
+		r, w := humago.Unwrap(c)
+		a.stream(r.Context(), newEventWriter(w), sub, id.Expires)
+	}}, nil
+}
+
+// follower is whose changes are told: the token's subject, or the ticket's.
+func (a *API) follower(ctx context.Context, in *eventsInput) (string, auth.Identity, error) {
+	if in.Ticket == "" || in.Authorization != "" {
+		return a.subject(ctx, in.Bearer, in.Whose)
+	}
+	id, err := a.redeem(ctx, in.Ticket)
+	return id.UserID, id, err
+}
+
+// stream writes until the client has gone, the subscription ends (the client is
+// too slow, the daemon stops) or the token expires.
+func (a *API) stream(ctx context.Context, w *eventWriter, sub *live.Subscription, expires time.Time) {
+	heartbeat := time.NewTicker(a.cfg.Heartbeat)
+	defer heartbeat.Stop()
+	end := time.NewTimer(expires.Sub(a.cfg.Now()))
+	defer end.Stop()
+	for err := w.begin(); err == nil; {
+		select {
+		case batch, open := <-sub.Batches():
+			if !open {
+				return
+			}
+			err = w.batch(batch)
+		case <-heartbeat.C:
+			err = w.comment("heartbeat")
+		case <-end.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

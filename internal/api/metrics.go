@@ -1,0 +1,30 @@
+package api
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	duration *prometheus.HistogramVec
+	webhooks *prometheus.CounterVec
+	wakeups  *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tasksync_http_requests_total", Help: "Requests to the HTTP API by route and status code.",
+		}, []string{"route", "code"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tasksync_http_request_duration_seconds", Help: "Time to answer a request to the HTTP API; that of a stream is its length.",
+			Buckets: []float64{.005, .025, .1, .5, 1, 2.5, 5, 10, 60, 600},
+		}, []string{"route"}),
+		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tasksync_webhooks_total", Help: "Webhooks by provider and what they were: accepted, forged, malformed, without a task, or more than can be kept.",
+		}, []string{"provider", "result"}),
+		wakeups: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tasksync_webhook_tasks_total", Help: "Tasks that webhooks named, by what became of it: looked at, not answered by the upstream, or unknown (no pending row has it).",
+		}, []string{"result"}),
+	}
+	reg.MustRegister(m.requests, m.duration, m.webhooks, m.wakeups)
+	return m
+}

@@ -1,0 +1,183 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/cors"
+)
+
+// wrap puts what every request passes around the routes.
+func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
+	var h http.Handler = secure(mux)
+	if len(a.cfg.CORSOrigins) > 0 {
+		if err := ValidateOrigins(a.cfg.CORSOrigins); err != nil {
+			return nil, err
+		}
+		h = cors.New(cors.Options{
+			AllowedOrigins: a.cfg.CORSOrigins,
+			AllowedMethods: []string{http.MethodGet, http.MethodPost},
+			AllowedHeaders: []string{"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"},
+			ExposedHeaders: []string{"Retry-After", "X-Request-Id"},
+			MaxAge:         600,
+		}).Handler(h)
+	}
+	return a.observe(mux, a.survive(h)), nil
+}
+
+// ValidateOrigins checks that pages of these origins can be told from others:
+// each is "*" or a scheme and a host, without a path.
+func ValidateOrigins(origins []string) error {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if origin == "*" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.String() == u.Scheme+"://"+u.Host && !strings.Contains(u.Host, "*") {
+			continue
+		}
+		return fmt.Errorf("origin %q is not like https://app.example, without a path", origin)
+	}
+	return nil
+}
+
+// secure sets the headers that tell browsers to make nothing of an answer but what
+// it is. The page of /docs has a policy of its own.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// survive answers a request whose handler panicked, and logs it. A handler that
+// gives up on its connection (http.ErrAbortHandler) is left to the server.
+func (a *API) survive(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
+				panic(p)
+			}
+			if p == nil {
+				return
+			}
+			a.cfg.Logger.ErrorContext(r.Context(), "[TaskSync] Panic while serving a request", "request_id", requestID(r.Context()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprintln(w, `{"title":"Internal Server Error","status":500,"detail":"the request could not be served; the log of tasksync has its request id"}`)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// observe gives the request its id, and logs and counts how it went. Neither the
+// path nor the query is logged: they may hold a webhook's token or a ticket.
+func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		id := idOf(r)
+		w.Header().Set("X-Request-Id", id)
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{id, http.NewResponseController(w)}))
+		_, route := mux.Handler(r)
+		route = routeName(route)
+		answer := &recorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			took := time.Since(began)
+			a.metrics.requests.WithLabelValues(route, strconv.Itoa(answer.status)).Inc()
+			a.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
+			a.cfg.Logger.Log(r.Context(), levelOf(answer.status), "[TaskSync] Served a request",
+				"request_id", id, "route", route, "status", answer.status, "duration", took.Round(time.Microsecond).String())
+		}()
+		next.ServeHTTP(answer, r)
+	})
+}
+
+// routeName is a label of a closed set: the assets of /docs are one, and so is
+// what leads nowhere.
+func routeName(pattern string) string {
+	switch {
+	case pattern == "":
+		return "none"
+	case strings.HasPrefix(pattern, "GET /docs"):
+		return "GET /docs"
+	}
+	return pattern
+}
+
+func levelOf(status int) slog.Level {
+	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+// exchange is what handlers know of the request that they serve, and of its
+// connection.
+type exchange struct {
+	id   string
+	conn *http.ResponseController
+}
+
+type exchangeKey struct{}
+
+// requestID is the id of the request that ctx is of.
+func requestID(ctx context.Context) string {
+	e, _ := ctx.Value(exchangeKey{}).(exchange)
+	return e.id
+}
+
+// unhurried takes the deadline for reading the request off its connection: it has
+// been read, and when the deadline passes, net/http ends the request's context as
+// if the client had gone.
+func unhurried(ctx context.Context) {
+	if e, ok := ctx.Value(exchangeKey{}).(exchange); ok {
+		_ = e.conn.SetReadDeadline(time.Time{}) // a connection without deadlines needs none taken off
+	}
+}
+
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,64}$`)
+
+// idOf is the id that the client or a proxy gave the request, if it is one that
+// can be logged; else a new one.
+func idOf(r *http.Request) string {
+	if id := r.Header.Get("X-Request-Id"); requestIDPattern.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+// recorder notes the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	wrote  bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	if !r.wrote {
+		r.status, r.wrote = status, true
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(p []byte) (int, error) {
+	r.wrote = true
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tasksync/internal/auth"
+	"tasksync/internal/live"
+)
+
+// Errors of requests, next to those of auth and live.
+var (
+	// errNoAuth is of every request for users while no key is configured.
+	errNoAuth = errors.New("authentication is not configured: set TASKSYNC_JWT_SECRET or TASKSYNC_JWKS_URL")
+	// errNoWebhooks is of every webhook while no token is configured.
+	errNoWebhooks = errors.New("webhooks are not configured: set TASKSYNC_WEBHOOK_TOKEN")
+	errNoToken    = errors.New("no bearer token: send Authorization: Bearer and the user's access token")
+	errTicket     = errors.New("the ticket is unknown, used or too old: get another one")
+	errNotFound   = errors.New("there is nothing here")
+	// errForeign is of a user's token with somebody else's user_id.
+	errForeign = errors.New("user_id is for service role tokens")
+	errNoUser  = errors.New("a service role token needs ?user_id=")
+	errBusy    = errors.New("too many requests at once: try again")
+	errClosing = errors.New("tasksync is stopping: try again")
+	errBody    = errors.New("the body is not the JSON of a callback")
+	errSigned  = errors.New("the signature is not the provider's")
+)
+
+// limitedError is of a user who asks too often.
+type limitedError struct{ after time.Duration }
+
+// Error implements error.
+func (e limitedError) Error() string {
+	return fmt.Sprintf("too many requests of this user: try again in %s s", seconds(e.after))
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64(math.Max(1, math.Ceil(d.Seconds()))), 10)
+}
+
+// problem is the one place where an error becomes an HTTP status. What is not
+// known here is logged and told to nobody.
+func (a *API) problem(ctx context.Context, err error) error {
+	status, header := statusOf(err)
+	detail := err.Error()
+	if status == http.StatusInternalServerError || status == http.StatusServiceUnavailable && !told(err) {
+		a.cfg.Logger.ErrorContext(ctx, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
+		detail = "the request could not be served; the log of tasksync has its request id"
+		if status == http.StatusServiceUnavailable {
+			detail = "the database does not answer: try again"
+		}
+	}
+	return huma.ErrorWithHeaders(huma.NewError(status, detail), header)
+}
+
+// told reports whether err was made for the client.
+func told(err error) bool {
+	return errors.Is(err, errBusy) || errors.Is(err, errClosing) || errors.Is(err, auth.ErrKeys) ||
+		errors.Is(err, live.ErrFull) || errors.Is(err, live.ErrClosing)
+}
+
+func statusOf(err error) (int, http.Header) {
+	var limited limitedError
+	header := http.Header{}
+	switch {
+	case errors.Is(err, errNoAuth), errors.Is(err, errNoWebhooks):
+		return http.StatusNotImplemented, header
+	case errors.Is(err, errNoToken), errors.Is(err, errTicket):
+		header.Set("WWW-Authenticate", `Bearer`)
+		return http.StatusUnauthorized, header
+	case errors.Is(err, auth.ErrToken):
+		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		return http.StatusUnauthorized, header
+	case errors.Is(err, errSigned):
+		return http.StatusUnauthorized, header
+	case errors.Is(err, errForeign):
+		return http.StatusForbidden, header
+	case errors.Is(err, errNotFound):
+		return http.StatusNotFound, header
+	case errors.Is(err, errBody):
+		return http.StatusBadRequest, header
+	case errors.Is(err, errNoUser):
+		return http.StatusUnprocessableEntity, header
+	case errors.Is(err, live.ErrUserFull):
+		header.Set("Retry-After", "10")
+		return http.StatusTooManyRequests, header
+	case errors.As(err, &limited):
+		header.Set("Retry-After", seconds(limited.after))
+		return http.StatusTooManyRequests, header
+	case told(err), databaseAway(err):
+		header.Set("Retry-After", "1")
+		return http.StatusServiceUnavailable, header
+	default:
+		return http.StatusInternalServerError, header
+	}
+}
+
+// databaseAway reports whether err is of a database that did not answer, rather
+// than of one that refused.
+func databaseAway(err error) bool {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &connect) ||
+		!errors.As(err, &pg) && pgconn.Timeout(err) || errors.As(err, &pg) && (pg.Code[:2] == "57" || pg.Code[:2] == "53" || pg.Code[:2] == "08")
+}
+
+// withoutDetail drops what Postgres says of a row's contents.
+func withoutDetail(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+}

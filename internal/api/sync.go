@@ -1,0 +1,195 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"tasksync/internal/view"
+	"tasksync/queries"
+	"tasksync/syncer"
+	"tasksync/task"
+)
+
+const (
+	// syncPath is the specification's.
+	syncPath = "/api/music/v2/sync"
+	// maxBody bounds the body of a POST, in bytes.
+	maxBody = 64 << 10
+	// maxRows bounds how many rows an answer has; a POST looks at no more.
+	maxRows = 100
+	// readTimeout bounds what the database is asked for one answer.
+	readTimeout = 5 * time.Second
+)
+
+// syncInput is a POST.
+type syncInput struct {
+	Bearer
+	Whose
+	Body *struct {
+		TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Those that are unknown, not pending or somebody else's are ignored. Left out or empty: all pending rows."`
+	}
+}
+
+// syncOutput answers it.
+type syncOutput struct {
+	Body struct {
+		Generations []view.Generation `json:"generations" nullable:"false" doc:"The rows that were pending when the request came, as they are now; the oldest first, 100 at most."`
+		SyncedCount int               `json:"syncedCount" doc:"How many of them this request changed."`
+	}
+}
+
+// listInput is a GET.
+type listInput struct {
+	Bearer
+	Whose
+}
+
+// listOutput answers it.
+type listOutput struct {
+	Body struct {
+		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most."`
+		Count       int               `json:"count" doc:"How many they are."`
+	}
+}
+
+func (a *API) registerSync(api huma.API) {
+	huma.Register(api, describe(huma.Operation{
+		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
+		Summary: "Look at the user's pending rows now", MaxBodyBytes: maxBody, Security: bearerOnly(),
+		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is. Rows fill in without this too.",
+	}, 400, 401, 403, 413, 429, 500, 501, 503), a.sync)
+	huma.Register(api, describe(huma.Operation{
+		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
+		Summary: "Read the user's pending rows", Security: bearerOnly(),
+	}, 401, 403, 500, 501, 503), a.list)
+}
+
+// list only reads.
+func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	user, _, err := a.subject(ctx, in.Bearer, in.Whose)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	leave, err := a.reads.enter(ctx)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	defer leave()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var out listOutput
+	if out.Body.Generations, err = a.pending(ctx, user); err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	out.Body.Count = len(out.Body.Generations)
+	return &out, nil
+}
+
+func (a *API) pending(ctx context.Context, user string) ([]view.Generation, error) {
+	ids, err := a.pendingIDs(ctx, user, nil)
+	if err != nil {
+		return nil, err
+	}
+	return view.Load(ctx, a.cfg.Pool, ids)
+}
+
+func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) ([]string, error) {
+	return a.queries.GenerationListPendingByUser(ctx, a.cfg.Pool, queries.GenerationListPendingByUserParams{
+		UserID: user, TaskIds: taskIDs, MaxRows: maxRows,
+	})
+}
+
+// sync makes a pass over the user's pending rows and returns them as they are
+// afterwards.
+func (a *API) sync(ctx context.Context, in *syncInput) (*syncOutput, error) {
+	unhurried(ctx)
+	user, _, err := a.subject(ctx, in.Bearer, in.Whose)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	if err := a.limiter.take(user); err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	leave, err := a.syncs.enter(ctx)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	defer leave()
+	out, err := a.syncUser(ctx, user, in)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	return out, nil
+}
+
+func (a *API) syncUser(ctx context.Context, user string, in *syncInput) (*syncOutput, error) {
+	out := &syncOutput{}
+	out.Body.Generations = []view.Generation{}
+	var wanted []string
+	if in.Body != nil && len(in.Body.TaskIDs) > 0 {
+		if wanted = storable(in.Body.TaskIDs); len(wanted) == 0 {
+			return out, nil // none of them can be a task's
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.SyncTimeout)
+	defer cancel()
+	ids, err := a.pendingIDs(ctx, user, wanted)
+	if err != nil || len(ids) == 0 {
+		return out, err
+	}
+	results, err := a.look(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range results {
+		if r.Outcome == task.Synced || r.NewStatus != "" {
+			out.Body.SyncedCount++
+		}
+	}
+	out.Body.Generations, err = view.Load(ctx, a.cfg.Pool, ids)
+	return out, err
+}
+
+// look makes a pass and waits for it until shortly before ctx ends. A pass that is
+// not over by then goes on to write what it has learned: the answer does not wait
+// for it. Nor does the pass end with a client that goes away, whose request the
+// upstream has counted already. Those who want the same rows at once share a pass.
+func (a *API) look(ctx context.Context, ids []string) ([]syncer.Result, error) {
+	pass := a.flights.DoChan(strings.Join(ids, " "), func() (any, error) {
+		if !a.enter() {
+			return nil, errClosing
+		}
+		defer a.passes.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.SyncTimeout*4/5)
+		defer cancel()
+		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
+	})
+	end, _ := ctx.Deadline()
+	timer := time.NewTimer(time.Until(end) - a.cfg.SyncTimeout/10)
+	defer timer.Stop()
+	select {
+	case got := <-pass:
+		results, _ := got.Val.([]syncer.Result) // nil with an error
+		return results, got.Err
+	case <-timer.C:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// storable leaves out ids that no text in Postgres can be, which makes them
+// unknown.
+func storable(ids []string) []string {
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if id != "" && !strings.ContainsRune(id, 0) {
+			out = append(out, id)
+		}
+	}
+	return out
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5"
+
+	"tasksync/internal/auth"
+	"tasksync/queries"
+)
+
+// ticketValid is how long a ticket may be on its way.
+const ticketValid = time.Minute
+
+// ticketOutput answers the request for a ticket.
+type ticketOutput struct {
+	Body struct {
+		Ticket    string `json:"ticket" doc:"Good for one stream, of one user."`
+		ExpiresIn int    `json:"expires_in" doc:"In seconds."`
+	}
+}
+
+// ticketOperation is for EventSource, which can send no header. A ticket stands
+// in the database, so that any daemon behind the same address takes it.
+func (a *API) ticketOperation() huma.Operation {
+	return describe(huma.Operation{
+		OperationID: "ticket", Method: http.MethodPost, Path: syncPath + "/events/ticket", Tags: []string{"live"},
+		Summary: "Get a one-time ticket for the stream of events", Security: bearerOnly(), DefaultStatus: http.StatusCreated,
+	}, 401, 403, 429, 500, 501, 503)
+}
+
+func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, error) {
+	user, id, err := a.subject(ctx, in.Bearer, in.Whose)
+	if err == nil {
+		err = a.limiter.take(user)
+	}
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	var out ticketOutput
+	out.Body.Ticket, out.Body.ExpiresIn = rand.Text(), int(ticketValid.Seconds())
+	err = a.queries.TicketInsert(ctx, a.cfg.Pool, queries.TicketInsertParams{
+		Hash: hashOf(out.Body.Ticket), UserID: user, ValidSeconds: ticketValid.Seconds(), SessionExpiresAt: id.Expires,
+	})
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	return &out, nil
+}
+
+// redeem takes a ticket back for the identity that it was issued to.
+func (a *API) redeem(ctx context.Context, ticket string) (auth.Identity, error) {
+	if a.cfg.Verifier == nil {
+		return auth.Identity{}, errNoAuth
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	row, err := a.queries.TicketTake(ctx, a.cfg.Pool, hashOf(ticket))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return auth.Identity{}, errTicket
+	}
+	return auth.Identity{UserID: row.UserID, Expires: row.SessionExpiresAt}, err
+}
+
+func hashOf(ticket string) []byte {
+	sum := sha256.Sum256([]byte(ticket))
+	return sum[:]
+}

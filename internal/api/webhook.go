@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// maxCallback bounds the body of a webhook, in bytes.
+const maxCallback = 1 << 20
+
+// webhookInput is a callback.
+type webhookInput struct {
+	Provider string `path:"provider" doc:"The provider that calls: sunoapi, kie, …"`
+	Token    string `path:"token" doc:"The unguessable part of the address."`
+	header   http.Header
+	RawBody  []byte
+}
+
+// Resolve implements huma.Resolver: the signature is in the headers.
+func (in *webhookInput) Resolve(ctx huma.Context) []error {
+	in.header = http.Header{}
+	ctx.EachHeader(func(name, value string) { in.header.Add(name, value) })
+	return nil
+}
+
+// webhookOutput answers it.
+type webhookOutput struct {
+	Body struct {
+		Status string `json:"status" doc:"Always accepted; providers look at the status code only."`
+	}
+}
+
+func (a *API) registerWebhooks(api huma.API) {
+	huma.Register(api, describe(huma.Operation{
+		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
+		Summary: "Take a provider's callback", MaxBodyBytes: maxCallback,
+		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
+			"A task that has no pending row is accepted too, and forgotten.",
+		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) { a.doorkeeper(api, ctx, next) }},
+	}, 400, 401, 404, 413, 501), a.webhook)
+}
+
+// doorkeeper looks at the address before anybody reads the body. What is wrong
+// with it is not told: provider and token are one secret.
+func (a *API) doorkeeper(api huma.API, ctx huma.Context, next func(huma.Context)) {
+	provider := ctx.Param("provider")
+	_, known := a.cfg.Webhooks[provider]
+	var err error
+	switch {
+	case len(a.cfg.WebhookTokens) == 0:
+		err = errNoWebhooks
+	case !a.opens(ctx.Param("token")):
+		a.metrics.webhooks.WithLabelValues(label(provider, known), "forged").Inc()
+		err = errNotFound
+	case !known:
+		err = errNotFound
+	}
+	if err != nil {
+		status, _ := statusOf(err)
+		_ = huma.WriteErr(api, ctx, status, err.Error()) // the client is gone
+		return
+	}
+	next(ctx)
+}
+
+// label is a provider's name, for metrics.
+func label(provider string, known bool) string {
+	if known {
+		return provider
+	}
+	return "unknown"
+}
+
+// opens compares in a time that tells nothing.
+func (a *API) opens(token string) bool {
+	given := sha256.Sum256([]byte(token))
+	found := 0
+	for _, t := range a.cfg.WebhookTokens {
+		want := sha256.Sum256([]byte(t))
+		found |= subtle.ConstantTimeCompare(given[:], want[:])
+	}
+	return found == 1
+}
+
+// webhook takes the task ids and answers at once: a provider that waits calls
+// again. No database is asked here.
+func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
+	hook := a.cfg.Webhooks[in.Provider]
+	tasks, err := hook.Tasks(in.RawBody)
+	if err != nil {
+		a.metrics.webhooks.WithLabelValues(in.Provider, "malformed").Inc()
+		return nil, a.problem(ctx, errBody)
+	}
+	named := len(tasks)
+	if hook.Verify != nil {
+		tasks = a.signed(ctx, hook, in.header, tasks)
+	}
+	result := "accepted"
+	switch {
+	case len(tasks) < named:
+		result = "forged"
+	case named == 0:
+		result = "no_task"
+	case !a.webhooks.add(hook.Providers, tasks):
+		result = "overflow"
+	}
+	a.metrics.webhooks.WithLabelValues(in.Provider, result).Inc()
+	if named > 0 && len(tasks) == 0 {
+		return nil, a.problem(ctx, errSigned)
+	}
+	out := &webhookOutput{}
+	out.Body.Status = "accepted"
+	return out, nil
+}
+
+// signed keeps the tasks whose signature is the provider's. It covers the task's
+// id and the time, not the body, of which nothing else is used.
+func (a *API) signed(ctx context.Context, hook Webhook, header http.Header, tasks []string) []string {
+	var good []string
+	for _, t := range tasks {
+		if err := hook.Verify(header, t, a.cfg.Now()); err != nil {
+			a.cfg.Logger.DebugContext(ctx, "[TaskSync] Webhook refused", "request_id", requestID(ctx), "error", err)
+			continue
+		}
+		good = append(good, t)
+	}
+	return good
+}

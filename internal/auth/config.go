@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Config says whose tokens are accepted. The zero value accepts none.
+type Config struct {
+	// Secret verifies HS256 tokens; empty: they are refused.
+	Secret string `json:"-"`
+	// JWKSURL is where the public keys of ES256, RS256 and EdDSA tokens are;
+	// empty: they are refused.
+	JWKSURL string
+	// Issuer is the iss that a token must have; empty: any, or none.
+	Issuer string
+	// Audience is the aud that a token must have; default "authenticated".
+	Audience string
+	// RefreshInterval is the time between two fetches of the JWKS; default 10 min.
+	RefreshInterval time.Duration
+	// Client fetches the JWKS; default: one without a connection pool. Its
+	// CheckRedirect is not used: a redirect to another host is never followed.
+	Client *http.Client
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+	// Logger has no default that prints: nil discards.
+	Logger *slog.Logger
+}
+
+// leastSecret is in bytes. Supabase's secrets have 40 and more.
+const leastSecret = 16
+
+// Enabled says whether there is anything to verify a token with.
+func (c Config) Enabled() bool { return c.Secret != "" || c.JWKSURL != "" }
+
+// Validate names the variable that is wrong, and never its value. A Config that
+// is not Enabled is valid.
+func (c Config) Validate() error {
+	if err := validateSecret(c.Secret); err != nil {
+		return err
+	}
+	return validateJWKSURL(c.JWKSURL)
+}
+
+// validateSecret also refuses what is taken for the secret by mistake and is
+// known to the public: whoever knows the secret can be any user.
+func validateSecret(s string) error {
+	switch {
+	case s == "":
+		return nil
+	case len(s) < leastSecret:
+		return errors.New("TASKSYNC_JWT_SECRET is shorter than 16 bytes; give the JWT secret of your project, or a random one")
+	case strings.TrimSpace(s) != s:
+		return errors.New("TASKSYNC_JWT_SECRET begins or ends with white space; give the secret alone")
+	case strings.HasPrefix(s, "-----BEGIN"):
+		return errors.New("TASKSYNC_JWT_SECRET is a key in PEM form; give the shared secret, or TASKSYNC_JWKS_URL for public keys")
+	case strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2,
+		strings.HasPrefix(s, "sb_publishable_"), strings.HasPrefix(s, "sb_secret_"):
+		return errors.New("TASKSYNC_JWT_SECRET is an API key; give the JWT secret, with which tokens are signed")
+	}
+	return nil
+}
+
+func validateJWKSURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
+		return errors.New("TASKSYNC_JWKS_URL is not an absolute http or https address, like https://project.supabase.co/auth/v1/.well-known/jwks.json")
+	case u.User != nil:
+		return errors.New("TASKSYNC_JWKS_URL holds a user or password; the keys are public, give the address alone")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	c.Audience = cmp.Or(c.Audience, "authenticated")
+	if c.RefreshInterval <= 0 {
+		c.RefreshInterval = 10 * time.Minute
+	}
+	if c.Client == nil {
+		c.Client = newClient()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,73 @@
+package auth
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func TestConfigIsValidated(t *testing.T) {
+	t.Parallel()
+	apiKey := token(t, jwt.SigningMethodHS256, secret, "", object{"role": "anon"})
+	for _, c := range []struct {
+		cfg      Config
+		variable string // empty: valid
+	}{
+		{Config{}, ""},
+		{Config{Secret: secret}, ""},
+		{Config{Secret: strings.Repeat("x", 16)}, ""},
+		{Config{JWKSURL: "https://x.supabase.co/auth/v1/.well-known/jwks.json"}, ""},
+		{Config{JWKSURL: "http://kong:8000/auth/v1/.well-known/jwks.json?apikey=x"}, ""},
+		{Config{Secret: secret, JWKSURL: "https://x.example"}, ""},
+		{Config{Secret: strings.Repeat("x", 15)}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: "canary-" + secret + "\n"}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: " canary-" + secret}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: "-----BEGIN PUBLIC KEY-----\ncanary\n-----END PUBLIC KEY-----"}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: apiKey}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: "sb_publishable_canary"}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: "sb_secret_canary"}, "TASKSYNC_JWT_SECRET"},
+		{Config{Secret: "canary", JWKSURL: "https://x.example"}, "TASKSYNC_JWT_SECRET"},
+		{Config{JWKSURL: "canary.supabase.co/jwks.json"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "/jwks.json"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "https://"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "https://:443/x"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "https:x.example"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "ftp://canary.example/jwks.json"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "file:///etc/jwks.json"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "https://canary:canary@x.example/"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "https://canary@x.example/"}, "TASKSYNC_JWKS_URL"},
+		{Config{JWKSURL: "https://x.example/canary%zz"}, "TASKSYNC_JWKS_URL"},
+	} {
+		err := c.cfg.Validate()
+		if c.variable == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, c.variable)
+		require.NotContains(t, err.Error(), "canary")
+		_, err = New(c.cfg)
+		require.ErrorContains(t, err, c.variable)
+	}
+}
+
+func TestNewNeedsSomethingToVerifyWith(t *testing.T) {
+	t.Parallel()
+	require.False(t, Config{Issuer: "x", Audience: "y"}.Enabled())
+	require.True(t, Config{Secret: secret}.Enabled())
+	require.True(t, Config{JWKSURL: "https://x.example"}.Enabled())
+	_, err := New(Config{Issuer: "x", Audience: "y"})
+	require.ErrorIs(t, err, ErrDisabled)
+	require.ErrorContains(t, err, "TASKSYNC_JWT_SECRET")
+	require.ErrorContains(t, err, "TASKSYNC_JWKS_URL")
+}
+
+func TestDefaultsAreEnough(t *testing.T) {
+	t.Parallel()
+	v, err := New(Config{Secret: secret, RefreshInterval: -1})
+	require.NoError(t, err)
+	_, err = v.Verify(t.Context(), token(t, jwt.SigningMethodHS256, secret, "",
+		object{"sub": user, "aud": "authenticated", "exp": 1 << 40}))
+	require.NoError(t, err)
+}

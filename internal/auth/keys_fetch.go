@@ -1,0 +1,78 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+)
+
+const (
+	largestBody  = 1 << 20 // bytes
+	maxRedirects = 3
+)
+
+var (
+	errTooLarge = errors.New("the answer is larger than 1 MiB")
+	errRedirect = errors.New("the server redirects to another host or scheme, or too often")
+)
+
+// newClient keeps no connection: minutes lie between two fetches.
+func newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}}
+}
+
+// withinHost is a copy of client that stays with the configured host and scheme:
+// whoever can redirect it elsewhere could name the keys.
+func withinHost(client *http.Client) *http.Client {
+	c := *client
+	c.CheckRedirect = func(next *http.Request, via []*http.Request) error {
+		first := via[0].URL
+		if next.URL.Host != first.Host || next.URL.Scheme != first.Scheme || len(via) > maxRedirects {
+			return errRedirect
+		}
+		return nil
+	}
+	return &c
+}
+
+// fetch asks the server once. Its errors hold no more of the URL than the host.
+func (k *keys) fetch(ctx context.Context) (*keySet, error) {
+	ctx, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
+	if err != nil {
+		return nil, bare(err)
+	}
+	req.Header.Set("Accept", "application/json")
+	res, err := k.client.Do(req)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer has status %d", res.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(res.Body, largestBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(body) > largestBody {
+		return nil, errTooLarge
+	}
+	return parseKeys(body)
+}
+
+// bare takes the URL off an error: its query may hold an API key.
+func bare(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}

@@ -1,0 +1,126 @@
+package auth
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/MicahParks/jwkset"
+)
+
+// The algorithms that are accepted, as RFC 7518 and RFC 8037 name them.
+const (
+	hs256 = "HS256"
+	es256 = "ES256"
+	rs256 = "RS256"
+	edDSA = "EdDSA"
+)
+
+func isAsymmetric(alg string) bool { return alg == es256 || alg == rs256 || alg == edDSA }
+
+// The sizes of RSA keys, in bits. RFC 7518 gives the least; a larger one than the
+// most only costs time.
+const (
+	leastRSA = 2048
+	mostRSA  = 8192
+)
+
+// keySet is the usable part of a JWKS. It never changes.
+type keySet struct {
+	keys    []publicKey
+	ignored int
+}
+
+// publicKey is a key with the only algorithm that it is for.
+type publicKey struct {
+	kid string
+	alg string
+	key any
+}
+
+var errNoKeySet = errors.New("the answer is not a JWK set")
+
+// parseKeys reads a JWKS. A key that cannot be used is left out, whatever is wrong
+// with it: it must not take the others with it. No key at all is no error, it is
+// what a project has that signs with the secret only.
+func parseKeys(body []byte) (*keySet, error) {
+	var raw struct {
+		Keys *[]json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &raw); err != nil || raw.Keys == nil {
+		return nil, errNoKeySet
+	}
+	set := &keySet{}
+	for _, r := range *raw.Keys {
+		if key, ok := parseKey(r); ok {
+			set.keys = append(set.keys, key)
+		} else {
+			set.ignored++
+		}
+	}
+	return set, nil
+}
+
+// parseKey reads only public parts: symmetric keys fail for want of Private.
+func parseKey(raw json.RawMessage) (publicKey, bool) {
+	jwk, err := jwkset.NewJWKFromRawJSON(raw, jwkset.JWKMarshalOptions{Private: false}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return publicKey{}, false
+	}
+	m := jwk.Marshal()
+	alg := algorithmOf(jwk.Key())
+	switch {
+	case alg == "",
+		m.ALG != "" && m.ALG.String() != alg,
+		m.USE != "" && m.USE != jwkset.UseSig,
+		len(m.KEYOPS) > 0 && !slices.Contains(m.KEYOPS, jwkset.KeyOpsVerify):
+		return publicKey{}, false
+	}
+	return publicKey{kid: m.KID, alg: alg, key: jwk.Key()}, true
+}
+
+// algorithmOf is the algorithm that a key is for; "": none that is accepted.
+func algorithmOf(key any) string {
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P256() {
+			return es256
+		}
+	case *rsa.PublicKey:
+		if n := k.N.BitLen(); n >= leastRSA && n <= mostRSA {
+			return rs256
+		}
+	case ed25519.PublicKey:
+		return edDSA
+	}
+	return ""
+}
+
+// find returns the key of that kid, if it is for alg. Without a kid it returns
+// the key for alg, if there is exactly one.
+func (s *keySet) find(kid, alg string) (any, error) {
+	var found []any
+	known := false
+	for _, k := range s.keys {
+		if kid != "" && k.kid != kid {
+			continue
+		}
+		known = true
+		if k.alg == alg {
+			found = append(found, k.key)
+		}
+	}
+	switch {
+	case kid == "" && len(found) != 1:
+		return nil, unnamedKey
+	case !known:
+		return nil, unknownKey
+	case len(found) == 0:
+		return nil, wrongAlgorithm
+	}
+	return found[0], nil
+}

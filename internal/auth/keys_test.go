@@ -1,0 +1,283 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func (b *bundle) ec(t testing.TB, signer, kid string) string {
+	t.Helper()
+	return token(t, jwt.SigningMethodES256, signer, kid, b.clock.claims(nil))
+}
+
+func (b *bundle) hs(t testing.TB) string {
+	t.Helper()
+	return token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(nil))
+}
+
+func (b *bundle) lacksKeys(t testing.TB) {
+	t.Helper()
+	_, err := b.Verify(t.Context(), b.ec(t, "ec", "ec"))
+	require.ErrorIs(t, err, ErrKeys)
+	require.NotErrorIs(t, err, ErrToken)
+	b.accepts(t, b.hs(t)) // the secret needs no server
+}
+
+func TestNewAsksNothing(t *testing.T) {
+	t.Parallel()
+	b := unready(t)
+	b.accepts(t, b.hs(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := b.Verify(ctx, b.ec(t, "ec", "ec"))
+	require.ErrorIs(t, err, ErrKeys)
+	require.Zero(t, b.server.requests.Load())
+}
+
+func TestServerIsDownAtStart(t *testing.T) {
+	t.Parallel()
+	b := unready(t, often)
+	b.server.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	b.run(t)
+	b.awaitRequests(t, 2)
+	b.lacksKeys(t)
+	b.server.serve(usual())
+	b.awaitKeys(t)
+	b.accepts(t, b.ec(t, "ec", "ec"))
+}
+
+func TestServerIsUnreachableAtStart(t *testing.T) {
+	t.Parallel()
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	b := unready(t, func(c *Config) { c.JWKSURL = closed.URL })
+	b.run(t)
+	b.lacksKeys(t)
+}
+
+func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
+	t.Parallel()
+	b := setup(t, often, func(c *Config) {
+		c.Client = &http.Client{Timeout: 100 * time.Millisecond, Transport: newClient().Transport}
+	})
+	stay := make(chan struct{})
+	t.Cleanup(func() { close(stay) })
+	for name, answer := range map[string]http.HandlerFunc{
+		"status 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"status 404": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, usual(), http.StatusNotFound) },
+		"status 204": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+		"garbage":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
+		"no keys":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
+		"cut short":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(usual()[:100])) },
+		"broken off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"too large":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(padded(largestBody + 1)) },
+		"hangs":      func(_ http.ResponseWriter, r *http.Request) { await(r, stay) },
+		"hangs inside": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = w.Write([]byte(usual()[:100]))
+			_ = http.NewResponseController(w).Flush()
+			await(r, stay)
+		},
+	} {
+		t.Log(name)
+		b.server.handle(answer)
+		b.awaitRequests(t, 3) // the second began after the answer to the first
+		b.accepts(t, b.ec(t, "ec", "ec"))
+		b.accepts(t, b.hs(t))
+	}
+	b.server.serve(jwks(jwk("ec", signers()["ec-2"])))
+	require.Eventually(t, func() bool {
+		_, err := b.Verify(t.Context(), b.ec(t, "ec-2", "ec"))
+		return err == nil
+	}, patience, tick)
+}
+
+func await(r *http.Request, stay <-chan struct{}) {
+	select {
+	case <-stay:
+	case <-r.Context().Done():
+	}
+}
+
+// padded is a good answer of n bytes.
+func padded(n int) []byte {
+	body := usual()
+	return []byte(body[:len(body)-1] + strings.Repeat(" ", n-len(body)) + "}")
+}
+
+func TestLargestBodyIsRead(t *testing.T) {
+	t.Parallel()
+	b := unready(t)
+	b.server.serve(string(padded(largestBody)))
+	b.run(t)
+	b.awaitKeys(t)
+	b.accepts(t, b.ec(t, "ec", "ec"))
+}
+
+func TestVerifyDoesNotWaitForAServerThatHangs(t *testing.T) {
+	t.Parallel()
+	b := unready(t)
+	b.keys.wait = tick
+	stay := make(chan struct{})
+	b.server.handle(func(w http.ResponseWriter, r *http.Request) {
+		await(r, stay)
+		_, _ = w.Write([]byte(usual()))
+	})
+	b.run(t)
+	b.lacksKeys(t) // returns although nothing was answered
+	close(stay)
+	b.awaitKeys(t)
+	b.accepts(t, b.ec(t, "ec", "ec"))
+}
+
+func TestUnknownKidMakesItFetch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.server.serve(jwks(jwk("new", signers()["ec-2"])))
+	require.Equal(t, int64(1), b.server.requests.Load())
+	b.accepts(t, b.ec(t, "ec-2", "new"))
+	require.Equal(t, int64(2), b.server.requests.Load())
+	b.refuses(t, unknownKey, b.ec(t, "ec", "ec")) // the removed key is gone
+	require.Equal(t, int64(2), b.server.requests.Load())
+}
+
+func TestFloodOfUnknownKidsIsLimited(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	good := b.ec(t, "ec", "ec")
+	for round := range int64(3) {
+		var flood sync.WaitGroup
+		for worker := range 8 {
+			flood.Go(func() {
+				for i := range 50 {
+					_, err := b.Verify(t.Context(), b.ec(t, "ec", "kid-"+strconv.Itoa(100*worker+i)))
+					if !errors.Is(err, unknownKey) {
+						t.Errorf("unknown kid: %v", err)
+					}
+				}
+			})
+		}
+		flood.Wait()
+		require.Equal(t, 2+round, b.server.requests.Load())
+		b.accepts(t, good)
+		b.clock.advance(demandSpace - 1)
+		b.refuses(t, unknownKey, b.ec(t, "ec", "unknown"))
+		require.Equal(t, 2+round, b.server.requests.Load())
+		b.clock.advance(1)
+	}
+}
+
+// Only an unknown kid is worth a request: none of these is.
+func TestWhatMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, tok := range []string{
+		token(t, jwt.SigningMethodRS256, "rsa", "ec", b.clock.claims(nil)),
+		token(t, jwt.SigningMethodRS512, "rsa", "unknown", b.clock.claims(nil)),
+		token(t, jwt.SigningMethodHS256, "another-secret-of-forty-bytes-or-so", "unknown", b.clock.claims(nil)),
+		forge(object{"alg": "none", "kid": "unknown"}, b.clock.claims(nil), unsigned),
+		forge(object{"alg": "ES256", "kid": "unknown", "crit": 1}, b.clock.claims(nil), unsigned),
+		forge(object{"alg": "ES256", "kid": "ec"}, b.clock.claims(nil), unsigned),
+	} {
+		_, err := b.Verify(t.Context(), tok)
+		require.ErrorIs(t, err, ErrToken)
+	}
+	require.Equal(t, int64(1), b.server.requests.Load())
+}
+
+// Keys change twice while tokens are verified: a new key is accepted from its
+// first token on, an old one until it is taken away, and never again after that.
+func TestRotationUnderLoad(t *testing.T) {
+	t.Parallel()
+	b := setup(t, often)
+	s := signers()
+	one, two := b.ec(t, "ec", "ec"), b.ec(t, "ec-2", "ec-2")
+	ctx, cancel := context.WithCancel(t.Context())
+	var load, loadOfOne sync.WaitGroup
+	hammer := func(ctx context.Context, load *sync.WaitGroup, tok string) {
+		load.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := b.Verify(t.Context(), tok); err != nil {
+					t.Errorf("a valid token: %v", err)
+					return
+				}
+			}
+		})
+	}
+	oneEnds, endOne := context.WithCancel(ctx)
+	hammer(oneEnds, &loadOfOne, one)
+	hammer(ctx, &load, b.hs(t))
+	b.awaitRequests(t, 3)
+
+	b.server.serve(jwks(jwk("ec", s["ec"]), jwk("ec-2", s["ec-2"])))
+	for range 3 {
+		hammer(ctx, &load, two)
+	}
+	b.awaitRequests(t, 3)
+	endOne()
+	loadOfOne.Wait()
+
+	b.server.serve(jwks(jwk("ec-2", s["ec-2"])))
+	b.awaitRequests(t, 3)
+	for range 100 {
+		b.refuses(t, unknownKey, one)
+	}
+	b.awaitRequests(t, 3)
+	b.refuses(t, unknownKey, one)
+	cancel()
+	load.Wait()
+}
+
+// The kid stays and the key behind it changes.
+func TestKeyIsReplacedUnderItsName(t *testing.T) {
+	t.Parallel()
+	b := setup(t, often)
+	b.accepts(t, b.ec(t, "ec", "ec"))
+	b.server.serve(jwks(jwk("ec", signers()["ec-2"])))
+	b.awaitRequests(t, 3)
+	b.accepts(t, b.ec(t, "ec-2", "ec"))
+	b.refuses(t, badSignature, b.ec(t, "ec", "ec"))
+}
+
+// A project that signs with its secret only has a set without keys: asymmetric
+// tokens are refused there, not put off.
+func TestEmptySetIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	b := unready(t)
+	b.server.serve(jwks())
+	b.run(t)
+	b.awaitKeys(t)
+	b.accepts(t, b.hs(t))
+	b.refuses(t, unknownKey, b.ec(t, "ec", "ec"))
+}
+
+func TestRedirects(t *testing.T) {
+	t.Parallel()
+	elsewhere := newServer(t)
+	b := unready(t, often)
+	b.server.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) })
+	b.run(t)
+	b.awaitRequests(t, 2)
+	require.Zero(t, elsewhere.requests.Load())
+	b.server.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) })
+	b.awaitRequests(t, 20)
+	b.lacksKeys(t)
+	b.server.handle(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/moved" {
+			http.Redirect(w, r, "/moved", http.StatusMovedPermanently)
+			return
+		}
+		_, _ = w.Write([]byte(usual()))
+	})
+	b.awaitKeys(t)
+	b.accepts(t, b.ec(t, "ec", "ec"))
+}

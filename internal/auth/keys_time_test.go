@@ -1,0 +1,213 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// transport answers without a network, so that it can be used under synctest.
+type transport struct {
+	mu    sync.Mutex
+	body  string        // empty: an error
+	after time.Duration // how long an answer takes
+	asked []time.Time
+}
+
+func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	tr.mu.Lock()
+	tr.asked = append(tr.asked, time.Now())
+	body, after := tr.body, tr.after
+	tr.mu.Unlock()
+	select {
+	case <-time.After(after):
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
+	}
+	if body == "" {
+		return nil, errors.New("no such host")
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+}
+
+// set says how it answers from now on.
+func (tr *transport) set(body string, after time.Duration) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.body, tr.after = body, after
+}
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.log.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.log.String()
+}
+
+// inBubble runs test with a Verifier whose time is that of synctest.
+func inBubble(t *testing.T, tr *transport, test func(t *testing.T, v *Verifier, log *journal)) {
+	signers() // not inside: nothing may outlive the bubble
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		v, err := New(Config{
+			JWKSURL: "https://keys.example/jwks.json?apikey=not-for-the-log",
+			Client:  &http.Client{Transport: tr}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- v.Run(ctx) }()
+		test(t, v, &log)
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+func now(t *testing.T, kid string) string {
+	t.Helper()
+	return token(t, jwt.SigningMethodES256, "ec", kid,
+		object{"sub": user, "aud": "authenticated", "exp": time.Now().Add(24 * time.Hour).Unix()})
+}
+
+// gaps are the times between requests, in seconds.
+func (tr *transport) gaps() []float64 {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	var gaps []float64
+	for i := 1; i < len(tr.asked); i++ {
+		gaps = append(gaps, tr.asked[i].Sub(tr.asked[i-1]).Seconds())
+	}
+	return gaps
+}
+
+func TestFetchesAtEachInterval(t *testing.T) {
+	t.Parallel()
+	tr := &transport{body: usual()}
+	inBubble(t, tr, func(t *testing.T, v *Verifier, log *journal) {
+		time.Sleep(31 * time.Minute)
+		require.Equal(t, []float64{600, 600, 600}, tr.gaps())
+		require.Equal(t, 1, strings.Count(log.String(), "\n"), log)
+		_, err := v.Verify(t.Context(), now(t, "ec"))
+		require.NoError(t, err)
+	})
+}
+
+func TestFailuresAreRetriedSoonerAndToldSeldom(t *testing.T) {
+	t.Parallel()
+	tr := &transport{}
+	inBubble(t, tr, func(t *testing.T, v *Verifier, log *journal) {
+		time.Sleep(200 * time.Second)
+		require.Equal(t, []float64{1, 2, 4, 8, 16, 32, 60, 60}, tr.gaps())
+		require.Equal(t, 4, strings.Count(log.String(), "level=ERROR"), log) // at 0, 63, 123 and 183 s
+		require.Contains(t, log.String(), "no such host")
+		require.Contains(t, log.String(), "keys_known=false")
+		require.NotContains(t, log.String(), "not-for-the-log")
+
+		tr.set(usual(), 0)
+		time.Sleep(time.Minute)
+		require.Equal(t, 1, strings.Count(log.String(), "level=INFO"), log)
+		_, err := v.Verify(t.Context(), now(t, "ec"))
+		require.NoError(t, err)
+
+		tr.set("", 0)
+		time.Sleep(24 * time.Hour)
+		require.Contains(t, log.String(), "keys_known=true")
+		_, err = v.Verify(t.Context(), now(t, "ec"))
+		require.NoError(t, err)
+	})
+}
+
+func TestSlowServerIsWaitedForThreeSeconds(t *testing.T) {
+	t.Parallel()
+	tr := &transport{body: usual(), after: 4 * time.Second}
+	inBubble(t, tr, func(t *testing.T, v *Verifier, _ *journal) {
+		begin := time.Now()
+		_, err := v.Verify(t.Context(), now(t, "ec"))
+		require.ErrorIs(t, err, ErrKeys)
+		require.Equal(t, longestWait, time.Since(begin))
+
+		time.Sleep(time.Minute)
+		begin = time.Now()
+		_, err = v.Verify(t.Context(), now(t, "unknown"))
+		require.Equal(t, unknownKey, err)
+		require.Equal(t, longestWait, time.Since(begin))
+
+		time.Sleep(time.Minute)
+		tr.set(usual(), time.Second)
+		begin = time.Now()
+		_, err = v.Verify(t.Context(), now(t, "unknown"))
+		require.Equal(t, unknownKey, err)
+		require.Equal(t, time.Second, time.Since(begin))
+		_, err = v.Verify(t.Context(), now(t, "unknown")) // within demandSpace: at once
+		require.Equal(t, unknownKey, err)
+		require.Equal(t, time.Second, time.Since(begin))
+	})
+}
+
+func TestServerThatHangsIsGivenUp(t *testing.T) {
+	t.Parallel()
+	tr := &transport{body: usual(), after: time.Hour}
+	inBubble(t, tr, func(t *testing.T, v *Verifier, log *journal) {
+		time.Sleep(fetchTimeout + time.Millisecond)
+		require.Contains(t, log.String(), "deadline")
+		tr.set(usual(), 0)
+		time.Sleep(firstRetry)
+		_, err := v.Verify(t.Context(), now(t, "ec"))
+		require.NoError(t, err)
+	})
+}
+
+func TestVerifyEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	tr := &transport{body: usual(), after: 4 * time.Second}
+	inBubble(t, tr, func(t *testing.T, v *Verifier, _ *journal) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begin := time.Now()
+		_, err := v.Verify(ctx, now(t, "ec"))
+		require.ErrorIs(t, err, ErrKeys)
+		require.Equal(t, time.Second, time.Since(begin))
+	})
+}
+
+func TestSetWithoutUsableKeysIsTold(t *testing.T) {
+	t.Parallel()
+	tr := &transport{body: jwks(object{"kty": "oct", "k": "c2VjcmV0"})}
+	inBubble(t, tr, func(t *testing.T, _ *Verifier, log *journal) {
+		time.Sleep(time.Second)
+		require.Contains(t, log.String(), "level=WARN")
+		require.Contains(t, log.String(), "ignored=1")
+	})
+}
+
+// The end of Run in the middle of a fetch is no failure.
+func TestEndOfRunIsNotTold(t *testing.T) {
+	t.Parallel()
+	var told *journal
+	inBubble(t, &transport{body: usual(), after: time.Minute}, func(t *testing.T, _ *Verifier, log *journal) {
+		time.Sleep(time.Second)
+		told = log
+	})
+	require.Empty(t, told.String())
+}

@@ -1,0 +1,70 @@
+package live
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxCursor bounds the cursors that clients bring, in bytes.
+const maxCursor = 8 << 10
+
+// cursor is a Postgres snapshot: the transactions before xmin have ended, those
+// from xmax on had not begun, and of those between the ones in xip were under
+// way. xip is in ascending order.
+type cursor struct {
+	text       string // as Postgres has it: xmin:xmax:xip,xip
+	xmin, xmax uint64
+	xip        []uint64
+}
+
+// parseCursor takes exactly the texts that Postgres writes, so that it accepts
+// every cursor that it is given back.
+func parseCursor(text string) (cursor, bool) {
+	c := cursor{text: text}
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return cursor{}, false
+	}
+	var ok [2]bool
+	c.xmin, ok[0] = parseXID(parts[0])
+	c.xmax, ok[1] = parseXID(parts[1])
+	if !ok[0] || !ok[1] || c.xmin > c.xmax {
+		return cursor{}, false
+	}
+	if parts[2] == "" {
+		return c, true
+	}
+	last := c.xmin - 1
+	for field := range strings.SplitSeq(parts[2], ",") {
+		xid, ok := parseXID(field)
+		if !ok || xid <= last || xid >= c.xmax {
+			return cursor{}, false
+		}
+		c.xip = append(c.xip, xid)
+		last = xid
+	}
+	return c, true
+}
+
+// parseXID takes a positive number in its shortest form.
+func parseXID(text string) (uint64, bool) {
+	if text == "" || text[0] < '1' || text[0] > '9' {
+		return 0, false
+	}
+	xid, err := strconv.ParseUint(text, 10, 64)
+	return xid, err == nil
+}
+
+// sees says whether transaction xid had ended.
+func (c cursor) sees(xid uint64) bool {
+	if xid < c.xmin || xid >= c.xmax {
+		return xid < c.xmin
+	}
+	_, underWay := slices.BinarySearch(c.xip, xid)
+	return !underWay
+}
+
+// after says whether c cannot be of the same database, or not of its past, when
+// now is its present.
+func (c cursor) after(now cursor) bool { return c.xmax > now.xmax }

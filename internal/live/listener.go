@@ -1,0 +1,75 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// channel is where the trigger tells that there are events.
+	channel = "tasksync_events"
+	// applicationName is how the connection shows in pg_stat_activity.
+	applicationName = "tasksync events"
+	// connectTimeout bounds one try to connect and to listen.
+	connectTimeout = 5 * time.Second
+	// closeTimeout bounds the end of a connection, which may be dead.
+	closeTimeout = time.Second
+)
+
+// listener is the connection that hears of events and reads them.
+type listener struct {
+	conn     *pgx.Conn
+	notified bool // by what the last step may not have seen
+}
+
+func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	l := &listener{}
+	config = config.Copy()
+	config.ConnectTimeout = connectTimeout
+	config.RuntimeParams["application_name"] = applicationName
+	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { l.notified = true }
+	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && config.DescriptionCacheCapacity > 0 {
+		// A statement that is not kept on the server is planned for its cursor,
+		// and works behind a transaction pooler.
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	var err error
+	if l.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if _, err := l.conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		l.close()
+		return nil, fmt.Errorf("listen %q: %w", channel, err)
+	}
+	return l, nil
+}
+
+// wait returns at the first notification since the last wait, if a step has not
+// accounted for it, and when ctx ends, which does the connection no harm.
+func (l *listener) wait(ctx context.Context) error {
+	if !l.notified {
+		_, err := l.conn.WaitForNotification(ctx)
+		if err != nil && (ctx.Err() == nil || l.conn.IsClosed()) {
+			return fmt.Errorf("wait for notification: %w", err)
+		}
+	}
+	l.notified = false
+	return nil
+}
+
+// close returns when nothing of the connection runs any more, or after a second.
+func (l *listener) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = l.conn.Close(ctx) // nothing more is wanted of it
+	select {
+	case <-l.conn.PgConn().CleanupDone():
+	case <-ctx.Done():
+	}
+}
