@@ -111,6 +111,7 @@ func TestClaimsDecide(t *testing.T) {
 		"sub as urn":            {over: object{"sub": "urn:uuid:" + user}, reason: badSubject},
 		"sub with other digits": {over: object{"sub": "g" + user[1:]}, reason: badSubject},
 		"sub of other shape":    {over: object{"sub": strings.Repeat("-", 36)}, reason: badSubject},
+		"sub without one dash":  {over: object{"sub": strings.Replace(user, "-", "0", 1)}, reason: badSubject},
 		"sub with a line":       {over: object{"sub": user + "\n"}, reason: badSubject},
 		"anon":                  {over: object{"role": "anon", "sub": nil}, reason: badRole},
 		"anon with a user":      {over: object{"role": "anon"}, reason: badRole},

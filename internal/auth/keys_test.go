@@ -72,18 +72,19 @@ func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 	})
 	stay := make(chan struct{})
 	t.Cleanup(func() { close(stay) })
+	other := jwks(jwk("ec", signers()["ec-2"])) // would replace the key, if it were taken
 	for name, answer := range map[string]http.HandlerFunc{
 		"status 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
-		"status 404": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, usual(), http.StatusNotFound) },
+		"status 404": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, other, http.StatusNotFound) },
 		"status 204": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
 		"garbage":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) },
 		"no keys":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
-		"cut short":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(usual()[:100])) },
+		"cut short":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(other[:100])) },
 		"broken off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"too large":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(padded(largestBody + 1)) },
+		"too large":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(padded(other, largestBody+1)) },
 		"hangs":      func(_ http.ResponseWriter, r *http.Request) { await(r, stay) },
 		"hangs inside": func(w http.ResponseWriter, r *http.Request) {
-			_, _ = w.Write([]byte(usual()[:100]))
+			_, _ = w.Write([]byte(other[:100]))
 			_ = http.NewResponseController(w).Flush()
 			await(r, stay)
 		},
@@ -94,7 +95,7 @@ func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 		b.accepts(t, b.ec(t, "ec", "ec"))
 		b.accepts(t, b.hs(t))
 	}
-	b.server.serve(jwks(jwk("ec", signers()["ec-2"])))
+	b.server.serve(other)
 	require.Eventually(t, func() bool {
 		_, err := b.Verify(t.Context(), b.ec(t, "ec-2", "ec"))
 		return err == nil
@@ -108,16 +109,15 @@ func await(r *http.Request, stay <-chan struct{}) {
 	}
 }
 
-// padded is a good answer of n bytes.
-func padded(n int) []byte {
-	body := usual()
-	return []byte(body[:len(body)-1] + strings.Repeat(" ", n-len(body)) + "}")
+// padded is a body with white space after it, n bytes in all.
+func padded(body string, n int) []byte {
+	return []byte(body + strings.Repeat(" ", n-len(body)))
 }
 
 func TestLargestBodyIsRead(t *testing.T) {
 	t.Parallel()
 	b := unready(t)
-	b.server.serve(string(padded(largestBody)))
+	b.server.serve(string(padded(usual(), largestBody)))
 	b.run(t)
 	b.awaitKeys(t)
 	b.accepts(t, b.ec(t, "ec", "ec"))
@@ -260,7 +260,7 @@ func TestEmptySetIsAnAnswer(t *testing.T) {
 	b.refuses(t, unknownKey, b.ec(t, "ec", "ec"))
 }
 
-func TestRedirects(t *testing.T) {
+func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := newServer(t)
 	b := unready(t, often)
@@ -268,16 +268,25 @@ func TestRedirects(t *testing.T) {
 	b.run(t)
 	b.awaitRequests(t, 2)
 	require.Zero(t, elsewhere.requests.Load())
-	b.server.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) })
-	b.awaitRequests(t, 20)
 	b.lacksKeys(t)
-	b.server.handle(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/moved" {
-			http.Redirect(w, r, "/moved", http.StatusMovedPermanently)
-			return
+}
+
+func TestRedirectsWithinTheHostAreFollowedThrice(t *testing.T) {
+	t.Parallel()
+	for hops := range 6 {
+		b := unready(t)
+		b.server.handle(func(w http.ResponseWriter, r *http.Request) {
+			if len(r.URL.Path) <= hops {
+				http.Redirect(w, r, r.URL.Path+"x", http.StatusMovedPermanently)
+				return
+			}
+			_, _ = w.Write([]byte(usual()))
+		})
+		_, err := b.keys.fetch(t.Context())
+		if hops <= maxRedirects {
+			require.NoError(t, err)
+		} else {
+			require.ErrorIs(t, err, errRedirect)
 		}
-		_, _ = w.Write([]byte(usual()))
-	})
-	b.awaitKeys(t)
-	b.accepts(t, b.ec(t, "ec", "ec"))
+	}
 }
