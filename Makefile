@@ -1,6 +1,7 @@
 # Targets for people and for .ci/run. Works with GNU make 3.81 and later.
 # Nothing but Go is needed for demo, build, install and test; race needs a C
-# compiler; lint, generate and verify build their tools from tools/go.mod.
+# compiler, browser a Chromium; lint, generate and verify build their tools from
+# tools/go.mod.
 
 GO ?= go
 ARGS ?=
@@ -44,6 +45,18 @@ race: ## Run the tests of the core packages under the race detector (needs a C c
 		echo "Install one (Debian: apt-get install gcc libc6-dev) or use make test."; \
 		exit 1; }
 	CGO_ENABLED=1 $(GO) test -race $(ARGS) $(CORE)
+
+# Only what uses a browser has the build tag.
+.PHONY: browser
+browser: ## Drive the page of examples/web in headless Chromium
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$name >/dev/null && exit 0; \
+	done; \
+	test -d "/Applications/Google Chrome.app" || { \
+		echo "make browser: there is no Chromium or Chrome on this machine."; \
+		echo "Install one (Debian: apt-get install chromium)."; \
+		exit 1; }
+	$(GO) test -count=1 -tags browser $(ARGS) ./examples/web/browsertest
 
 .PHONY: smoke
 smoke: build ## Check in seconds that the binary starts

@@ -19,7 +19,7 @@ import (
 type demoCmd struct {
 	Provider string `default:"sunoapi" enum:"sunoapi,kie,sunoproxy,acedata,sunoclips" help:"The upstream API that is simulated: ${enum}."`
 	Seed     uint64 `placeholder:"N" help:"Seed of the simulated upstream (default: random, and printed)."`
-	Keep     bool   `help:"Leave everything running afterwards, to explore, until Ctrl-C."`
+	Keep     bool   `help:"Leave everything running afterwards, to explore, until Ctrl-C, and print the link of a page that shows the rows live."`
 	JSON     bool   `name:"json" help:"Print rows and totals as JSON; progress goes to standard error only."`
 	Verbose  bool   `short:"v" help:"Show the daemon's log instead of progress bars."`
 }
@@ -78,6 +78,9 @@ func (c *demoCmd) play(ctx context.Context, std *streams, stage *demoStage) (*de
 	seed := cmp.Or(c.Seed, 1+rand.Uint64N(999_999)) // short, to be typed again
 	if err := stage.open(ctx, seed); err != nil {
 		return nil, err
+	}
+	if c.Keep {
+		stage.tell("page", "%s", stage.link)
 	}
 	app := &demoApp{db: stage.db, sim: stage.sim}
 	if err := c.follow(ctx, std, stage, app); err != nil {

@@ -17,24 +17,29 @@ var demoSubmits = map[string][2]string{ //nolint:gochecknoglobals // a constant 
 func (s *demoStage) guide() string {
 	submit := demoSubmits[s.provider]
 	return fmt.Sprintf(`
-Everything keeps running; Ctrl-C stops it and removes it.
+Everything keeps running; Ctrl-C stops it and removes it. This page shows the
+rows as they change. Its link holds a token, which is good for a day:
+
+  %[8]s
 
   metrics    %[3]s/metrics
   readiness  %[3]s/readyz
   upstream   %[2]s (a page with its endpoints, fates and faults)
 
-Paste this in another terminal to submit a task and to insert its row:
+Paste this in another terminal to submit a task and to insert its row, which
+appears on the page at once:
 
   DB='%[1]s'
   SIM=%[2]s
   TASK=$(curl -s -H 'X-Simulate: success' -d '{"prompt":"rivers"}' $SIM%[6]s |
     sed 's/.*%[7]s\([^"]*\)".*/\1/')
-  %[4]s "$DB" -c "INSERT INTO music_generations (task_id, task_type) VALUES ('$TASK', 'generate')"
+  %[4]s "$DB" -c "INSERT INTO music_generations (user_id, task_id, task_type)
+    VALUES ('%[9]s', '$TASK', 'generate')"
 
-and this, again and again, to see what becomes of it within %[5]s:
+and this, again and again, to see in the database what becomes of it within %[5]s:
 
   %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url FROM music_generations g
     LEFT JOIN music_clips c ON c.generation_id = g.id WHERE g.task_id = '$TASK'"
 
-`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), demoTimeout, submit[0], submit[1])
+`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), demoTimeout, submit[0], submit[1], s.link, demoUser)
 }

@@ -59,7 +59,7 @@ func demoParts(kind task.Type, fates ...simulator.Fate) []demoPart {
 // speaks a program that knows nothing of it but the two tables, and that any
 // language may be written in.
 const (
-	demoInsertGeneration = `INSERT INTO music_generations (task_id, task_type) VALUES ($1, nullif($2, '')) RETURNING id::text`
+	demoInsertGeneration = `INSERT INTO music_generations (user_id, task_id, task_type) VALUES ($1, $2, nullif($3, '')) RETURNING id::text`
 	demoInsertClip       = `INSERT INTO music_clips (generation_id, clip_id) VALUES ($1, $2)`
 	demoCountRows        = `SELECT coalesce(task_type, ''), status, count(*)::int FROM music_generations GROUP BY 1, 2`
 	// All there is of a row, to see later whether anything was touched.
@@ -103,7 +103,7 @@ func (a *demoApp) insert(ctx context.Context, n int, part demoPart) error {
 	}
 	row := demoRow{Type: part.kind, Fate: part.fate, Faults: part.faults, TaskID: a.sim.Submit(kind, part.fate, part.faults...)}
 	err := pgx.BeginFunc(ctx, a.db, func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, demoInsertGeneration, row.TaskID, string(part.kind)).Scan(&row.ID)
+		err := tx.QueryRow(ctx, demoInsertGeneration, demoUser, row.TaskID, string(part.kind)).Scan(&row.ID)
 		for _, clipID := range demoPlaceholders(row.TaskID, part.kind, n) {
 			if err == nil {
 				_, err = tx.Exec(ctx, demoInsertClip, row.ID, clipID)

@@ -21,8 +21,8 @@ import (
 	"tasksync/upstream/simulator"
 )
 
-// demoStage is what runs: Postgres, the simulator and the daemon, opened in this
-// order and closed in reverse.
+// demoStage is what runs: Postgres, the simulator, the daemon and the page, opened
+// in this order and closed in reverse.
 type demoStage struct {
 	std      *streams
 	provider string
@@ -33,6 +33,8 @@ type demoStage struct {
 	sim       *simulator.Simulator
 	simURL    string
 	daemonURL string
+	page      demoPage
+	link      string        // to the page
 	db        *pgxpool.Pool // the application's own connections
 
 	closers []func() error
@@ -50,7 +52,9 @@ func (s *demoStage) open(ctx context.Context, seed uint64) error {
 	for _, part := range []func() error{
 		func() error { return s.openPostgres(ctx) },
 		func() error { return s.openSimulator(ctx, seed) },
+		s.listenPage,
 		func() error { return s.openDaemon(ctx) },
+		func() error { return s.openPage(ctx) },
 	} {
 		if err := part(); err != nil {
 			return err
@@ -99,7 +103,7 @@ func (s *demoStage) openDaemon(ctx context.Context) error {
 	cfg := daemon.Config{
 		DatabaseURL: s.server.URL(), Provider: s.provider, APIURL: s.simURL, APIKey: "demo", RateLimit: new(0.0),
 		Timeout: demoTimeout, Handlers: hastened(task.DefaultHandlers(), demoSpeed), NoCDNProbe: true,
-		ListenAddr: "127.0.0.1:0", Version: version(), Logger: s.logger(),
+		ListenAddr: "127.0.0.1:0", Version: version(), Logger: s.logger(), API: s.page.api(),
 		Started: func(addr net.Addr) { ready <- addr },
 	}
 	s.background(ctx, func(ctx context.Context) error { return daemon.Run(ctx, cfg) })

@@ -12,8 +12,8 @@ type httpFlags struct {
 	JWKSURL       string   `name:"jwks-url" env:"TASKSYNC_JWKS_URL" placeholder:"URL" help:"Where the keys are for tokens that are signed with ES256, RS256 or EdDSA (Supabase: https://PROJECT.supabase.co/auth/v1/.well-known/jwks.json)."`
 	JWTIssuer     string   `name:"jwt-issuer" env:"TASKSYNC_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have (default: any)."`
 	JWTAudience   string   `name:"jwt-audience" env:"TASKSYNC_JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have (default: authenticated)."`
-	CORSOrigins   []string `name:"cors-origins" env:"TASKSYNC_CORS_ORIGINS" placeholder:"ORIGIN,…" help:"Origins whose pages may call, like https://app.example; * for all (default: none)."`
-	WebhookToken  []string `env:"TASKSYNC_WEBHOOK_TOKEN" placeholder:"TOKEN,…" help:"The last part of the webhooks' address, 16 to 128 letters, digits, - or _; a second one during a change. Without it webhooks are off."`
+	CORSOrigins   []string `name:"cors-origins" env:"TASKSYNC_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose pages may call, like https://app.example; * for all (default: none)."`
+	WebhookToken  []string `env:"TASKSYNC_WEBHOOK_TOKEN" placeholder:"TOKEN" help:"The last part of the webhooks' address, 16 to 128 letters, digits, - or _; a second one during a change. Without it webhooks are off."`
 	WebhookSecret string   `env:"TASKSYNC_WEBHOOK_SECRET" placeholder:"SECRET" help:"Checks the signature of kie's webhooks (default: not checked)."`
 }
 

@@ -1,0 +1,173 @@
+//go:build browser
+
+package browsertest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// shotsEnv names a folder for screenshots, to look at.
+const shotsEnv = "TASKSYNC_SCREENSHOTS"
+
+// tab is a tab of a browser of its own.
+type tab struct {
+	*testing.T
+	ctx context.Context
+
+	mu         sync.Mutex
+	exceptions []string
+}
+
+// openTab opens link. When the test has ended, no script may have failed.
+func openTab(t *testing.T, link string) *tab {
+	t.Helper()
+	b := &tab{T: t}
+	ctx, cancel := chromedp.NewContext(context.Background(), chromedp.WithAllocatorOptions(
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("headless", "new"), chromedp.Flag("hide-scrollbars", true),
+	))
+	b.ctx = ctx
+	t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		require.Empty(t, b.exceptions)
+	})
+	t.Cleanup(func() {
+		ctx, stop := context.WithTimeout(ctx, patience)
+		defer stop()
+		_ = chromedp.Cancel(ctx) // a browser that will not close is killed
+		cancel()
+	})
+	require.NoError(t, chromedp.Do(ctx)) // the browser lives as long as the context that starts it
+	b.do(chromedp.EmulateViewport(1000, 900))
+	messages := chromedp.Console(ctx)
+	go b.listen(messages)
+	b.do(chromedp.Navigate(link))
+	return b
+}
+
+// listen ends with the tab.
+func (b *tab) listen(messages func(func(chromedp.ConsoleMessage, error) bool)) {
+	for m, err := range messages {
+		if err != nil {
+			return
+		}
+		if m.IsException() {
+			b.mu.Lock()
+			b.exceptions = append(b.exceptions, m.Text)
+			b.mu.Unlock()
+		}
+	}
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	require.NoError(b, chromedp.Do(ctx, steps...))
+}
+
+// ask is the value of an expression.
+func ask[T any](b *tab, expression string) T {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	require.NoError(b, err, expression)
+	return value
+}
+
+// await waits until an expression holds.
+func (b *tab) await(expression string) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience), chromedp.WithPollingInterval(20*time.Millisecond)))
+	if err != nil {
+		b.shoot("failed")
+		require.NoError(b, err, "%s\n%s", expression, ask[string](b, `document.body.innerText`))
+	}
+}
+
+// awaitLive waits until the page listens.
+func (b *tab) awaitLive() {
+	b.Helper()
+	b.await(`document.querySelector('.link').textContent === 'Live'`)
+}
+
+// awaitCard waits until the page has a row so.
+func (b *tab) awaitCard(id, status string) {
+	b.Helper()
+	b.await(card(id) + `?.dataset.status === ` + quoted(status))
+}
+
+// awaitPending waits until the page has a row whose progress it shows.
+func (b *tab) awaitPending(id string) {
+	b.Helper()
+	b.await(card(id) + `?.querySelector('.steps:not([hidden])')`)
+}
+
+// text is what a row's card says.
+func (b *tab) text(id string) string {
+	b.Helper()
+	return ask[string](b, card(id)+`.innerText`)
+}
+
+// card is an expression for a row's card.
+func card(id string) string { return fmt.Sprintf(`document.querySelector('[data-id=%q]')`, id) }
+
+// cards are the rows on the page, from the top.
+func (b *tab) cards() []string {
+	b.Helper()
+	return ask[[]string](b, `[...document.querySelectorAll('[data-id]')].map(n => n.dataset.id)`)
+}
+
+// mark is lost by a reload.
+func (b *tab) mark() { b.Helper(); ask[int](b, `window.__mark = 1`) }
+
+func (b *tab) requireSamePage() {
+	b.Helper()
+	require.Equal(b, 1, ask[int](b, `window.__mark || 0`), "the page was loaded anew")
+}
+
+// look is how the page is looked at.
+type look struct {
+	name, scheme string
+	width        int64
+}
+
+// shoot takes screenshots, if anybody wants to see them.
+func (b *tab) shoot(name string) {
+	b.Helper()
+	dir := os.Getenv(shotsEnv)
+	if dir == "" {
+		return
+	}
+	for _, l := range []look{{"light", "light", 1000}, {"dark", "dark", 1000}, {"narrow", "light", 400}} {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
+		})
+		err = cmp.Or(err, chromedp.Do(ctx, chromedp.EmulateViewport(l.width, 900)))
+		require.NoError(b, err)
+		png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		cancel()
+		require.NoError(b, err)
+		require.NoError(b, os.WriteFile(filepath.Join(dir, name+"-"+l.name+".png"), png, 0o600))
+	}
+	b.do(chromedp.EmulateViewport(1000, 900))
+}
+
+// quoted is a text as JavaScript has it.
+func quoted(s string) string { return strconv.Quote(s) }

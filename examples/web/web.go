@@ -1,0 +1,55 @@
+// Package web is a page that shows a user's generations filling in live. It is
+// an example of how a browser uses the API: one file, index.html, without a
+// build step and without a library.
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // for the page
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+//go:embed index.html
+var page []byte
+
+// Handler serves the page at / and nothing else. Its policy lets the page load
+// from those origins only, like http://127.0.0.1:8080: that of the API, and those
+// of the media. Without any, it may load from anywhere. The settings are not the
+// handler's business: the page has them from its link.
+func Handler(origins ...string) http.Handler {
+	policy := policy(origins)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(page))
+	})
+	return mux
+}
+
+// policy allows the page's own script and style, by their hashes, and no other.
+func policy(origins []string) string {
+	from := "http: https:"
+	if len(origins) > 0 {
+		from = strings.Join(origins, " ")
+	}
+	return fmt.Sprintf("default-src 'none'; script-src %s; style-src %s; connect-src %[3]s; img-src %[3]s data:; "+
+		"media-src %[3]s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", hash("script"), hash("style"), from)
+}
+
+// hash is what a policy calls the page's only element of that name.
+func hash(element string) string {
+	_, text, _ := bytes.Cut(page, []byte("<"+element+">"))
+	text, _, _ = bytes.Cut(text, []byte("</"+element+">"))
+	sum := sha256.Sum256(text)
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
