@@ -14,6 +14,10 @@ ALTER TABLE tasksync.generation_events
 CREATE INDEX generation_events_xid_idx ON tasksync.generation_events (xid);
 CREATE INDEX generation_events_user_id_idx ON tasksync.generation_events (user_id, xid);
 
+-- Without statistics of the new column a large table's plans look so expensive
+-- that each is compiled (jit), which takes longer than to run it.
+ANALYZE tasksync.generation_events (xid);
+
 -- One wake-up for a statement, however many rows it changed; the payload is empty,
 -- so that Postgres folds those of one transaction into one.
 -- +goose StatementBegin

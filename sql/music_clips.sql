@@ -49,7 +49,7 @@ WHERE c.id = u.id;
 
 -- name: ClipListViews :many
 -- Whole clips, as the HTTP side shows them; times as in GenerationListViews.
-SELECT id, generation_id, clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,
+SELECT id, generation_id, coalesce(clip_id, '')::text AS clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,
     coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
     coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
     coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,

@@ -9,19 +9,54 @@ import (
 	"tasksync/queries"
 )
 
-// look reads what is new for those of the plan. One that finds nothing takes one
-// round trip.
+// look reads what is new for those of the plan. When nobody joins, one statement
+// is all that has to see the same, and a look that finds nothing is one round trip.
 func (b *Broker) look(ctx context.Context, l *listener, p plan) (look, error) {
 	if b.stuck >= b.limits.stuck {
 		return b.lookAway(ctx, l, p)
 	}
+	l.notified = false
 	if len(p.joining) == 0 {
-		seen, quiet, err := b.peek(ctx, l, p)
-		if quiet || err != nil {
-			return seen, err
-		}
+		return b.read(ctx, l.conn, p)
 	}
-	return b.lookClosely(ctx, l, p)
+	tx, err := l.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return look{}, fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing; else the connection is given up
+	seen, err := b.read(ctx, tx, p)
+	if err != nil {
+		return look{}, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return look{}, fmt.Errorf("commit: %w", err)
+	}
+	return seen, nil
+}
+
+// read reads for those who have joined, then for those who join, and then the
+// generations of both.
+func (b *Broker) read(ctx context.Context, db queries.DBTX, p plan) (look, error) {
+	r := reading{
+		queries: b.queries, limits: b.limits, db: db,
+		look: look{events: make(map[string][]Event), joined: make(map[*Subscription]Batch)},
+	}
+	var err error
+	if len(p.users) > 0 {
+		err = r.follow(ctx, b.at, p.users)
+	} else {
+		r.now, err = b.snapshot(ctx, db)
+	}
+	if err != nil {
+		return look{}, err
+	}
+	if err := r.join(ctx, p.joining); err != nil {
+		return look{}, err
+	}
+	if err := r.show(ctx); err != nil {
+		return look{}, err
+	}
+	return r.look, nil
 }
 
 // lookAway gives up what there is to read, because that fails or takes too long:
@@ -37,49 +72,6 @@ func (b *Broker) lookAway(ctx context.Context, l *listener, p plan) (look, error
 		seen.joined[s] = Batch{Cursor: now.text, Reset: s.start != fromNow}
 	}
 	return seen, nil
-}
-
-// peek says whether there is nothing to read.
-func (b *Broker) peek(ctx context.Context, l *listener, p plan) (seen look, quiet bool, err error) {
-	l.notified = false
-	row, err := b.queries.EventPeek(ctx, l.conn, queries.EventPeekParams{Since: b.at.text, UserIds: p.users})
-	if err != nil {
-		return look{}, false, fmt.Errorf("look for events: %w", err)
-	}
-	seen.now, err = ownCursor(row.Snapshot)
-	seen.reset = b.at.after(seen.now)
-	return seen, seen.reset || !row.Found, err
-}
-
-// lookClosely reads in a transaction, so that all queries see the same.
-func (b *Broker) lookClosely(ctx context.Context, l *listener, p plan) (look, error) {
-	tx, err := l.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return look{}, fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing; else the connection is given up
-	l.notified = false     // what it was told of is in the snapshot
-	now, err := b.snapshot(ctx, tx)
-	if err != nil {
-		return look{}, err
-	}
-	r := reading{
-		queries: b.queries, limits: b.limits, tx: tx,
-		look: look{now: now, events: make(map[string][]Event), joined: make(map[*Subscription]Batch)},
-	}
-	if err := r.follow(ctx, b.at, p.users); err != nil {
-		return look{}, err
-	}
-	if err := r.join(ctx, p.joining); err != nil {
-		return look{}, err
-	}
-	if err := r.show(ctx); err != nil {
-		return look{}, err
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return look{}, fmt.Errorf("commit: %w", err)
-	}
-	return r.look, nil
 }
 
 func (b *Broker) snapshot(ctx context.Context, db queries.DBTX) (cursor, error) {

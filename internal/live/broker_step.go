@@ -11,7 +11,7 @@ import (
 
 // plan is whom a step serves.
 type plan struct {
-	users   []string        // those of the subscribers that have joined
+	users   map[string]bool // those of the subscribers that have joined
 	joining []*Subscription // those that have not
 }
 
@@ -60,11 +60,11 @@ func (b *Broker) recovered() {
 func (b *Broker) plan() plan {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := plan{users: make([]string, 0, len(b.users)), joining: slices.Clone(b.joining)}
+	p := plan{users: make(map[string]bool, len(b.users)), joining: slices.Clone(b.joining)}
 	for user, subscriptions := range b.users {
 		for s := range subscriptions {
 			if s.joined {
-				p.users = append(p.users, user)
+				p.users[user] = true
 				break
 			}
 		}

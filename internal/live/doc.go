@@ -21,8 +21,8 @@
 // What is new at S2 is what A and the transactions from 12 on have written, as
 // far as S2 sees it: each event once, however late it commits.
 //
-// A step is one look: one transaction of repeatable read, so that all its
-// queries have one snapshot S. In it the broker reads what is new for its
+// A step is one look, with one snapshot S: a single statement, or a transaction of
+// repeatable read if somebody joins. In it the broker reads what is new for its
 // subscribers since the last step, and what is new for each that joins since the
 // cursor that it brings; then all of them stand at S. Joining has no gap and no
 // double because there is no time between the two.

@@ -29,7 +29,7 @@ type Event struct {
 	Via            string    `json:"via" doc:"What led to it: poll, webhook, request or timeout."`
 	UpstreamStatus *string   `json:"upstream_status" doc:"The upstream's own word for it."`
 	CreatedAt      time.Time `json:"created_at"`
-	// Generation is the row as it is when the event is read, which may be later
-	// than the event. It is nil if the row is gone or is another user's now.
+	// Generation is the row at the time of reading, which is that of the event or
+	// later. It is nil if the row is gone or is another user's now.
 	Generation *view.Generation `json:"generation" doc:"The generation as it is now, with its clips; null if it was deleted."`
 }

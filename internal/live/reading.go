@@ -2,44 +2,48 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
-	"github.com/jackc/pgx/v5"
-
 	"tasksync/queries"
 )
 
-// reading is a look that is being taken, in a transaction.
+// reading is a look that is being taken.
 type reading struct {
 	look
 
 	queries *queries.Queries
 	limits  limits
-	tx      pgx.Tx
-	count   int // of the events read
+	db      queries.DBTX // a transaction, if somebody joins
+	count   int          // of the events read
 }
 
 // follow reads what is new for users since a cursor.
-func (r *reading) follow(ctx context.Context, since cursor, users []string) error {
-	if len(users) == 0 {
-		return nil
-	}
-	if r.reset = since.after(r.now); r.reset {
-		return nil
-	}
-	rows, err := r.queries.EventListSince(ctx, r.tx, queries.EventListSinceParams{
-		Since: since.text, UserIds: users, MaxRows: int32(r.limits.live) + 1,
+func (r *reading) follow(ctx context.Context, since cursor, users map[string]bool) error {
+	rows, err := r.queries.EventListSince(ctx, r.db, queries.EventListSinceParams{
+		Since: since.text, MaxRows: int32(r.limits.live) + 1,
 	})
 	if err != nil {
 		return fmt.Errorf("list events: %w", err)
 	}
-	if r.overflow = len(rows) > r.limits.live; r.overflow {
+	if len(rows) == 0 {
+		return errors.New("list events: no snapshot")
+	}
+	if r.now, err = ownCursor(rows[0].Snapshot); err != nil {
+		return err
+	}
+	r.reset = since.after(r.now)
+	r.overflow = len(rows) > r.limits.live
+	if r.reset || r.overflow {
 		return nil
 	}
-	r.count += len(rows)
 	for _, row := range rows {
+		if row.ID == 0 || !users[row.UserID] { // 0: there are no events
+			continue
+		}
+		r.count++
 		r.events[row.UserID] = append(r.events[row.UserID], Event{
 			ID: row.ID, GenerationID: row.GenerationID, FromStatus: row.FromStatus, ToStatus: row.ToStatus,
 			Via: row.Via, UpstreamStatus: null(row.UpstreamStatus), CreatedAt: row.CreatedAt.UTC(),
@@ -84,7 +88,7 @@ func (r *reading) join(ctx context.Context, joining []*Subscription) error {
 // deleted. One for which it is news may have missed some of those. It is 0, which
 // is news to nobody, if none were deleted, or if the event is from a dump.
 func (r *reading) oldest(ctx context.Context) (uint64, error) {
-	rows, err := r.queries.EventOldest(ctx, r.tx)
+	rows, err := r.queries.EventOldest(ctx, r.db)
 	if err != nil {
 		return 0, fmt.Errorf("find the oldest event: %w", err)
 	}
@@ -106,7 +110,7 @@ func (r *reading) resume(ctx context.Context, back []*Subscription, oldest uint6
 		p.UserIds = append(p.UserIds, s.user)
 		p.Since = append(p.Since, s.since.text)
 	}
-	rows, err := r.queries.EventListResumed(ctx, r.tx, p)
+	rows, err := r.queries.EventListResumed(ctx, r.db, p)
 	if err != nil {
 		return fmt.Errorf("list missed events: %w", err)
 	}

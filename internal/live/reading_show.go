@@ -26,7 +26,7 @@ func (r *reading) show(ctx context.Context) error {
 func (r *reading) views(ctx context.Context) (map[string]*view.Generation, error) {
 	views := make(map[string]*view.Generation)
 	for ids := range slices.Chunk(r.generations(), r.limits.views) {
-		generations, err := view.Load(ctx, r.tx, ids)
+		generations, err := view.Load(ctx, r.db, ids)
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ package view
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"tasksync/queries"
@@ -79,7 +80,7 @@ func generation(r queries.GenerationListViewsRow) Generation {
 	return Generation{
 		ID: r.ID, UserID: null(r.UserID), TaskID: null(r.TaskID), TaskType: null(r.TaskType), Provider: null(r.Provider),
 		Status: r.Status, ErrorCode: null(r.ErrorCode), ErrorMessage: null(r.ErrorMessage),
-		CreatedAt: null(r.CreatedAt.UTC()), UpdatedAt: null(r.UpdatedAt.UTC()), CompletedAt: null(r.CompletedAt.UTC()),
+		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt), CompletedAt: moment(r.CompletedAt),
 		Clips: []Clip{},
 	}
 }
@@ -88,9 +89,27 @@ func clip(c queries.ClipListViewsRow) Clip {
 	return Clip{
 		ID: c.ID, GenerationID: c.GenerationID, ClipID: c.ClipID, Status: c.Status, Title: null(c.Title),
 		AudioURL: null(c.AudioURL), StreamAudioURL: null(c.StreamAudioURL), VideoURL: null(c.VideoURL), ImageURL: null(c.ImageURL),
-		Lyrics: null(c.Lyrics), Tags: null(c.Tags), ModelName: null(c.ModelName), Duration: null(c.Duration),
-		CreatedAt: null(c.CreatedAt.UTC()), UpdatedAt: null(c.UpdatedAt.UTC()),
+		Lyrics: null(c.Lyrics), Tags: null(c.Tags), ModelName: null(c.ModelName), Duration: finite(c.Duration),
+		CreatedAt: moment(c.CreatedAt), UpdatedAt: moment(c.UpdatedAt),
 	}
+}
+
+// moment is nil for no time, and for one that JSON cannot tell: a year has four
+// digits there.
+func moment(t time.Time) *time.Time {
+	t = t.UTC()
+	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
+		return nil
+	}
+	return &t
+}
+
+// finite is nil for no number, and for those that JSON does not have.
+func finite(f float64) *float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil
+	}
+	return null(f)
 }
 
 // null is nil for a value that stands for NULL.
