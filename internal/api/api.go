@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -35,6 +34,7 @@ type API struct {
 // New makes an API.
 func New(cfg Config) (*API, error) {
 	cfg = cfg.withDefaults()
+	cfg.Syncer = steady{cfg.Syncer}
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
 		limiter: newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
@@ -125,8 +125,7 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 
 // Unavailable answers instead of an API that is not there yet.
 func Unavailable(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/problem+json")
+	setSecurity(w.Header())
 	w.Header().Set("Retry-After", "5")
-	w.WriteHeader(http.StatusServiceUnavailable)
-	fmt.Fprintln(w, `{"title":"Service Unavailable","status":503,"detail":"tasksync is starting, or stopping, or waits for its database"}`)
+	writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
 }

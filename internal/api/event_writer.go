@@ -5,13 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"tasksync/internal/live"
 )
 
-// writeTimeout is how long a client may take to read what it is sent.
-const writeTimeout = 10 * time.Second
+const (
+	// writeTimeout is how long a client may take to read a piece of what it is sent.
+	writeTimeout = 10 * time.Second
+	// pieceSize is how much that is, in bytes.
+	pieceSize = 64 << 10
+)
 
 // eventWriter writes Server-Sent Events.
 type eventWriter struct {
@@ -80,14 +85,20 @@ func (e *eventWriter) comment(text string) error {
 	return e.send()
 }
 
-// send writes the buffer out. A client that does not read loses its connection.
+// send writes the buffer out, piece by piece: a client that reads slowly gets all
+// of a long batch, and one that does not read loses its connection.
 func (e *eventWriter) send() error {
+	for piece := range slices.Chunk(e.buf.Bytes(), pieceSize) {
+		if err := e.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+			return err
+		}
+		if _, err := e.w.Write(piece); err != nil {
+			return err
+		}
+	}
+	e.buf.Reset()
 	if err := e.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	if _, err := e.w.Write(e.buf.Bytes()); err != nil {
-		return err
-	}
-	e.buf.Reset()
 	return e.conn.Flush()
 }

@@ -31,7 +31,8 @@ func (a *API) registerEvents(api huma.API) {
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, with the row as it is now. " +
 			"`reset` says that more was missed than can be told again: read the rows anew. The id of an event is where a later stream goes on; " +
 			"a change may then be told twice (same `id` in its data), but none is left out. The stream ends when the token would have.",
-	}, 401, 403, 500, 501, 503)
+		Middlewares: huma.Middlewares{bodiless(api)},
+	}, 400, 401, 403, 429, 500, 501, 503)
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "The stream.",
 		Content: map[string]*huma.MediaType{"text/event-stream": {
@@ -39,6 +40,18 @@ func (a *API) registerEvents(api huma.API) {
 		}},
 	}}
 	huma.Register(api, op, a.events)
+}
+
+// bodiless refuses a request that announces a body: net/http waits for that before
+// it sends an answer, and a stream has no deadline for reading.
+func bodiless(api huma.API) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if r, _ := humago.Unwrap(ctx); r.ContentLength != 0 {
+			_ = huma.WriteErr(api, ctx, http.StatusBadRequest, "a stream is asked for without a body") // the client may be gone
+			return
+		}
+		next(ctx)
+	}
 }
 
 // events opens the stream; what follows is written by stream.
@@ -58,7 +71,12 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer sub.Close()
 		r, w := humago.Unwrap(c)
-		a.stream(r.Context(), newEventWriter(w), sub, id.Expires)
+		out := newEventWriter(w)
+		if r.Method == http.MethodHead { // comes with GET, and its client waits for no stream
+			_ = out.begin()
+			return
+		}
+		a.stream(r.Context(), out, sub, id.Expires)
 	}}, nil
 }
 

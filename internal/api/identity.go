@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"tasksync/internal/auth"
+	"tasksync/task"
 )
 
 // Bearer is the header that carries the token of a user.
@@ -38,6 +39,8 @@ func (a *API) subject(ctx context.Context, b Bearer, w Whose) (user string, id a
 	}
 	asked := strings.ToLower(w.UserID)
 	switch {
+	case asked != "" && !task.IsUUID(asked): // huma takes forms that Postgres does not
+		return "", id, errUserID
 	case id.Service && asked != "":
 		return asked, id, nil
 	case id.Service && id.UserID == "":

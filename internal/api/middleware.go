@@ -18,7 +18,7 @@ import (
 
 // wrap puts what every request passes around the routes.
 func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
-	var h http.Handler = secure(mux)
+	h := astray(mux)
 	if len(a.cfg.CORSOrigins) > 0 {
 		if err := ValidateOrigins(a.cfg.CORSOrigins); err != nil {
 			return nil, err
@@ -31,8 +31,34 @@ func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
 			MaxAge:         600,
 		}).Handler(h)
 	}
-	return a.observe(mux, a.survive(h)), nil
+	return a.observe(mux, a.survive(secure(h))), nil
 }
+
+// astray answers what leads nowhere with a problem, as every other error is.
+func astray(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		said := &discarded{header: http.Header{}}
+		own.ServeHTTP(said, r) // knows the methods that there are
+		if allow := said.header.Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+			writeProblem(w, http.StatusMethodNotAllowed, "this path has other methods: "+allow)
+			return
+		}
+		writeProblem(w, http.StatusNotFound, errNotFound.Error())
+	})
+}
+
+// discarded is an answer of which only the header counts.
+type discarded struct{ header http.Header }
+
+func (d *discarded) Header() http.Header         { return d.header }
+func (d *discarded) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discarded) WriteHeader(int)             {}
 
 // ValidateOrigins checks that pages of these origins can be told from others:
 // each is "*" or a scheme and a host, without a path.
@@ -51,18 +77,23 @@ func ValidateOrigins(origins []string) error {
 // it is. The page of /docs has a policy of its own.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		setSecurity(w.Header())
 		next.ServeHTTP(w, r)
 	})
 }
 
-// survive answers a request whose handler panicked, and logs it. A handler that
-// gives up on its connection (http.ErrAbortHandler) is left to the server.
+func setSecurity(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}
+
+// survive answers a request whose handler panicked, and logs it; where an answer
+// has begun, it ends the connection, so that nobody takes it for a whole one. A
+// handler that gives up on its connection (http.ErrAbortHandler) is left to the
+// server.
 func (a *API) survive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -74,9 +105,10 @@ func (a *API) survive(next http.Handler) http.Handler {
 				return
 			}
 			a.cfg.Logger.ErrorContext(r.Context(), "[TaskSync] Panic while serving a request", "request_id", requestID(r.Context()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(http.StatusInternalServerError)
-			fmt.Fprintln(w, `{"title":"Internal Server Error","status":500,"detail":"the request could not be served; the log of tasksync has its request id"}`)
+			if answer, ok := w.(*recorder); ok && answer.wrote {
+				panic(http.ErrAbortHandler)
+			}
+			writeProblem(w, http.StatusInternalServerError, unserved)
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -97,7 +129,7 @@ func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
 			took := time.Since(began)
 			a.metrics.requests.WithLabelValues(route, strconv.Itoa(answer.status)).Inc()
 			a.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
-			a.cfg.Logger.Log(r.Context(), levelOf(answer.status), "[TaskSync] Served a request",
+			a.cfg.Logger.Log(r.Context(), levelOf(r.Context(), answer.status), "[TaskSync] Served a request",
 				"request_id", id, "route", route, "status", answer.status, "duration", took.Round(time.Microsecond).String())
 		}()
 		next.ServeHTTP(answer, r)
@@ -116,8 +148,10 @@ func routeName(pattern string) string {
 	return pattern
 }
 
-func levelOf(status int) slog.Level {
-	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented {
+// levelOf warns of answers that are the server's fault; not of one that its client
+// did not wait for.
+func levelOf(ctx context.Context, status int) slog.Level {
+	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented && ctx.Err() == nil {
 		return slog.LevelWarn
 	}
 	return slog.LevelDebug

@@ -2,11 +2,16 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"math"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,6 +33,7 @@ var (
 	// errForeign is of a user's token with somebody else's user_id.
 	errForeign = errors.New("user_id is for service role tokens")
 	errNoUser  = errors.New("a service role token needs ?user_id=")
+	errUserID  = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
 	errBusy    = errors.New("too many requests at once: try again")
 	errClosing = errors.New("tasksync is stopping: try again")
 	errBody    = errors.New("the body is not the JSON of a callback")
@@ -46,14 +52,28 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Max(1, math.Ceil(d.Seconds()))), 10)
 }
 
+// unserved is all that a client is told of an error that is not its own.
+const unserved = "the request could not be served; the log of tasksync has its request id"
+
+// writeProblem answers without huma.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
+}
+
 // problem is the one place where an error becomes an HTTP status. What is not
 // known here is logged and told to nobody.
 func (a *API) problem(ctx context.Context, err error) error {
 	status, header := statusOf(err)
 	detail := err.Error()
 	if status == http.StatusInternalServerError || status == http.StatusServiceUnavailable && !told(err) {
-		a.cfg.Logger.ErrorContext(ctx, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
-		detail = "the request could not be served; the log of tasksync has its request id"
+		level := slog.LevelError
+		if ctx.Err() != nil { // its client has gone
+			level = slog.LevelDebug
+		}
+		a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
+		detail = unserved
 		if status == http.StatusServiceUnavailable {
 			detail = "the database does not answer: try again"
 		}
@@ -87,7 +107,7 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusNotFound, header
 	case errors.Is(err, errBody):
 		return http.StatusBadRequest, header
-	case errors.Is(err, errNoUser):
+	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
 		return http.StatusUnprocessableEntity, header
 	case errors.Is(err, live.ErrUserFull):
 		header.Set("Retry-After", "10")
@@ -106,10 +126,15 @@ func statusOf(err error) (int, http.Header) {
 // databaseAway reports whether err is of a database that did not answer, rather
 // than of one that refused.
 func databaseAway(err error) bool {
-	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &connect) ||
-		!errors.As(err, &pg) && pgconn.Timeout(err) || errors.As(err, &pg) && (pg.Code[:2] == "57" || pg.Code[:2] == "53" || pg.Code[:2] == "08")
+	if errors.As(err, &pg) { // it is stopping, out of resources, or has lost us
+		return strings.HasPrefix(pg.Code, "57") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "08")
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }
 
 // withoutDetail drops what Postgres says of a row's contents.

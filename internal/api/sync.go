@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -29,9 +31,20 @@ const (
 type syncInput struct {
 	Bearer
 	Whose
-	Body *struct {
-		TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Those that are unknown, not pending or somebody else's are ignored. Left out or empty: all pending rows."`
-	}
+	Body *syncBody
+}
+
+// syncBody is optional, and may be null.
+type syncBody struct {
+	TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Those that are unknown, not pending or somebody else's are ignored. Left out or empty: all pending rows."`
+}
+
+var _ huma.SchemaTransformer = (*syncBody)(nil)
+
+// TransformSchema implements huma.SchemaTransformer.
+func (*syncBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Nullable = true
+	return s
 }
 
 // syncOutput answers it.
@@ -59,9 +72,10 @@ type listOutput struct {
 func (a *API) registerSync(api huma.API) {
 	huma.Register(api, describe(huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
-		Summary: "Look at the user's pending rows now", MaxBodyBytes: maxBody, Security: bearerOnly(),
+		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
+		Middlewares: huma.Middlewares{whole(api, maxBody)},
 		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is. Rows fill in without this too.",
-	}, 400, 401, 403, 413, 429, 500, 501, 503), a.sync)
+	}, 400, 401, 403, 408, 413, 415, 429, 500, 501, 503), a.sync)
 	huma.Register(api, describe(huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
@@ -180,6 +194,20 @@ func (a *API) look(ctx context.Context, ids []string) ([]syncer.Result, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// steady is a Syncer whose panics are errors. A pass is in a goroutine of its own,
+// where a panic would end the daemon.
+type steady struct{ Syncer }
+
+// Sync implements Syncer.
+func (s steady) Sync(ctx context.Context, req syncer.Request) (results []syncer.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			results, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.Syncer.Sync(ctx, req)
 }
 
 // storable leaves out ids that no text in Postgres can be, which makes them

@@ -15,8 +15,13 @@ import (
 	"tasksync/queries"
 )
 
-// ticketValid is how long a ticket may be on its way.
-const ticketValid = time.Minute
+const (
+	// ticketValid is how long a ticket may be on its way.
+	ticketValid = time.Minute
+	// maxSession is the longest stream that a ticket opens: a token may be good
+	// for longer than Postgres has years.
+	maxSession = 365 * 24 * time.Hour
+)
 
 // ticketOutput answers the request for a ticket.
 type ticketOutput struct {
@@ -45,10 +50,14 @@ func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	ends := id.Expires
+	if latest := a.cfg.Now().Add(maxSession); ends.After(latest) {
+		ends = latest
+	}
 	var out ticketOutput
 	out.Body.Ticket, out.Body.ExpiresIn = rand.Text(), int(ticketValid.Seconds())
 	err = a.queries.TicketInsert(ctx, a.cfg.Pool, queries.TicketInsertParams{
-		Hash: hashOf(out.Body.Ticket), UserID: user, ValidSeconds: ticketValid.Seconds(), SessionExpiresAt: id.Expires,
+		Hash: hashOf(out.Body.Ticket), UserID: user, ValidSeconds: ticketValid.Seconds(), SessionExpiresAt: ends,
 	})
 	if err != nil {
 		return nil, a.problem(ctx, err)

@@ -180,6 +180,7 @@ func (w *wakeups) pass(ctx context.Context, c cohort) {
 	for _, t := range taskOf {
 		known[t] = true
 	}
+	w.forget(c, known)
 	w.metrics.wakeups.WithLabelValues("unknown").Add(float64(len(c.tasks) - len(known)))
 	if len(ids) == 0 {
 		return
@@ -199,6 +200,17 @@ func (w *wakeups) pass(ctx context.Context, c cohort) {
 	w.metrics.wakeups.WithLabelValues("unanswered").Add(float64(len(unanswered)))
 	w.metrics.wakeups.WithLabelValues("looked_at").Add(float64(len(known) - len(unanswered)))
 	w.again(c, unanswered)
+}
+
+// forget remembers nothing of the tasks that are not known: there is no end of them.
+func (w *wakeups) forget(c cohort, known map[string]bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for t := range c.tasks {
+		if !known[t] {
+			delete(w.looked, wakeup{c.providers, t})
+		}
+	}
 }
 
 // rows finds the pending rows of a cohort's tasks.

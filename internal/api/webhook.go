@@ -37,11 +37,14 @@ type webhookOutput struct {
 func (a *API) registerWebhooks(api huma.API) {
 	huma.Register(api, describe(huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
-		Summary: "Take a provider's callback", MaxBodyBytes: maxCallback,
+		Summary: "Take a provider's callback", MaxBodyBytes: -1,
 		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
 			"A task that has no pending row is accepted too, and forgotten.",
-		Middlewares: huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) { a.doorkeeper(api, ctx, next) }},
-	}, 400, 401, 404, 413, 501), a.webhook)
+		Middlewares: huma.Middlewares{
+			func(ctx huma.Context, next func(huma.Context)) { a.doorkeeper(api, ctx, next) },
+			whole(api, maxCallback),
+		},
+	}, 400, 401, 404, 408, 413, 501), a.webhook)
 }
 
 // doorkeeper looks at the address before anybody reads the body. What is wrong
@@ -100,12 +103,13 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 		tasks = a.signed(ctx, hook, in.header, tasks)
 	}
 	result := "accepted"
+	kept := a.webhooks.add(hook.Providers, tasks)
 	switch {
 	case len(tasks) < named:
 		result = "forged"
 	case named == 0:
 		result = "no_task"
-	case !a.webhooks.add(hook.Providers, tasks):
+	case !kept:
 		result = "overflow"
 	}
 	a.metrics.webhooks.WithLabelValues(in.Provider, result).Inc()

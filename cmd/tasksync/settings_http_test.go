@@ -1,0 +1,50 @@
+package main
+
+import (
+	"io"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/daemon"
+)
+
+// parsed is what a command line asks of the HTTP side.
+func parsed(t *testing.T, args ...string) daemon.API {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("tasksync"), kong.Writers(io.Discard, io.Discard))
+	require.NoError(t, err)
+	_, err = parser.Parse(append([]string{"run"}, args...))
+	require.NoError(t, err)
+	return c.Run.api()
+}
+
+func TestHTTPFlags(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, daemon.API{}, parsed(t), "everything is off at first")
+	require.Equal(t, daemon.API{
+		JWTSecret: "secret", JWKSURL: "https://x/jwks", JWTIssuer: "iss", JWTAudience: "aud",
+		CORSOrigins: []string{"https://a.example", "https://b.example"}, WebhookTokens: []string{"one", "two", "three"}, WebhookSecret: "signs",
+	}, parsed(t,
+		"--jwt-secret=secret", "--jwks-url=https://x/jwks", "--jwt-issuer=iss", "--jwt-audience=aud", "--webhook-secret=signs",
+		"--cors-origins= https://a.example , https://b.example,", "--webhook-token=one, two", "--webhook-token=three"))
+	require.Empty(t, parsed(t, "--cors-origins=, ,").CORSOrigins)
+}
+
+// TestHTTPEnvironment: a setting that is wrong is one of usage, which names the
+// variable and does not tell its value.
+func TestHTTPEnvironment(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"TASKSYNC_JWT_SECRET": "hunter2", "TASKSYNC_JWKS_URL": "hunter2", "TASKSYNC_CORS_ORIGINS": "app.example",
+		"TASKSYNC_WEBHOOK_TOKEN": "webhook-token-of-the-test,hunter2", "TASKSYNC_WEBHOOK_SECRET": "hunter2",
+	} {
+		p := start(t, map[string]string{"DATABASE_URL": "postgres://u@127.0.0.1:1/app", "TASKSYNC_API_KEY": "key", name: value}, "run")
+		<-p.done
+		require.Equal(t, exitUsage, p.cmd.ProcessState.ExitCode(), p.output())
+		require.Contains(t, p.output(), name)
+		require.NotContains(t, p.output(), "hunter2")
+	}
+}

@@ -1,0 +1,285 @@
+package api
+
+import (
+	"encoding/json"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// object is a JSON object.
+type object = map[string]any
+
+// openAPI is the description, as a client gets it without a token.
+func (b *bundle) openAPI() object {
+	b.Helper()
+	a := b.call(http.MethodGet, "/openapi.json", "", "")
+	require.Equal(b, http.StatusOK, a.status)
+	require.Equal(b, "application/openapi+json", a.header.Get("Content-Type"))
+	var doc object
+	a.decode(b, &doc)
+	return doc
+}
+
+// walk visits every object in a JSON value.
+func walk(v any, visit func(object)) {
+	switch v := v.(type) {
+	case object:
+		visit(v)
+		for _, inner := range v {
+			walk(inner, visit)
+		}
+	case []any:
+		for _, inner := range v {
+			walk(inner, visit)
+		}
+	}
+}
+
+// resolve follows a reference within the document.
+func resolve(doc object, ref string) (any, bool) {
+	parts, local := strings.CutPrefix(ref, "#/")
+	var at any = doc
+	for _, part := range strings.Split(parts, "/") {
+		in, ok := at.(object)
+		if !ok {
+			return nil, false
+		}
+		at = in[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+	}
+	return at, local && at != nil
+}
+
+// operations are those of the document by their route, like "GET /path".
+func operations(doc object) map[string]object {
+	all := map[string]object{}
+	for p, item := range doc["paths"].(object) {
+		for method, op := range item.(object) {
+			all[strings.ToUpper(method)+" "+p] = op.(object)
+		}
+	}
+	return all
+}
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	doc := setup(t).openAPI()
+	require.Regexp(t, `^3\.1\.\d+$`, doc["openapi"])
+	require.Equal(t, "test", doc["info"].(object)["version"])
+	for name := range doc {
+		require.Contains(t, []string{"openapi", "info", "servers", "paths", "components", "tags"}, name)
+	}
+	refs := 0
+	walk(doc, func(o object) {
+		ref, ok := o["$ref"].(string)
+		if !ok {
+			return
+		}
+		refs++
+		_, found := resolve(doc, ref)
+		require.True(t, found, ref)
+	})
+	require.Greater(t, refs, 10)
+	walk(doc["components"], func(o object) {
+		if required, ok := o["required"].([]any); ok {
+			for _, name := range required {
+				require.Contains(t, o["properties"], name)
+			}
+		}
+	})
+}
+
+func TestOpenAPIHasEveryOperation(t *testing.T) {
+	t.Parallel()
+	doc := setup(t).openAPI()
+	ops := operations(doc)
+	bearer := []any{object{"bearer": []any{}}}
+	want := map[string][]any{
+		"POST " + syncPath: bearer, "GET " + syncPath: bearer, "POST " + syncPath + "/events/ticket": bearer,
+		"GET " + syncPath + "/events": append(slices.Clone(bearer), object{"ticket": []any{}}), "POST /webhooks/{provider}/{token}": nil,
+	}
+	require.Len(t, ops, len(want))
+	schemes := doc["components"].(object)["securitySchemes"].(object)
+	ids := map[any]bool{}
+	for route, security := range want {
+		op := ops[route]
+		require.NotNil(t, op, route)
+		require.False(t, ids[op["operationId"]], "%s: its id is another's", route)
+		ids[op["operationId"]] = true
+		require.NotEmpty(t, op["summary"], route)
+		if security == nil {
+			require.Nil(t, op["security"])
+		} else {
+			require.Equal(t, security, op["security"], route)
+		}
+		for _, alternative := range security {
+			for scheme := range alternative.(object) {
+				require.Contains(t, schemes, scheme)
+			}
+		}
+		requireParameters(t, route, op)
+		requireResponses(t, route, op)
+	}
+	require.Equal(t, object{"$ref": "#/components/schemas/SyncBody"}, ops["POST "+syncPath]["requestBody"].(object)["content"].(object)["application/json"].(object)["schema"])
+	require.NotEqual(t, true, ops["POST "+syncPath]["requestBody"].(object)["required"], "the body is optional")
+}
+
+// requireParameters checks that the parameters are there that the path names.
+func requireParameters(t *testing.T, route string, op object) {
+	t.Helper()
+	var inPath []string
+	parameters, _ := op["parameters"].([]any)
+	for _, p := range parameters {
+		if p := p.(object); p["in"] == "path" {
+			require.Equal(t, true, p["required"], route)
+			inPath = append(inPath, "{"+p["name"].(string)+"}")
+		}
+	}
+	require.ElementsMatch(t, regexp.MustCompile(`\{\w+\}`).FindAllString(route, -1), inPath, route)
+}
+
+// requireResponses checks that there is one that is good, and that the others are
+// problems.
+func requireResponses(t *testing.T, route string, op object) {
+	t.Helper()
+	good := 0
+	for status, response := range op["responses"].(object) {
+		require.NotEmpty(t, response.(object)["description"], "%s %s", route, status)
+		content := response.(object)["content"].(object)
+		if status < "300" {
+			good++
+			continue
+		}
+		problem, ok := content["application/problem+json"].(object)
+		require.True(t, ok, "%s %s", route, status)
+		require.Equal(t, object{"$ref": "#/components/schemas/ErrorModel"}, problem["schema"])
+		require.Len(t, content, 1)
+	}
+	require.Equal(t, 1, good, route)
+	for _, status := range []string{"422", "500", "501"} {
+		require.Contains(t, op["responses"], status, route)
+	}
+}
+
+// TestOpenAPIHasEveryAnswer: a status that a route can give is described.
+func TestOpenAPIHasEveryAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_ = b.everyKind()
+	ops := operations(b.openAPI())
+	families, err := b.reg.Gather()
+	require.NoError(t, err)
+	seen := 0
+	for _, f := range families {
+		if f.GetName() != "tasksync_http_requests_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() { // labels are in the order of their names
+			code, route := m.GetLabel()[0].GetValue(), m.GetLabel()[1].GetValue()
+			if op, ok := ops[route]; ok {
+				require.Contains(t, op["responses"], code, route)
+				seen++
+			}
+		}
+	}
+	require.Greater(t, seen, 8)
+}
+
+// TestOpenAPIHasEveryColumn: rows are as they are described.
+func TestOpenAPIHasEveryColumn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, _ = b.ready(alice)
+	a := b.call(http.MethodPost, syncPath, token(alice), "")
+	var got struct{ Generations []object }
+	require.NoError(t, json.Unmarshal([]byte(a.body), &got))
+	row := got.Generations[0]
+	schemas := b.openAPI()["components"].(object)["schemas"].(object)
+	for schema, value := range map[string]object{"Generation": row, "Clip": row["clips"].([]any)[0].(object)} {
+		properties := schemas[schema].(object)["properties"].(object)
+		require.Len(t, value, len(properties), schema)
+		for name, v := range value {
+			require.Contains(t, properties, name)
+			require.Contains(t, typesOf(properties[name]), typeOf(v), "%s.%s", schema, name)
+		}
+	}
+}
+
+// typesOf are the types that a schema allows.
+func typesOf(schema any) []string {
+	var types []string
+	switch t := schema.(object)["type"].(type) {
+	case string:
+		types = append(types, t)
+	case []any:
+		for _, one := range t {
+			types = append(types, one.(string))
+		}
+	}
+	return types
+}
+
+// typeOf is the type of a value, as JSON Schema calls it.
+func typeOf(v any) string {
+	switch v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return "string"
+	case float64:
+		return "number"
+	case []any:
+		return "array"
+	}
+	return "object"
+}
+
+var (
+	reference = regexp.MustCompile(`(?:src|href|action)="([^"]*)"`)
+	styleURL  = regexp.MustCompile(`url\(\s*['"]?([^)'"]+)|@import\s+['"]([^'"]+)`)
+)
+
+// TestDocsNeedNoInternet: the page and all that it loads come from here.
+func TestDocsNeedNoInternet(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, page := range []string{"/docs", "/docs/"} {
+		a := b.call(http.MethodGet, page, "", "")
+		require.Equal(t, http.StatusOK, a.status)
+		require.Contains(t, a.header.Get("Content-Type"), "text/html")
+		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'self'")
+		require.Contains(t, a.body, `"/openapi.json"`)
+		require.Contains(t, a.body, "validatorUrl: null", "it would be asked of strangers")
+		assets := reference.FindAllStringSubmatch(a.body, -1)
+		require.GreaterOrEqual(t, len(assets), 3)
+		for _, asset := range assets {
+			b.requireAsset(asset[1])
+		}
+		require.NotRegexp(t, `(?:src|href)\s*=\s*["']?(?:https?:)?//`, a.body)
+	}
+	require.Equal(t, http.StatusNotFound, b.call(http.MethodGet, "/docs/nothing.js", "", "").status)
+}
+
+// requireAsset checks that an address is of this server and leads somewhere, and
+// so what a style sheet refers to.
+func (b *bundle) requireAsset(address string) {
+	b.Helper()
+	require.True(b, strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//"), address)
+	a := b.call(http.MethodGet, address, "", "")
+	require.Equal(b, http.StatusOK, a.status, address)
+	require.NotEmpty(b, a.body, address)
+	require.Equal(b, "nosniff", a.header.Get("X-Content-Type-Options"))
+	kind := map[string]string{".css": "text/css", ".js": "javascript", ".png": "image/png"}[path.Ext(address)]
+	require.Contains(b, a.header.Get("Content-Type"), kind, address)
+	if path.Ext(address) != ".css" {
+		return
+	}
+	for _, m := range styleURL.FindAllStringSubmatch(a.body, -1) {
+		require.True(b, strings.HasPrefix(m[1], "data:"), "%.80s", m[0])
+	}
+}

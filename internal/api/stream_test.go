@@ -1,0 +1,314 @@
+package api
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/live"
+)
+
+func TestStreamHeartbeats(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.Heartbeat = 20 * time.Millisecond })
+	s := b.stream(b.url, alice)
+	b.until("heartbeats", func() bool { return s.comments.Load() >= 5 })
+	require.Empty(t, s.events, "a heartbeat is no event")
+	last := b.note(alice, someGeneration)
+	require.Equal(t, last, s.next("status").change(t).ID)
+	n := s.comments.Load()
+	b.until("more of them", func() bool { return s.comments.Load() > n })
+}
+
+// TestStreamOutlivesTheServersTimeouts has some that are shorter than the stream.
+func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stand(func(server *http.Server, c *Config, _ *live.Config) {
+		server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 250*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
+		c.Heartbeat = 100 * time.Millisecond
+	})
+	stream := b.stream(s.url, alice)
+	opened := time.Now()
+	b.until("heartbeats", func() bool { return stream.comments.Load() >= 20 })
+	require.Greater(t, time.Since(opened), 1500*time.Millisecond)
+	last := b.note(alice, someGeneration)
+	require.Equal(t, last, stream.next("status").change(t).ID)
+}
+
+// TestStreamOfHalfARequest has clients that announce a body which never comes, and
+// that the server would wait for before it answers.
+func TestStreamOfHalfARequest(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stand(func(server *http.Server, _ *Config, _ *live.Config) { server.ReadTimeout = time.Second })
+	for _, header := range []string{"Content-Length: 5", "Transfer-Encoding: chunked", "Content-Length: 5\r\nExpect: 100-continue"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n%s\r\n\r\n", eventsPath, token(alice), header)
+		require.NoError(t, err)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err, header)
+		require.Equal(t, http.StatusBadRequest, resp.StatusCode, header)
+	}
+	b.until("nobody is left", func() bool { return s.inside.Load() == 0 })
+	require.Zero(t, b.metric(s, "tasksync_event_subscribers"))
+}
+
+func TestStreamEndsWithTheToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stand(nil)
+	expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
+	short := token(alice, func(c jwt.MapClaims) { c["exp"] = expires.Unix() })
+	stream, a, err := b.tryStream(s.url, "", "Authorization", "Bearer "+short)
+	require.NoError(t, err)
+	require.NotNil(t, stream, a)
+	longer := b.stream(s.url, alice)
+	stream.over()
+	require.NoError(t, stream.err, "in order")
+	require.False(t, time.Now().Before(expires))
+	b.until("its place is free", func() bool { return b.metric(s, "tasksync_event_subscribers") == 1 && s.inside.Load() == 1 })
+	last := b.note(alice, someGeneration)
+	require.Equal(t, last, longer.next("status").change(t).ID, "that of another token goes on")
+}
+
+func TestStreamsEndWithTheAPI(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stand(nil)
+	var streams []*sseStream
+	for range 20 {
+		streams = append(streams, b.stream(s.url, alice))
+	}
+	began := time.Now()
+	go s.stop()
+	for _, stream := range streams {
+		stream.over()
+	}
+	t.Logf("20 streams ended in %s", time.Since(began))
+	b.until("no request is left", func() bool { return s.inside.Load() == 0 })
+	s.stop()
+	require.Equal(t, 20, b.metric(s, "tasksync_event_subscribers_dropped_total", "closing"))
+	require.Zero(t, b.metric(s, "tasksync_event_subscribers"))
+	_, _, err := b.tryStream(s.url, "", "Authorization", "Bearer "+token(alice))
+	require.Error(t, err)
+}
+
+// TestStreamThatIsNotRead has a client that sends its request and reads nothing.
+func TestStreamThatIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stand(nil)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n\r\n", eventsPath, token(alice))
+	require.NoError(t, err)
+	b.until("it is there", func() bool { return b.metric(s, "tasksync_event_subscribers") == 1 })
+	friend, stranger := b.stream(s.url, alice), b.stream(s.url, bob)
+
+	id := b.insert(alice, "lyrics", "a-long-one")
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO music_clips (generation_id, clip_id, status, lyrics) VALUES ($1, 'c', 'streaming', repeat('la ', 350000))`, id)
+	require.NoError(t, err)
+	began, sent := time.Now(), 0
+	for b.metric(s, "tasksync_event_subscribers") > 2 {
+		require.Less(t, sent, 2000)
+		last := b.note(alice, id)
+		sent++
+		require.Equal(t, last, friend.next("status").change(t).ID, "others of the user go on")
+	}
+	t.Logf("dropped after %d events of a megabyte, in %s", sent, time.Since(began))
+	b.until("its goroutine is gone", func() bool { return s.inside.Load() == 2 })
+	require.Equal(t, b.note(bob, someGeneration), stranger.next("status").change(t).ID)
+	require.Equal(t, b.note(alice, someGeneration), friend.next("status").change(t).ID)
+}
+
+// pieces is a connection that notes what it is sent with one deadline.
+type pieces struct {
+	http.ResponseWriter
+	sizes []int
+}
+
+func (p *pieces) Write(b []byte) (int, error)      { p.sizes[len(p.sizes)-1] += len(b); return len(b), nil }
+func (p *pieces) WriteHeader(int)                  {}
+func (p *pieces) Header() http.Header              { return http.Header{} }
+func (p *pieces) FlushError() error                { return nil }
+func (p *pieces) SetReadDeadline(time.Time) error  { return nil }
+func (p *pieces) SetWriteDeadline(time.Time) error { p.sizes = append(p.sizes, 0); return nil }
+
+// TestStreamGivesSlowReadersTime: a long batch has a deadline for each piece, so
+// that a slow line does not end in the middle of it, again and again.
+func TestStreamGivesSlowReadersTime(t *testing.T) {
+	t.Parallel()
+	p := &pieces{}
+	w := newEventWriter(p)
+	require.NoError(t, w.begin())
+	var batch live.Batch
+	for range 1000 {
+		batch.Events = append(batch.Events, live.Event{GenerationID: someGeneration, Via: strings.Repeat("x", 1000)})
+	}
+	require.NoError(t, w.batch(batch))
+	sum := 0
+	for _, n := range p.sizes {
+		require.LessOrEqual(t, n, pieceSize)
+		sum += n
+	}
+	require.Greater(t, sum, 1_000_000)
+}
+
+// racingWriters commit events of two users in any order: a transaction that wrote
+// its events early may commit late, or not at all.
+func (b *bundle) racingWriters(until <-chan struct{}) (wait func()) {
+	var writers sync.WaitGroup
+	for n := range 6 {
+		rng := rand.New(rand.NewPCG(4711, uint64(n)))
+		writers.Go(func() {
+			for {
+				select {
+				case <-until:
+					return
+				case <-time.After(time.Duration(rng.IntN(20)) * time.Millisecond):
+				}
+				b.NoError(b.writeAndWait(rng))
+			}
+		})
+	}
+	return writers.Wait
+}
+
+func (b *bundle) writeAndWait(rng *rand.Rand) error {
+	ctx := context.Background()
+	tx, err := b.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing
+	for range 1 + rng.IntN(4) {
+		if _, err := tx.Exec(ctx, noteSQL, someGeneration, []string{alice, bob}[rng.IntN(2)]); err != nil {
+			return err
+		}
+		<-time.After(time.Duration(rng.IntN(4)*rng.IntN(40)) * time.Millisecond)
+	}
+	if rng.IntN(5) == 0 {
+		return nil
+	}
+	return tx.Commit(ctx)
+}
+
+// TestStreamResumesWithoutAGap has a client that loses its connection at random,
+// and with each restart of the API, and comes back with the last id it has.
+func TestStreamResumesWithoutAGap(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.note(alice, someGeneration) // the first event is never rolled back: see the broker's oldest
+	var at atomic.Value           // the address of the API
+	s := b.stand(nil)
+	at.Store(s.url)
+	stop := make(chan struct{})
+	wait := b.racingWriters(stop)
+	end := make(chan int64, 1)
+	seen := make(chan map[int64]int, 1)
+	go func() { seen <- b.persist(&at, end) }()
+
+	for range 4 {
+		for range 25 {
+			_, taskID := b.ready(alice)
+			b.url = s.url
+			b.post(alice, taskIDs(taskID))
+		}
+		s.stop()
+		s = b.stand(nil)
+		at.Store(s.url)
+	}
+	close(stop)
+	wait()
+	end <- b.note(alice, someGeneration)
+	got := <-seen
+	require.NotNil(t, got)
+	rows, err := b.pool.Query(t.Context(), `SELECT id FROM tasksync.generation_events WHERE user_id = $1`, alice)
+	require.NoError(t, err)
+	want, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	require.NoError(t, err)
+	twice := 0
+	for _, id := range want {
+		require.NotZero(t, got[id], "event %d was left out", id)
+		twice += got[id] - 1
+		delete(got, id)
+	}
+	require.Empty(t, got, "others' events, or such that were rolled back")
+	t.Logf("%d events, %d of them told twice", len(want), twice)
+}
+
+// persist follows alice's events from the first on until that one has come which
+// end names, and counts each. It is nil if that went wrong.
+func (b *bundle) persist(at *atomic.Value, end <-chan int64) map[int64]int {
+	rng := rand.New(rand.NewPCG(4711, 4712))
+	got, last, lastID, connections := map[int64]int{}, int64(0), "1:1:", 0
+	for deadline := time.Now().Add(2 * time.Minute); last == 0 || got[last] == 0; connections++ {
+		if time.Now().After(deadline) {
+			b.Errorf("event %d has not come", last)
+			return nil
+		}
+		query, header := "?last_event_id="+url.QueryEscape(lastID), []string{"Authorization", "Bearer " + token(alice)}
+		if rng.IntN(2) == 0 { // an EventSource that comes back by itself
+			query, header = "?last_event_id=garbage", append(header, "Last-Event-ID", lastID)
+		}
+		s, _, err := b.tryStream(at.Load().(string), query, header...)
+		if err != nil || s == nil {
+			<-time.After(20 * time.Millisecond)
+			continue
+		}
+		bored := time.After(time.Duration(20+rng.IntN(400)) * time.Millisecond)
+		for open := true; open && (last == 0 || got[last] == 0); {
+			select {
+			case e := <-s.events:
+				open = b.keep(got, e)
+			case last = <-end:
+			case <-bored:
+				open = false
+			case <-s.done:
+				open = false
+			}
+		}
+		s.close()
+		for len(s.events) > 0 { // what came before the end
+			b.keep(got, <-s.events)
+		}
+		if id := s.lastID.Load().(string); id != "" {
+			lastID = id
+		}
+	}
+	b.Logf("%d connections", connections)
+	return got
+}
+
+func (b *bundle) keep(got map[int64]int, e sseEvent) bool {
+	switch e.name {
+	case "status":
+		var id int64
+		_, err := fmt.Fscanf(bytes.NewReader([]byte(e.data)), `{"id":%d`, &id)
+		b.NoError(err)
+		got[id]++
+	case "reset":
+		b.Errorf("a reset: %+v", e)
+	}
+	return true
+}

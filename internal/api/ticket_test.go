@@ -1,0 +1,242 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/live"
+)
+
+// ticket gets one.
+func (b *bundle) ticket(bearer, query string) string {
+	b.Helper()
+	a := b.call(http.MethodPost, eventsPath+"/ticket"+query, bearer, "")
+	require.Equal(b, http.StatusCreated, a.status, a.body)
+	require.Equal(b, "no-store", a.header.Get("Cache-Control"))
+	var out struct {
+		Ticket    string
+		ExpiresIn int `json:"expires_in"`
+	}
+	a.decode(b, &out)
+	require.GreaterOrEqual(b, len(out.Ticket), 26)
+	require.Equal(b, 60, out.ExpiresIn)
+	return out.Ticket
+}
+
+// refused is a ticket that opens nothing.
+func (b *bundle) refused(ticket string) {
+	b.Helper()
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(b, err)
+	require.Nil(b, s)
+	require.Equal(b, http.StatusUnauthorized, a.status)
+	require.Contains(b, a.detail(b), "ticket")
+	require.NotEmpty(b, a.header.Get("WWW-Authenticate"))
+}
+
+func TestTicketOpensOneStream(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ticket := b.ticket(token(alice), "")
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.next("ready")
+	b.note(bob, someGeneration)
+	last := b.note(alice, someGeneration)
+	require.Equal(t, last, s.next("status").change(t).ID, "it is the stream of who got it")
+	b.refused(ticket)
+	s.close()
+	b.refused(ticket)
+	require.NotContains(t, b.log.String(), ticket)
+	require.Zero(t, b.one(`SELECT count(*) FROM tasksync.event_tickets`))
+}
+
+// TestTicketResumes comes back as an EventSource that is opened anew.
+func TestTicketResumes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.note(alice, someGeneration)
+	s := b.stream(b.url, alice)
+	s.close()
+	missed := b.note(alice, someGeneration)
+	s, a, err := b.tryStream(b.url, "?ticket="+b.ticket(token(alice), "")+"&last_event_id="+s.lastID.Load().(string))
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.next("ready")
+	require.Equal(t, missed, s.next("status").change(t).ID)
+}
+
+func TestTicketIsGoodOnceEvenAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ticket := b.ticket(token(alice), "")
+	var opened atomic.Int64
+	var all sync.WaitGroup
+	for range 30 {
+		all.Go(func() {
+			s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+			b.NoError(err)
+			if s != nil {
+				opened.Add(1)
+			} else if a.status != http.StatusUnauthorized {
+				b.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 1, opened.Load())
+}
+
+func TestTicketIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, wrong := range []string{"x", strings.Repeat("A", 26), "%00", "%ff", "'%20OR%201=1%20--", strings.Repeat("x", 64)} {
+		b.refused(wrong)
+	}
+	old := b.ticket(token(alice), "")
+	b.refused(strings.ToLower(old))
+	b.refused(old[:len(old)-1])
+	_, err := b.pool.Exec(t.Context(), `UPDATE tasksync.event_tickets SET expires_at = now() - interval '1 second'`)
+	require.NoError(t, err)
+	b.refused(old)
+	fresh := b.ticket(token(alice), "")
+	require.Equal(t, 1, b.one(`SELECT count(*) FROM tasksync.event_tickets`), "the old one is swept up")
+	require.Zero(t, b.one(`SELECT count(*) FROM tasksync.event_tickets WHERE convert_from(hash, 'LATIN1') LIKE '%' || $1 || '%'`, fresh),
+		"what stands in the table opens nothing")
+}
+
+func TestTicketIsForTheStreamOnly(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.ready(alice)
+	ticket := b.ticket(token(alice), "")
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, bearer := range []string{"", ticket} {
+			require.Equal(t, http.StatusUnauthorized, b.call(method, syncPath+"?ticket="+ticket, bearer, "").status)
+		}
+	}
+	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, eventsPath+"/ticket?ticket="+ticket, "", "").status, "nor for another ticket")
+	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, eventsPath+"/ticket", "x", "").status)
+	require.Zero(t, b.sim.Requests().Total)
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(t, err)
+	require.NotNil(t, s, "it is still good: %v", a)
+}
+
+// TestTicketBesideAToken: the token counts, and the ticket is not used up.
+func TestTicketBesideAToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ticket := b.ticket(token(alice), "")
+	_, a, err := b.tryStream(b.url, "?ticket="+ticket, "Authorization", "Bearer wrong")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusUnauthorized, a.status)
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket, "Authorization", "Bearer "+token(bob))
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.next("ready")
+	b.note(alice, someGeneration)
+	last := b.note(bob, someGeneration)
+	require.Equal(t, last, s.next("status").change(t).ID, "the stream of the token's user")
+	s, a, err = b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+}
+
+func TestTicketOfAService(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	service := token("", func(c jwt.MapClaims) { c["role"] = "service_role"; delete(c, "sub") })
+	require.Equal(t, http.StatusUnprocessableEntity, b.call(http.MethodPost, eventsPath+"/ticket", service, "").status)
+	require.Equal(t, http.StatusForbidden, b.call(http.MethodPost, eventsPath+"/ticket?user_id="+bob, token(alice), "").status)
+	ticket := b.ticket(service, "?user_id="+strings.ToUpper(bob))
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket+"&user_id="+alice)
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.next("ready")
+	b.note(alice, someGeneration)
+	last := b.note(bob, someGeneration)
+	require.Equal(t, last, s.next("status").change(t).ID, "the user of the ticket, whatever the address says")
+}
+
+// TestTicketEndsWithItsToken: a stream lasts no longer than the token would have
+// that the ticket was given for.
+func TestTicketEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	expires := time.Now().Add(3 * time.Second).Truncate(time.Second)
+	ticket := b.ticket(token(alice, func(c jwt.MapClaims) { c["exp"] = expires.Unix() }), "")
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.over()
+	require.NoError(t, s.err)
+	require.False(t, time.Now().Before(expires))
+}
+
+// TestTicketOfAnEndlessToken has tokens that outlast the years of Postgres, among
+// them one whose maker took microseconds for seconds.
+func TestTicketOfAnEndlessToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, exp := range []int64{1790000000000, 1 << 45, 1790000000000000, 1<<53 - 1} {
+		ticket := b.ticket(token(alice, func(c jwt.MapClaims) { c["exp"] = exp }), "")
+		require.Equal(t, 1, b.one(`SELECT count(*) FROM tasksync.event_tickets
+			WHERE session_expires_at BETWEEN now() + interval '364 days' AND now() + interval '366 days'`))
+		s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+		require.NoError(t, err)
+		require.NotNil(t, s, a)
+		s.next("ready")
+	}
+}
+
+// TestTicketOfAnotherDaemon: any of those behind one address takes it.
+func TestTicketOfAnotherDaemon(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	other := b.stand(nil)
+	s, a, err := b.tryStream(other.url, "?ticket="+b.ticket(token(alice), ""))
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.next("ready")
+}
+
+func TestTicketsAreLimited(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.UserRate, c.UserBurst = 0.001, 3 })
+	for range 3 {
+		b.ticket(token(alice), "")
+	}
+	a := b.call(http.MethodPost, eventsPath+"/ticket", token(alice), "")
+	require.Equal(t, http.StatusTooManyRequests, a.status)
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	b.ticket(token(bob), "")
+}
+
+// TestTicketWithoutADatabase has a table that does not answer.
+func TestTicketWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s := b.stand(func(_ *http.Server, c *Config, _ *live.Config) { c.UserRate = 1000 })
+	b.lock("tasksync.event_tickets")
+	for _, a := range []answer{b.call(http.MethodPost, eventsPath+"/ticket", token(alice), ""), b.brought(s, "x")} {
+		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
+		require.NotContains(t, a.detail(t), "SQL")
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+	}
+}
+
+func (b *bundle) brought(s *standing, ticket string) answer {
+	b.Helper()
+	_, a, err := b.tryStream(s.url, "?ticket="+ticket)
+	require.NoError(b, err)
+	return a
+}

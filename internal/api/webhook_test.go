@@ -1,0 +1,371 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream"
+	"tasksync/upstream/simulator"
+	"tasksync/upstream/sunoapi"
+)
+
+// What the callbacks of the documentation name, and kie's signature of it. The
+// signature was computed apart from the code.
+const (
+	hookHex    = "5c79aaaa0000bbbb1111cccc2222be8e"
+	hookOne    = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa01"
+	hookTwo    = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa02"
+	hookSecret = "test-webhook-hmac-key"
+	hookTime   = 1760000000
+	hookMAC    = "THMBuKIvYMK3CWVcfcQb5shBJ8aa6DfVVinVg76YEvQ="
+)
+
+// hook sends a callback.
+func (b *bundle) hook(provider, token, body string, header ...string) answer {
+	b.Helper()
+	a, err := tryHook(http.DefaultClient, b.url, provider, token, body, header...)
+	require.NoError(b, err)
+	return a
+}
+
+func tryHook(client *http.Client, url, provider, token, body string, header ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/webhooks/"+provider+"/"+token, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	var raw bytes.Buffer
+	_, err = raw.ReadFrom(resp.Body)
+	return answer{resp.StatusCode, resp.Header, raw.String()}, err
+}
+
+// hooked is a callback that is taken.
+func (b *bundle) hooked(body string) {
+	b.Helper()
+	a := b.hook("kie", webhookToken, body)
+	require.Equal(b, http.StatusOK, a.status, a.body)
+	require.JSONEq(b, `{"status":"accepted"}`, a.body)
+}
+
+func callbackOf(taskID string) string {
+	return fmt.Sprintf(`{"code":200,"data":{"callbackType":"complete","task_id":%q,"data":null}}`, taskID)
+}
+
+// counted is the value of a counter or a gauge whose labels have these values.
+func counted(t testing.TB, reg prometheus.Gatherer, name string, labels ...string) (n int) {
+	t.Helper()
+	families, err := reg.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			of := map[string]bool{}
+			for _, l := range m.GetLabel() {
+				of[l.GetValue()] = true
+			}
+			fits := f.GetName() == name
+			for _, l := range labels {
+				fits = fits && of[l]
+			}
+			if fits {
+				n += int(m.GetCounter().GetValue() + m.GetGauge().GetValue())
+			}
+		}
+	}
+	return n
+}
+
+// became waits until the webhooks' tasks have come to n results of a kind.
+func (b *bundle) became(result string, n int) {
+	b.Helper()
+	b.until(result, func() bool { return counted(b, b.reg, "tasksync_webhook_tasks_total", result) >= n })
+	require.Equal(b, n, counted(b, b.reg, "tasksync_webhook_tasks_total", result))
+}
+
+func (b *bundle) one(sql string, args ...any) (n int) {
+	b.Helper()
+	require.NoError(b, b.pool.QueryRow(context.Background(), sql, args...).Scan(&n))
+	return n
+}
+
+// endedByWebhook waits for a row's end and looks at its event log.
+func (b *bundle) endedByWebhook(id string) {
+	b.Helper()
+	b.until("row "+id+" ends", func() bool { return b.status(id) == "complete" })
+	var via string
+	require.NoError(b, b.pool.QueryRow(context.Background(), `SELECT via FROM tasksync.generation_events
+		WHERE generation_id = $1 AND to_status = 'complete'`, id).Scan(&via))
+	require.Equal(b, "webhook", via)
+	require.Equal(b, 2, b.one(`SELECT count(*) FROM music_clips WHERE generation_id = $1 AND status = 'complete' AND audio_url <> ''`, id))
+	require.Zero(b, b.one(`SELECT count(*) FROM tasksync.river_job`), "a webhook leaves no job")
+}
+
+func TestWebhookAddress(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id, taskID := b.ready(alice)
+	var told []string
+	for _, path := range []string{
+		"kie/wrong", "kie/" + webhookToken[1:], "kie/" + webhookToken + "x", "kie/" + strings.ToUpper(webhookToken), "kie/%20" + webhookToken,
+		"suno/" + webhookToken, "KIE/" + webhookToken, "suno/wrong", "kie/" + strings.Repeat("x", 8000), "kie/%00", "kie/%ff",
+	} {
+		a := b.call(http.MethodPost, "/webhooks/"+path, "", callbackOf(taskID))
+		require.Equal(t, http.StatusNotFound, a.status, path)
+		require.NotContains(t, a.body, "token")
+		told = append(told, a.detail(t))
+	}
+	for _, text := range told {
+		require.Equal(t, told[0], text, "what is wrong is not told")
+	}
+	require.Equal(t, 8, counted(t, b.reg, "tasksync_webhooks_total", "kie", "forged"))
+	for _, path := range []string{"kie/", "kie", "", "kie/" + webhookToken + "/more"} {
+		require.Equal(t, http.StatusNotFound, b.call(http.MethodPost, "/webhooks/"+path, "", callbackOf(taskID)).status, path)
+	}
+	require.Equal(t, http.StatusMethodNotAllowed, b.call(http.MethodGet, "/webhooks/kie/"+webhookToken, "", "").status)
+	require.NotContains(t, b.log.String(), webhookToken, "the log does not have the token")
+
+	b.hooked(callbackOf(taskID))
+	b.endedByWebhook(id)
+	require.EqualValues(t, 1, b.sim.Requests().Total, "only the right address has made a request")
+}
+
+func TestWebhookIsOffWithoutTokens(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.WebhookTokens = nil })
+	for _, path := range []string{"kie/" + webhookToken, "kie/x", "suno/x"} {
+		a := b.call(http.MethodPost, "/webhooks/"+path, "", callbackOf("x"))
+		require.Equal(t, http.StatusNotImplemented, a.status)
+		require.Contains(t, a.detail(t), "TASKSYNC_WEBHOOK_TOKEN")
+	}
+}
+
+func TestWebhookTokensDuringAChange(t *testing.T) {
+	t.Parallel()
+	const second = "the-token-after-the-change"
+	b := setup(t, func(c *Config) { c.WebhookTokens = append(c.WebhookTokens, second) })
+	for _, token := range []string{webhookToken, second} {
+		id, taskID := b.ready(alice)
+		require.Equal(t, http.StatusOK, b.hook("kie", token, callbackOf(taskID)).status)
+		b.endedByWebhook(id)
+	}
+	require.Equal(t, http.StatusNotFound, b.hook("kie", webhookToken+second, callbackOf("x")).status)
+}
+
+// TestWebhookSamples posts a body of each shape that a provider documents, with the
+// ids of real tasks in it.
+func TestWebhookSamples(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) {
+		for _, p := range []string{"sunoapi", "kie", "sunoproxy", "acedata"} {
+			c.Webhooks[p] = Webhook{Providers: []string{p, ""}, Tasks: upstream.CallbackTaskIDs}
+		}
+	})
+	names := map[string][]string{
+		"acedata-": {hookOne}, "kie-": {hookHex}, "sunoapi-": {hookHex}, "sunoproxy-tasks": {hookTwo, hookOne},
+		"sunoproxy-task.": {hookTwo}, "sunoproxy-wrapped": {hookTwo}, "sunoproxy-clips_alone": nil,
+	}
+	files, err := filepath.Glob("../../upstream/testdata/callbacks/*.json")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(files), 21)
+	decoy := b.insert(bob, task.Generate, "not-this-one") // stands in strings of a sample
+	looks := 0
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		require.NoError(t, err)
+		name, body, rows, tasks := filepath.Base(file), string(raw), map[string]string{}, map[string]string{}
+		for _, sample := range []string{hookHex, hookOne, hookTwo} {
+			rows[sample], tasks[sample] = b.ready(alice)
+			body = strings.ReplaceAll(body, sample, tasks[sample])
+		}
+		provider, _, _ := strings.Cut(name, "-")
+		require.Equal(t, http.StatusOK, b.hook(provider, webhookToken, body).status, name)
+		for prefix, named := range names {
+			if !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			for _, sample := range named {
+				b.endedByWebhook(rows[sample])
+				delete(rows, sample)
+				looks++
+			}
+		}
+		for sample, id := range rows {
+			require.Equal(t, "submitted", b.status(id), name)
+			record, _ := b.sim.Task(tasks[sample])
+			require.Zero(t, record.Asked, "%s does not name it", name)
+		}
+	}
+	require.Equal(t, 22, looks)
+	require.EqualValues(t, looks, b.sim.Requests().Total, "one look for each")
+	require.Equal(t, "submitted", b.status(decoy))
+	require.Equal(t, 1, counted(t, b.reg, "tasksync_webhooks_total", "no_task"))
+}
+
+func TestWebhookWritesNothingFromTheBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	stuckTask := b.sim.Submit(task.Generate, simulator.Stuck)
+	stuck := b.insert(alice, task.Generate, stuckTask)
+	good, goodTask := b.ready(alice)
+	b.hooked(fmt.Sprintf(`{"code":200,"msg":"planted","data":{"callbackType":"complete","task_id":%q,"status":"complete","data":[
+		{"id":"11111111-1111-4111-8111-111111111101","title":"planted","audio_url":"https://planted.example/a.mp3","status":"complete"}]}}`, stuckTask))
+	b.hooked(fmt.Sprintf(`{"code":400,"msg":"planted","data":{"callbackType":"error","task_id":%q,"status":"failed","error":"planted"}}`, goodTask))
+	b.became("looked_at", 2)
+	b.endedByWebhook(good)
+	require.Contains(t, []string{"submitted", "queued", "processing"}, b.status(stuck))
+	require.Zero(t, b.one(`SELECT count(*) FROM music_clips WHERE generation_id = $1`, stuck))
+	require.Zero(t, b.one(`SELECT count(*) FROM music_generations AS g WHERE g::text LIKE '%planted%'`))
+	require.Zero(t, b.one(`SELECT count(*) FROM music_clips AS c WHERE c::text LIKE '%planted%'`))
+	require.Zero(t, b.one(`SELECT count(*) FROM tasksync.generation_events AS e WHERE e::text LIKE '%planted%'`))
+	require.NotContains(t, b.log.String(), "planted")
+}
+
+func TestWebhookBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id, taskID := b.ready(alice)
+	sized := func(n int) string {
+		head := `{"task_id":"none","fill":"`
+		return head + strings.Repeat("x", n-len(head)-2) + `"}`
+	}
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+	}{
+		"too long by a byte":  {sized(1<<20 + 1), 413},
+		"far too long":        {sized(8 << 20), 413},
+		"as long as may be":   {sized(1 << 20), 200},
+		"nothing":             {"", 400},
+		"a form":              {"task_id=" + taskID, 400},
+		"broken":              {`{"task_id":"` + taskID, 400},
+		"two":                 {callbackOf(taskID) + callbackOf(taskID), 400},
+		"not UTF-8":           {"\xff\xfe", 400},
+		"a byte order mark":   {"\xef\xbb\xbf{}", 400},
+		"null":                {"null", 200},
+		"no task":             {`{"data":{"callbackType":"complete"}}`, 200},
+		"nested, unreadable":  {strings.Repeat("[", 500_000) + strings.Repeat("]", 500_000), 400},
+		"nested, not closed":  {strings.Repeat(`{"data":`, 100_000), 400},
+		"nested, and no task": {strings.Repeat(`{"data":`, 9000) + callbackOf(taskID) + strings.Repeat("}", 9000), 200},
+		"ids that are none":   {`[{"task_id":"a\u0000b"},{"task_id":""},{"task_id":{}},{"task_id":true},{"taskId":[]}]`, 200},
+	} {
+		a := b.hook("kie", webhookToken, tc.body)
+		require.Equal(t, tc.status, a.status, name)
+		require.NotContains(t, a.body, taskID, name)
+		if tc.status != http.StatusOK {
+			require.NotEmpty(t, a.detail(t), name)
+		}
+	}
+	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense"} {
+		require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, `{}`, "Content-Type", kind).status, kind)
+	}
+	require.Equal(t, "submitted", b.status(id), "none of them has named it")
+	b.hooked(callbackOf(taskID))
+	b.endedByWebhook(id)
+}
+
+// hookSignature is made without the code under test.
+func hookSignature(taskID string, at time.Time) []string {
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	h := hmac.New(sha256.New, []byte(hookSecret))
+	h.Write([]byte(taskID + "." + stamp))
+	return []string{"X-Webhook-Timestamp", stamp, "X-Webhook-Signature", base64.StdEncoding.EncodeToString(h.Sum(nil))}
+}
+
+func TestWebhookSignature(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64 // of the clock of the API
+	ahead.Store(int64(time.Until(time.Unix(hookTime, 0))))
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	b := setup(t, func(c *Config) {
+		c.Now = now
+		c.WebhookSpacing = time.Nanosecond
+		hook := c.Webhooks["kie"]
+		hook.Verify = func(h http.Header, taskID string, now time.Time) error {
+			return sunoapi.VerifyCallback(hookSecret, h, taskID, now)
+		}
+		c.Webhooks["kie"] = hook
+	})
+	vector := []string{"X-Webhook-Timestamp", "1760000000", "X-Webhook-Signature", hookMAC}
+	require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, callbackOf(hookHex), vector...).status, "the vector of the documentation")
+	b.became("unknown", 1)
+
+	id, taskID := b.ready(alice)
+	other, otherTask := b.ready(alice)
+	at := now()
+	signed := hookSignature(taskID, at)
+	forged := func(what, body string, header ...string) {
+		t.Helper()
+		a := b.hook("kie", webhookToken, body, header...)
+		require.Equal(t, http.StatusUnauthorized, a.status, what)
+		require.NotContains(t, a.detail(t), signed[3], what)
+	}
+	forged("unsigned", callbackOf(taskID))
+	forged("no time", callbackOf(taskID), signed[2:]...)
+	forged("no signature", callbackOf(taskID), signed[:2]...)
+	forged("another task's", callbackOf(otherTask), signed...)
+	forged("the vector's", callbackOf(taskID), vector...)
+	forged("another time", callbackOf(taskID), "X-Webhook-Timestamp", strconv.FormatInt(at.Unix()+1, 10), "X-Webhook-Signature", signed[3])
+	require.Zero(t, b.sim.Requests().Total)
+	require.Equal(t, 6, counted(t, b.reg, "tasksync_webhooks_total", "forged"))
+	require.NotContains(t, b.log.String(), signed[3])
+
+	both := fmt.Sprintf(`[{"task_id":%q},{"task_id":%q}]`, otherTask, taskID)
+	require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, both, signed...).status)
+	b.endedByWebhook(id)
+	require.Equal(t, "submitted", b.status(other), "its part of the body was not signed")
+
+	for range 3 { // within the window
+		require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, callbackOf(taskID), signed...).status)
+	}
+	b.until("replays are looked up", func() bool { return counted(t, b.reg, "tasksync_webhook_tasks_total", "unknown") >= 2 })
+	require.EqualValues(t, 1, b.sim.Requests().Total, "a replay is harmless")
+	require.Equal(t, 1, b.one(`SELECT count(*) FROM tasksync.generation_events WHERE generation_id = $1`, id))
+	for _, skew := range []time.Duration{302 * time.Second, -304 * time.Second} {
+		ahead.Add(int64(skew))
+		forged("outside the window", callbackOf(taskID), signed...)
+		ahead.Add(-int64(skew))
+	}
+	require.Equal(t, http.StatusNotFound, b.hook("kie", "wrong", callbackOf(taskID), signed...).status, "the token is needed too")
+}
+
+func TestWebhookUnknownTasks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, ended := b.ready(alice)
+	b.post(alice, "")
+	v1 := b.sim.Submit(task.Generate, simulator.Ready)
+	b.insert(alice, "", v1)
+	foreign := b.sim.Submit(task.Generate, simulator.Ready)
+	id := b.insert(alice, task.Generate, foreign)
+	_, err := b.pool.Exec(t.Context(), `UPDATE music_generations SET provider = 'acedata' WHERE id = $1`, id)
+	require.NoError(t, err)
+	for _, taskID := range []string{"unknown", ended, v1, foreign, "' OR 1=1 --", "%", strings.Repeat("x", 512)} {
+		b.hooked(callbackOf(taskID))
+	}
+	b.became("unknown", 7)
+	require.EqualValues(t, 1, b.sim.Requests().Total, "only that of the POST")
+	require.Zero(t, counted(t, b.reg, "tasksync_webhook_tasks_total", "looked_at"))
+}
