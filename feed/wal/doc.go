@@ -1,0 +1,2 @@
+// Package wal reads new rows from the WAL.
+package wal
