@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/feed"
 	"tasksync/jobs"
 	"tasksync/migrations"
 )
@@ -17,9 +19,6 @@ import (
 // stopTimeout bounds the stop of the jobs. The feed before it, the pool and the
 // HTTP server after it have a second each, so that a stop takes 10 s at most.
 const stopTimeout = 7 * time.Second
-
-// heartbeat is the feed's; a dead connection is noticed within twice of it.
-const heartbeat = 4 * time.Second
 
 // Run serves until ctx ends and then stops within 10 s; a stop that was asked
 // for returns nil. It returns an error that wraps ErrConfig for a Config that
@@ -49,7 +48,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 // serve opens what needs the database, runs it, and closes it.
 func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *health, server *httpServer) error {
-	pool, err := openPool(ctx, cfg.DatabaseURL, cfg.Logger, func(reason string) { health.set("database", reason) })
+	pool, pooled, err := openPool(ctx, cfg, func(reason string) { health.set("database", reason) })
 	if err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	}
 	health.set("database", "")
 	health.check("database", func() string { return pingReason(pool) })
-	client, err := open(ctx, cfg, pool, reg, health)
+	client, err := open(ctx, cfg, pool, pooled, reg, health)
 	if err != nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 }
 
 // open makes the parts between the database and the feed.
-func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
+func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg prometheus.Registerer, health *health) (*jobs.Client, error) {
 	ups, err := openUpstreams(cfg, reg)
 	if err != nil {
 		return nil, err
@@ -96,30 +95,34 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Re
 	}
 	s := newSyncer(cfg, pool, ups, now, reg)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	return jobs.New(jobs.Config{Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
+	return jobs.New(jobs.Config{
+		Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts,
+		PollOnly: pooled,
+	})
 }
 
 // runFeed hears of new rows until ctx ends.
 func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg prometheus.Registerer, health *health, server *httpServer) error {
-	collector := newCollector(client, cfg.Logger)
-	connConfig := pool.Config().ConnConfig
-	connConfig.RuntimeParams["application_name"] = "tasksync feed"
+	session, err := pgx.ParseConfig(cfg.ListenURL)
+	if err != nil {
+		return fmt.Errorf("%w: TASKSYNC_LISTEN_URL: %s", ErrConfig, redactDSN(err, cfg.ListenURL))
+	}
 	started := false
-	feed := &notifyFeed{
-		connConfig: connConfig, collector: collector, logger: cfg.Logger,
-		metrics: newFeedMetrics(reg), heartbeat: heartbeat,
-		state: func(reason string) {
+	f, err := feed.New(feed.Config{
+		Pool: pool, Session: session, To: client, Mode: cfg.Feed, PollInterval: cfg.FeedPollInterval, SlotLimit: cfg.SlotLimit,
+		Logger: cfg.Logger, Registerer: reg,
+		State: func(reason string) {
 			health.set("feed", reason)
 			if reason == "" && !started && cfg.Started != nil {
 				cfg.Started(server.listener.Addr())
 			}
 			started = started || reason == ""
 		},
+	})
+	if err != nil {
+		return err
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return collector.run(ctx) })
-	group.Go(func() error { return feed.run(ctx) })
-	return group.Wait()
+	return f.Run(ctx)
 }
 
 // ErrSchema is wrapped by Run's error when migrations are pending and may not
