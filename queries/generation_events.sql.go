@@ -113,3 +113,215 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 	}
 	return items, nil
 }
+
+const eventListResumed = `-- name: EventListResumed :many
+SELECT r.reader::integer AS reader, e.id, e.generation_id, e.from_status, e.to_status, e.via,
+    coalesce(e.upstream_status, '')::text AS upstream_status, e.created_at
+FROM (
+    SELECT unnest($1::integer[]) AS reader, unnest($2::uuid[]) AS user_id, CAST(unnest($3::text[]) AS pg_snapshot) AS since
+) AS r
+CROSS JOIN LATERAL (
+    SELECT g.id, g.generation_id, g.from_status, g.to_status, g.via, g.upstream_status, g.created_at
+    FROM tasksync.generation_events AS g
+    WHERE g.user_id = r.user_id
+        AND g.xid >= pg_snapshot_xmin(r.since) AND g.xid < pg_snapshot_xmax(pg_current_snapshot())
+        AND NOT pg_visible_in_snapshot(g.xid, r.since)
+        AND pg_visible_in_snapshot(g.xid, pg_current_snapshot())
+    ORDER BY g.xid
+    LIMIT $4
+) AS e
+ORDER BY reader, e.id
+`
+
+type EventListResumedParams struct {
+	Readers []int32
+	UserIds []string
+	Since   []string
+	MaxRows int32
+}
+
+type EventListResumedRow struct {
+	Reader         int32
+	ID             int64
+	GenerationID   string
+	FromStatus     string
+	ToStatus       string
+	Via            string
+	UpstreamStatus string
+	CreatedAt      time.Time
+}
+
+// For each reader that comes back, the events of its user that have committed
+// since its snapshot, up to a number that tells that there are too many. They are
+// cut off in the order of the index, and then put into that of the events.
+func (q *Queries) EventListResumed(ctx context.Context, db DBTX, arg EventListResumedParams) ([]EventListResumedRow, error) {
+	rows, err := db.Query(ctx, eventListResumed,
+		arg.Readers,
+		arg.UserIds,
+		arg.Since,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventListResumedRow
+	for rows.Next() {
+		var i EventListResumedRow
+		if err := rows.Scan(
+			&i.Reader,
+			&i.ID,
+			&i.GenerationID,
+			&i.FromStatus,
+			&i.ToStatus,
+			&i.Via,
+			&i.UpstreamStatus,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventListSince = `-- name: EventListSince :many
+SELECT e.id, e.generation_id, coalesce(e.user_id::text, '')::text AS user_id, e.from_status, e.to_status, e.via,
+    coalesce(e.upstream_status, '')::text AS upstream_status, e.created_at
+FROM tasksync.generation_events AS e
+WHERE ((e.xid >= pg_snapshot_xmax(CAST($1::text AS pg_snapshot)) AND e.xid < pg_snapshot_xmax(pg_current_snapshot()))
+        OR e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(CAST($1::text AS pg_snapshot)))))
+    AND pg_visible_in_snapshot(e.xid, pg_current_snapshot())
+    AND e.user_id = ANY ($2::uuid[])
+ORDER BY e.id
+LIMIT $3
+`
+
+type EventListSinceParams struct {
+	Since   string
+	UserIds []string
+	MaxRows int32
+}
+
+type EventListSinceRow struct {
+	ID             int64
+	GenerationID   string
+	UserID         string
+	FromStatus     string
+	ToStatus       string
+	Via            string
+	UpstreamStatus string
+	CreatedAt      time.Time
+}
+
+// The users' events that have committed since a snapshot. Each was either still
+// under way then (xip) or began later (xmax): both are look-ups in the index, so
+// that a transaction that stays open for hours makes nobody read its time again.
+// What is not visible in the snapshot of now has come from another database's
+// dump: its xid means nothing here, and it would be found again and again.
+func (q *Queries) EventListSince(ctx context.Context, db DBTX, arg EventListSinceParams) ([]EventListSinceRow, error) {
+	rows, err := db.Query(ctx, eventListSince, arg.Since, arg.UserIds, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventListSinceRow
+	for rows.Next() {
+		var i EventListSinceRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.GenerationID,
+			&i.UserID,
+			&i.FromStatus,
+			&i.ToStatus,
+			&i.Via,
+			&i.UpstreamStatus,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventOldest = `-- name: EventOldest :many
+SELECT id, xid::text AS xid
+FROM tasksync.generation_events
+ORDER BY id
+LIMIT 1
+`
+
+type EventOldestRow struct {
+	ID  int64
+	Xid string
+}
+
+// The first event that is still kept, if there is one.
+func (q *Queries) EventOldest(ctx context.Context, db DBTX) ([]EventOldestRow, error) {
+	rows, err := db.Query(ctx, eventOldest)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventOldestRow
+	for rows.Next() {
+		var i EventOldestRow
+		if err := rows.Scan(&i.ID, &i.Xid); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventPeek = `-- name: EventPeek :one
+SELECT pg_current_snapshot()::text AS snapshot, EXISTS (
+    SELECT FROM tasksync.generation_events AS e
+    WHERE ((e.xid >= pg_snapshot_xmax(CAST($1::text AS pg_snapshot)) AND e.xid < pg_snapshot_xmax(pg_current_snapshot()))
+            OR e.xid = ANY (ARRAY(SELECT pg_snapshot_xip(CAST($1::text AS pg_snapshot)))))
+        AND pg_visible_in_snapshot(e.xid, pg_current_snapshot())
+        AND e.user_id = ANY ($2::uuid[])
+) AS found
+`
+
+type EventPeekParams struct {
+	Since   string
+	UserIds []string
+}
+
+type EventPeekRow struct {
+	Snapshot string
+	Found    bool
+}
+
+// Whether EventListSince would find anything, and the snapshot of this answer.
+// One statement has one snapshot, so that it needs no transaction.
+func (q *Queries) EventPeek(ctx context.Context, db DBTX, arg EventPeekParams) (EventPeekRow, error) {
+	row := db.QueryRow(ctx, eventPeek, arg.Since, arg.UserIds)
+	var i EventPeekRow
+	err := row.Scan(&i.Snapshot, &i.Found)
+	return i, err
+}
+
+const eventSnapshot = `-- name: EventSnapshot :one
+SELECT pg_current_snapshot()::text AS snapshot
+`
+
+// Which transactions' events a reader sees now. In a transaction of repeatable
+// read it is that of all its statements.
+func (q *Queries) EventSnapshot(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, eventSnapshot)
+	var snapshot string
+	err := row.Scan(&snapshot)
+	return snapshot, err
+}

@@ -7,6 +7,7 @@ package queries
 
 import (
 	"context"
+	"time"
 )
 
 const clipInsertMany = `-- name: ClipInsertMany :exec
@@ -109,6 +110,74 @@ func (q *Queries) ClipListByGenerations(ctx context.Context, db DBTX, generation
 			&i.Tags,
 			&i.ModelName,
 			&i.Duration,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const clipListViews = `-- name: ClipListViews :many
+SELECT id, generation_id, clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,
+    coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
+    coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
+    coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,
+    coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration,
+    (CASE WHEN isfinite(created_at) THEN created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(updated_at) THEN updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at
+FROM public.music_clips AS c
+WHERE c.generation_id = ANY ($1::uuid[])
+ORDER BY c.generation_id, c.created_at, c.id
+`
+
+type ClipListViewsRow struct {
+	ID             string
+	GenerationID   string
+	ClipID         string
+	Status         string
+	Title          string
+	AudioURL       string
+	StreamAudioURL string
+	VideoURL       string
+	ImageURL       string
+	Lyrics         string
+	Tags           string
+	ModelName      string
+	Duration       float64
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+// Whole clips, as the HTTP side shows them; times as in GenerationListViews.
+func (q *Queries) ClipListViews(ctx context.Context, db DBTX, generationIds []string) ([]ClipListViewsRow, error) {
+	rows, err := db.Query(ctx, clipListViews, generationIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClipListViewsRow
+	for rows.Next() {
+		var i ClipListViewsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.GenerationID,
+			&i.ClipID,
+			&i.Status,
+			&i.Title,
+			&i.AudioURL,
+			&i.StreamAudioURL,
+			&i.VideoURL,
+			&i.ImageURL,
+			&i.Lyrics,
+			&i.Tags,
+			&i.ModelName,
+			&i.Duration,
+			&i.CreatedAt,
+			&i.UpdatedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -154,6 +154,87 @@ func (q *Queries) GenerationListOverdue(ctx context.Context, db DBTX, arg Genera
 	return items, nil
 }
 
+const generationListPendingByTask = `-- name: GenerationListPendingByTask :many
+SELECT id, coalesce(task_id, '')::text AS task_id
+FROM public.music_generations
+WHERE task_id = ANY ($1::text[])
+    AND coalesce(provider, '') = ANY ($2::text[])
+    AND task_type IS NOT NULL
+    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+ORDER BY id
+LIMIT $3
+`
+
+type GenerationListPendingByTaskParams struct {
+	TaskIds   []string
+	Providers []string
+	MaxRows   int32
+}
+
+type GenerationListPendingByTaskRow struct {
+	ID     string
+	TaskID string
+}
+
+// The pending V2 rows of tasks, at one of the providers (” is the default one).
+func (q *Queries) GenerationListPendingByTask(ctx context.Context, db DBTX, arg GenerationListPendingByTaskParams) ([]GenerationListPendingByTaskRow, error) {
+	rows, err := db.Query(ctx, generationListPendingByTask, arg.TaskIds, arg.Providers, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListPendingByTaskRow
+	for rows.Next() {
+		var i GenerationListPendingByTaskRow
+		if err := rows.Scan(&i.ID, &i.TaskID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationListPendingByUser = `-- name: GenerationListPendingByUser :many
+SELECT id
+FROM public.music_generations
+WHERE user_id = $1::uuid
+    AND task_type IS NOT NULL
+    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND (coalesce(cardinality($2::text[]), 0) = 0 OR task_id = ANY ($2::text[]))
+ORDER BY created_at, id
+LIMIT $3
+`
+
+type GenerationListPendingByUserParams struct {
+	UserID  string
+	TaskIds []string
+	MaxRows int32
+}
+
+// The user's pending V2 rows, the oldest first; without task ids, of any task.
+func (q *Queries) GenerationListPendingByUser(ctx context.Context, db DBTX, arg GenerationListPendingByUserParams) ([]string, error) {
+	rows, err := db.Query(ctx, generationListPendingByUser, arg.UserID, arg.TaskIds, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListUnfollowed = `-- name: GenerationListUnfollowed :many
 WITH followed AS (
     SELECT jsonb_array_elements_text(CASE WHEN jsonb_typeof(j.args -> 'ids') = 'array' THEN j.args -> 'ids' ELSE '[]' END) AS id
@@ -206,6 +287,66 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 	for rows.Next() {
 		var i GenerationListUnfollowedRow
 		if err := rows.Scan(&i.ID, &i.TaskType, &i.Provider); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationListViews = `-- name: GenerationListViews :many
+SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(created_at) THEN created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(updated_at) THEN updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at,
+    (CASE WHEN isfinite(completed_at) THEN completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+FROM public.music_generations AS g
+WHERE g.id = ANY ($1::uuid[])
+ORDER BY g.created_at, g.id
+`
+
+type GenerationListViewsRow struct {
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	CompletedAt  time.Time
+}
+
+// Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands for
+// no time, or none that is finite.
+func (q *Queries) GenerationListViews(ctx context.Context, db DBTX, ids []string) ([]GenerationListViewsRow, error) {
+	rows, err := db.Query(ctx, generationListViews, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListViewsRow
+	for rows.Next() {
+		var i GenerationListViewsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.CompletedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

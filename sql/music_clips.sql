@@ -46,3 +46,16 @@ FROM (
         unnest(@model_names::text[]) AS model_name, unnest(@durations::double precision[]) AS duration
 ) AS u
 WHERE c.id = u.id;
+
+-- name: ClipListViews :many
+-- Whole clips, as the HTTP side shows them; times as in GenerationListViews.
+SELECT id, generation_id, clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,
+    coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
+    coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
+    coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,
+    coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration,
+    (CASE WHEN isfinite(created_at) THEN created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(updated_at) THEN updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at
+FROM public.music_clips AS c
+WHERE c.generation_id = ANY (@generation_ids::uuid[])
+ORDER BY c.generation_id, c.created_at, c.id;

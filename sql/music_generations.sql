@@ -93,3 +93,38 @@ WHERE task_type IS NOT NULL
     AND created_at <= now()
 ORDER BY created_at, id
 LIMIT @max_rows;
+
+-- name: GenerationListPendingByUser :many
+-- The user's pending V2 rows, the oldest first; without task ids, of any task.
+SELECT id
+FROM public.music_generations
+WHERE user_id = @user_id::uuid
+    AND task_type IS NOT NULL
+    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))
+ORDER BY created_at, id
+LIMIT @max_rows;
+
+-- name: GenerationListPendingByTask :many
+-- The pending V2 rows of tasks, at one of the providers ('' is the default one).
+SELECT id, coalesce(task_id, '')::text AS task_id
+FROM public.music_generations
+WHERE task_id = ANY (@task_ids::text[])
+    AND coalesce(provider, '') = ANY (@providers::text[])
+    AND task_type IS NOT NULL
+    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+ORDER BY id
+LIMIT @max_rows;
+
+-- name: GenerationListViews :many
+-- Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands for
+-- no time, or none that is finite.
+SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(created_at) THEN created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(updated_at) THEN updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at,
+    (CASE WHEN isfinite(completed_at) THEN completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+FROM public.music_generations AS g
+WHERE g.id = ANY (@ids::uuid[])
+ORDER BY g.created_at, g.id;

@@ -1,0 +1,103 @@
+// Package view is a generation as the HTTP side shows it: its row and its clips,
+// under their column names.
+package view
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tasksync/queries"
+)
+
+// Generation is a row of music_generations with its clips. The doc tags are
+// those of the OpenAPI description.
+type Generation struct {
+	ID           string     `json:"id" format:"uuid"`
+	UserID       *string    `json:"user_id" format:"uuid"`
+	TaskID       *string    `json:"task_id" doc:"The upstream's id of the task."`
+	TaskType     *string    `json:"task_type" doc:"extend, generate, replace, merge or lyrics."`
+	Provider     *string    `json:"provider" doc:"The upstream that has the task; null: the default one."`
+	Status       string     `json:"status" doc:"submitted, queued, processing or streaming while it is pending, then complete or failed."`
+	ErrorCode    *string    `json:"error_code" doc:"Why it failed: PRODUCER_TAG, COPYRIGHTED, INAPPROPRIATE_CONTENT, MODERATION_FLAGGED, MALFORMED_PROMPT, INVALID_REQUEST or API_ERROR."`
+	ErrorMessage *string    `json:"error_message" doc:"The upstream's text, without secrets."`
+	CreatedAt    *time.Time `json:"created_at"`
+	UpdatedAt    *time.Time `json:"updated_at"`
+	CompletedAt  *time.Time `json:"completed_at" doc:"When it became complete or failed."`
+	Clips        []Clip     `json:"clips" nullable:"false"`
+}
+
+// Clip is a row of music_clips.
+type Clip struct {
+	ID             string     `json:"id" format:"uuid"`
+	GenerationID   string     `json:"generation_id" format:"uuid"`
+	ClipID         string     `json:"clip_id" doc:"The upstream's id of the clip; a placeholder (like {task_id}-extend-0) until it is known."`
+	Status         string     `json:"status"`
+	Title          *string    `json:"title"`
+	AudioURL       *string    `json:"audio_url" doc:"Where the audio is, once there is any; always null for lyrics."`
+	StreamAudioURL *string    `json:"stream_audio_url" doc:"A preview, while the audio is being made."`
+	VideoURL       *string    `json:"video_url"`
+	ImageURL       *string    `json:"image_url"`
+	Lyrics         *string    `json:"lyrics"`
+	Tags           *string    `json:"tags"`
+	ModelName      *string    `json:"model_name"`
+	Duration       *float64   `json:"duration" doc:"In seconds."`
+	CreatedAt      *time.Time `json:"created_at"`
+	UpdatedAt      *time.Time `json:"updated_at"`
+}
+
+// Load reads generations with their clips, in two queries and the order of their
+// creation. An id without a row is left out.
+func Load(ctx context.Context, db queries.DBTX, ids []string) ([]Generation, error) {
+	generations := make([]Generation, 0, len(ids))
+	if len(ids) == 0 {
+		return generations, nil
+	}
+	q := queries.New()
+	rows, err := q.GenerationListViews(ctx, db, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load generations: %w", err)
+	}
+	clips, err := q.ClipListViews(ctx, db, ids)
+	if err != nil {
+		return nil, fmt.Errorf("load clips: %w", err)
+	}
+	at := make(map[string]int, len(rows))
+	for i, r := range rows {
+		at[r.ID] = i
+		generations = append(generations, generation(r))
+	}
+	for _, c := range clips {
+		if i, ok := at[c.GenerationID]; ok {
+			generations[i].Clips = append(generations[i].Clips, clip(c))
+		}
+	}
+	return generations, nil
+}
+
+func generation(r queries.GenerationListViewsRow) Generation {
+	return Generation{
+		ID: r.ID, UserID: null(r.UserID), TaskID: null(r.TaskID), TaskType: null(r.TaskType), Provider: null(r.Provider),
+		Status: r.Status, ErrorCode: null(r.ErrorCode), ErrorMessage: null(r.ErrorMessage),
+		CreatedAt: null(r.CreatedAt.UTC()), UpdatedAt: null(r.UpdatedAt.UTC()), CompletedAt: null(r.CompletedAt.UTC()),
+		Clips: []Clip{},
+	}
+}
+
+func clip(c queries.ClipListViewsRow) Clip {
+	return Clip{
+		ID: c.ID, GenerationID: c.GenerationID, ClipID: c.ClipID, Status: c.Status, Title: null(c.Title),
+		AudioURL: null(c.AudioURL), StreamAudioURL: null(c.StreamAudioURL), VideoURL: null(c.VideoURL), ImageURL: null(c.ImageURL),
+		Lyrics: null(c.Lyrics), Tags: null(c.Tags), ModelName: null(c.ModelName), Duration: null(c.Duration),
+		CreatedAt: null(c.CreatedAt.UTC()), UpdatedAt: null(c.UpdatedAt.UTC()),
+	}
+}
+
+// null is nil for a value that stands for NULL.
+func null[T comparable](v T) *T {
+	var none T
+	if v == none {
+		return nil
+	}
+	return &v
+}
