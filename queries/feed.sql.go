@@ -10,10 +10,12 @@ import (
 )
 
 const feedHorizon = `-- name: FeedHorizon :one
-SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS horizon
+SELECT pg_current_xact_id()::text::bigint AS horizon
 `
 
-// No transaction that has written already has an id of this or above.
+// No transaction that has written already has an id of this or above. The xmax of
+// a snapshot would not do: it is one past the last that has ended, and one that is
+// still open may be younger.
 func (q *Queries) FeedHorizon(ctx context.Context, db DBTX) (int64, error) {
 	row := db.QueryRow(ctx, feedHorizon)
 	var horizon int64

@@ -39,8 +39,10 @@ SELECT pg_advisory_lock(8386110886476607075);
 SELECT pg_advisory_unlock(8386110886476607075) AS held;
 
 -- name: FeedHorizon :one
--- No transaction that has written already has an id of this or above.
-SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS horizon;
+-- No transaction that has written already has an id of this or above. The xmax of
+-- a snapshot would not do: it is one past the last that has ended, and one that is
+-- still open may be younger.
+SELECT pg_current_xact_id()::text::bigint AS horizon;
 
 -- name: FeedWritersEnded :one
 -- Whether every transaction below a horizon has ended.
