@@ -22,6 +22,9 @@ const (
 // before it, so a transaction that takes its time delays what is confirmed,
 // never what is handed on.
 type backlog struct {
+	batch int // most ids of a piece, and of a take
+	limit int // most ids that it should hold
+
 	mu     sync.Mutex
 	pieces []piece
 	ids    int           // in all pieces
@@ -38,8 +41,8 @@ type piece struct {
 	taken bool
 }
 
-func newBacklog() *backlog {
-	return &backlog{wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+func newBacklog(batch, limit int) *backlog {
+	return &backlog{batch: batch, limit: limit, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
 // row adds a row of a transaction that has not ended yet.
@@ -47,13 +50,13 @@ func (b *backlog) row(xid uint32, id string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	last := len(b.pieces) - 1
-	if last < 0 || b.pieces[last].xid != xid || b.pieces[last].end != 0 || b.pieces[last].taken || len(b.pieces[last].ids) >= maxHandOn {
+	if last < 0 || b.pieces[last].xid != xid || b.pieces[last].end != 0 || b.pieces[last].taken || len(b.pieces[last].ids) >= b.batch {
 		b.pieces = append(b.pieces, piece{xid: xid})
 		last++
 	}
 	b.pieces[last].ids = append(b.pieces[last].ids, id)
 	b.ids++
-	if len(b.pieces[last].ids) == maxHandOn {
+	if len(b.pieces[last].ids) == b.batch {
 		signal(b.wake)
 	}
 }
@@ -82,7 +85,7 @@ func (b *backlog) confirmed() pglogrepl.LSN {
 func (b *backlog) full() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ids >= maxBacklog
+	return b.ids >= b.limit
 }
 
 func (b *backlog) empty() bool {
@@ -101,7 +104,7 @@ func (b *backlog) take(seen func(xid uint32) bool) (ids []string) {
 		if !seen(p.xid) {
 			continue
 		}
-		if len(ids)+len(p.ids) > maxHandOn {
+		if len(ids)+len(p.ids) > b.batch {
 			break
 		}
 		p.taken = true

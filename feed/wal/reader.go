@@ -57,7 +57,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &stream{conn: conn, cfg: r.cfg, backlog: newBacklog(), decoder: newDecoder()}
+	s := &stream{conn: conn, cfg: r.cfg, backlog: newBacklog(maxHandOn, maxBacklog), decoder: newDecoder()}
 	err = r.read(ctx, s)
 	closeConn(conn)
 	if harm := harmError(""); errors.As(err, &harm) {
