@@ -95,7 +95,7 @@ func TestSilentDatabase(t *testing.T) {
 	p.FallSilent(false)
 	silent := time.Now()
 	missed := b.submit()
-	b.within(10*time.Second, "the feed notices", func() bool { return r.reasons()["feed"] != "" })
+	b.within(10*time.Second, "the feed notices", func() bool { return strings.Contains(b.log.String(), "Feed is down") })
 	b.within(20*time.Second, "the row is found", func() bool { return b.done(missed) })
 	t.Log("found after", time.Since(silent))
 	b.until("all is well again", r.ready)

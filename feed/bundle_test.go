@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/migrations"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
@@ -238,4 +239,33 @@ func (b *bundle) sessions() int {
 func (b *bundle) terminate() int {
 	b.Helper()
 	return b.count(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, applicationName)
+}
+
+// migrated brings a database to the newest version.
+func migrated(t *testing.T, url string) string {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	defer pool.Close()
+	m, err := migrations.Open(pool)
+	require.NoError(t, err)
+	defer m.Close()
+	_, err = m.Up(t.Context())
+	require.NoError(t, err)
+	return url
+}
+
+// gathered is the value of a metric without labels.
+func gathered(t *testing.T, reg prometheus.Registerer, name string) float64 {
+	t.Helper()
+	families, err := reg.(prometheus.Gatherer).Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() == name {
+			m := f.GetMetric()[0]
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	require.Fail(t, "no metric "+name)
+	return 0
 }

@@ -60,6 +60,9 @@ type Config struct {
 	// SlotLimit is how many bytes of WAL the replication slot may hold back before
 	// it is given up; default 1 GiB.
 	SlotLimit int64
+	// GuardEvery is how often the replication slot is looked after, in every mode:
+	// it may be that of a daemon that is gone; default 10 s.
+	GuardEvery time.Duration
 
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // default: none
@@ -75,6 +78,7 @@ func (c Config) withDefaults() Config {
 	c.HungAfter = cmp.Or(c.HungAfter, 3*time.Second)
 	c.RetryAfter = cmp.Or(c.RetryAfter, 30*time.Second)
 	c.SlotLimit = cmp.Or(c.SlotLimit, 1<<30)
+	c.GuardEvery = cmp.Or(c.GuardEvery, 10*time.Second)
 	if c.Session == nil && c.Pool != nil {
 		c.Session = c.Pool.Config().ConnConfig
 	}

@@ -21,6 +21,7 @@ type Feed struct {
 	queries   *queries.Queries
 	collector *collector
 	metrics   *metrics
+	wal       *walFeed
 	holder    string // our name on the lease
 
 	mu     sync.Mutex
@@ -35,10 +36,13 @@ func New(cfg Config) (*Feed, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Feed{
+	f := &Feed{
 		cfg: cfg, queries: queries.New(), collector: newCollector(cfg.To, cfg.Logger),
 		metrics: newMetrics(cfg.Registerer), holder: cryptorand.Text(), reason: "starting",
-	}, nil
+	}
+	var err error
+	f.wal, err = newWALFeed(f)
+	return f, err
 }
 
 // Run hears of rows and hands them on until ctx ends, and then returns nil.
@@ -46,6 +50,7 @@ func New(cfg Config) (*Feed, error) {
 func (f *Feed) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.collector.run(ctx) })
+	group.Go(func() error { return f.wal.guard(ctx) })
 	group.Go(func() error {
 		f.hear(ctx)
 		return nil

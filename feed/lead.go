@@ -42,7 +42,7 @@ func (f *Feed) ask(ctx context.Context, s *session) (leads bool, err error) {
 
 // follows tells that another daemon is the feed.
 func (f *Feed) follows(ctx context.Context) {
-	f.metrics.mode(Notify, stateFollowing)
+	f.metrics.mode(f.sessionMode(), stateFollowing)
 	f.up()
 	f.cfg.Logger.InfoContext(ctx, "[TaskSync] Another daemon is the feed; waiting for its place")
 }
@@ -79,4 +79,12 @@ func (f *Feed) refused(ctx context.Context, err error) error {
 	}
 	f.cfg.Logger.ErrorContext(ctx, "[TaskSync] The silent feed is another role's and may not be ended; use one role for all daemons, or GRANT pg_signal_backend", "error", err)
 	return nil
+}
+
+// sessionMode is the mode of a session that leads.
+func (f *Feed) sessionMode() string {
+	if f.cfg.Mode == WAL {
+		return WAL
+	}
+	return Notify
 }

@@ -230,15 +230,15 @@ func TestAnOpenWriterHoldsUpNobody(t *testing.T) {
 		insert()
 		return b.quiet()
 	})
-	heard := testutil.ToFloat64(r.metrics.notifications)
+	heard := int(testutil.ToFloat64(r.metrics.notifications))
 	insert()
 	b.until("all are read", func() bool { return to.has(ids...) })
-	require.Equal(t, heard, testutil.ToFloat64(r.metrics.notifications), "nobody notifies")
+	require.Equal(t, heard, int(testutil.ToFloat64(r.metrics.notifications)), "nobody notifies")
 	b.until("it listens again", func() bool { return strings.Contains(b.log.String(), "listening again") })
 	require.False(t, b.quiet())
 	last := b.insert()
 	b.until("it hears", func() bool { return to.has(last) })
-	require.Greater(t, testutil.ToFloat64(r.metrics.notifications), heard)
+	require.Greater(t, int(testutil.ToFloat64(r.metrics.notifications)), heard)
 	for id, n := range to.times() {
 		require.Equal(t, 1, n, "%s was handed on more than once", id)
 	}

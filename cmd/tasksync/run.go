@@ -15,7 +15,7 @@ type runCmd struct {
 	databaseFlags
 	upstreamFlags
 	logFlags
-	Feed        string `env:"TASKSYNC_FEED" default:"auto" enum:"auto,notify" help:"How new rows are heard of: ${enum}."`
+	feedFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where /metrics, /healthz and /readyz are served (${default})."`
 	NoMigrate   bool   `help:"Refuse to start on a database that lacks migrations, instead of applying them."`
 	Embedded    bool   `help:"Bring a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
@@ -47,7 +47,10 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	cfg.Feed, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger = c.Feed, c.ListenAddr, c.NoMigrate, logger
+	if err := c.feed(&cfg); err != nil {
+		return err
+	}
+	cfg.ListenAddr, cfg.NoMigrate, cfg.Logger = c.ListenAddr, c.NoMigrate, logger
 	cfg.Started = func(addr net.Addr) {
 		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "other_providers", len(cfg.Others), "listen_addr", addr.String())
 	}
