@@ -143,8 +143,8 @@ func column(c *cursor) (value []byte, null bool) {
 	}
 }
 
-// prefix is that of the logical messages that name a row, as the update trigger
-// writes them.
+// prefix is that of the logical messages that name a row: an update is not
+// published, but a trigger can write one.
 const prefix = "tasksync"
 
 func decodeMessage(c *cursor) event {

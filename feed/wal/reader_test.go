@@ -87,6 +87,46 @@ func TestHandsOnWhatMessagesName(t *testing.T) {
 	b.awaitExactly([]string{ids[0], ids[2]})
 }
 
+// updateTrigger names the rows that an update makes pending, while the other
+// trigger is quiet. It needs no replica identity.
+const updateTrigger = `
+CREATE FUNCTION tasksync.name_generation() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
+AS $$
+BEGIN
+    PERFORM pg_catalog.pg_logical_emit_message(true, 'tasksync', NEW.id::pg_catalog.text);
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER tasksync_name_update
+    AFTER UPDATE ON public.music_generations
+    FOR EACH ROW
+    WHEN (NEW.task_type IS NOT NULL
+        AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
+        AND (OLD.task_type IS NULL
+            OR (OLD.status IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE
+            OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
+        AND pg_catalog.current_setting('wal_level') = 'logical'
+        AND NOT pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
+    EXECUTE FUNCTION tasksync.name_generation()`
+
+func TestHandsOnWhatATriggerNames(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(updateTrigger)
+	b.exec(`ALTER TABLE music_generations DROP CONSTRAINT music_generations_pkey CASCADE`)
+	failed := b.one(`INSERT INTO music_generations (task_type, status) VALUES ('generate', 'failed') RETURNING id::text`)
+	v1 := b.one(`INSERT INTO music_generations (task_id) VALUES ('of V1') RETURNING id::text`)
+	pending := b.insert(1)
+	b.run()
+	b.exec(`UPDATE music_generations SET status = 'processing' WHERE id = $1`, pending[0]) // our own updates are like this one
+	b.exec(`UPDATE music_generations SET status = 'submitted', task_id = 'again' WHERE id = $1`, failed)
+	b.exec(`UPDATE music_generations SET task_type = 'generate' WHERE id = $1`, v1)
+	b.awaitExactly([]string{failed, v1})
+}
+
 func TestHugeTransaction(t *testing.T) {
 	t.Parallel()
 	b, _ := setupServer(t, nil) // a new slot elsewhere would wait for this transaction
