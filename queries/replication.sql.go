@@ -35,7 +35,6 @@ func (q *Queries) PublicationGet(ctx context.Context, db DBTX) (PublicationGetRo
 const replicationSettingsGet = `-- name: ReplicationSettingsGet :one
 SELECT current_setting('wal_level')::text AS wal_level,
     current_setting('synchronous_standby_names')::text AS standby_names,
-    current_setting('server_version_num')::integer AS version,
     current_setting('max_replication_slots')::integer AS max_slots,
     (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots
 `
@@ -43,7 +42,6 @@ SELECT current_setting('wal_level')::text AS wal_level,
 type ReplicationSettingsGetRow struct {
 	WalLevel     string
 	StandbyNames string
-	Version      int32
 	MaxSlots     int32
 	UsedSlots    int32
 }
@@ -54,7 +52,6 @@ func (q *Queries) ReplicationSettingsGet(ctx context.Context, db DBTX) (Replicat
 	err := row.Scan(
 		&i.WalLevel,
 		&i.StandbyNames,
-		&i.Version,
 		&i.MaxSlots,
 		&i.UsedSlots,
 	)
@@ -76,6 +73,7 @@ func (q *Queries) ReplicationSlotDrop(ctx context.Context, db DBTX, slotName str
 const replicationSlotGet = `-- name: ReplicationSlotGet :one
 
 SELECT ('tasksync_' || d.oid)::text AS name,
+    d.datname::text AS database,
     (s.slot_name IS NOT NULL)::boolean AS present,
     coalesce(s.active, false)::boolean AS active,
     coalesce(s.active_pid, 0)::integer AS active_pid,
@@ -90,6 +88,7 @@ WHERE d.datname = current_database()
 
 type ReplicationSlotGetRow struct {
 	Name          string
+	Database      string
 	Present       bool
 	Active        bool
 	ActivePid     int32
@@ -108,6 +107,7 @@ func (q *Queries) ReplicationSlotGet(ctx context.Context, db DBTX) (ReplicationS
 	var i ReplicationSlotGetRow
 	err := row.Scan(
 		&i.Name,
+		&i.Database,
 		&i.Present,
 		&i.Active,
 		&i.ActivePid,

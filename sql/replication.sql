@@ -5,6 +5,7 @@
 -- name: ReplicationSlotGet :one
 -- Always one row; present is false while there is no slot.
 SELECT ('tasksync_' || d.oid)::text AS name,
+    d.datname::text AS database,
     (s.slot_name IS NOT NULL)::boolean AS present,
     coalesce(s.active, false)::boolean AS active,
     coalesce(s.active_pid, 0)::integer AS active_pid,
@@ -31,7 +32,6 @@ WHERE s.slot_name = @slot_name::text AND s.database = current_database();
 -- name: ReplicationSettingsGet :one
 SELECT current_setting('wal_level')::text AS wal_level,
     current_setting('synchronous_standby_names')::text AS standby_names,
-    current_setting('server_version_num')::integer AS version,
     current_setting('max_replication_slots')::integer AS max_slots,
     (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots;
 

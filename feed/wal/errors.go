@@ -26,6 +26,7 @@ const (
 	codeInvalidText        = "22P02"
 	codeInvalidAuth        = "28000"
 	codeInsufficientRights = "42501"
+	codeSyntax             = "42601"
 	codeUndefinedObject    = "42704"
 	codeDuplicateObject    = "42710"
 	codeTooManyConnections = "53300"

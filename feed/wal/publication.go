@@ -24,8 +24,6 @@ const (
 	dropPublication = `DROP PUBLICATION IF EXISTS tasksync`
 )
 
-const filterVersion = 150000
-
 // ensurePublication makes the publication if there is none that publishes the
 // rows. One that was there and does, whoever made it, is left alone. A slot that
 // is older than the publication could never be read past the making of it.
@@ -55,24 +53,13 @@ func (r *Reader) ensurePublication(ctx context.Context) error {
 }
 
 func (r *Reader) createPublication(ctx context.Context) error {
-	server, err := r.queries.ReplicationSettingsGet(ctx, r.cfg.Pool)
-	if err != nil {
-		return fmt.Errorf("look at the server's settings: %w", err)
-	}
-	if server.Version >= filterVersion {
-		_, err = r.cfg.Pool.Exec(ctx, createFiltered)
-	}
+	_, err := r.cfg.Pool.Exec(ctx, createFiltered)
 	switch code(err) {
-	case codeNotSupported, codeInvalidText:
-		r.cfg.Logger.Info("[TaskSync] The publication has no row filter; the reader filters", "error", err)
-	}
-	if server.Version < filterVersion || code(err) == codeNotSupported || code(err) == codeInvalidText {
+	case codeSyntax, codeNotSupported, codeInvalidText:
+		r.cfg.Logger.Info("[TaskSync] The server cannot filter the rows of the publication; the reader does", "error", err)
 		_, err = r.cfg.Pool.Exec(ctx, createPlain)
 	}
-	if code(err) == codeDuplicateObject { // another daemon was faster
-		return nil
-	}
-	if err != nil {
+	if err != nil && code(err) != codeDuplicateObject { // another daemon was faster
 		return explain("create the publication", err, publicationSteps)
 	}
 	return nil

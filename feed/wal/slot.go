@@ -35,6 +35,9 @@ func (r *Reader) open(ctx context.Context) (*pgconn.PgConn, error) {
 		closeConn(conn)
 		switch {
 		case code(err) == codeInUse || code(err) == codeDuplicateObject: // another daemon was faster
+			if err := sleep(ctx, slotPoll); err != nil {
+				return nil, err
+			}
 		case status.Present && lost(err):
 			return nil, r.dropped(ctx, err)
 		default:
@@ -72,6 +75,9 @@ func (r *Reader) await(ctx context.Context) (Status, error) {
 // start makes the slot if there is none and starts to read it, where its last
 // reader has stopped.
 func (r *Reader) start(ctx context.Context, conn *pgconn.PgConn, s Status) error {
+	if err := requireDatabase(ctx, conn, s.Database); err != nil {
+		return err
+	}
 	if !s.Present {
 		if err := r.create(ctx, conn, s.Slot); err != nil {
 			return err

@@ -53,6 +53,21 @@ func TestTakesOverFromAHungReader(t *testing.T) {
 	b.awaitExactly(ids)
 }
 
+// A server that has fallen silent keeps its connections open.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	run := b.run(func(cfg *Config) { cfg.Timeout = time.Second })
+	pid := b.status().ActivePID
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	err := b.end(run)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	require.ErrorContains(t, err, "silent")
+	ids := b.insert(2)
+	b.run()
+	b.awaitExactly(ids)
+}
+
 func TestSlotHoldsTooMuch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -9,6 +9,7 @@ import (
 // Status is how the slot of this database stands.
 type Status struct {
 	Slot          string // its name, whether it is there or not
+	Database      string
 	Present       bool
 	ActivePID     int    // the server process of its reader; 0: nobody reads
 	WALStatus     string // reserved, extended, unreserved or lost
@@ -25,7 +26,7 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 		return Status{}, fmt.Errorf("look at the replication slot: %w", err)
 	}
 	status := Status{
-		Slot: s.Name, Present: s.Present, ActivePID: int(s.ActivePid), WALStatus: s.WalStatus,
+		Slot: s.Name, Database: s.Database, Present: s.Present, ActivePID: int(s.ActivePid), WALStatus: s.WalStatus,
 		Confirmed: s.Confirmed, RetainedBytes: s.RetainedBytes, LagBytes: s.LagBytes,
 	}
 	r.metrics.see(status)

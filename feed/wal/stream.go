@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -12,14 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-const (
-	connectTimeout = 10 * time.Second
-	closeTimeout   = time.Second
-	// silence is how long the server may say nothing although it is asked at
-	// every heartbeat. In the midst of a large transaction of somebody else's it
-	// answers only after half of Config.Timeout.
-	silence = 6
-)
+// silence is how many Timeouts the server may say nothing, although it is asked at
+// every heartbeat. In the midst of a large transaction of somebody else's it
+// answers only after half of Config.Timeout.
+const silence = 6
 
 // stream is a replication connection that reads from a slot. Its goroutine is
 // the only one that uses the connection.
@@ -33,27 +28,6 @@ type stream struct {
 	xid   uint32
 	beat  time.Time // when the next status is due
 	heard time.Time
-}
-
-// connect opens a connection for replication.
-func (r *Reader) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	cfg := r.cfg.ConnConfig.Copy()
-	cfg.RuntimeParams["replication"] = "database"
-	cfg.RuntimeParams["application_name"] = "tasksync wal"
-	cfg.RuntimeParams["wal_sender_timeout"] = strconv.FormatInt(r.cfg.Timeout.Milliseconds(), 10)
-	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
-	if err != nil {
-		return nil, explain("connect for replication", err, connectSteps)
-	}
-	return conn, nil
-}
-
-func closeConn(conn *pgconn.PgConn) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	_ = conn.Close(ctx) // nothing more is wanted of it
 }
 
 // receive reads until ctx ends. It never waits for those who take the rows: if

@@ -67,6 +67,16 @@ func TestRoleThatMayNot(t *testing.T) {
 	asApp.stop(run)
 }
 
+func TestAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.requireUnavailable("connect to the same", func(cfg *Config) {
+		cfg.ConnConfig = cfg.ConnConfig.Copy()
+		cfg.ConnConfig.Database = "postgres"
+	})
+	require.False(t, b.status().Present)
+}
+
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	_, err := New(Config{})
