@@ -60,6 +60,7 @@ func TestSilentServer(t *testing.T) {
 	run := b.run(func(cfg *Config) { cfg.Timeout = time.Second })
 	pid := b.status().ActivePID
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // before the server is to stop
 	err := b.end(run)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
 	require.ErrorContains(t, err, "silent")

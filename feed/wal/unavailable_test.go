@@ -67,6 +67,23 @@ func TestRoleThatMayNot(t *testing.T) {
 	asApp.stop(run)
 }
 
+// A new slot waits for the transactions that are open. It must not do so for
+// ever: a slot in the making keeps WAL, too.
+func TestOpenTransaction(t *testing.T) {
+	t.Parallel()
+	b, _ := setupServer(t, nil)
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `INSERT INTO music_generations (task_type) VALUES ('generate')`)
+	require.NoError(t, err)
+	b.requireUnavailable("end the oldest")
+	b.until("the slot in the making stays", func() bool { return !b.status().Present })
+	require.NoError(t, tx.Rollback(t.Context()))
+	run := b.run()
+	b.awaitExactly(b.insert(1))
+	b.stop(run)
+}
+
 func TestAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
