@@ -55,7 +55,7 @@ func (r *reader) run(ctx context.Context, done func(ctx context.Context, found i
 		if err != nil {
 			return err
 		}
-		pause := min(max(2*time.Since(began), minPause), maxPause)
+		pause := pauseAfter(began)
 		if over, err := done(ctx, found); err != nil || over {
 			return err
 		}
@@ -63,6 +63,17 @@ func (r *reader) run(ctx context.Context, done func(ctx context.Context, found i
 			return err
 		}
 	}
+}
+
+// paced looks once, and says how long to pause then.
+func (r *reader) paced(ctx context.Context) (pause time.Duration, err error) {
+	began := time.Now()
+	_, err = r.look(ctx)
+	return pauseAfter(began), err
+}
+
+func pauseAfter(began time.Time) time.Duration {
+	return min(max(2*time.Since(began), minPause), maxPause)
 }
 
 // look hands on the rows that are new. Wide looks take a twentieth of the time at

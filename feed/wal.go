@@ -104,15 +104,13 @@ func (w *walFeed) standIn(ctx context.Context) error {
 	w.metrics.mode(Poll, stateReading)
 	w.up()
 	for {
+		pause := maxPause
 		if w.reads.Load() {
 			r.widen()
-			if err := sleep(ctx, maxPause); err != nil {
-				return err
-			}
-			continue
+		} else if pause, err = r.paced(ctx); err != nil {
+			return err
 		}
-		err := r.run(ctx, func(context.Context, int) (bool, error) { return w.reads.Load(), nil })
-		if err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
