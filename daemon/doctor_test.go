@@ -109,11 +109,14 @@ func TestEveryFeed(t *testing.T) {
 			b.until("all are done", func() bool { return b.done(ids...) })
 			require.True(t, r.ready())
 			require.LessOrEqual(t, b.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'tasksync%'`), 10)
-			_, metrics := r.get("/metrics")
-			require.Contains(t, metrics, "tasksync_feed_up 1")
-			if mode != feed.Auto {
-				require.Contains(t, metrics, `tasksync_feed_mode{mode="`+mode+`"} 1`)
+			want := mode
+			if mode == feed.Auto {
+				want = feed.Notify
 			}
+			b.until("it shows its mode", func() bool {
+				_, metrics := r.get("/metrics")
+				return strings.Contains(metrics, "tasksync_feed_up 1") && strings.Contains(metrics, `tasksync_feed_mode{mode="`+want+`"} 1`)
+			})
 			require.Less(t, b.stop(r), 10*time.Second)
 		})
 	}

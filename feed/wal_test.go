@@ -41,7 +41,7 @@ func TestWAL(t *testing.T) {
 		ids = append(ids, b.insert())
 	}
 	b.until("they are handed on", func() bool { return to.has(ids...) })
-	require.Equal(t, heard, int(testutil.ToFloat64(r.metrics.notifications)), "nobody notifies")
+	require.InDelta(t, heard, testutil.ToFloat64(r.metrics.notifications), 10, "nobody notifies; a few may have been under way")
 	require.InDelta(t, read, testutil.ToFloat64(r.metrics.read), 10, "nobody looks, after the look that was under way")
 	times := to.times()
 	for _, id := range ids {
