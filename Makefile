@@ -5,7 +5,7 @@
 
 GO ?= go
 ARGS ?=
-CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./daemon/...
+CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./daemon/...
 
 # The tools need no C compiler this way (sqlc then parses with WebAssembly).
 TOOL = CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod
@@ -37,6 +37,19 @@ install: ## Install tasksync to GOBIN
 .PHONY: test
 test: ## Run all tests (PG=18: on that version of Postgres)
 	$(GO) test $(ARGS) ./...
+
+.PHONY: pooler
+pooler: ## Run the tests that want PgBouncer (Debian: apt-get install pgbouncer)
+	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon
+
+# What differs between versions of Postgres: locks, snapshots, replication. Those
+# that are not on the machine are downloaded once.
+VERSIONS ?= 14 16 17 18
+.PHONY: versions
+versions: ## Run a smoke pass on other versions of Postgres (VERSIONS="14 18")
+	for v in $(VERSIONS); do \
+		TASKSYNC_TEST_PG=$$v $(GO) test -count=1 -run '^(TestEveryFeed|TestOneOfManyIsTheFeed|TestSilentLeaderIsEnded|TestAnOpenWriterHoldsUpNobody|TestWAL|TestPoll|TestSchemaGolden)$$' $(ARGS) ./daemon ./feed ./migrations || exit 1; \
+	done
 
 .PHONY: race
 race: ## Run the tests of the core packages under the race detector (needs a C compiler)

@@ -79,7 +79,10 @@ type httpSide struct {
 }
 
 func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
-	connConfig := pool.Config().ConnConfig
+	connConfig, err := directConfig(cfg.ListenURL)
+	if err != nil {
+		return nil, err
+	}
 	connConfig.RuntimeParams["application_name"] = "tasksync events"
 	h := &httpSide{broker: live.New(live.Config{ConnConfig: connConfig, Logger: cfg.Logger, Registerer: reg})}
 	c := api.Config{
@@ -87,7 +90,6 @@ func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, now func() t
 		WebhookTokens: cfg.API.WebhookTokens, Webhooks: cfg.webhooks(),
 		Version: cfg.Version, Logger: cfg.Logger, Registerer: reg, Now: now,
 	}
-	var err error
 	if a := cfg.API.auth(cfg); a.Enabled() {
 		a.Now = now
 		if h.verifier, err = auth.New(a); err != nil {

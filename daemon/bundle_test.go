@@ -10,13 +10,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -228,106 +225,4 @@ func freeAddr(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
-}
-
-// proxy stands between a daemon and Postgres and can fall silent, as a network
-// does that drops packets: connections stay open and nothing comes through.
-type proxy struct {
-	listener net.Listener
-	target   string
-	silent   atomic.Bool // new connections are silent too
-	closed   chan struct{}
-	once     sync.Once
-	copies   sync.WaitGroup
-
-	mu    sync.Mutex
-	conns []*proxied
-}
-
-type proxied struct {
-	client, server net.Conn
-	silent         atomic.Bool
-}
-
-func newProxy(t *testing.T, addr, database string) *proxy {
-	t.Helper()
-	cfg, err := pgx.ParseConfig(database)
-	require.NoError(t, err)
-	l, err := net.Listen("tcp", addr)
-	require.NoError(t, err)
-	p := &proxy{listener: l, closed: make(chan struct{}), target: net.JoinHostPort(cfg.Host, itoa(cfg.Port))}
-	p.copies.Go(p.accept)
-	t.Cleanup(p.close)
-	return p
-}
-
-// through is the database by way of the proxy at addr.
-func through(t *testing.T, addr, database string) string {
-	t.Helper()
-	u, err := url.Parse(database)
-	require.NoError(t, err)
-	u.Host = addr
-	return u.String()
-}
-
-func (p *proxy) accept() {
-	for {
-		client, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		c := &proxied{client: client, server: server}
-		c.silent.Store(p.silent.Load())
-		p.mu.Lock()
-		p.conns = append(p.conns, c)
-		p.mu.Unlock()
-		p.copies.Go(func() { p.copy(c, client, server) })
-		p.copies.Go(func() { p.copy(c, server, client) })
-	}
-}
-
-func (p *proxy) copy(c *proxied, from, to net.Conn) {
-	defer from.Close()
-	defer to.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if c.silent.Load() {
-			<-p.closed
-			return
-		}
-		if err != nil {
-			return
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-// fallSilent stops what is under way, and with new also what comes.
-func (p *proxy) fallSilent(alsoNew bool) {
-	p.silent.Store(alsoNew)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		c.silent.Store(true)
-	}
-}
-
-// close ends all connections. Closing twice is no error.
-func (p *proxy) close() {
-	_ = p.listener.Close()
-	p.once.Do(func() { close(p.closed) })
-	p.mu.Lock()
-	for _, c := range p.conns {
-		_, _ = c.client.Close(), c.server.Close()
-	}
-	p.mu.Unlock()
-	p.copies.Wait()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"tasksync/feed"
 	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream/sunoproxy"
@@ -38,8 +39,17 @@ type Config struct {
 	RateLimit *float64
 	// NoCDNProbe restores the specification's blind CDN rule.
 	NoCDNProbe bool
-	// Feed is how new rows are heard of: auto (default) or notify.
+	// Feed is how new rows are heard of: auto (default), notify, wal or poll.
 	Feed string
+	// ListenURL is a direct connection to the same database, for LISTEN, session
+	// locks and replication, where DATABASE_URL leads to a pooler in transaction
+	// mode. Default: DatabaseURL.
+	ListenURL string
+	// FeedPollInterval is the time between two looks of feed poll; default 250 ms.
+	FeedPollInterval time.Duration
+	// SlotLimit is how many bytes of WAL the replication slot of feed wal may hold
+	// back before it is given up; default 1 GiB.
+	SlotLimit int64
 	// ListenAddr is where HTTP is served; default ":8080".
 	ListenAddr string
 	// API is the HTTP side for users and webhooks.
@@ -65,12 +75,15 @@ type Config struct {
 }
 
 // Feeds are the names that Config.Feed takes.
-func Feeds() []string { return []string{"auto", "notify"} }
+func Feeds() []string { return feed.Modes() }
 
 func (c Config) withDefaults() Config {
 	c.Provider = cmp.Or(c.Provider, "sunoapi")
 	c.Timeout = cmp.Or(c.Timeout, task.DefaultTimeout)
-	c.Feed = cmp.Or(c.Feed, "auto")
+	c.Feed = cmp.Or(c.Feed, feed.Auto)
+	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)
+	c.FeedPollInterval = cmp.Or(c.FeedPollInterval, 250*time.Millisecond)
+	c.SlotLimit = cmp.Or(c.SlotLimit, 1<<30)
 	c.ListenAddr = cmp.Or(c.ListenAddr, ":8080")
 	c.Version = cmp.Or(c.Version, "unknown")
 	if c.Handlers == nil {
@@ -101,6 +114,10 @@ func (c Config) validate() error {
 		return invalid("TASKSYNC_TIMEOUT %s is under a second", c.Timeout)
 	case c.PollInterval < 0 || (c.PollInterval > 0 && c.PollInterval < 50*time.Millisecond):
 		return invalid("TASKSYNC_POLL_INTERVAL %s is under 50ms", c.PollInterval)
+	case c.FeedPollInterval < 10*time.Millisecond:
+		return invalid("TASKSYNC_FEED_POLL_INTERVAL %s is under 10ms", c.FeedPollInterval)
+	case c.SlotLimit < 16<<20:
+		return invalid("TASKSYNC_SLOT_LIMIT %d is under 16MiB, the size of one file of WAL", c.SlotLimit)
 	}
 	for i, p := range c.providers() {
 		prefix := "TASKSYNC_"
@@ -117,7 +134,8 @@ func (c Config) validate() error {
 	if _, err := pgxpool.ParseConfig(c.DatabaseURL); err != nil {
 		return invalid("DATABASE_URL: %s", redactDSN(err, c.DatabaseURL))
 	}
-	return nil
+	_, err := directConfig(c.ListenURL)
+	return err
 }
 
 // validate names the variable that is wrong by prefix.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"testing"
 	"time"
 
@@ -13,8 +12,6 @@ import (
 
 	"tasksync/task"
 )
-
-func itoa(port uint16) string { return strconv.Itoa(int(port)) }
 
 const goodURL = "postgres://user:pass@localhost:5432/app"
 
@@ -35,6 +32,11 @@ func TestConfig(t *testing.T) {
 		"no key":             {func(c *Config) { c.APIKey = "" }, "TASKSYNC_API_KEY is not set"},
 		"unknown provider":   {func(c *Config) { c.Provider = "acme" }, `TASKSYNC_PROVIDER "acme" is not one of sunoapi, kie, sunoproxy, acedata, sunoclips`},
 		"unknown feed":       {func(c *Config) { c.Feed = "wal2" }, `TASKSYNC_FEED "wal2"`},
+		"feed wal":           {func(c *Config) { c.Feed = "wal" }, ""},
+		"bad listen URL":     {func(c *Config) { c.ListenURL = "postgres://u:hunter2@h:port/db" }, "TASKSYNC_LISTEN_URL"},
+		"feed polls often":   {func(c *Config) { c.FeedPollInterval = time.Millisecond }, "TASKSYNC_FEED_POLL_INTERVAL 1ms"},
+		"negative feed poll": {func(c *Config) { c.FeedPollInterval = -time.Second }, "TASKSYNC_FEED_POLL_INTERVAL -1s"},
+		"small slot":         {func(c *Config) { c.SlotLimit = 1 << 20 }, "TASKSYNC_SLOT_LIMIT 1048576"},
 		"timeout too short":  {func(c *Config) { c.Timeout = time.Millisecond }, "TASKSYNC_TIMEOUT 1ms"},
 		"negative timeout":   {func(c *Config) { c.Timeout = -time.Minute }, "TASKSYNC_TIMEOUT -1m0s"},
 		"poll too often":     {func(c *Config) { c.PollInterval = time.Millisecond }, "TASKSYNC_POLL_INTERVAL 1ms"},
@@ -127,14 +129,13 @@ func TestHopeless(t *testing.T) {
 	require.Empty(t, hopeless(errors.New("no route to host")))
 }
 
-// TestPoolIsSmall: the feed's connection comes on top of it, and ten is the
-// whole.
+// TestPoolIsSmall: four connections come on top of it, and ten is the whole.
 func TestPoolIsSmall(t *testing.T) {
 	t.Parallel()
 	pool, err := newPool(t.Context(), goodURL+"?pool_max_conns=50")
 	require.NoError(t, err)
 	defer pool.Close()
-	require.LessOrEqual(t, pool.Config().MaxConns, int32(9))
+	require.LessOrEqual(t, pool.Config().MaxConns, int32(6))
 	require.Positive(t, pool.Config().PingTimeout)
 	require.Equal(t, "tasksync", pool.Config().ConnConfig.RuntimeParams["application_name"])
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/feed"
 	"tasksync/internal/api"
 	"tasksync/jobs"
 	"tasksync/migrations"
@@ -19,9 +20,6 @@ import (
 // stopTimeout bounds the stop of the jobs. The feed before it, the pool and the
 // HTTP server after it have a second each, so that a stop takes 10 s at most.
 const stopTimeout = 7 * time.Second
-
-// heartbeat is the feed's; a dead connection is noticed within twice of it.
-const heartbeat = 4 * time.Second
 
 // Run serves until ctx ends and then stops within 10 s; a stop that was asked
 // for returns nil. It returns an error that wraps ErrConfig for a Config that
@@ -51,7 +49,7 @@ func Run(ctx context.Context, cfg Config) error {
 
 // serve opens what needs the database, runs it, and closes it.
 func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *health, server *httpServer) error {
-	pool, err := openPool(ctx, cfg.DatabaseURL, cfg.Logger, func(reason string) { health.set("database", reason) })
+	pool, pooled, err := openPool(ctx, cfg, func(reason string) { health.set("database", reason) })
 	if err != nil {
 		return err
 	}
@@ -61,7 +59,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	}
 	health.set("database", "")
 	health.check("database", func() string { return pingReason(pool) })
-	client, side, err := open(ctx, cfg, pool, reg, health)
+	client, side, err := open(ctx, cfg, pool, pooled, reg, health)
 	if err != nil {
 		return err
 	}
@@ -86,7 +84,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 }
 
 // open makes the parts between the database and the feed.
-func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Registerer, health *health) (*jobs.Client, *httpSide, error) {
+func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg prometheus.Registerer, health *health) (*jobs.Client, *httpSide, error) {
 	ups, err := openUpstreams(cfg, reg)
 	if err != nil {
 		return nil, nil, err
@@ -104,30 +102,36 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, reg prometheus.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := jobs.New(jobs.Config{Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts})
+	client, err := jobs.New(jobs.Config{
+		Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts,
+		PollOnly: pooled,
+	})
 	return client, side, err
 }
 
 // runFeed hears of new rows, and runs what the HTTP side needs, until ctx ends.
 func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, side *httpSide, reg prometheus.Registerer, health *health, server *httpServer) error {
-	collector := newCollector(client, cfg.Logger)
-	connConfig := pool.Config().ConnConfig
-	connConfig.RuntimeParams["application_name"] = "tasksync feed"
+	session, err := directConfig(cfg.ListenURL)
+	if err != nil {
+		return err
+	}
 	started := false
-	feed := &notifyFeed{
-		connConfig: connConfig, collector: collector, logger: cfg.Logger,
-		metrics: newFeedMetrics(reg), heartbeat: heartbeat,
-		state: func(reason string) {
+	f, err := feed.New(feed.Config{
+		Pool: pool, Session: session, To: client, Mode: cfg.Feed, PollInterval: cfg.FeedPollInterval, SlotLimit: cfg.SlotLimit,
+		Logger: cfg.Logger, Registerer: reg,
+		State: func(reason string) {
 			health.set("feed", reason)
 			if reason == "" && !started && cfg.Started != nil {
 				cfg.Started(server.listener.Addr())
 			}
 			started = started || reason == ""
 		},
+	})
+	if err != nil {
+		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return collector.run(ctx) })
-	group.Go(func() error { return feed.run(ctx) })
+	group.Go(func() error { return f.Run(ctx) })
 	group.Go(func() error { return side.run(ctx) })
 	return group.Wait()
 }

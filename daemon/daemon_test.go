@@ -15,7 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/feed"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/jobs"
 	"tasksync/migrations"
 	"tasksync/task"
 	"tasksync/upstream/simulator"
@@ -60,11 +62,11 @@ func TestStopWhileTheUpstreamHangs(t *testing.T) {
 func TestStopWhileTheDatabaseIsSilent(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := newProxy(t, "127.0.0.1:0", b.database)
+	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
 	cfg := b.config()
-	cfg.DatabaseURL = through(t, p.listener.Addr().String(), b.database)
+	cfg.DatabaseURL = p.URL()
 	r := b.run(cfg)
-	p.fallSilent(true)
+	p.FallSilent(true)
 	began := time.Now()
 	r.cancel()
 	select {
@@ -73,7 +75,7 @@ func TestStopWhileTheDatabaseIsSilent(t *testing.T) {
 		require.Fail(t, "it does not stop")
 	}
 	require.Less(t, time.Since(began), 10*time.Second)
-	p.close()
+	p.Close()
 	b.until("River gives up its leadership, which outlives its stop", func() bool {
 		stacks := make([]byte, 4<<20)
 		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "attemptResignLoop")
@@ -84,16 +86,16 @@ func TestStopWhileTheDatabaseIsSilent(t *testing.T) {
 func TestSilentDatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	p := newProxy(t, "127.0.0.1:0", b.database)
+	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
 	cfg := b.config()
-	cfg.DatabaseURL = through(t, p.listener.Addr().String(), b.database)
+	cfg.DatabaseURL = p.URL()
 	r := b.run(cfg)
 	first := b.submit()
 	b.until("it works", func() bool { return b.done(first) })
-	p.fallSilent(false)
+	p.FallSilent(false)
 	silent := time.Now()
 	missed := b.submit()
-	b.within(10*time.Second, "the feed notices", func() bool { return r.reasons()["feed"] != "" })
+	b.within(10*time.Second, "the feed notices", func() bool { return strings.Contains(b.log.String(), "Feed is down") })
 	b.within(20*time.Second, "the row is found", func() bool { return b.done(missed) })
 	t.Log("found after", time.Since(silent))
 	b.until("all is well again", r.ready)
@@ -150,6 +152,15 @@ func TestPostgresRestarts(t *testing.T) {
 	require.Less(t, b.stop(r), 10*time.Second)
 }
 
+// through is the database at another address.
+func through(t *testing.T, addr, database string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	require.NoError(t, err)
+	u.Host = addr
+	return u.String()
+}
+
 func password(t *testing.T, database string) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -174,7 +185,7 @@ func TestDatabaseIsUnreachableAtStart(t *testing.T) {
 	require.Contains(t, b.log.String(), "Database unreachable")
 	require.NotContains(t, b.log.String(), password(t, b.database))
 	id := b.submit()
-	newProxy(t, addr, b.database)
+	postgrestest.NewProxy(t, addr, b.database)
 	b.until("it comes up", func() bool { return b.done(id) })
 	b.until("it is ready", r.ready)
 }
@@ -336,7 +347,8 @@ func TestMetricsOfARegistry(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	reg := newRegistry("v1")
-	newFeedMetrics(reg)
+	_, err := feed.New(feed.Config{Pool: b.pool, To: &jobs.Client{}, Registerer: reg})
+	require.NoError(t, err)
 	reg.MustRegister(newPendingCollector(b.pool, task.DefaultHandlers()))
 	problems, err := testutil.GatherAndLint(reg)
 	require.NoError(t, err)

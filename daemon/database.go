@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -19,9 +20,10 @@ import (
 )
 
 const (
-	// poolConns keeps the daemon within ten: the feed, River and the stream of
-	// events have a connection each.
-	poolConns = 7
+	// poolConns and the connections that are not of the pool keep the daemon within
+	// ten: River's listener, the feed's own, a reader of the WAL, and one that
+	// follows the events for the HTTP API.
+	poolConns = 6
 	// connectTimeout bounds one try to connect.
 	connectTimeout = 5 * time.Second
 	// pingTimeout bounds the check of a connection that was idle for a second,
@@ -32,19 +34,25 @@ const (
 	maxBackoff   = 10 * time.Second
 )
 
-// openPool connects to the database. While it is unreachable, openPool waits
-// with backoff and says so; what waiting cannot mend (a wrong password, a
-// database that does not exist) it returns at once, with the next step.
-func openPool(ctx context.Context, databaseURL string, logger *slog.Logger, report func(reason string)) (*pgxpool.Pool, error) {
-	pool, err := newPool(ctx, databaseURL)
+// openPool connects to the database, and reports whether it is reached through a
+// pooler in transaction mode. While it is unreachable, openPool waits with
+// backoff and says so; what waiting cannot mend (a wrong password, a database
+// that does not exist) it returns at once, with the next step.
+func openPool(ctx context.Context, cfg Config, report func(reason string)) (pool *pgxpool.Pool, pooled bool, err error) {
+	pool, err = newPool(ctx, cfg.DatabaseURL)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if err := waitFor(ctx, pool, logger, report); err != nil {
+	if err := waitFor(ctx, pool, cfg.Logger, report); err != nil {
 		pool.Close()
-		return nil, err
+		return nil, false, err
 	}
-	return pool, nil
+	if !sharesSessions(ctx, pool) {
+		return pool, false, nil
+	}
+	cfg.Logger.WarnContext(ctx, "[TaskSync] DATABASE_URL leads to a pooler in transaction mode; River polls for jobs, and statements are not prepared on the server")
+	pool, err = unprepared(ctx, pool)
+	return pool, true, err
 }
 
 // newPool makes a pool without connecting yet.
@@ -64,6 +72,16 @@ func newPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return pool, nil
+}
+
+// directConfig is of a connection beside the pool, to TASKSYNC_LISTEN_URL. The
+// settings of a pool, which the address may have, are not the server's.
+func directConfig(listenURL string) (*pgx.ConnConfig, error) {
+	cfg, err := pgxpool.ParseConfig(listenURL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: TASKSYNC_LISTEN_URL: %s", ErrConfig, redactDSN(err, listenURL))
+	}
+	return cfg.ConnConfig, nil
 }
 
 // closePool closes the connections. Those that do not answer are left to the end

@@ -23,24 +23,6 @@ func newRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-type feedMetrics struct {
-	notifications prometheus.Counter
-	up            prometheus.Gauge
-}
-
-func newFeedMetrics(reg prometheus.Registerer) *feedMetrics {
-	m := &feedMetrics{
-		notifications: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tasksync_notifications_total", Help: "Notifications of new rows that were received.",
-		}),
-		up: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tasksync_feed_up", Help: "1 while new rows are heard of at once, 0 while only the sweep finds them.",
-		}),
-	}
-	reg.MustRegister(m.notifications, m.up)
-	return m
-}
-
 // pendingCollector counts pending rows when it is scraped.
 type pendingCollector struct {
 	pool     *pgxpool.Pool

@@ -54,6 +54,9 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 		defer pool.Close()
 		return nil, unreachable(err, databaseURL)
 	}
+	if sharesSessions(ctx, pool) {
+		return unprepared(ctx, pool)
+	}
 	return pool, nil
 }
 

@@ -48,19 +48,19 @@ CREATE UNLOGGED TABLE tasksync.event_tickets (
     session_expires_at timestamptz NOT NULL
 );
 
-CREATE INDEX IF NOT EXISTS music_generations_pending_user_id_idx
+CREATE INDEX IF NOT EXISTS tasksync_pending_user_id_idx
     ON public.music_generations (user_id)
     WHERE task_type IS NOT NULL
       AND status IN ('submitted', 'queued', 'processing', 'streaming');
 
-CREATE INDEX IF NOT EXISTS music_generations_pending_task_id_idx
+CREATE INDEX IF NOT EXISTS tasksync_pending_task_id_idx
     ON public.music_generations (task_id)
     WHERE task_type IS NOT NULL
       AND status IN ('submitted', 'queued', 'processing', 'streaming');
 
 -- +goose Down
-DROP INDEX IF EXISTS public.music_generations_pending_task_id_idx;
-DROP INDEX IF EXISTS public.music_generations_pending_user_id_idx;
+DROP INDEX IF EXISTS public.tasksync_pending_task_id_idx;
+DROP INDEX IF EXISTS public.tasksync_pending_user_id_idx;
 DROP TABLE tasksync.event_tickets;
 DROP TRIGGER tasksync_notify_events ON tasksync.generation_events;
 DROP FUNCTION tasksync.notify_events();

@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:generate go run ./internal/riversql
@@ -35,16 +34,11 @@ type Migrator struct {
 }
 
 // Open prepares to migrate the database of pool. Concurrent runs wait for each
-// other by goose's session lock. Closing the Migrator leaves the pool open.
+// other by goose's lock. Closing the Migrator leaves the pool open.
 func Open(pool *pgxpool.Pool) (*Migrator, error) {
-	// goose asks for the lock again every five seconds by default: too long for a daemon's start.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
-	if err != nil {
-		return nil, fmt.Errorf("migration lock: %w", err)
-	}
 	db := stdlib.OpenDBFromPool(pool)
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, FS,
-		goose.WithTableName(Table), goose.WithSessionLocker(locker),
+		goose.WithTableName(Table), goose.WithSessionLocker(&locker{pool: pool}),
 		goose.WithSlog(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)

@@ -81,6 +81,19 @@ WHERE task_type IS NOT NULL
 GROUP BY task_type
 ORDER BY task_type;
 
+-- name: GenerationListNew :many
+-- Pending V2 rows in the order of created_at, after a row that is known. Those
+-- of the future, which a clock that is wrong made, are left to the sweep: a look
+-- that had come to them would pass over the present.
+SELECT id, created_at
+FROM public.music_generations
+WHERE task_type IS NOT NULL
+    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND (created_at, id) > (@after_time::timestamptz, @after_id::uuid)
+    AND created_at <= now()
+ORDER BY created_at, id
+LIMIT @max_rows;
+
 -- name: GenerationListPendingByUser :many
 -- The user's pending V2 rows, the oldest first; without task ids, of any task.
 SELECT id

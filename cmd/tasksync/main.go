@@ -30,6 +30,8 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream until stopped."`
 	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
 	Sync     syncCmd     `cmd:"" help:"Look at some generations now and tell what became of each."`
+	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows."`
+	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do where it is not there."`
 	Demo     demoCmd     `cmd:"" help:"Show it all at work: a private Postgres, a simulated upstream, the daemon."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated upstream API over HTTP."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -16,7 +16,7 @@ type runCmd struct {
 	upstreamFlags
 	httpFlags
 	logFlags
-	Feed        string `env:"TASKSYNC_FEED" default:"auto" enum:"auto,notify" help:"How new rows are heard of: ${enum}."`
+	feedFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where HTTP is served: /metrics, /healthz, /readyz, the API and its /docs (${default})."`
 	NoMigrate   bool   `help:"Refuse to start on a database that lacks migrations, instead of applying them."`
 	Embedded    bool   `help:"Bring a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
@@ -48,7 +48,10 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	cfg.Feed, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.Feed, c.ListenAddr, c.NoMigrate, logger, c.api()
+	if err := c.feed(&cfg); err != nil {
+		return err
+	}
+	cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.ListenAddr, c.NoMigrate, logger, c.api()
 	cfg.Started = func(addr net.Addr) {
 		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "other_providers", len(cfg.Others), "listen_addr", addr.String())
 	}

@@ -1,4 +1,4 @@
-package daemon
+package feed
 
 import (
 	"context"
@@ -7,58 +7,100 @@ import (
 	"time"
 )
 
-// handOn is what a feed needs of the jobs.
-type handOn interface {
-	// HandOn gives the generations their jobs.
-	HandOn(ctx context.Context, ids []string) error
-	// Sweep finds what was missed; grace leaves the youngest rows to the feed.
-	Sweep(ctx context.Context, grace time.Duration) ([]string, error)
-}
-
 // collector takes ids from a feed and hands them on. Ids that arrive while the
 // last hand-on is under way form the next one together: nothing waits to be
 // grouped, and the busier it is, the larger the groups.
 type collector struct {
-	to     handOn
+	to     Jobs
 	logger *slog.Logger
+	memory *memory
 
-	mu    sync.Mutex
-	ids   []string
-	swept map[string]time.Time // handed on by a sweep a moment ago
-	wake  chan struct{}
+	mu   sync.Mutex
+	ids  []string
+	held bool // a sweep is under way: ids wait for what it finds
+	lost bool // the queue was full
+	wake chan struct{}
 }
 
-func newCollector(to handOn, logger *slog.Logger) *collector {
-	return &collector{to: to, logger: logger, wake: make(chan struct{}, 1)}
+func newCollector(to Jobs, logger *slog.Logger) *collector {
+	return &collector{to: to, logger: logger, memory: newMemory(), wake: make(chan struct{}, 1)}
 }
 
-// sweptFor is how long a notification of a row that a sweep has just handed on
-// is taken for the echo of it.
-const sweptFor = 5 * time.Second
+// Bounds of a queue: a reader stops to look beyond the first, and notifications
+// beyond the second are left to the sweep.
+const (
+	queueFull     = 20_000
+	queueOverflow = 500_000
+)
 
-// add takes an id. It never blocks.
-func (c *collector) add(id string) {
+// hear takes the id of a notification. It never blocks.
+func (c *collector) hear(id string) {
+	if c.memory.echo(id) {
+		return
+	}
+	c.memory.add(true, id)
+	c.add(id)
+}
+
+// found takes the ids of a look, of which some may be known. It returns how many
+// were not.
+func (c *collector) found(ids []string) int {
+	ids = c.memory.unknown(ids)
+	c.memory.add(false, ids...)
+	c.add(ids...)
+	return len(ids)
+}
+
+func (c *collector) add(ids ...string) {
 	c.mu.Lock()
-	at, swept := c.swept[id]
-	if !swept || time.Since(at) > sweptFor {
-		c.ids = append(c.ids, id)
+	if len(c.ids) < queueOverflow {
+		c.ids = append(c.ids, ids...)
+	} else if !c.lost {
+		c.lost = true
+		c.logger.Error("[TaskSync] Rows arrive faster than they can be handed on; the rest is left to the sweep", "waiting", len(c.ids))
 	}
 	c.mu.Unlock()
+	c.poke()
+}
+
+func (c *collector) poke() {
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
 }
 
-// remember notes ids that a sweep handed on.
-func (c *collector) remember(ids []string) {
-	now := time.Now()
+// full reports whether looks should pause.
+func (c *collector) full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.swept = make(map[string]time.Time, len(ids))
-	for _, id := range ids {
-		c.swept[id] = now
+	return len(c.ids) >= queueFull
+}
+
+// hold keeps what arrives until release.
+func (c *collector) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
+
+// release lets the ids go, less those that a sweep has handed on already.
+func (c *collector) release(swept []string) {
+	c.memory.add(false, swept...)
+	done := make(map[string]bool, len(swept))
+	for _, id := range swept {
+		done[id] = true
 	}
+	c.mu.Lock()
+	waiting := c.ids
+	c.ids, c.held = nil, false
+	for _, id := range waiting {
+		if !done[id] {
+			c.ids = append(c.ids, id)
+		}
+	}
+	c.mu.Unlock()
+	c.poke()
 }
 
 // maxHandOn bounds how many ids are handed on at once.
@@ -67,11 +109,14 @@ const maxHandOn = 5000
 func (c *collector) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.held {
+		return nil
+	}
 	n := min(len(c.ids), maxHandOn)
 	ids := c.ids[:n:n]
 	c.ids = c.ids[n:]
 	if len(c.ids) == 0 {
-		c.ids = nil
+		c.ids, c.lost = nil, false
 	}
 	return ids
 }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"tasksync/daemon"
+)
+
+// doctorCmd is `tasksync doctor`.
+type doctorCmd struct {
+	databaseFlags
+	upstreamFlags
+	feedFlags
+	logFlags
+}
+
+// Run implements kong's command.
+func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
+	if err := c.require(); err != nil {
+		return err
+	}
+	cfg, err := c.config(c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	if err := c.feed(&cfg); err != nil {
+		return err
+	}
+	cfg.Logger = c.logger(std)
+	failed := false
+	err = daemon.Doctor(ctx, cfg, func(f daemon.Finding) {
+		fmt.Fprintln(std.out, f)
+		failed = failed || f.Verdict == daemon.Bad
+	})
+	switch {
+	case err != nil:
+		return asUsage(err)
+	case failed:
+		return errQuiet
+	}
+	return nil
+}

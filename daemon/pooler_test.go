@@ -1,0 +1,113 @@
+//go:build pgbouncer
+
+package daemon
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/feed"
+	"tasksync/internal/postgres/postgrestest"
+)
+
+// These tests want PgBouncer (`make pooler`). Through it the whole daemon must
+// work: migrations, River, the feed.
+
+// workOff has rows be inserted and done, and the rest be as at any other time.
+func (b *bundle) workOff(r *running) {
+	b.Helper()
+	var ids []string
+	for range 200 {
+		ids = append(ids, b.submit())
+	}
+	b.until("all are done", func() bool { return b.done(ids...) })
+	require.True(b, r.ready())
+	require.Equal(b, len(ids), b.count(`SELECT count(*) FROM tasksync.generation_events WHERE to_status = 'complete' AND generation_id = ANY ($1::uuid[])`, ids))
+}
+
+func TestPoolerInTransactionMode(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, postgrestest.Empty(t))
+	cfg := b.config()
+	cfg.DatabaseURL = postgrestest.PgBouncer(t, b.database, "transaction")
+	r := b.run(cfg)
+	b.workOff(r)
+	_, metrics := r.get("/metrics")
+	require.Contains(t, metrics, `tasksync_feed_mode{mode="poll"} 1`)
+	require.Contains(t, metrics, "tasksync_feed_up 1")
+	for _, want := range []string{
+		"DATABASE_URL leads to a pooler in transaction mode; River polls for jobs", "LISTEN does not work",
+		"TASKSYNC_LISTEN_URL", "tasksync feed trigger off",
+	} {
+		require.Contains(t, b.log.String(), want)
+	}
+	text := b.examine(cfg)
+	require.NotContains(t, text, "FAIL")
+	require.Contains(t, text, "warn feed: auto chooses poll")
+	require.Contains(t, text, "ok   feed: a daemon polls")
+	require.Zero(t, b.count(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock'
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid IN (SELECT pid FROM pg_stat_activity WHERE state = 'idle')`),
+		"no session lock stays with the pooler")
+	require.Less(t, b.stop(r), 10*time.Second)
+}
+
+// Two at once migrate an empty database, and one of them polls.
+func TestTwoDaemonsBehindAPooler(t *testing.T) {
+	t.Parallel()
+	b := setupOn(t, postgrestest.Empty(t))
+	started := make(chan net.Addr, 2)
+	cfg := b.config()
+	cfg.DatabaseURL = postgrestest.PgBouncer(t, b.database, "transaction")
+	cfg.Started = func(addr net.Addr) { started <- addr }
+	daemons := []*running{b.launch(cfg), b.launch(cfg)}
+	for i := range daemons {
+		select {
+		case addr := <-started:
+			daemons[i].addr = addr.String()
+		case <-time.After(60 * time.Second):
+			require.Fail(t, "a daemon does not start", b.log)
+		}
+	}
+	b.workOff(daemons[0])
+	b.until("one of them polls", func() bool { return strings.Contains(b.log.String(), "Looking for new rows") })
+}
+
+func TestDirectConnectionBesideAPooler(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{feed.Auto, feed.Notify, feed.WAL} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			cfg := b.config()
+			cfg.Feed, cfg.ListenURL = mode, b.database
+			cfg.DatabaseURL = postgrestest.PgBouncer(t, b.database, "transaction")
+			r := b.run(cfg)
+			want := `tasksync_feed_mode{mode="notify"} 1`
+			if mode == feed.WAL {
+				want = `tasksync_feed_mode{mode="wal"} 1`
+			}
+			b.until("it hears", func() bool {
+				_, metrics := r.get("/metrics")
+				return strings.Contains(metrics, want)
+			})
+			b.workOff(r)
+			require.NotContains(t, b.examine(cfg), "FAIL")
+		})
+	}
+}
+
+func TestPoolerInSessionMode(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cfg := b.config()
+	cfg.DatabaseURL = postgrestest.PgBouncer(t, b.database, "session")
+	r := b.run(cfg)
+	b.workOff(r)
+	_, metrics := r.get("/metrics")
+	require.Contains(t, metrics, `tasksync_feed_mode{mode="notify"} 1`)
+	require.NotContains(t, b.log.String(), "pooler in transaction mode")
+}

@@ -1,0 +1,107 @@
+package feed
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+)
+
+func (r *running) leads() bool { return testutil.ToFloat64(r.metrics.leader) == 1 }
+
+// leader waits until one of feeds is the leader, and returns which.
+func (b *bundle) leader(feeds ...*running) (leads int) {
+	b.Helper()
+	b.until("somebody leads", func() bool {
+		for i, r := range feeds {
+			if r.leads() && testutil.ToFloat64(r.metrics.states.WithLabelValues(stateListening)) == 1 {
+				leads = i
+				return true
+			}
+		}
+		return false
+	})
+	return leads
+}
+
+// Of several feeds one hands on; when it stops another one does, at once.
+func TestOneOfManyIsTheFeed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{}
+	feeds := []*running{b.run(b.config(to)), b.run(b.config(to)), b.run(b.config(to))}
+	for _, r := range feeds {
+		b.awaitUp(r) // those that follow are up too
+	}
+	for len(feeds) > 0 {
+		leads := b.leader(feeds...)
+		var ids []string
+		for range 20 {
+			ids = append(ids, b.insert())
+		}
+		b.until("they are handed on", func() bool { return to.has(ids...) })
+		times := to.times()
+		for _, id := range ids {
+			require.Equal(t, 1, times[id], "by one of them")
+		}
+		for i, r := range feeds {
+			require.Equal(t, i == leads, r.leads())
+		}
+		feeds[leads].stop()
+		feeds = append(feeds[:leads:leads], feeds[leads+1:]...)
+	}
+	b.until("no session is left", func() bool { return b.sessions() == 0 })
+}
+
+// A leader whose connection is half open, as when its machine has lost its
+// network, is replaced, and nothing is lost.
+func TestHalfOpenLeaderIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
+	to := &handed{find: b.findAll}
+	cut := b.config(to)
+	cut.Mode, cut.Session = Notify, b.session(p.URL())
+	first := b.run(cut)
+	b.awaitUp(first)
+	second := b.run(b.config(to))
+	b.awaitUp(second)
+	require.True(t, first.leads())
+	p.FallSilent(true)
+	began := time.Now()
+	missed := b.insert()
+	b.until("the other one leads", func() bool { return second.leads() && to.has(missed) })
+	t.Log("took over after", time.Since(began))
+	require.Equal(t, 1, b.leader(first, second))
+	id := b.insert()
+	b.until("it hears", func() bool { return to.has(id) })
+}
+
+// A session that leads and is silent, as that of a stopped process, is ended by
+// those that wait, and only by them.
+func TestSilentLeaderIsEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{find: b.findAll}
+	f, err := New(b.config(to))
+	require.NoError(t, err)
+	hung, err := f.open(t.Context()) // and nobody looks after it
+	require.NoError(t, err)
+	defer hung.close()
+	leads, err := f.ask(t.Context(), hung)
+	require.NoError(t, err)
+	require.True(t, leads)
+	began := time.Now()
+	r := b.run(b.config(to))
+	b.awaitUp(r)
+	missed := b.insert()
+	b.until("it is ended and replaced", func() bool { return r.leads() && to.has(missed) })
+	t.Log("took over after", time.Since(began))
+	require.GreaterOrEqual(t, time.Since(began), 2*time.Second, "it had its time")
+	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.terminated), 0)
+	require.Error(t, hung.live(t.Context()))
+	require.Contains(t, b.log.String(), "fallen silent")
+}

@@ -1,0 +1,136 @@
+package feed
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+)
+
+func (r *running) polls() bool {
+	return testutil.ToFloat64(r.metrics.states.WithLabelValues(statePolling)) == 1
+}
+
+// Of several that poll one does, and the others take over when it stops or dies.
+func TestPoll(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{}
+	cfg := b.config(to)
+	cfg.Mode = Poll
+	first := b.run(cfg)
+	b.until("it polls", first.polls)
+	second := b.run(b.pollConfig(to))
+	b.awaitUp(second)
+	require.False(t, second.polls())
+	var ids []string
+	for range 200 {
+		ids = append(ids, b.insert())
+	}
+	b.until("all are found", func() bool { return to.has(ids...) })
+	for id, n := range to.times() {
+		require.Equal(t, 1, n, "%s was handed on more than once", id)
+	}
+	require.Zero(t, b.sessions(), "no session of its own")
+	require.Contains(t, b.log.String(), "tasksync feed trigger off")
+
+	first.stop()
+	b.until("the other one polls", second.polls)
+	b.exec(`UPDATE tasksync.feed_lease SET holder = 'somebody else', expires_at = clock_timestamp() + interval '2 seconds'`)
+	b.until("it gives way", func() bool { return !second.polls() })
+	b.until("a lease expires", second.polls)
+	id := b.insert()
+	b.until("it is found", func() bool { return to.has(id) })
+}
+
+func (b *bundle) pollConfig(to Jobs) Config {
+	cfg := b.config(to)
+	cfg.Mode = Poll
+	return cfg
+}
+
+// A session that is the feed goes before those that poll.
+func TestPollGivesWayToASession(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{}
+	poller := b.run(b.pollConfig(to))
+	b.until("it polls", poller.polls)
+	session := b.run(b.config(to))
+	b.leader(session)
+	b.until("it gives way", func() bool { return !poller.polls() })
+	id := b.insert()
+	b.until("it is heard", func() bool { return to.has(id) })
+	session.stop()
+	b.until("it polls again", poller.polls)
+}
+
+// Mode auto polls while it cannot have a session, and comes back by itself.
+func TestAutoPollsWhileTheSessionIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
+	to := &handed{}
+	cfg := b.config(to)
+	cfg.Session = b.session(p.URL())
+	r := b.run(cfg)
+	b.leader(r)
+	addr := p.URL()
+	p.Close()
+	b.until("it polls", r.polls)
+	id := b.insert()
+	b.until("it is found", func() bool { return to.has(id) })
+	require.Contains(t, b.log.String(), "polling until it is back")
+	u, err := url.Parse(addr)
+	require.NoError(t, err)
+	postgrestest.NewProxy(t, u.Host, b.database)
+	b.leader(r)
+	id = b.insert()
+	b.until("it is heard", func() bool { return to.has(id) })
+}
+
+// A session of another database hears nothing of this one: that is found out
+// before it is believed.
+func TestAutoFindsOutThatItIsDeaf(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{}
+	cfg := b.config(to)
+	cfg.Session = b.session(postgrestest.URL(t))
+	r := b.run(cfg)
+	b.until("it polls", r.polls)
+	require.Contains(t, b.log.String(), "TASKSYNC_LISTEN_URL")
+	id := b.insert()
+	b.until("it is found", func() bool { return to.has(id) })
+
+	cfg = b.config(to)
+	cfg.Mode, cfg.Session = Notify, b.session(postgrestest.URL(t))
+	deaf := b.run(cfg)
+	require.Contains(t, b.await(deaf), ErrDeaf.Error())
+	require.ErrorIs(t, Probe(t.Context(), b.session(b.database), cfg.Session), ErrDeaf)
+	require.NoError(t, Probe(t.Context(), b.session(b.database), b.session(b.database)))
+}
+
+// Where the triggers are off nobody is told of anything.
+func TestAutoPollsWhileTheTriggersAreOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	require.NoError(t, SetTriggers(t.Context(), b.pool, false))
+	on, err := TriggersOn(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.False(t, on)
+	to := &handed{}
+	cfg := b.config(to)
+	cfg.RetryAfter = 100 * time.Millisecond
+	r := b.run(cfg)
+	b.until("it polls", r.polls)
+	require.Contains(t, b.log.String(), "tasksync feed trigger on")
+	require.NoError(t, SetTriggers(t.Context(), b.pool, true))
+	b.leader(r)
+	b.exec(`DROP TRIGGER tasksync_notify_insert ON music_generations`)
+	require.ErrorIs(t, SetTriggers(t.Context(), b.pool, true), ErrNoTriggers)
+}

@@ -1,0 +1,153 @@
+package wal
+
+import (
+	"sync"
+
+	"github.com/jackc/pglogrepl"
+)
+
+const (
+	// maxHandOn bounds how many ids are handed on at once.
+	maxHandOn = 5000
+	// maxBacklog bounds how many ids are kept in memory. The reader then leaves
+	// the rest to the server, which has them on its disk anyway.
+	maxBacklog = 10 * maxHandOn
+)
+
+// backlog holds what was read and is not handed on yet, in the order of the
+// WAL, and knows the position that may be confirmed.
+//
+// What must stay true: done never passes a row that is not handed on. A piece
+// that was handed on while an earlier one was not leaves its end to the piece
+// before it, so a transaction that takes its time delays what is confirmed,
+// never what is handed on.
+type backlog struct {
+	batch int // most ids of a piece, and of a take
+	limit int // most ids that it should hold
+
+	mu     sync.Mutex
+	pieces []piece
+	ids    int           // in all pieces
+	done   pglogrepl.LSN // every row before it is handed on
+	wake   chan struct{} // there may be something to hand on
+	room   chan struct{} // there may be room again
+}
+
+// piece is a transaction's rows, or some of them: a large transaction has many.
+type piece struct {
+	xid   uint32
+	ids   []string
+	end   pglogrepl.LSN // what is done with this piece and all before it; 0 in the midst of a transaction
+	taken bool
+}
+
+func newBacklog(batch, limit int) *backlog {
+	return &backlog{batch: batch, limit: limit, wake: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+// row adds a row of a transaction that has not ended yet.
+func (b *backlog) row(xid uint32, id string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last := len(b.pieces) - 1
+	if last < 0 || b.pieces[last].xid != xid || b.pieces[last].end != 0 || b.pieces[last].taken || len(b.pieces[last].ids) >= b.batch {
+		b.pieces = append(b.pieces, piece{xid: xid})
+		last++
+	}
+	b.pieces[last].ids = append(b.pieces[last].ids, id)
+	b.ids++
+	if len(b.pieces[last].ids) == b.batch {
+		signal(b.wake)
+	}
+}
+
+// reached notes that everything before end was read, up to the end of a
+// transaction.
+func (b *backlog) reached(end pglogrepl.LSN) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	last := len(b.pieces) - 1
+	if last < 0 {
+		b.done = max(b.done, end)
+		return
+	}
+	b.pieces[last].end = max(b.pieces[last].end, end)
+	signal(b.wake)
+}
+
+// confirmed is the position that the server need not keep.
+func (b *backlog) confirmed() pglogrepl.LSN {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.done
+}
+
+func (b *backlog) full() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ids >= b.limit
+}
+
+func (b *backlog) empty() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.pieces) == 0
+}
+
+// take gives the ids of the next pieces whose transactions are seen. They stay
+// in the backlog until the caller calls finish, or putBack.
+func (b *backlog) take(seen func(xid uint32) bool) (ids []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		if !seen(p.xid) {
+			continue
+		}
+		if len(ids)+len(p.ids) > b.batch {
+			break
+		}
+		p.taken = true
+		ids = append(ids, p.ids...)
+	}
+	return ids
+}
+
+// putBack undoes take.
+func (b *backlog) putBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.pieces {
+		b.pieces[i].taken = false
+	}
+}
+
+// finish removes what was taken: it is handed on.
+func (b *backlog) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := b.pieces[:0]
+	for _, p := range b.pieces {
+		switch {
+		case !p.taken:
+			left = append(left, p)
+			continue
+		case len(left) > 0:
+			left[len(left)-1].end = max(left[len(left)-1].end, p.end)
+		default:
+			b.done = max(b.done, p.end)
+		}
+		b.ids -= len(p.ids)
+	}
+	clear(b.pieces[len(left):])
+	b.pieces = left
+	signal(b.room)
+}
+
+// signal wakes whoever waits for c; once is enough.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,151 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// guardEvery is how often Run looks at its own slot.
+	guardEvery = 5 * time.Second
+	// lookTimeout bounds one look.
+	lookTimeout = 5 * time.Second
+	// dropTimeout bounds the drop of a slot, whose reader has to end first.
+	dropTimeout = 10 * time.Second
+)
+
+// Guard looks at the slot once and drops it if it does harm: it holds more WAL
+// than the limit, the server is about to remove WAL that it needs or has done
+// so, or nobody has read from it for a while. Every daemon calls it now and
+// then, whichever feed it has: the slot may be that of a daemon that is gone. A
+// reader of a slot that is dropped is disconnected first. It needs the right to
+// replicate only if there is something to drop.
+func (r *Reader) Guard(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout+dropTimeout)
+	defer cancel()
+	status, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	harm := r.harm(status)
+	if harm == "" {
+		harm = r.idle(status)
+	}
+	if harm == "" {
+		return nil
+	}
+	return r.drop(ctx, status, harm)
+}
+
+// harm tells why a slot must not stay; "": it may.
+func (r *Reader) harm(s Status) string {
+	switch {
+	case !s.Present:
+		return ""
+	case s.RetainedBytes > r.cfg.SlotLimit:
+		return fmt.Sprintf("it holds %d bytes of WAL, more than the limit of %d", s.RetainedBytes, r.cfg.SlotLimit)
+	case s.WALStatus != "reserved" && s.WALStatus != "extended" && s.WALStatus != "":
+		return "its WAL is " + s.WALStatus
+	}
+	return ""
+}
+
+// idle tells that nobody has read from the slot for too long, as far as this
+// daemon has seen.
+func (r *Reader) idle(s Status) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !s.Present || s.ActivePID != 0 {
+		r.idleSince = time.Time{}
+		return ""
+	}
+	if r.idleSince.IsZero() {
+		r.idleSince = time.Now()
+	}
+	if time.Since(r.idleSince) < r.cfg.SlotIdle {
+		return ""
+	}
+	return "nobody has read from it for " + r.cfg.SlotIdle.String()
+}
+
+// watch looks at the slot that Run reads until it does harm, or ctx ends. That
+// the look fails is no reason to stop reading.
+func (r *Reader) watch(ctx context.Context) error {
+	for {
+		if err := sleep(ctx, guardEvery); err != nil {
+			return err
+		}
+		lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
+		err := r.look(lookCtx)
+		cancel()
+		if harm := harmError(""); errors.As(err, &harm) || errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Logger.Warn("[TaskSync] Cannot look at the replication slot", "error", err)
+		}
+	}
+}
+
+// look is one look of watch. A publication that is gone, or has lost the table,
+// is noticed here: the stream would only fall silent.
+func (r *Reader) look(ctx context.Context) error {
+	if err := r.Check(ctx); err != nil {
+		return err
+	}
+	status, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if harm := r.harm(status); harm != "" {
+		return harmError(harm)
+	}
+	p, err := r.queries.PublicationGet(ctx, r.cfg.Pool)
+	if err != nil {
+		return fmt.Errorf("look at the publication: %w", err)
+	}
+	if !p.Usable {
+		return harmError("its publication is gone")
+	}
+	return nil
+}
+
+// harmError is the reason for which Run has to drop its slot.
+type harmError string
+
+func (e harmError) Error() string { return string(e) }
+
+// drop drops the slot and says so. The reader's connection ends before: nobody
+// can drop a slot that is in use.
+func (r *Reader) drop(ctx context.Context, s Status, why string) error {
+	if err := r.dropSlot(ctx, s.Slot); err != nil {
+		r.cfg.Logger.Error("[TaskSync] Cannot drop the replication slot; it keeps WAL on the server's disk", "slot", s.Slot, "reason", why, "error", err)
+		return err
+	}
+	r.metrics.dropped.Inc()
+	r.metrics.see(Status{})
+	r.cfg.Logger.Warn("[TaskSync] Dropped the replication slot; the sweep finds the rows that it held", "slot", s.Slot, "reason", why, "retained_bytes", s.RetainedBytes)
+	return nil
+}
+
+func (r *Reader) dropSlot(ctx context.Context, slot string) error {
+	ctx, cancel := context.WithTimeout(ctx, dropTimeout)
+	defer cancel()
+	for {
+		if err := r.queries.ReplicationSlotTerminate(ctx, r.cfg.Pool, slot); err != nil {
+			return explain("end the reader of the replication slot", err, terminateSteps)
+		}
+		err := r.queries.ReplicationSlotDrop(ctx, r.cfg.Pool, slot)
+		if err == nil || code(err) == codeUndefinedObject { // another daemon was faster
+			return nil
+		}
+		if code(err) != codeInUse {
+			return explain("drop the replication slot", err, slotSteps)
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return fmt.Errorf("drop the replication slot: its reader does not end: %w", err)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package wal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tasksync/queries"
+)
+
+const (
+	// handOnTimeout bounds one try: the database may be gone without a word.
+	handOnTimeout = 10 * time.Second
+	// patience is how long handing on is tried before Run gives up. The slot
+	// keeps what is not handed on, and a server that shuts down waits for us.
+	patience       = 30 * time.Second
+	firstBackoff   = 100 * time.Millisecond
+	longestBackoff = 5 * time.Second
+	// A transaction that is read but cannot be seen yet is looked for after
+	// firstLook, then less and less often.
+	firstLook   = time.Millisecond
+	longestLook = 50 * time.Millisecond
+)
+
+// handOn hands on what is read until ctx ends. What arrives while a hand-on is
+// under way forms the next one.
+func (r *Reader) handOn(ctx context.Context, b *backlog) error {
+	if err := r.cfg.Ready(ctx); err != nil {
+		return err
+	}
+	look := firstLook
+	for {
+		n, err := r.handOnPatiently(ctx, b)
+		switch {
+		case err != nil:
+			return err
+		case n > 0:
+			look = firstLook
+			continue
+		}
+		if err := b.wait(ctx, look); err != nil {
+			return err
+		}
+		look = min(2*look, longestLook)
+	}
+}
+
+// handOnPatiently is handOnOnce, tried again when it fails.
+func (r *Reader) handOnPatiently(ctx context.Context, b *backlog) (n int, err error) {
+	began, backoff := time.Now(), firstBackoff
+	for {
+		n, err := r.handOnOnce(ctx, b)
+		switch {
+		case err == nil:
+			return n, nil
+		case ctx.Err() != nil:
+			return 0, ctx.Err()
+		case shuttingDown(err) || time.Since(began) > patience:
+			return 0, err
+		}
+		r.cfg.Logger.Warn("[TaskSync] Handing on new rows failed; trying again", "error", err, "retry_in", backoff.String())
+		if err := sleep(ctx, backoff); err != nil {
+			return 0, err
+		}
+		backoff = min(2*backoff, longestBackoff)
+	}
+}
+
+// handOnOnce hands on what can be seen by now, up to maxHandOn, and returns how
+// many ids that were.
+func (r *Reader) handOnOnce(ctx context.Context, b *backlog) (n int, err error) {
+	if b.empty() {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOnTimeout)
+	defer cancel()
+	snapshot, err := r.queries.SnapshotGet(ctx, r.cfg.Pool)
+	if err != nil {
+		return 0, fmt.Errorf("look which transactions are running: %w", err)
+	}
+	ids := b.take(func(xid uint32) bool { return sees(snapshot, xid) })
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	if err := r.cfg.To.HandOn(ctx, ids); err != nil {
+		b.putBack()
+		return 0, fmt.Errorf("hand on new rows: %w", err)
+	}
+	b.finish()
+	r.metrics.rows.Add(float64(len(ids)))
+	return len(ids), nil
+}
+
+// sees reports whether queries see what transaction xid has committed. The WAL
+// tells of a commit before others can see it: a moment before, or, if the commit
+// waits for a standby, a long time before. The WAL gives the lower half of the
+// number only; the whole one is the one next to the snapshot's.
+func sees(s queries.SnapshotGetRow, xid uint32) bool {
+	whole := s.NextXid + int64(int32(xid-uint32(s.NextXid)))
+	return whole < s.NextXid && !slices.Contains(s.Running, whole)
+}
+
+// wait returns when there may be something to hand on: something was read, or
+// something is left and the time given has passed.
+func (b *backlog) wait(ctx context.Context, d time.Duration) error {
+	var again <-chan time.Time
+	if !b.empty() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		again = timer.C
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-b.wake:
+	case <-again:
+	}
+	return nil
+}

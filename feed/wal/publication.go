@@ -1,0 +1,66 @@
+package wal
+
+import (
+	"context"
+	"fmt"
+)
+
+// The publication is of inserts only. One that publishes updates makes Postgres
+// refuse every update of a table without a replica identity, and one with a row
+// filter besides makes it refuse those of nearly any table: an application's
+// write must never fail because of us. It is made by the first daemon that wants
+// it, not by a migration, because not every database allows it, and only readers
+// of the WAL need it.
+//
+// These are replication commands, which sqlc does not know. The filtered one is
+// for Postgres 15 and later; where it does not fit (an older server, a status
+// that is an enum), the plain one does, and the reader filters alone.
+const (
+	createFiltered = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations (id, task_type, status)
+	WHERE (task_type IS NOT NULL AND status IN ('submitted', 'queued', 'processing', 'streaming'))
+	WITH (publish = 'insert', publish_via_partition_root = true)`
+	createPlain = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations
+	WITH (publish = 'insert', publish_via_partition_root = true)`
+	dropPublication = `DROP PUBLICATION IF EXISTS tasksync`
+)
+
+// ensurePublication makes the publication if there is none that publishes the
+// rows. One that was there and does, whoever made it, is left alone. A slot that
+// is older than the publication could never be read past the making of it.
+func (r *Reader) ensurePublication(ctx context.Context) error {
+	p, err := r.queries.PublicationGet(ctx, r.cfg.Pool)
+	if err != nil {
+		return fmt.Errorf("look at the publication: %w", err)
+	}
+	if p.Usable {
+		return nil
+	}
+	status, err := r.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status.Present {
+		if err := r.drop(ctx, status, "there is no publication to read it with"); err != nil {
+			return err
+		}
+	}
+	if p.Present {
+		if _, err := r.cfg.Pool.Exec(ctx, dropPublication); err != nil {
+			return explain("drop the publication that lacks music_generations", err, publicationSteps)
+		}
+	}
+	return r.createPublication(ctx)
+}
+
+func (r *Reader) createPublication(ctx context.Context) error {
+	_, err := r.cfg.Pool.Exec(ctx, createFiltered)
+	switch code(err) {
+	case codeSyntax, codeNotSupported, codeInvalidText:
+		r.cfg.Logger.Info("[TaskSync] The server cannot filter the rows of the publication; the reader does", "error", err)
+		_, err = r.cfg.Pool.Exec(ctx, createPlain)
+	}
+	if err != nil && code(err) != codeDuplicateObject { // another daemon was faster
+		return explain("create the publication", err, publicationSteps)
+	}
+	return nil
+}

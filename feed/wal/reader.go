@@ -1,0 +1,96 @@
+package wal
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tasksync/queries"
+)
+
+// Reader reads new rows from the WAL. Run is for one goroutine at a time; the
+// other methods are safe for concurrent use.
+type Reader struct {
+	cfg     Config
+	queries *queries.Queries
+	metrics *metrics
+
+	mu        sync.Mutex
+	idleSince time.Time // since when Guard has seen no reader of the slot
+}
+
+// New returns a reader that has touched nothing yet. Its error names the field
+// of cfg that is wrong, or is the registerer's.
+func New(cfg Config) (*Reader, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	metrics, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{cfg: cfg, queries: queries.New(), metrics: metrics}, nil
+}
+
+// Run makes the publication and the slot where they are missing, waits while
+// another daemon reads the slot, and then hands on every row that is committed,
+// until ctx ends or something breaks; it always returns an error, ctx's own when
+// ctx has ended. Nothing is lost by its end: the next Run, here or in another
+// daemon, goes on where it stopped, and at most hands some rows on again. Only
+// after an error that wraps ErrSlotDropped does the next one start anew, which
+// is why Ready sweeps. ErrUnavailable says that somebody has to act first.
+func (r *Reader) Run(ctx context.Context) error {
+	if r.cfg.ConnConfig == nil || r.cfg.To == nil {
+		return errors.New("Run needs ConnConfig and To")
+	}
+	if err := r.Check(ctx); err != nil {
+		return err
+	}
+	if err := r.ensurePublication(ctx); err != nil {
+		return err
+	}
+	conn, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	s := &stream{conn: conn, cfg: r.cfg, backlog: newBacklog(maxHandOn, maxBacklog), decoder: newDecoder()}
+	err = r.read(ctx, s)
+	closeConn(conn)
+	if harm := harmError(""); errors.As(err, &harm) {
+		return r.dropped(ctx, err)
+	}
+	return err
+}
+
+// read receives, hands on and watches the slot, until one of them ends.
+func (r *Reader) read(ctx context.Context, s *stream) error {
+	r.cfg.Logger.Info("[TaskSync] Reading new rows from the WAL", "pid", s.conn.PID())
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.receive(groupCtx) })
+	group.Go(func() error { return r.handOn(groupCtx, s.backlog) })
+	group.Go(func() error { return r.watch(groupCtx) })
+	err := group.Wait()
+	if !s.conn.IsClosed() {
+		_ = s.report() // what is confirmed now need not be read again
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// sleep waits for d, or returns ctx's error when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,128 @@
+package wal
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	// createTimeout bounds the making of a slot, which waits for all transactions
+	// that are open. A slot in the making keeps WAL as well.
+	createTimeout = 15 * time.Second
+	// slotPoll is how often a slot that another daemon reads is looked at.
+	slotPoll = 250 * time.Millisecond
+)
+
+// open waits until nobody else reads the slot, makes it if there is none, and
+// starts to read.
+func (r *Reader) open(ctx context.Context) (*pgconn.PgConn, error) {
+	for {
+		status, err := r.await(ctx)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := r.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err = r.start(ctx, conn, status); err == nil {
+			return conn, nil
+		}
+		closeConn(conn)
+		switch {
+		case code(err) == codeInUse || code(err) == codeDuplicateObject: // another daemon was faster
+			if err := sleep(ctx, slotPoll); err != nil {
+				return nil, err
+			}
+		case status.Present && lost(err):
+			return nil, r.dropped(ctx, err)
+		default:
+			return nil, err
+		}
+	}
+}
+
+// await returns when nobody reads the slot, and it is either fit to be read or
+// not there.
+func (r *Reader) await(ctx context.Context) (Status, error) {
+	for said := false; ; said = true {
+		status, err := r.Status(ctx)
+		if err != nil {
+			return status, err
+		}
+		if harm := r.harm(status); harm != "" {
+			if err := r.drop(ctx, status, harm); err != nil {
+				return status, err
+			}
+			continue
+		}
+		if status.ActivePID == 0 {
+			return status, nil
+		}
+		if !said {
+			r.cfg.Logger.Info("[TaskSync] Another daemon reads the WAL; waiting for its end", "slot", status.Slot, "pid", status.ActivePID)
+		}
+		if err := sleep(ctx, slotPoll); err != nil {
+			return status, err
+		}
+	}
+}
+
+// start makes the slot if there is none and starts to read it, where its last
+// reader has stopped.
+func (r *Reader) start(ctx context.Context, conn *pgconn.PgConn, s Status) error {
+	if err := requireDatabase(ctx, conn, s.Database); err != nil {
+		return err
+	}
+	if !s.Present {
+		if err := r.create(ctx, conn, s.Slot); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	err := pglogrepl.StartReplication(ctx, conn, s.Slot, 0, pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{"proto_version '1'", "publication_names 'tasksync'", "messages 'true'"},
+	})
+	if err != nil {
+		return fmt.Errorf("start to read the WAL: %w", err)
+	}
+	return nil
+}
+
+func (r *Reader) create(ctx context.Context, conn *pgconn.PgConn, slot string) error {
+	createCtx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	_, err := pglogrepl.CreateReplicationSlot(createCtx, conn, slot, "pgoutput", pglogrepl.CreateReplicationSlotOptions{
+		Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
+	})
+	switch {
+	case err == nil:
+		r.cfg.Logger.Info("[TaskSync] Made a replication slot", "slot", slot)
+		return nil
+	case late(createCtx, ctx):
+		return fmt.Errorf("%w: make a replication slot: %w: %s", ErrUnavailable, err, stepOldest)
+	default:
+		return explain("make a replication slot", err, slotSteps)
+	}
+}
+
+// dropped drops the slot because of err, which is returned as ErrSlotDropped.
+func (r *Reader) dropped(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
+	defer cancel()
+	status, statusErr := r.Status(ctx)
+	if statusErr != nil {
+		return fmt.Errorf("%w: %w", err, statusErr)
+	}
+	if status.Present {
+		if dropErr := r.drop(ctx, status, err.Error()); dropErr != nil {
+			return fmt.Errorf("%w: %w", err, dropErr)
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrSlotDropped, err)
+}

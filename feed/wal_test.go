@@ -1,0 +1,97 @@
+package feed
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+)
+
+func (b *bundle) slots() int {
+	return b.count(`SELECT count(*) FROM pg_replication_slots WHERE database = current_database()`)
+}
+
+// readsWAL is whether rows come from the log.
+func (r *running) readsWAL() bool {
+	return testutil.ToFloat64(r.metrics.modes.WithLabelValues(WAL)) == 1 && testutil.ToFloat64(r.metrics.states.WithLabelValues(stateReading)) == 1
+}
+
+func (b *bundle) walConfig(to Jobs) Config {
+	cfg := b.config(to)
+	cfg.Mode, cfg.RetryAfter = WAL, 200*time.Millisecond
+	return cfg
+}
+
+// While the log is read the triggers are quiet; when its reader is ended the rows
+// are looked at, and nothing is lost.
+func TestWAL(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{find: b.findAll}
+	r := b.run(b.walConfig(to))
+	b.awaitUp(r)
+	b.until("it reads", func() bool { return r.readsWAL() && b.quiet() })
+	heard, read := int(testutil.ToFloat64(r.metrics.notifications)), int(testutil.ToFloat64(r.metrics.read))
+	var ids []string
+	for range 100 {
+		ids = append(ids, b.insert())
+	}
+	b.until("they are handed on", func() bool { return to.has(ids...) })
+	require.InDelta(t, heard, testutil.ToFloat64(r.metrics.notifications), 10, "nobody notifies; a few may have been under way")
+	require.InDelta(t, read, testutil.ToFloat64(r.metrics.read), 10, "nobody looks, after the look that was under way")
+	times := to.times()
+	for _, id := range ids {
+		require.Equal(t, 1, times[id])
+	}
+	for n := range 3 {
+		b.exec(`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database() AND active_pid IS NOT NULL`)
+		missed := b.insert()
+		b.until("nothing is lost", func() bool { return to.has(missed) })
+		b.until("it notices", func() bool { return strings.Count(b.log.String(), "The WAL is not read") > n })
+		b.until("it reads again", r.readsWAL)
+	}
+	r.stop()
+	require.Equal(t, 1, b.slots())
+	b.until("the triggers are awake", func() bool { return !b.quiet() })
+}
+
+// A daemon that cannot read the log says what to do, and looks at the rows.
+func TestWALIsNotToBeHad(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Server(t)
+	_, err := server.CreateDatabase(t.Context(), "app")
+	require.NoError(t, err)
+	b := setupOn(t, migrated(t, server.DatabaseURL("app")))
+	b.exec(`ALTER SYSTEM SET wal_level = 'replica'`)
+	b.exec(`ALTER SYSTEM SET max_replication_slots = 0`)
+	require.NoError(t, server.Restart(t.Context()))
+	b.pool.Reset()
+	to := &handed{}
+	r := b.run(b.walConfig(to))
+	b.awaitUp(r)
+	b.until("it says so", func() bool { return strings.Contains(b.log.String(), "wal_level") })
+	id := b.insert()
+	b.until("it is found", func() bool { return to.has(id) })
+	require.False(t, r.readsWAL())
+}
+
+// A slot that nobody reads any more is dropped by whoever is there.
+func TestGuardDropsTheSlotOfTheDead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	dead := b.run(b.walConfig(&handed{find: b.findAll}))
+	b.until("it reads", dead.readsWAL)
+	dead.stop()
+	require.Equal(t, 1, b.slots())
+	cfg := b.pollConfig(&handed{})
+	cfg.GuardEvery, cfg.SlotLimit = 50*time.Millisecond, 1<<20
+	other := b.run(cfg)
+	b.awaitUp(other)
+	b.exec(`CREATE TABLE ballast AS SELECT repeat('x', 100) AS x FROM generate_series(1, 40000)`)
+	b.until("the slot is dropped", func() bool { return b.slots() == 0 })
+	require.InDelta(t, 1, gathered(t, cfg.Registerer, "tasksync_wal_slots_dropped_total"), 0)
+}

@@ -1,0 +1,121 @@
+package postgrestest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tasksync/internal/postgres"
+)
+
+// PgBouncer returns the address of database by way of a PgBouncer of the test's own, in pool mode
+// "transaction" or "session". The command is looked for in PATH and in /usr/sbin.
+func PgBouncer(t testing.TB, database, mode string) string {
+	t.Helper()
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := freeAddr(t)
+	password, _ := u.User.Password()
+	host, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(pgbouncerINI, host, port, u.User.Username(), password, addr[len("127.0.0.1:"):], mode)
+	startPgBouncer(t, config, addr)
+	u.Host = addr
+	return u.String()
+}
+
+const pgbouncerINI = `[databases]
+* = host=%s port=%s user=%s password=%s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %s
+unix_socket_dir =
+auth_type = any
+pool_mode = %s
+default_pool_size = 20
+max_client_conn = 200
+`
+
+func startPgBouncer(t testing.TB, config, addr string) {
+	t.Helper()
+	path, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		path = "/usr/sbin/pgbouncer"
+	}
+	dir, err := os.MkdirTemp("", "tasksync-pgbouncer-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, "pgbouncer.ini")
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // another user reads it
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user enters it
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd, err := postgres.Command(ctx, path, "-q", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal("pgbouncer (Debian: apt-get install pgbouncer): ", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // we end it
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	awaitAddr(t, addr, ended)
+}
+
+// awaitAddr waits until somebody listens.
+func awaitAddr(t testing.TB, addr string, ended <-chan struct{}) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		select {
+		case <-ended:
+			t.Fatal("pgbouncer ended")
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

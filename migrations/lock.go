@@ -1,0 +1,77 @@
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// A locker keeps concurrent runs apart. It is goose's lock, by its number, but
+// held by an open transaction beside the migrations instead of by a session:
+// behind a pooler in transaction mode a session lock stays with a connection
+// that others are given next. The transaction has a connection of its own, so
+// that runs that share a pool do not wait for each other's.
+type locker struct {
+	pool *pgxpool.Pool
+	conn *pgx.Conn // nil: not held
+}
+
+var _ lock.SessionLocker = (*locker)(nil)
+
+// lockRetry spaces the tries; a waiting statement would hold a snapshot, for
+// which an index that is built concurrently would wait.
+const lockRetry = 500 * time.Millisecond
+
+// SessionLock implements lock.SessionLocker. It waits until it has the lock, or
+// ctx ends.
+func (l *locker) SessionLock(ctx context.Context, _ *sql.Conn) error {
+	for {
+		held, err := l.try(ctx)
+		if err != nil {
+			return fmt.Errorf("migration lock: %w", err)
+		}
+		if held {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockRetry):
+		}
+	}
+}
+
+func (l *locker) try(ctx context.Context) (held bool, err error) {
+	cfg := l.pool.Config().ConnConfig
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return false, err
+	}
+	tx, err := conn.Begin(ctx)
+	if err == nil {
+		err = tx.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_xact_lock($1)`, lock.DefaultLockID).Scan(&held)
+	}
+	if err == nil && held {
+		l.conn = conn
+		return true, nil
+	}
+	return false, errors.Join(err, conn.Close(ctx))
+}
+
+// SessionUnlock implements lock.SessionLocker: the end of the connection is that
+// of the transaction.
+func (l *locker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
+	if l.conn == nil {
+		return errors.New("migration lock: not held")
+	}
+	conn := l.conn
+	l.conn = nil
+	return conn.Close(ctx)
+}

@@ -1,0 +1,53 @@
+-- What package feed/wal asks of the catalogs. Slots are the cluster's, so ours
+-- bears the oid of its database: a name could be too long for a slot, or hold
+-- what a slot's name may not, and changes when the database is renamed.
+
+-- name: ReplicationSlotGet :one
+-- Always one row; present is false while there is no slot.
+SELECT ('tasksync_' || d.oid)::text AS name,
+    d.datname::text AS database,
+    (s.slot_name IS NOT NULL)::boolean AS present,
+    coalesce(s.active, false)::boolean AS active,
+    coalesce(s.active_pid, 0)::integer AS active_pid,
+    coalesce(s.wal_status, '')::text AS wal_status,
+    coalesce(s.confirmed_flush_lsn::text, '')::text AS confirmed,
+    coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn), 0)::bigint AS retained_bytes,
+    coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), s.confirmed_flush_lsn), 0)::bigint AS lag_bytes
+FROM pg_catalog.pg_database AS d
+LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = 'tasksync_' || d.oid AND s.database = d.datname
+WHERE d.datname = current_database();
+
+-- name: ReplicationSlotTerminate :exec
+-- Ends the connection that reads from a slot.
+SELECT pg_terminate_backend(s.active_pid)
+FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = @slot_name::text AND s.active_pid IS NOT NULL;
+
+-- name: ReplicationSlotDrop :exec
+-- No error if there is no such slot.
+SELECT pg_drop_replication_slot(s.slot_name)
+FROM pg_catalog.pg_replication_slots AS s
+WHERE s.slot_name = @slot_name::text AND s.database = current_database();
+
+-- name: ReplicationSettingsGet :one
+SELECT current_setting('wal_level')::text AS wal_level,
+    current_setting('synchronous_standby_names')::text AS standby_names,
+    current_setting('max_replication_slots')::integer AS max_slots,
+    (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots;
+
+-- name: PublicationGet :one
+-- A table that is partitioned is published by its own name only if the
+-- publication says so; otherwise it does not count as published.
+SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')::boolean AS present,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_publication AS p
+        JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
+        WHERE p.pubname = 'tasksync' AND p.pubinsert AND t.schemaname = 'public' AND t.tablename = 'music_generations'
+    )::boolean AS usable;
+
+-- name: SnapshotGet :one
+-- Which transactions a query would not see by now: those that are running, and
+-- those from next_xid on. The numbers are 64 bits wide, with the epoch.
+SELECT pg_snapshot_xmax(s)::text::bigint AS next_xid,
+    ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(s) AS x)::bigint[] AS running
+FROM pg_current_snapshot() AS s;
