@@ -31,3 +31,11 @@ func whole(api huma.API, limit int64) func(huma.Context, func(huma.Context)) {
 		}
 	}
 }
+
+// asJSON takes a body for JSON whatever it says that it is: fetch sends a string
+// as text/plain, and the service that this replaces did not look.
+func asJSON(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humago.Unwrap(ctx)
+	r.Header.Set("Content-Type", "application/json")
+	next(ctx)
+}

@@ -15,7 +15,6 @@ import (
 
 // eventsInput is a request for a stream.
 type eventsInput struct {
-	Bearer
 	Whose
 	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a one-time ticket."`
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream goes on after it, without a gap."`
@@ -23,7 +22,7 @@ type eventsInput struct {
 }
 
 func (a *API) registerEvents(api huma.API) {
-	huma.Register(api, a.ticketOperation(), a.issueTicket)
+	huma.Register(api, a.ticketOperation(api), a.issueTicket)
 	op := describe(huma.Operation{
 		OperationID: "events", Method: http.MethodGet, Path: syncPath + "/events", Tags: []string{"live"},
 		Summary:  "Follow the user's status changes as they commit",
@@ -31,7 +30,7 @@ func (a *API) registerEvents(api huma.API) {
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, with the row as it is now. " +
 			"`reset` says that more was missed than can be told again: read the rows anew. The id of an event is where a later stream goes on; " +
 			"a change may then be told twice (same `id` in its data), but none is left out. The stream ends when the token would have.",
-		Middlewares: huma.Middlewares{bodiless(api)},
+		Middlewares: huma.Middlewares{bodiless(api), a.known(api, a.follower)},
 	}, 400, 401, 403, 429, 500, 501, 503)
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "The stream.",
@@ -56,7 +55,7 @@ func bodiless(api huma.API) func(huma.Context, func(huma.Context)) {
 
 // events opens the stream; what follows is written by stream.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	user, id, err := a.follower(ctx, in)
+	user, id, err := a.subject(ctx, in.Whose)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -80,13 +79,13 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	}}, nil
 }
 
-// follower is whose changes are told: the token's subject, or the ticket's.
-func (a *API) follower(ctx context.Context, in *eventsInput) (string, auth.Identity, error) {
-	if in.Ticket == "" || in.Authorization != "" {
-		return a.subject(ctx, in.Bearer, in.Whose)
+// follower is the teller of a request for a stream: by its token, or else by its
+// ticket.
+func (a *API) follower(ctx huma.Context) (auth.Identity, error) {
+	if ticket := ctx.Query("ticket"); ticket != "" && ctx.Header("Authorization") == "" {
+		return a.redeem(ctx.Context(), ticket)
 	}
-	id, err := a.redeem(ctx, in.Ticket)
-	return id.UserID, id, err
+	return a.bearer(ctx)
 }
 
 // stream writes until the client has gone, the subscription ends (the client is

@@ -248,7 +248,7 @@ func TestEventsTellWhatHasCommitted(t *testing.T) {
 	_, err := b.pool.Exec(t.Context(), `DELETE FROM music_generations WHERE id = $1`, bobs)
 	require.NoError(t, err)
 	b.note(bob, bobs)
-	require.Contains(t, theirs.next("status").data, `"generation":null`, "the row is gone")
+	require.NotContains(t, theirs.next("status").data, `"generation":`, "the row is gone")
 	tx, err := b.pool.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), noteSQL, someGeneration, alice)
@@ -277,7 +277,7 @@ func TestEventsNeedAToken(t *testing.T) {
 		"a service, user in braces":   {"?user_id={" + bob + "}", "Bearer " + service, 422},
 		"a service, user as a URN":    {"?user_id=urn:uuid:" + bob, "Bearer " + service, 422},
 		"a service, user in one word": {"?user_id=" + strings.ReplaceAll(bob, "-", ""), "Bearer " + service, 422},
-		"a ticket too long":           {"?ticket=" + strings.Repeat("x", 65), "", 422},
+		"a ticket too long":           {"?ticket=" + strings.Repeat("x", 65), "", 401},
 	} {
 		s, a, err := b.tryStream(b.url, tc.query, "Authorization", tc.bearer)
 		require.NoError(t, err, what)

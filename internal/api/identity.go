@@ -10,33 +10,44 @@ import (
 	"tasksync/task"
 )
 
-// Bearer is the header that carries the token of a user.
-type Bearer struct {
-	Authorization string `header:"Authorization" hidden:"true"`
-}
-
 // Whose is which user a request is about.
 type Whose struct {
 	UserID string `query:"user_id" format:"uuid" doc:"Whose rows; for service role tokens, which have none of their own."`
 }
 
-// authenticate tells who sent a request.
-func (a *API) authenticate(ctx context.Context, b Bearer) (auth.Identity, error) {
+// teller tells who sent a request.
+type teller func(ctx huma.Context) (auth.Identity, error)
+
+type senderKey struct{}
+
+// known lets a request in that says who sent it, and keeps that for its handler.
+// It comes before anybody reads the body.
+func (a *API) known(api huma.API, tell teller) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		id, err := tell(ctx)
+		if err != nil {
+			a.refuse(api, ctx, err)
+			return
+		}
+		next(huma.WithValue(ctx, senderKey{}, id))
+	}
+}
+
+// bearer is the teller of a request with a token.
+func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
 	}
-	scheme, token, _ := strings.Cut(b.Authorization, " ")
+	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
 	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "bearer") || token == "" {
 		return auth.Identity{}, errNoToken
 	}
-	return a.cfg.Verifier.Verify(ctx, token)
+	return a.cfg.Verifier.Verify(ctx.Context(), token)
 }
 
-// subject is the user whose rows the sender may have.
-func (a *API) subject(ctx context.Context, b Bearer, w Whose) (user string, id auth.Identity, err error) {
-	if id, err = a.authenticate(ctx, b); err != nil {
-		return "", id, err
-	}
+// subject is the user whose rows the sender of a known request may have.
+func (a *API) subject(ctx context.Context, w Whose) (user string, id auth.Identity, err error) {
+	id, _ = ctx.Value(senderKey{}).(auth.Identity)
 	asked := strings.ToLower(w.UserID)
 	switch {
 	case asked != "" && !task.IsUUID(asked): // huma takes forms that Postgres does not
@@ -45,7 +56,7 @@ func (a *API) subject(ctx context.Context, b Bearer, w Whose) (user string, id a
 		return asked, id, nil
 	case id.Service && id.UserID == "":
 		return "", id, errNoUser
-	case asked != "" && asked != id.UserID:
+	case asked != "" && asked != id.UserID, id.UserID == "":
 		return "", id, errForeign
 	}
 	return id.UserID, id, nil

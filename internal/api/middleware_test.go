@@ -37,7 +37,6 @@ func (b *bundle) everyKind() map[string]answer {
 		"404 webhook": b.ask(http.MethodPost, "/webhooks/kie/wrong", "{}", mine...),
 		"405":         b.ask(http.MethodPut, syncPath, "{}", mine...),
 		"413":         b.ask(http.MethodPost, syncPath, strings.Repeat(" ", maxBody+1), mine...),
-		"415":         b.ask(http.MethodPost, syncPath, "{}", "Authorization", "Bearer "+token(alice), "Content-Type", "text/plain"),
 		"422":         b.ask(http.MethodPost, syncPath, "[]", mine...),
 		"422 query":   b.ask(http.MethodGet, syncPath+"?user_id=x", "", mine...),
 		"404 OPTIONS": b.ask(http.MethodOptions, "/nothing", "", mine...),

@@ -62,23 +62,37 @@ func writeProblem(w http.ResponseWriter, status int, detail string) {
 	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
 }
 
-// problem is the one place where an error becomes an HTTP status. What is not
-// known here is logged and told to nobody.
+// problem makes an error one of huma's.
 func (a *API) problem(ctx context.Context, err error) error {
-	status, header := statusOf(err)
-	detail := err.Error()
-	if status == http.StatusInternalServerError || status == http.StatusServiceUnavailable && !told(err) {
-		level := slog.LevelError
-		if ctx.Err() != nil { // its client has gone
-			level = slog.LevelDebug
-		}
-		a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
-		detail = unserved
-		if status == http.StatusServiceUnavailable {
-			detail = "the database does not answer: try again"
-		}
-	}
+	status, header, detail := a.answerTo(ctx, err)
 	return huma.ErrorWithHeaders(huma.NewError(status, detail), header)
+}
+
+// refuse answers a request that no handler has seen.
+func (a *API) refuse(api huma.API, ctx huma.Context, err error) {
+	status, header, detail := a.answerTo(ctx.Context(), err)
+	for name := range header {
+		ctx.SetHeader(name, header.Get(name))
+	}
+	_ = huma.WriteErr(api, ctx, status, detail) // the client may be gone
+}
+
+// answerTo is the one place where an error becomes an HTTP status. What is not
+// known here is logged and told to nobody.
+func (a *API) answerTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
+	status, header = statusOf(err)
+	if told(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+		return status, header, err.Error()
+	}
+	level := slog.LevelError
+	if ctx.Err() != nil { // its client has gone
+		level = slog.LevelDebug
+	}
+	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
+	if status == http.StatusServiceUnavailable {
+		return status, header, "the database does not answer: try again"
+	}
+	return status, header, unserved
 }
 
 // told reports whether err was made for the client.

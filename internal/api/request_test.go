@@ -145,15 +145,17 @@ func TestBodyThatIsWrong(t *testing.T) {
 		require.Equal(t, want, a.status, "%.60q: %s", body, a.body)
 		require.NotEmpty(t, a.detail(t), "%.60q", body)
 	}
-	for contentType, want := range map[string]int{
-		"text/plain": 415, "application/x-www-form-urlencoded": 415, "application/cbor": 415, "multipart/form-data; boundary=x": 415,
-		"application/json": 200, "application/json; charset=utf-8": 200, "application/merge+json": 200,
+	for _, contentType := range []string{
+		"", "text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "application/cbor", "multipart/form-data; boundary=x",
+		"application/json", "Application/JSON", "application/json; charset=utf-8", "application/merge+json", "nonsense",
 	} {
 		a := b.ask(http.MethodPost, syncPath, taskIDs("unknown"), "Authorization", "Bearer "+token(alice), "Content-Type", contentType)
-		require.Equal(t, want, a.status, "%s: %s", contentType, a.body)
-		if want != http.StatusOK {
-			require.NotEmpty(t, a.detail(t), contentType)
-		}
+		require.Equal(t, http.StatusOK, a.status, "%q is read as JSON: %s", contentType, a.body)
+		a = b.ask(http.MethodPost, syncPath, "taskIds=a", "Authorization", "Bearer "+token(alice), "Content-Type", contentType)
+		require.Equal(t, http.StatusBadRequest, a.status, "%q: %s", contentType, a.body)
+	}
+	for _, body := range []string{"{", "[]", strings.Repeat(" ", maxBody+1)} {
+		require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, syncPath, "", body).status, "whose it is comes before what it says")
 	}
 	require.Zero(t, b.sim.Requests().Total, "nothing of that reaches the upstream")
 	require.Len(t, b.post(alice, taskIDs(taskID)).Generations, 1)

@@ -29,7 +29,6 @@ const (
 
 // syncInput is a POST.
 type syncInput struct {
-	Bearer
 	Whose
 	Body *syncBody
 }
@@ -57,7 +56,6 @@ type syncOutput struct {
 
 // listInput is a GET.
 type listInput struct {
-	Bearer
 	Whose
 }
 
@@ -73,18 +71,19 @@ func (a *API) registerSync(api huma.API) {
 	huma.Register(api, describe(huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
-		Middlewares: huma.Middlewares{whole(api, maxBody)},
+		Middlewares: huma.Middlewares{a.known(api, a.bearer), whole(api, maxBody), asJSON},
 		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is. Rows fill in without this too.",
-	}, 400, 401, 403, 408, 413, 415, 429, 500, 501, 503), a.sync)
+	}, 400, 401, 403, 408, 413, 429, 500, 501, 503), a.sync)
 	huma.Register(api, describe(huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
+		Middlewares: huma.Middlewares{a.known(api, a.bearer)},
 	}, 401, 403, 500, 501, 503), a.list)
 }
 
 // list only reads.
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	user, _, err := a.subject(ctx, in.Bearer, in.Whose)
+	user, _, err := a.subject(ctx, in.Whose)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -121,7 +120,7 @@ func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) ([]
 // afterwards.
 func (a *API) sync(ctx context.Context, in *syncInput) (*syncOutput, error) {
 	unhurried(ctx)
-	user, _, err := a.subject(ctx, in.Bearer, in.Whose)
+	user, _, err := a.subject(ctx, in.Whose)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}

@@ -33,15 +33,16 @@ type ticketOutput struct {
 
 // ticketOperation is for EventSource, which can send no header. A ticket stands
 // in the database, so that any daemon behind the same address takes it.
-func (a *API) ticketOperation() huma.Operation {
+func (a *API) ticketOperation(api huma.API) huma.Operation {
 	return describe(huma.Operation{
 		OperationID: "ticket", Method: http.MethodPost, Path: syncPath + "/events/ticket", Tags: []string{"live"},
 		Summary: "Get a one-time ticket for the stream of events", Security: bearerOnly(), DefaultStatus: http.StatusCreated,
+		Middlewares: huma.Middlewares{a.known(api, a.bearer)},
 	}, 401, 403, 429, 500, 501, 503)
 }
 
 func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, error) {
-	user, id, err := a.subject(ctx, in.Bearer, in.Whose)
+	user, id, err := a.subject(ctx, in.Whose)
 	if err == nil {
 		err = a.limiter.take(user)
 	}

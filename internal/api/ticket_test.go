@@ -160,11 +160,16 @@ func TestTicketOfAService(t *testing.T) {
 	ticket := b.ticket(service, "?user_id="+strings.ToUpper(bob))
 	s, a, err := b.tryStream(b.url, "?ticket="+ticket+"&user_id="+alice)
 	require.NoError(t, err)
+	require.Nil(t, s, "the ticket is not alice's")
+	require.Equal(t, http.StatusForbidden, a.status)
+	ticket = b.ticket(service, "?user_id="+bob)
+	s, a, err = b.tryStream(b.url, "?ticket="+ticket+"&user_id="+bob)
+	require.NoError(t, err)
 	require.NotNil(t, s, a)
 	s.next("ready")
 	b.note(alice, someGeneration)
 	last := b.note(bob, someGeneration)
-	require.Equal(t, last, s.next("status").change(t).ID, "the user of the ticket, whatever the address says")
+	require.Equal(t, last, s.next("status").change(t).ID, "the user of the ticket")
 }
 
 // TestTicketEndsWithItsToken: a stream lasts no longer than the token would have

@@ -63,8 +63,7 @@ func (a *API) doorkeeper(api huma.API, ctx huma.Context, next func(huma.Context)
 		err = errNotFound
 	}
 	if err != nil {
-		status, _ := statusOf(err)
-		_ = huma.WriteErr(api, ctx, status, err.Error()) // the client is gone
+		a.refuse(api, ctx, err)
 		return
 	}
 	next(ctx)

@@ -31,5 +31,5 @@ type Event struct {
 	CreatedAt      time.Time `json:"created_at"`
 	// Generation is the row at the time of reading, which is that of the event or
 	// later. It is nil if the row is gone or is another user's now.
-	Generation *view.Generation `json:"generation" doc:"The generation as it is now, with its clips; null if it was deleted."`
+	Generation *view.Generation `json:"generation,omitempty" doc:"The generation as it is now, with its clips; left out if it was deleted."`
 }
