@@ -37,7 +37,8 @@
 // Reading. A look takes the rows after the last created_at that it saw, less a
 // small overlap. Rows commit out of that order: once in a while a wider look goes
 // ten seconds back, and the memory tells which of its rows are new.
-// What commits later than that, or is dated back, is the sweep's.
+// What commits later than that, is dated back, or is made pending by an update, is
+// the sweep's.
 //
 // From reading to listening. The session releases K, then asks for the horizon:
 // any transaction that wrote under the quiet trigger has an id below it. When all

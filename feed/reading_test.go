@@ -313,3 +313,25 @@ func TestFeedWaitsForTheYoungestWriter(t *testing.T) {
 	require.NoError(t, writer.Commit(t.Context()))
 	b.until("it has ended", ended)
 }
+
+// A reader that pauses because nobody takes the rows finds none, which is not
+// calm.
+func TestAFullQueueIsNotCalm(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cfg := b.config(&handed{})
+	cfg.CalmAfter = time.Millisecond
+	f, err := New(cfg)
+	require.NoError(t, err)
+	calm := (&leader{Feed: f}).calm(time.Now().Add(-time.Second))
+	f.collector.add(make([]string, queueFull)...)
+	over, err := calm(t.Context(), 0)
+	require.NoError(t, err)
+	require.False(t, over)
+	for len(f.collector.take()) > 0 {
+	}
+	b.until("it is calm", func() bool {
+		over, err = calm(t.Context(), 0)
+		return err == nil && over
+	})
+}
