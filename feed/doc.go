@@ -28,7 +28,7 @@
 // after it is announced.
 //
 // From listening to reading. The session asks for lock K, and from that moment
-// the triggers are quiet. Before it asks, the reader has begun to look, from ten
+// the triggers are quiet. Before it asks, the reader has begun to look, from some
 // seconds back: a row that was announced is heard, one that was not is read, one
 // that is both is handed on once, by a memory of what was. While older
 // transactions keep the session waiting for K, it asks again and again and hears
@@ -36,7 +36,7 @@
 //
 // Reading. A look takes the rows after the last created_at that it saw, less a
 // small overlap. Rows commit out of that order: once in a while a wider look goes
-// ten seconds back, and the memory tells which of its rows are new.
+// some seconds back, and the memory tells which of its rows are new.
 // What commits later than that, is dated back, or is made pending by an update, is
 // the sweep's.
 //

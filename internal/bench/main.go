@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -29,6 +30,8 @@ type options struct {
 	only    string
 	rounds  int
 	seconds int
+	match   *regexp.Regexp
+	at      []int
 }
 
 func main() {
@@ -39,7 +42,12 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "writers: measure the writers only")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the writers' table, of which the medians are shown")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of the writers")
+	match := flag.String("match", "", "measure only those writers whose name matches, beside those without a trigger")
 	flag.Parse()
+	o.match, o.at = regexp.MustCompile(*match), []int{1, 8, 32}
+	if *match != "" {
+		o.at = []int{o.clients}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := bench(ctx, o); err != nil {

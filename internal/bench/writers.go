@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -34,9 +35,10 @@ const (
 	never = 1 << 30
 )
 
-// variants are measured in this order, in each round.
-func variants() []variant {
-	return []variant{
+// variants are measured in this order, in each round; the first one is what the
+// others are compared with.
+func variants(match *regexp.Regexp) []variant {
+	all := []variant{
 		{name: "no trigger", trigger: triggersOff},
 		{name: "no trigger, nor the index of the looks", trigger: noIndex},
 		{name: "a trigger that always notifies", trigger: always},
@@ -48,6 +50,7 @@ func variants() []variant {
 		{name: "daemon, wal", trigger: triggersOn, mode: feed.WAL, daemon: true},
 		{name: "daemon, poll, triggers off", trigger: triggersOff, mode: feed.Poll, daemon: true},
 	}
+	return slices.DeleteFunc(all, func(v variant) bool { return v.name != all[0].name && !match.MatchString(v.name) })
 }
 
 // cell is one variant with one number of clients, over the rounds.
@@ -56,8 +59,6 @@ type cell struct {
 	latencies []time.Duration // from the transaction's begin to the hand-on
 	missed    int
 }
-
-var writerClients = []int{1, 8, 32}
 
 const insertScript = `INSERT INTO music_generations (user_id, task_id, task_type) VALUES (gen_random_uuid(), 'bench-task', 'generate');
 `
@@ -76,14 +77,14 @@ func writers(ctx context.Context, server *postgres.Server, pgbench string, o opt
 	w := &writerBench{server: server, pgbench: pgbench, script: script, options: o}
 	cells := map[string]map[int]*cell{}
 	for round := range o.rounds {
-		for i, v := range variants() {
+		for i, v := range variants(o.match) {
 			if cells[v.name] == nil {
 				cells[v.name] = map[int]*cell{}
 				if err := w.prepare(ctx, i, v); err != nil {
 					return fmt.Errorf("%s: %w", v.name, err)
 				}
 			}
-			for _, clients := range writerClients {
+			for _, clients := range o.at {
 				if cells[v.name][clients] == nil {
 					cells[v.name][clients] = &cell{}
 				}
@@ -93,26 +94,26 @@ func writers(ctx context.Context, server *postgres.Server, pgbench string, o opt
 			}
 		}
 	}
-	printWriters(cells)
+	printWriters(cells, o)
 	return nil
 }
 
-func printWriters(cells map[string]map[int]*cell) {
-	base := variants()[0].name
+func printWriters(cells map[string]map[int]*cell, o options) {
+	base, last := variants(o.match)[0].name, o.at[len(o.at)-1]
 	fmt.Printf("\nsingle-row inserts per second beside each feed, and the ratio to no trigger; at %d clients also how long until handed on\n",
-		writerClients[len(writerClients)-1])
+		last)
 	fmt.Printf("  %-40s", "clients")
-	for _, n := range writerClients {
+	for _, n := range o.at {
 		fmt.Printf(" %15s", strconv.Itoa(n))
 	}
 	fmt.Printf("   %8s %8s %8s\n", "p50 ms", "p95 ms", "p99 ms")
-	for _, v := range variants() {
+	for _, v := range variants(o.match) {
 		fmt.Printf("  %-40s", v.name)
-		for _, n := range writerClients {
+		for _, n := range o.at {
 			rate := median(cells[v.name][n].perSecond)
 			fmt.Printf(" %8.0f (%.2f)", rate, rate/median(cells[base][n].perSecond))
 		}
-		if last := cells[v.name][writerClients[len(writerClients)-1]]; len(last.latencies) > 0 {
+		if last := cells[v.name][last]; len(last.latencies) > 0 {
 			fmt.Printf("   %8.1f %8.1f %8.1f", percentile(last.latencies, 50), percentile(last.latencies, 95), percentile(last.latencies, 99))
 			if last.missed > 0 {
 				fmt.Printf("   %d left to the sweep", last.missed)

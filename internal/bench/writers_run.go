@@ -98,11 +98,11 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- f.Run(ctx) }()
+	var running sync.WaitGroup
+	running.Go(func() { _ = f.Run(ctx) }) // nil: it ends when it is asked to
 	stop = func() {
 		cancel()
-		_ = <-ended // always nil: it was asked to
+		running.Wait()
 		pool.Close()
 	}
 	select {
