@@ -28,7 +28,7 @@
 // after it is announced.
 //
 // From listening to reading. The session asks for lock K, and from that moment
-// the triggers are quiet. Before it asks, the reader has begun to look, from ten
+// the triggers are quiet. Before it asks, the reader has begun to look, from some
 // seconds back: a row that was announced is heard, one that was not is read, one
 // that is both is handed on once, by a memory of what was. While older
 // transactions keep the session waiting for K, it asks again and again and hears
@@ -36,8 +36,9 @@
 //
 // Reading. A look takes the rows after the last created_at that it saw, less a
 // small overlap. Rows commit out of that order: once in a while a wider look goes
-// ten seconds back, and the memory tells which of its rows are new.
-// What commits later than that, or is dated back, is the sweep's.
+// some seconds back, and the memory tells which of its rows are new.
+// What commits later than that, is dated back, or is made pending by an update, is
+// the sweep's.
 //
 // From reading to listening. The session releases K, then asks for the horizon:
 // any transaction that wrote under the quiet trigger has an id below it. When all

@@ -27,12 +27,13 @@ func (f *Feed) poll(ctx context.Context) {
 	defer p.release()
 	wait := f.cfg.PollInterval
 	for {
+		began := time.Now()
 		err := p.turn(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			wait = f.cfg.PollInterval
+			wait = max(f.cfg.PollInterval, pauseAfter(began))
 		default:
 			p.reader = nil // begins with a sweep again
 			wait = min(2*wait, maxBackoff)

@@ -12,19 +12,18 @@ const (
 	// narrowOverlap is how far a look goes back behind the newest row that was
 	// seen: rows become visible when they are committed, and created_at is when
 	// their transaction began.
-	narrowOverlap = 50 * time.Millisecond
-	// wideOverlap is how far a look goes back every wideEvery, and at first.
-	wideOverlap = 10 * time.Second
+	narrowOverlap = 20 * time.Millisecond
+	// wideOverlap is how far a look goes back every wideEvery, and at first: as far
+	// as the sweep leaves rows to the feed.
+	wideOverlap = 5 * time.Second
 	wideEvery   = time.Second
 	// lookTimeout bounds one look.
 	lookTimeout = 10 * time.Second
 	// pageSize is how many rows one query takes.
 	pageSize = 5000
-	// minPause and maxPause bound the time between two looks when reading; in
-	// between it is twice what the look took, so that looks take a third of one
-	// connection's time at most.
+	// minPause is the time between two looks when reading; it is longer after a
+	// look that took long.
 	minPause = 5 * time.Millisecond
-	maxPause = 100 * time.Millisecond
 )
 
 // A reader finds new rows by looking at the table, in the order of created_at.
@@ -72,9 +71,9 @@ func (r *reader) paced(ctx context.Context) (pause time.Duration, err error) {
 	return pauseAfter(began), err
 }
 
-func pauseAfter(began time.Time) time.Duration {
-	return min(max(2*time.Since(began), minPause), maxPause)
-}
+// pauseAfter is four times what a look took, so that looks take a fifth of one
+// connection's time at most, even where no index helps them.
+func pauseAfter(began time.Time) time.Duration { return max(4*time.Since(began), minPause) }
 
 // look hands on the rows that are new. Wide looks take a twentieth of the time at
 // most, however many rows they see.
@@ -94,7 +93,7 @@ func (r *reader) look(ctx context.Context) (found int, err error) {
 		return found, fmt.Errorf("look for new rows: %w", err)
 	}
 	if wide {
-		r.nextWide = time.Now().Add(max(wideEvery, 20*time.Since(began)))
+		r.nextWide = time.Now().Add(max(wideEvery, 40*time.Since(began)))
 	}
 	r.metrics.read.Add(float64(found))
 	return found, nil

@@ -71,10 +71,14 @@ func (l *leader) order(quieten bool) {
 	l.session.poke()
 }
 
-// calm is true when few rows were found for a while.
+// calm is true when few rows were found for a while, and not because nobody could
+// take them.
 func (l *leader) calm(since time.Time) func(context.Context, int) (bool, error) {
 	found := 0
 	return func(_ context.Context, n int) (bool, error) {
+		if l.collector.full() {
+			since, found = time.Now(), 0
+		}
 		found += n
 		passed := time.Since(since)
 		if passed < l.cfg.CalmAfter {

@@ -13,6 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+
+	"tasksync/jobs"
+	"tasksync/task"
 )
 
 // race is writers of every kind against a feed.
@@ -113,14 +116,46 @@ func (r *race) run(rng *rand.Rand) {
 	}
 }
 
+// following is the real jobs, which are not worked, and notes what they are given.
+type following struct {
+	handed
+	client *jobs.Client
+}
+
+func (f *following) HandOn(ctx context.Context, ids []string) error {
+	if err := f.client.HandOn(ctx, ids); err != nil {
+		return err
+	}
+	return f.handed.HandOn(ctx, ids)
+}
+
+func (f *following) Sweep(ctx context.Context, grace time.Duration) ([]string, error) {
+	ids, err := f.client.Sweep(ctx, grace)
+	if err != nil {
+		return nil, err
+	}
+	f.find = func(context.Context) ([]string, error) { return ids, nil }
+	return f.handed.Sweep(ctx, grace)
+}
+
+// unfollowed counts the rows that have no job.
+func (b *bundle) unfollowed() int {
+	return b.count(`SELECT count(*) FROM music_generations WHERE id::text NOT IN
+		(SELECT jsonb_array_elements_text(args -> 'ids') FROM tasksync.river_job WHERE kind = 'sync')`)
+}
+
 // TestFeedMissesNothingWhileItChangesState races writers against a feed that goes
-// from listening to reading and back all the time.
+// from listening to reading and back all the time. Rows with a created_at of
+// their own time are heard by the feed alone; after one sweep, of the kind that
+// the daemon makes every few seconds, every other has its job too.
 func TestFeedMissesNothingWhileItChangesState(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	r := &race{bundle: setup(t), stop: make(chan struct{})}
-	to := &handed{}
+	client, err := jobs.New(jobs.Config{Pool: r.pool, Handlers: task.DefaultHandlers()})
+	require.NoError(t, err)
+	to := &following{client: client}
 	cfg := r.config(to)
 	cfg.Mode, cfg.BusyRate, cfg.CalmAfter = Notify, 100, 300*time.Millisecond
 	feed := r.bundle.run(cfg)
@@ -141,13 +176,17 @@ func TestFeedMissesNothingWhileItChangesState(t *testing.T) {
 	writers.Wait()
 	t.Logf("%d rows, %d with odd times, %d undone; %.0f heard, %.0f read", len(r.prompt), len(r.odd), len(r.unwanted),
 		testutil.ToFloat64(feed.metrics.notifications), testutil.ToFloat64(feed.metrics.read))
-	r.awaitAll(to)
-	require.Empty(t, r.times(to, r.unwanted), "rows that do not exist")
+	r.awaitAll(&to.handed)
+	require.Empty(t, r.times(&to.handed, r.unwanted), "rows that do not exist")
 	require.Positive(t, testutil.ToFloat64(feed.metrics.notifications))
 	require.Positive(t, testutil.ToFloat64(feed.metrics.read))
 	require.Equal(t, 1, to.sweeps(), "the session was never lost")
-	missed := len(r.odd) - len(r.times(to, r.odd))
-	t.Logf("%d of %d odd rows are left to the sweep", missed, len(r.odd))
+	left := r.unfollowed()
+	t.Logf("%d of %d odd rows are left to the sweep", left, len(r.odd))
+	require.LessOrEqual(t, left, len(r.odd))
+	_, err = client.Sweep(t.Context(), 5*time.Second)
+	require.NoError(t, err)
+	require.Zero(t, r.unfollowed(), "after one sweep")
 }
 
 func (r *race) written() int {
@@ -312,4 +351,26 @@ func TestFeedWaitsForTheYoungestWriter(t *testing.T) {
 	require.False(t, ended())
 	require.NoError(t, writer.Commit(t.Context()))
 	b.until("it has ended", ended)
+}
+
+// A reader that pauses because nobody takes the rows finds none, which is not
+// calm.
+func TestAFullQueueIsNotCalm(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cfg := b.config(&handed{})
+	cfg.CalmAfter = time.Millisecond
+	f, err := New(cfg)
+	require.NoError(t, err)
+	calm := (&leader{Feed: f}).calm(time.Now().Add(-time.Second))
+	f.collector.add(make([]string, queueFull)...)
+	over, err := calm(t.Context(), 0)
+	require.NoError(t, err)
+	require.False(t, over)
+	for len(f.collector.take()) > 0 {
+	}
+	b.until("it is calm", func() bool {
+		over, err = calm(t.Context(), 0)
+		return err == nil && over
+	})
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed/wal"
@@ -95,6 +97,9 @@ func (w *walFeed) keep(ctx context.Context) error {
 	}
 }
 
+// readsCheck is how soon looks stand in for a log that is not read any more.
+const readsCheck = 100 * time.Millisecond
+
 // standIn looks at the rows while the log is not read.
 func (w *walFeed) standIn(ctx context.Context) error {
 	r, err := w.newReader(ctx, narrowOverlap)
@@ -104,7 +109,7 @@ func (w *walFeed) standIn(ctx context.Context) error {
 	w.metrics.mode(Poll, stateReading)
 	w.up()
 	for {
-		pause := maxPause
+		pause := readsCheck
 		if w.reads.Load() {
 			r.widen()
 		} else if pause, err = r.paced(ctx); err != nil {
@@ -120,7 +125,11 @@ func (w *walFeed) standIn(ctx context.Context) error {
 func (w *walFeed) guard(ctx context.Context) error {
 	for {
 		if err := w.reader.Guard(ctx); err != nil && ctx.Err() == nil {
-			w.cfg.Logger.WarnContext(ctx, "[TaskSync] The replication slot cannot be looked after", "error", redact(err, w.cfg.Session))
+			level := slog.LevelDebug // an outage is told of by others
+			if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+				level = slog.LevelWarn
+			}
+			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", redact(err, w.cfg.Session))
 		}
 		if sleep(ctx, w.cfg.GuardEvery) != nil {
 			return nil

@@ -1,6 +1,6 @@
 // Command bench measures what tasksync is designed for, on one private Postgres
-// with fsync on: how soon a new row is looked at, and how many generations are
-// finished per second, beside what pgbench does with the same rows in one
+// with fsync on: what each feed costs those who insert, how soon a new row
+// is looked at, and how many generations are finished per second, beside what pgbench does with the same rows in one
 // transaction each. It prints what it measured and on what. Run `make bench`.
 package main
 
@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -26,6 +27,11 @@ type options struct {
 	inserts int
 	rows    int
 	clients int
+	only    string
+	rounds  int
+	seconds int
+	match   *regexp.Regexp
+	at      []int
 }
 
 func main() {
@@ -33,7 +39,15 @@ func main() {
 	flag.IntVar(&o.inserts, "inserts", 200, "rows inserted one by one for the latency")
 	flag.IntVar(&o.rows, "rows", 20_000, "pending rows for the throughput")
 	flag.IntVar(&o.clients, "clients", 32, "pgbench clients")
+	flag.StringVar(&o.only, "only", "", "writers: measure the writers only")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the writers' table, of which the medians are shown")
+	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of the writers")
+	match := flag.String("match", "", "measure only those writers whose name matches, beside those without a trigger")
 	flag.Parse()
+	o.match, o.at = regexp.MustCompile(*match), []int{1, 8, 32}
+	if *match != "" {
+		o.at = []int{o.clients}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := bench(ctx, o); err != nil {
@@ -56,6 +70,12 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	describe(server, o)
+	if err := writers(ctx, server, pgbench, o); err != nil {
+		return fmt.Errorf("writers: %w", err)
+	}
+	if o.only == "writers" {
+		return nil
+	}
 	if err := latency(ctx, server, o.inserts); err != nil {
 		return fmt.Errorf("latency: %w", err)
 	}
@@ -81,7 +101,7 @@ func bench(ctx context.Context, o options) error {
 func describe(server *postgres.Server, o options) {
 	fmt.Printf("machine   %s, %d cores, %s/%s\n", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 	fmt.Printf("software  Postgres %s (fsync on), %s\n", server.Version(), runtime.Version())
-	fmt.Printf("command   go run ./internal/bench -inserts %d -rows %d -clients %d\n", o.inserts, o.rows, o.clients)
+	fmt.Printf("command   go run ./internal/bench -inserts %d -rows %d -clients %d -rounds %d -seconds %d\n", o.inserts, o.rows, o.clients, o.rounds, o.seconds)
 }
 
 func cpu() string {

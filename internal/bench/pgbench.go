@@ -60,7 +60,12 @@ func runPgbench(ctx context.Context, server *postgres.Server, pgbench string, o 
 		return 0, err
 	}
 	each := strconv.Itoa(o.rows / o.clients)
-	cmd := exec.CommandContext(ctx, pgbench, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(o.clients), "--jobs=2", "--transactions", each, "--file", script, url) //nolint:gosec // found by us
+	return pgbenchRate(ctx, pgbench, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(o.clients), "--jobs=2", "--transactions", each, "--file", script, url)
+}
+
+// pgbenchRate runs pgbench and reads the transactions per second.
+func pgbenchRate(ctx context.Context, pgbench string, args ...string) (perSecond float64, err error) {
+	cmd := exec.CommandContext(ctx, pgbench, args...) //nolint:gosec // found by us
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
