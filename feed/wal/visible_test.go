@@ -2,6 +2,9 @@ package wal
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
@@ -22,25 +25,47 @@ func TestCommitThatWaitsForAStandby(t *testing.T) {
 	conn, err := b.pool.Acquire(t.Context())
 	require.NoError(t, err)
 	pid := conn.Conn().PgConn().PID()
-	const waiting = "0b1e2f3a-4c5d-4e6f-8a9b-0c1d2e3f4a5b"
+	// The server takes the setting up when its checkpointer does: until then
+	// commits return at once.
+	var mu sync.Mutex
+	var inserted []string
 	committed := make(chan error, 1)
 	go func() {
 		defer conn.Release()
-		_, err := conn.Exec(t.Context(), `INSERT INTO music_generations (id, task_type) VALUES ($1, 'generate')`, waiting)
-		committed <- err
+		for {
+			id := uuid()
+			mu.Lock()
+			inserted = append(inserted, id)
+			mu.Unlock()
+			tag, err := conn.Exec(t.Context(), `INSERT INTO music_generations (id, task_type)
+				SELECT $1::uuid, 'generate' WHERE NOT EXISTS (SELECT FROM music_generations WHERE task_id = 'enough')`, id)
+			if err != nil || tag.RowsAffected() == 0 {
+				committed <- err
+				return
+			}
+		}
 	}()
 	b.until("it does not wait", func() bool {
 		return b.one(`SELECT coalesce(wait_event, '') FROM pg_stat_activity WHERE pid = $1`, pid) == "SyncRep"
 	})
+	mu.Lock()
+	others, waiting := slices.Clone(inserted[:len(inserted)-1]), inserted[len(inserted)-1]
+	mu.Unlock()
 	position := b.one(`SELECT pg_current_wal_lsn()::text`)
 
-	var others []string
 	for range 5 {
 		others = append(others, b.insertAlone())
 		b.awaitExactly(others)
 	}
 	require.Equal(t, "true", b.one(`SELECT ($1::text::pg_lsn < $2::text::pg_lsn)::text`, b.status().Confirmed, position))
 
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // no V2 row: nobody hands it on
+		_, err := tx.Exec(t.Context(), `SET LOCAL synchronous_commit = local`)
+		if err == nil {
+			_, err = tx.Exec(t.Context(), `INSERT INTO music_generations (task_id) VALUES ('enough')`)
+		}
+		return err
+	}))
 	b.exec(`SELECT pg_cancel_backend($1)`, pid) // it then waits no more, and stays committed
 	require.NoError(t, <-committed)
 	b.awaitExactly(append(others, waiting))
@@ -48,6 +73,13 @@ func TestCommitThatWaitsForAStandby(t *testing.T) {
 		return b.one(`SELECT ($1::text::pg_lsn >= $2::text::pg_lsn)::text`, b.status().Confirmed, position) == "true"
 	})
 	b.stop(run)
+}
+
+// uuid is a new id.
+func uuid() string {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	return fmt.Sprintf("%x-%x-%x-%x-%x", raw[:4], raw[4:6], raw[6:8], raw[8:10], raw[10:])
 }
 
 // insertAlone makes a row whose commit waits for no standby.
