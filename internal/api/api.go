@@ -23,6 +23,7 @@ type API struct {
 	limiter  *limiter
 	syncs    gate
 	reads    gate
+	tickets  gate
 	webhooks *wakeups
 
 	mu      sync.Mutex
@@ -38,7 +39,7 @@ func New(cfg Config) (*API, error) {
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
 		limiter: newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
-		syncs:   newGate(maxSyncs), reads: newGate(maxReads),
+		syncs:   newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
 	a.webhooks = newWakeups(cfg, a.metrics)
 	mux := http.NewServeMux()

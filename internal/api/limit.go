@@ -66,6 +66,10 @@ func (l *limiter) forget(now time.Time) {
 const (
 	maxSyncs = 32
 	maxReads = 64
+	// maxTickets is of those that issue or take a ticket: anybody may come with one
+	// that he made up, and who waits must not wait in the queue of the pool, where
+	// the jobs wait too.
+	maxTickets = 3
 	// gateWait is how long a request waits for its turn.
 	gateWait = 2 * time.Second
 )

@@ -191,7 +191,7 @@ func TestNothingInsideIsTold(t *testing.T) {
 		"id-of-the-get":    {http.MethodGet, syncPath + "?x=" + marker, ""},
 		"id-of-the-post":   {http.MethodPost, syncPath + "?x=" + marker, taskIDs("task-" + marker)},
 		"id-of-the-ticket": {http.MethodPost, syncPath + "/events/ticket?x=" + marker, ""},
-		"id-of-the-stream": {http.MethodGet, syncPath + "/events?ticket=" + marker, ""},
+		"id-of-the-stream": {http.MethodGet, syncPath + "/events?ticket=" + strings.Repeat("A", 26) + "&x=" + marker, ""},
 	} {
 		headers := []string{"X-Request-Id", id, "Cookie", "c=" + marker, "Content-Type", "application/json"}
 		if !strings.Contains(r.path, "ticket=") {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +108,13 @@ func (a *API) pending(ctx context.Context, user string) ([]view.Generation, erro
 	if err != nil {
 		return nil, err
 	}
-	return view.Load(ctx, a.cfg.Pool, ids)
+	return a.rowsOf(ctx, user, ids)
+}
+
+// rowsOf reads rows that were the user's a moment ago, and are still.
+func (a *API) rowsOf(ctx context.Context, user string, ids []string) ([]view.Generation, error) {
+	rows, err := view.Load(ctx, a.cfg.Pool, ids)
+	return slices.DeleteFunc(rows, func(g view.Generation) bool { return g.UserID == nil || *g.UserID != user }), err
 }
 
 func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) ([]string, error) {
@@ -163,7 +170,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput) (*syncOu
 			out.Body.SyncedCount++
 		}
 	}
-	out.Body.Generations, err = view.Load(ctx, a.cfg.Pool, ids)
+	out.Body.Generations, err = a.rowsOf(ctx, user, ids)
 	return out, err
 }
 

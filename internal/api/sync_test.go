@@ -75,3 +75,19 @@ func TestOnlyTheSubjectsRows(t *testing.T) {
 	require.Equal(t, "submitted", b.status(theirs))
 	require.Equal(t, "submitted", b.status(v1), "V1 rows are nobody's")
 }
+
+// A row that is given to somebody else while it is looked at is not shown to the
+// one who had it.
+func TestRowThatChangesHands(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id, _ := b.ready(alice)
+	rows, err := b.api.rowsOf(t.Context(), alice, []string{id})
+	require.NoError(t, err)
+	require.Len(t, rows, 1)
+	_, err = b.pool.Exec(t.Context(), `UPDATE music_generations SET user_id = $1 WHERE id = $2`, bob, id)
+	require.NoError(t, err)
+	rows, err = b.api.rowsOf(t.Context(), alice, []string{id})
+	require.NoError(t, err)
+	require.Empty(t, rows)
+}

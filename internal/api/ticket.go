@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -49,6 +50,11 @@ func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, er
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
+	leave, err := a.tickets.enter(ctx)
+	if err != nil {
+		return nil, a.problem(ctx, err)
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	ends := id.Expires
@@ -66,11 +72,23 @@ func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, er
 	return &out, nil
 }
 
+// ticketPattern is the form of rand.Text. What has another one is no ticket, and
+// the database need not be asked.
+var ticketPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
 // redeem takes a ticket back for the identity that it was issued to.
 func (a *API) redeem(ctx context.Context, ticket string) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
 	}
+	if !ticketPattern.MatchString(ticket) {
+		return auth.Identity{}, errTicket
+	}
+	leave, err := a.tickets.enter(ctx)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	row, err := a.queries.TicketTake(ctx, a.cfg.Pool, hashOf(ticket))

@@ -232,7 +232,7 @@ func TestTicketWithoutADatabase(t *testing.T) {
 	b := setup(t)
 	s := b.stand(func(_ *http.Server, c *Config, _ *live.Config) { c.UserRate = 1000 })
 	b.lock("tasksync.event_tickets")
-	for _, a := range []answer{b.call(http.MethodPost, eventsPath+"/ticket", token(alice), ""), b.brought(s, "x")} {
+	for _, a := range []answer{b.call(http.MethodPost, eventsPath+"/ticket", token(alice), ""), b.brought(s, strings.Repeat("A", 26))} {
 		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
 		require.NotContains(t, a.detail(t), "SQL")
 		require.NotEmpty(t, a.header.Get("Retry-After"))
