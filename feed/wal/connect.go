@@ -1,9 +1,12 @@
 package wal
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -15,16 +18,70 @@ const (
 	closeTimeout   = time.Second
 )
 
+// inputSize is how much is read from the server at once, in bytes.
+const inputSize = 64 << 10
+
+// connection is one for replication.
+type connection struct {
+	*pgconn.PgConn
+	input *bufferedConn
+}
+
+// idle reports whether nothing that has arrived is left to take, as far as that
+// can be told without asking the system.
+func (c *connection) idle() bool {
+	return c.Frontend().ReadBufferLen() == 0 && c.input.in.Buffered() == 0
+}
+
+// bufferedConn reads ahead: the server sends small messages, each of which would
+// be a call of the system.
+type bufferedConn struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func newBufferedConn(c net.Conn) *bufferedConn {
+	return &bufferedConn{Conn: c, in: bufio.NewReaderSize(c, inputSize)}
+}
+
+// Read implements net.Conn.
+func (c *bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+// wakeAt has the system tell of data only when there are so many bytes, where it
+// can. Else each message that arrives wakes the process, even while nobody reads.
+func (c *bufferedConn) wakeAt(size int) {
+	sc, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, size)
+	})
+}
+
 // connect opens a connection for replication.
-func (r *Reader) connect(ctx context.Context) (*pgconn.PgConn, error) {
+func (r *Reader) connect(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	cfg := r.cfg.ConnConfig.Copy()
 	cfg.RuntimeParams["replication"] = "database"
 	cfg.RuntimeParams["application_name"] = "tasksync wal"
 	cfg.RuntimeParams["wal_sender_timeout"] = strconv.FormatInt(r.cfg.Timeout.Milliseconds(), 10)
-	conn, err := pgconn.ConnectConfig(ctx, &cfg.Config)
-	if err != nil {
+	conn, dial := &connection{}, cfg.DialFunc
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		conn.input = newBufferedConn(c) // the last one dialed is the one that connects
+		return conn.input, nil
+	}
+	var err error
+	if conn.PgConn, err = pgconn.ConnectConfig(ctx, &cfg.Config); err != nil {
 		return nil, explain("connect for replication", err, connectSteps)
 	}
 	return conn, nil
@@ -32,10 +89,10 @@ func (r *Reader) connect(ctx context.Context) (*pgconn.PgConn, error) {
 
 // requireDatabase makes sure that conn is of the database that the pool knows,
 // whose slot and publication it is to read.
-func requireDatabase(ctx context.Context, conn *pgconn.PgConn, database string) error {
+func requireDatabase(ctx context.Context, conn *connection, database string) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	system, err := pglogrepl.IdentifySystem(ctx, conn.PgConn)
 	if err != nil {
 		return fmt.Errorf("ask for the database of the replication connection: %w", err)
 	}
@@ -45,7 +102,7 @@ func requireDatabase(ctx context.Context, conn *pgconn.PgConn, database string) 
 	return nil
 }
 
-func closeConn(conn *pgconn.PgConn) {
+func closeConn(conn *connection) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	_ = conn.Close(ctx) // nothing more is wanted of it

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -19,7 +18,7 @@ const (
 
 // open waits until nobody else reads the slot, makes it if there is none, and
 // starts to read.
-func (r *Reader) open(ctx context.Context) (*pgconn.PgConn, error) {
+func (r *Reader) open(ctx context.Context) (*connection, error) {
 	for {
 		status, err := r.await(ctx)
 		if err != nil {
@@ -74,7 +73,7 @@ func (r *Reader) await(ctx context.Context) (Status, error) {
 
 // start makes the slot if there is none and starts to read it, where its last
 // reader has stopped.
-func (r *Reader) start(ctx context.Context, conn *pgconn.PgConn, s Status) error {
+func (r *Reader) start(ctx context.Context, conn *connection, s Status) error {
 	if err := requireDatabase(ctx, conn, s.Database); err != nil {
 		return err
 	}
@@ -85,7 +84,7 @@ func (r *Reader) start(ctx context.Context, conn *pgconn.PgConn, s Status) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	err := pglogrepl.StartReplication(ctx, conn, s.Slot, 0, pglogrepl.StartReplicationOptions{
+	err := pglogrepl.StartReplication(ctx, conn.PgConn, s.Slot, 0, pglogrepl.StartReplicationOptions{
 		PluginArgs: []string{"proto_version '1'", "publication_names 'tasksync'", "messages 'true'"},
 	})
 	if err != nil {
@@ -94,10 +93,10 @@ func (r *Reader) start(ctx context.Context, conn *pgconn.PgConn, s Status) error
 	return nil
 }
 
-func (r *Reader) create(ctx context.Context, conn *pgconn.PgConn, slot string) error {
+func (r *Reader) create(ctx context.Context, conn *connection, slot string) error {
 	createCtx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	_, err := pglogrepl.CreateReplicationSlot(createCtx, conn, slot, "pgoutput", pglogrepl.CreateReplicationSlotOptions{
+	_, err := pglogrepl.CreateReplicationSlot(createCtx, conn.PgConn, slot, "pgoutput", pglogrepl.CreateReplicationSlotOptions{
 		Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
 	})
 	switch {

@@ -16,10 +16,21 @@ import (
 // answers only after half of Config.Timeout.
 const silence = 6
 
+const (
+	// pace is the shortest time between two waits for the server, and busyPace is
+	// that when more than busy transactions came since the last one.
+	pace     = 5 * time.Millisecond
+	busyPace = 20 * time.Millisecond
+	busy     = 20
+)
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
 // stream is a replication connection that reads from a slot. Its goroutine is
 // the only one that uses the connection.
 type stream struct {
-	conn    *pgconn.PgConn
+	conn    *connection
 	cfg     Config
 	backlog *backlog
 	decoder *decoder
@@ -28,40 +39,47 @@ type stream struct {
 	xid   uint32
 	beat  time.Time // when the next status is due
 	heard time.Time
+
+	paused time.Time // when the last wait for the server began
+	came   int       // transactions since
 }
 
 // receive reads until ctx ends. It never waits for those who take the rows: if
 // too many wait, it stops reading and goes on giving signs of life.
 func (s *stream) receive(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { s.readUntil(longAgo) })()
 	s.heard = time.Now()
 	for ctx.Err() == nil {
 		if err := s.report(); err != nil {
 			return err
 		}
-		waitCtx, cancel := context.WithDeadline(ctx, s.beat)
-		err := s.receiveUntil(waitCtx)
-		cancel()
-		if err != nil {
+		s.readUntil(s.beat)
+		if err := s.receiveUntilBeat(ctx); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// receiveUntil reads until ctx ends, at the latest when the next status is due.
-func (s *stream) receiveUntil(ctx context.Context) error {
-	for time.Now().Before(s.beat) {
+// readUntil has reads end at t. A context for each message would cost more than
+// to read it.
+func (s *stream) readUntil(t time.Time) {
+	_ = s.conn.Conn().SetReadDeadline(t) // fails where the next read fails
+}
+
+// receiveUntilBeat reads until ctx ends, at the latest when the next status is due.
+func (s *stream) receiveUntilBeat(ctx context.Context) error {
+	for ctx.Err() == nil && time.Now().Before(s.beat) {
 		if s.backlog.full() {
 			s.heard = time.Now() // it is we who do not listen
-			select {
-			case <-s.backlog.room:
-			case <-ctx.Done():
-				return nil
-			}
+			s.awaitRoom(ctx)
 			continue
 		}
-		message, err := s.conn.ReceiveMessage(ctx)
-		if err != nil && ctx.Err() != nil && pgconn.Timeout(err) {
+		if err := s.pause(ctx); err != nil {
+			return nil //nolint:nilerr // ctx has ended, which receive sees
+		}
+		message, err := s.conn.ReceiveMessage(context.Background())
+		if pgconn.Timeout(err) {
 			return nil
 		}
 		if err != nil {
@@ -75,6 +93,40 @@ func (s *stream) receiveUntil(ctx context.Context) error {
 	return nil
 }
 
+// awaitRoom waits until there may be room, at the latest until the next status
+// is due.
+func (s *stream) awaitRoom(ctx context.Context) {
+	timer := time.NewTimer(time.Until(s.beat))
+	defer timer.Stop()
+	select {
+	case <-s.backlog.room:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// pause lets messages come together when they come fast: to wait and be woken
+// for each costs more than to take it, and the CPU may be that of the writers.
+// With nothing left to take, and between two transactions, it waits until its
+// pace has passed since it was last here; so what comes alone is read at once.
+func (s *stream) pause(ctx context.Context) error {
+	if s.open || !s.conn.idle() {
+		return nil
+	}
+	wait := pace
+	if s.came > busy {
+		wait = busyPace
+	}
+	wait -= time.Since(s.paused)
+	defer func() { s.paused, s.came = time.Now(), 0 }()
+	if wait <= 0 {
+		return nil
+	}
+	s.conn.input.wakeAt(inputSize)
+	defer s.conn.input.wakeAt(1)
+	return sleep(ctx, wait)
+}
+
 // report tells the server what is handed on, and asks it for an answer. The
 // three positions are the same: the server keeps what is not confirmed, and
 // before it shuts down waits until everything is.
@@ -84,7 +136,7 @@ func (s *stream) report() error {
 	}
 	s.beat = time.Now().Add(s.cfg.Heartbeat)
 	status := pglogrepl.StandbyStatusUpdate{WALWritePosition: s.backlog.confirmed(), ReplyRequested: true}
-	if err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.conn, status); err != nil {
+	if err := pglogrepl.SendStandbyStatusUpdate(context.Background(), s.conn.PgConn, status); err != nil {
 		return fmt.Errorf("confirm a position of the WAL: %w", err)
 	}
 	return nil
@@ -152,6 +204,7 @@ func (s *stream) change(data []byte) error {
 		s.backlog.row(s.xid, e.id)
 	case commit:
 		s.open = false
+		s.came++
 		s.backlog.reached(e.end)
 	}
 	return nil
