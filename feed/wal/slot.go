@@ -14,7 +14,7 @@ const (
 	// that are open. A slot in the making keeps WAL as well.
 	createTimeout = 15 * time.Second
 	// slotPoll is how often a slot that another daemon reads is looked at.
-	slotPoll = 250 * time.Millisecond
+	slotPoll = 100 * time.Millisecond
 )
 
 // open waits until nobody else reads the slot, makes it if there is none, and
