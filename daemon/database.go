@@ -81,6 +81,7 @@ func directConfig(listenURL string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: TASKSYNC_LISTEN_URL: %s", ErrConfig, redactDSN(err, listenURL))
 	}
+	cfg.ConnConfig.DialFunc = dialer().DialContext
 	return cfg.ConnConfig, nil
 }
 

@@ -20,8 +20,10 @@ func sharesSessions(ctx context.Context, pool *pgxpool.Pool) bool {
 }
 
 // unprepared makes a pool anew that prepares no statements on the server, where
-// the next transaction would not find them. It still asks the server once for
-// the types of each statement. A mode that the address names is left as it is.
+// the next transaction might not find them: a pooler does not tell whether it
+// keeps them (PgBouncer does from 1.21 on). It still asks the server once for the
+// types of each statement. Of the modes that the address can name, only this one
+// is replaced, which is also that of an address that names none.
 func unprepared(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
 	defer pool.Close()
 	cfg := pool.Config()

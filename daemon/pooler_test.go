@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"tasksync/feed"
@@ -53,6 +55,40 @@ func TestPoolerInTransactionMode(t *testing.T) {
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid IN (SELECT pid FROM pg_stat_activity WHERE state = 'idle')`),
 		"no session lock stays with the pooler")
 	require.Less(t, b.stop(r), 10*time.Second)
+}
+
+// The application prepares its statements by way of a pooler that keeps them, and
+// so could the daemon, which is told to: it prepares none and works with any.
+func TestPoolerWithPreparedStatements(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{feed.Poll, feed.Notify} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			cfg := b.config()
+			cfg.Feed = mode
+			if mode == feed.Notify {
+				cfg.ListenURL = b.database
+			}
+			pooler := postgrestest.PgBouncer(t, b.database, "transaction")
+			cfg.DatabaseURL = pooler + "&default_query_exec_mode=cache_statement"
+			prepares := postgrestest.PgBouncerPrepares(t)
+			app, err := pgxpool.ParseConfig(pooler)
+			require.NoError(t, err)
+			if !prepares {
+				app.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+			}
+			b.pool, err = pgxpool.NewWithConfig(t.Context(), app)
+			require.NoError(t, err)
+			t.Cleanup(b.pool.Close)
+			r := b.run(cfg)
+			b.workOff(r)
+			require.Contains(t, b.log.String(), "statements are not prepared on the server")
+			_, metrics := r.get("/metrics")
+			require.Contains(t, metrics, `tasksync_feed_mode{mode="`+mode+`"} 1`)
+			require.Equal(t, prepares, b.count(`SELECT count(*) FROM pg_prepared_statements`) > 0)
+		})
+	}
 }
 
 // Two at once migrate an empty database, and one of them polls.

@@ -17,7 +17,7 @@ func (b *bundle) leader(feeds ...*running) (leads int) {
 	b.Helper()
 	b.until("somebody leads", func() bool {
 		for i, r := range feeds {
-			if r.leads() && testutil.ToFloat64(r.metrics.states.WithLabelValues(stateListening)) == 1 {
+			if r.hears(Notify) {
 				leads = i
 				return true
 			}
@@ -56,28 +56,41 @@ func TestOneOfManyIsTheFeed(t *testing.T) {
 	b.until("no session is left", func() bool { return b.sessions() == 0 })
 }
 
-// A leader whose connection is half open, as when its machine has lost its
+// A leader whose connections are half open, as when its machine has lost its
 // network, is replaced, and nothing is lost.
 func TestHalfOpenLeaderIsReplaced(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
-	to := &handed{find: b.findAll}
-	cut := b.config(to)
-	cut.Mode, cut.Session = Notify, b.session(p.URL())
-	first := b.run(cut)
-	b.awaitUp(first)
-	second := b.run(b.config(to))
-	b.awaitUp(second)
-	require.True(t, first.leads())
-	p.FallSilent(true)
-	began := time.Now()
-	missed := b.insert()
-	b.until("the other one leads", func() bool { return second.leads() && to.has(missed) })
-	t.Log("took over after", time.Since(began))
-	require.Equal(t, 1, b.leader(first, second))
-	id := b.insert()
-	b.until("it hears", func() bool { return to.has(id) })
+	for _, mode := range []string{Notify, WAL} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
+			to := &handed{find: b.findAll}
+			cut := b.config(to)
+			cut.Mode, cut.Session = mode, b.session(p.URL())
+			first := b.run(cut)
+			b.until("it hears", func() bool { return first.hears(mode) })
+			other := b.config(to)
+			other.Mode = mode
+			second := b.run(other)
+			b.awaitUp(second)
+			p.FallSilent(true)
+			began := time.Now()
+			missed := b.insert()
+			b.until("the other one hears", func() bool { return second.hears(mode) && to.has(missed) })
+			t.Log("took over after", time.Since(began))
+			b.until("the first one knows", func() bool { return !first.leads() })
+			id := b.insert()
+			b.until("it is heard of", func() bool { return to.has(id) })
+			require.True(t, second.hears(mode))
+		})
+	}
+}
+
+// hears is whether this feed leads and has new rows in the way of its mode.
+func (r *running) hears(mode string) bool {
+	return r.leads() && (mode == WAL && r.readsWAL() ||
+		mode == Notify && testutil.ToFloat64(r.metrics.states.WithLabelValues(stateListening)) == 1)
 }
 
 // A session that leads and is silent, as that of a stopped process, is ended by

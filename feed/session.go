@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -43,7 +42,6 @@ func (f *Feed) open(ctx context.Context) (*session, error) {
 	}
 	cfg.RuntimeParams["application_name"] = applicationName
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing of it stays with a pooler
-	cfg.DialFunc = dialer().DialContext
 	cfg.OnNotification = s.take
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
@@ -70,14 +68,6 @@ func (s *session) take(_ *pgconn.PgConn, n *pgconn.Notification) {
 
 // applicationName is what Postgres shows of the feed's own connection.
 const applicationName = "tasksync feed"
-
-// dialer has the system find out about a dead connection; the signs of life find
-// out sooner.
-func dialer() *net.Dialer {
-	return &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
-		Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 3,
-	}}
-}
 
 // redact keeps the password out of an error.
 func redact(err error, cfg *pgx.ConnConfig) error {

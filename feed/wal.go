@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed/wal"
+	"tasksync/queries"
 )
 
 // walFeed is the reader of the log, and whether it reads. While it does not, the
@@ -20,12 +21,13 @@ type walFeed struct {
 	*Feed
 	reader *wal.Reader
 	reads  atomic.Bool
+	leader atomic.Uint32 // the server's process of the session that leads
 }
 
 func newWALFeed(f *Feed) (*walFeed, error) {
 	w := &walFeed{Feed: f}
 	reader, err := wal.New(wal.Config{
-		ConnConfig: f.cfg.Session, Pool: f.cfg.Pool, To: w, Ready: w.ready, SlotLimit: f.cfg.SlotLimit,
+		ConnConfig: f.cfg.Session, Pool: f.cfg.Pool, To: w, Ready: w.ready, Evict: w.evict, SlotLimit: f.cfg.SlotLimit,
 		Logger: f.cfg.Logger, Registerer: f.cfg.Registerer,
 	})
 	if err != nil {
@@ -63,8 +65,27 @@ func (w *walFeed) HandOn(ctx context.Context, ids []string) error {
 	return nil
 }
 
+// evict ends a reader that is left of a leader whose session has ended, which may
+// be our own. Our session still being the feed is for the server to find, at the
+// moment of it: a leader that does not know yet that it has lost its place must
+// not end the reader of the next one.
+func (w *walFeed) evict(ctx context.Context, pid int) error {
+	ended, err := w.queries.FeedReaderTerminate(ctx, w.cfg.Pool, queries.FeedReaderTerminateParams{
+		Leader: int32(w.leader.Load()), Reader: int32(pid), //nolint:gosec // both are numbers of processes
+	})
+	if err != nil {
+		return fmt.Errorf("end the last reader of the WAL: %w", err)
+	}
+	if ended {
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The last feed's reader of the WAL does not end; ending it", "pid", pid)
+		w.metrics.terminated.Inc()
+	}
+	return nil
+}
+
 // readWAL has the triggers quiet for good, and reads the log, or else the rows.
 func (l *leader) readWAL(ctx context.Context) error {
+	l.wal.leader.Store(l.session.conn.PgConn().PID())
 	l.order(true)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.wal.keep(ctx) })

@@ -1,10 +1,13 @@
 package feed
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
@@ -57,6 +60,79 @@ func TestWAL(t *testing.T) {
 	r.stop()
 	require.Equal(t, 1, b.slots())
 	b.until("the triggers are awake", func() bool { return !b.quiet() })
+}
+
+// hungReader reads from the slot as a process does that was stopped, and has been
+// sent more than it takes: the server waits for it, in the midst of a message.
+func (b *bundle) hungReader(name string) (pid int) {
+	b.Helper()
+	r := b.run(b.walConfig(&handed{find: b.findAll}))
+	b.until("there is a slot", r.readsWAL)
+	r.stop()
+	cfg := b.session(b.database)
+	cfg.RuntimeParams["replication"], cfg.RuntimeParams["application_name"], cfg.RuntimeParams["wal_sender_timeout"] = "database", name, "0"
+	conn, err := pgconn.ConnectConfig(b.Context(), &cfg.Config)
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = conn.Close(context.Background()) })
+	var slot string
+	require.NoError(b, b.pool.QueryRow(b.Context(), `SELECT slot_name FROM pg_replication_slots WHERE database = current_database()`).Scan(&slot))
+	require.NoError(b, pglogrepl.StartReplication(b.Context(), conn, slot, 0, pglogrepl.StartReplicationOptions{
+		PluginArgs: []string{"proto_version '1'", "publication_names 'tasksync'", "messages 'true'"},
+	}))
+	b.exec(`SELECT pg_logical_emit_message(true, 'tasksync', repeat('x', 1 << 20)) FROM generate_series(1, 30)`)
+	pid = int(conn.PID())
+	b.until("the server waits", func() bool {
+		return b.count(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'WalSenderWriteData'`, pid) == 1
+	})
+	return pid
+}
+
+func (b *bundle) reader() int {
+	return b.count(`SELECT coalesce(max(active_pid), 0) FROM pg_replication_slots WHERE database = current_database()`)
+}
+
+// Who becomes the feed does not wait until the server gives up the reader of the
+// one before.
+func TestTheNextFeedEndsAHungReader(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	hung := b.hungReader("tasksync wal")
+	missed := b.insert()
+	to := &handed{find: b.findAll}
+	r := b.run(b.walConfig(to))
+	b.until("it reads", func() bool { return r.readsWAL() && to.has(missed) })
+	require.NotEqual(t, hung, b.reader())
+	require.Positive(t, testutil.ToFloat64(r.metrics.terminated))
+	id := b.insert()
+	b.until("it hands on", func() bool { return to.has(id) })
+}
+
+// Only the session that is the feed may end a reader, and only one of ours.
+func TestNobodyElseEndsAReader(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{find: b.findAll}
+	leader := b.run(b.walConfig(to))
+	b.until("it reads", leader.readsWAL)
+	reads := b.reader()
+	past, err := New(b.walConfig(to))
+	require.NoError(t, err)
+	s, err := past.open(t.Context())
+	require.NoError(t, err)
+	defer s.close()
+	past.wal.leader.Store(s.conn.PgConn().PID()) // so it believes
+	require.NoError(t, past.wal.evict(t.Context(), reads))
+	require.Zero(t, testutil.ToFloat64(past.metrics.terminated))
+	leader.stop()
+
+	theirs := b.hungReader("somebody else's")
+	leads, err := past.ask(t.Context(), s)
+	require.NoError(t, err)
+	require.True(t, leads)
+	require.NoError(t, past.wal.evict(t.Context(), theirs))
+	require.Zero(t, testutil.ToFloat64(past.metrics.terminated))
+	require.Equal(t, theirs, b.reader())
+	b.exec(`SELECT pg_terminate_backend($1)`, theirs)
 }
 
 // A daemon that cannot read the log says what to do, and looks at the rows.

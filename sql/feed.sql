@@ -25,6 +25,22 @@ LIMIT 10;
 -- name: FeedTerminate :one
 SELECT pg_terminate_backend(@pid::integer) AS signalled;
 
+-- name: FeedReaderTerminate :one
+-- Ends a reader of our replication slot for the session that is the feed: who is
+-- not the feed has no business there. Does nothing, and returns false, if that
+-- process has let go of the slot, is not one of our readers, or if the session is
+-- not the feed any more.
+SELECT coalesce(bool_or(pg_terminate_backend(s.active_pid)), false)::boolean AS signalled
+FROM pg_catalog.pg_replication_slots AS s
+JOIN pg_catalog.pg_database AS d ON d.datname = s.database AND s.slot_name = 'tasksync_' || d.oid
+JOIN pg_catalog.pg_stat_activity AS a ON a.pid = s.active_pid AND a.application_name = 'tasksync wal'
+JOIN pg_catalog.pg_locks AS l ON l.database = d.oid AND l.pid = @leader::integer
+WHERE d.datname = current_database() AND s.active_pid = @reader::integer
+    AND l.locktype = 'advisory' AND l.granted
+    AND l.classid::bigint = 8386110886476607078 >> 32
+    AND l.objid::bigint = 8386110886476607078 & 4294967295
+    AND l.objsubid = 1;
+
 -- name: FeedPrepareSession :exec
 -- The server gives up a connection that is half open, and a statement that waits
 -- for a lock.

@@ -37,6 +37,14 @@ type Config struct {
 	// ends Run. Default: nothing.
 	Ready func(ctx context.Context) error
 
+	// Evict is called by Run, again and again, while a process of the server reads
+	// the slot for somebody else, and may end that process. It must do so only if
+	// the other reader has lost its place for sure: two that end each other would
+	// never stop. Run waits on if it does nothing, and if it lacks the right; its
+	// other errors end Run. Default: it does nothing, and Run waits until the other
+	// one ends, or the server gives it up (Timeout).
+	Evict func(ctx context.Context, pid int) error
+
 	// SlotLimit is how many bytes of WAL the slot may hold before it is dropped.
 	// Default: 1 GiB.
 	SlotLimit int64
@@ -69,6 +77,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Registerer == nil {
 		cfg.Registerer = prometheus.NewRegistry()
+	}
+	if cfg.Evict == nil {
+		cfg.Evict = func(context.Context, int) error { return nil }
 	}
 	if cfg.Ready == nil {
 		cfg.Ready = func(context.Context) error { return nil }

@@ -13,7 +13,7 @@ const (
 	// that are open. A slot in the making keeps WAL as well.
 	createTimeout = 15 * time.Second
 	// slotPoll is how often a slot that another daemon reads is looked at.
-	slotPoll = 250 * time.Millisecond
+	slotPoll = 100 * time.Millisecond
 )
 
 // open waits until nobody else reads the slot, makes it if there is none, and
@@ -46,9 +46,11 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 }
 
 // await returns when nobody reads the slot, and it is either fit to be read or
-// not there.
+// not there. A reader that is seen twice is to be evicted: one that is about to
+// end by itself gets the time for it.
 func (r *Reader) await(ctx context.Context) (Status, error) {
-	for said := false; ; said = true {
+	evict := r.evict()
+	for seen := 0; ; {
 		status, err := r.Status(ctx)
 		if err != nil {
 			return status, err
@@ -59,15 +61,39 @@ func (r *Reader) await(ctx context.Context) (Status, error) {
 			}
 			continue
 		}
-		if status.ActivePID == 0 {
+		switch status.ActivePID {
+		case 0:
 			return status, nil
-		}
-		if !said {
-			r.cfg.Logger.Info("[TaskSync] Another daemon reads the WAL; waiting for its end", "slot", status.Slot, "pid", status.ActivePID)
+		case seen:
+			if err := evict(ctx, seen); err != nil {
+				return status, err
+			}
+		default:
+			seen = status.ActivePID
+			r.cfg.Logger.Info("[TaskSync] Another process reads the WAL; waiting for its end", "slot", status.Slot, "pid", seen)
 		}
 		if err := sleep(ctx, slotPoll); err != nil {
 			return status, err
 		}
+	}
+}
+
+// evict is Config.Evict until it turns out that the role may not end the reader.
+func (r *Reader) evict() func(ctx context.Context, pid int) error {
+	refused := false
+	return func(ctx context.Context, pid int) error {
+		if refused {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		err := r.cfg.Evict(ctx, pid)
+		if code(err) == codeInsufficientRights {
+			refused = true
+			r.cfg.Logger.Warn("[TaskSync] The other reader of the WAL may not be ended; waiting until the server does", "pid", pid, "error", err, "next_step", stepSignal)
+			return nil
+		}
+		return err
 	}
 }
 

@@ -3,10 +3,12 @@ package wal
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,7 +17,7 @@ func TestTakesOverWhenTheOtherEnds(t *testing.T) {
 	b := setup(t)
 	first := b.run()
 	second := b.launch()
-	b.until("the second does not wait", func() bool { return b.log.has("Another daemon reads the WAL") })
+	b.until("the second does not wait", func() bool { return b.log.has("Another process reads the WAL") })
 	ids := b.insert(2)
 	b.awaitAll(ids)
 	select {
@@ -51,6 +53,39 @@ func TestTakesOverFromAHungReader(t *testing.T) {
 	b.run()
 	require.True(t, ended())
 	b.awaitExactly(ids)
+}
+
+// A reader that may not be ended is waited for, and that is told once.
+func TestAwaitsAReaderThatMayNotBeEnded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ended := b.hung(2 * time.Second)
+	var asked atomic.Int32
+	b.run(func(cfg *Config) {
+		cfg.Evict = func(context.Context, int) error {
+			asked.Add(1)
+			return &pgconn.PgError{Code: codeInsufficientRights}
+		}
+	})
+	require.True(t, ended())
+	require.EqualValues(t, 1, asked.Load())
+	require.True(t, b.log.has(stepSignal))
+}
+
+// Only a reader that is still there at a second look is to be ended.
+func TestEvictsWhoeverDoesNotEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ended := b.hung(time.Hour)
+	pid := b.status().ActivePID
+	b.run(func(cfg *Config) {
+		cfg.Evict = func(ctx context.Context, reader int) error {
+			require.Equal(t, pid, reader)
+			_, err := b.pool.Exec(ctx, `SELECT pg_terminate_backend($1)`, reader)
+			return err
+		}
+	})
+	require.True(t, ended())
 }
 
 // A server that has fallen silent keeps its connections open.

@@ -21,6 +21,8 @@ type Status struct {
 // Status looks at the slot. It is safe for concurrent use, needs no right of its
 // own, and sets the metrics.
 func (r *Reader) Status(ctx context.Context) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	s, err := r.queries.ReplicationSlotGet(ctx, r.cfg.Pool)
 	if err != nil {
 		return Status{}, fmt.Errorf("look at the replication slot: %w", err)
@@ -37,6 +39,8 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 // doing it: whether the server's settings allow it, and there is a slot or room
 // for one. Its error wraps ErrUnavailable, unless the server could not be asked.
 func (r *Reader) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	server, err := r.queries.ReplicationSettingsGet(ctx, r.cfg.Pool)
 	if err != nil {
 		return fmt.Errorf("look at the server's settings: %w", err)

@@ -30,6 +30,9 @@ func PgBouncer(t testing.TB, database, mode string) string {
 		t.Fatal(err)
 	}
 	config := fmt.Sprintf(pgbouncerINI, host, port, u.User.Username(), password, addr[len("127.0.0.1:"):], mode)
+	if PgBouncerPrepares(t) {
+		config += "max_prepared_statements = 200\n"
+	}
 	startPgBouncer(t, config, addr)
 	u.Host = addr
 	return u.String()
@@ -47,12 +50,30 @@ default_pool_size = 20
 max_client_conn = 200
 `
 
+// PgBouncerPrepares reports whether the PgBouncer that is here keeps prepared statements in mode
+// "transaction", as version 1.21 and later do.
+func PgBouncerPrepares(t testing.TB) bool {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), findPgBouncer(), "--version").Output()
+	if err != nil {
+		t.Fatal("pgbouncer (Debian: apt-get install pgbouncer): ", err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "PgBouncer %d.%d", &major, &minor); err != nil {
+		t.Fatalf("pgbouncer --version says %q: %s", out, err)
+	}
+	return major > 1 || minor >= 21
+}
+
+func findPgBouncer() string {
+	if path, err := exec.LookPath("pgbouncer"); err == nil {
+		return path
+	}
+	return "/usr/sbin/pgbouncer"
+}
+
 func startPgBouncer(t testing.TB, config, addr string) {
 	t.Helper()
-	path, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		path = "/usr/sbin/pgbouncer"
-	}
 	dir, err := os.MkdirTemp("", "tasksync-pgbouncer-")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +87,7 @@ func startPgBouncer(t testing.TB, config, addr string) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd, err := postgres.Command(ctx, path, "-q", file)
+	cmd, err := postgres.Command(ctx, findPgBouncer(), "-q", file)
 	if err != nil {
 		t.Fatal(err)
 	}
