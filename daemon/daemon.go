@@ -141,6 +141,9 @@ func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.C
 var ErrSchema = errors.New("the database lacks migrations")
 
 func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
+	if err := checkColumns(ctx, pool, cfg.API.auth(cfg).Enabled()); err != nil {
+		return err
+	}
 	m, err := migrations.Open(pool)
 	if err != nil {
 		return err

@@ -80,7 +80,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	defer pool.Close()
 	d.pool = pool
-	if !d.seeServer(ctx) || !d.seeSchema(ctx) {
+	if !d.seeServer(ctx) || !d.seeColumns(ctx) || !d.seeSchema(ctx) {
 		return
 	}
 	d.seeRights()
@@ -112,6 +112,25 @@ func (d *doctor) seeServer(ctx context.Context) bool {
 		return true
 	}
 	return false
+}
+
+// seeColumns is before the schema: migrations fail on some columns.
+func (d *doctor) seeColumns(ctx context.Context) bool {
+	wrong, err := misfits(ctx, d.pool)
+	if err != nil {
+		d.say(Bad, "columns", "%s", err)
+		return false
+	}
+	good := true
+	for _, m := range wrong {
+		if m.usersOnly() {
+			d.say(Warning, "columns", "%s for the HTTP API for users", m)
+			continue
+		}
+		good = false
+		d.say(Bad, "columns", "%s", m)
+	}
+	return good
 }
 
 func (d *doctor) seeSchema(ctx context.Context) bool {
