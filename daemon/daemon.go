@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed"
-	"tasksync/internal/api"
 	"tasksync/jobs"
 	"tasksync/migrations"
 )
@@ -31,7 +29,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	reg := newRegistry(cfg.Version)
 	health := newHealth("database", "feed", "jobs")
-	server, err := openHTTP(cfg.ListenAddr, reg, health)
+	server, err := openHTTP(cfg, reg, health)
 	if err != nil {
 		return err
 	}
@@ -70,7 +68,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	health.set("jobs", "")
 	server.api.set(side.api)
 	feedErr := runFeed(ctx, cfg, pool, client, side, reg, health, server)
-	server.api.set(http.HandlerFunc(api.Unavailable))
+	server.api.set(server.unavailable)
 	health.set("jobs", "stopping")
 	cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
 	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)

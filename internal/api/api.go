@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,19 +115,28 @@ func humaConfig(version string) huma.Config {
 	return c
 }
 
-// withoutValues keeps what a client sent out of the problem that it is told of.
+// withoutValues keeps what a client sent, and what is inside, out of the problem
+// that it is told of.
 func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 	if problem, ok := v.(*huma.ErrorModel); ok {
 		for _, detail := range problem.Errors {
 			detail.Value = nil
+			// Of a name that is there twice, or in capitals, the schema has not seen
+			// every value; the decoder, which has, would tell of the types inside.
+			if strings.HasPrefix(detail.Message, "json: cannot unmarshal") {
+				detail.Message = "a value is not of the type that is wanted there"
+			}
 		}
 	}
 	return v, nil
 }
 
-// Unavailable answers instead of an API that is not there yet.
-func Unavailable(w http.ResponseWriter, _ *http.Request) {
-	setSecurity(w.Header())
-	w.Header().Set("Retry-After", "5")
-	writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
+// Unavailable answers instead of an API that is not there yet, so that pages of
+// the origins can read the answer. The error is that of ValidateOrigins.
+func Unavailable(origins []string) (http.Handler, error) {
+	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "5")
+		writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
+	}))
+	return Plain(h), err
 }
