@@ -65,9 +65,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 const drainTimeout = 2 * time.Second
 
 // Run works what webhooks have woken up until ctx ends. Then it refuses requests
-// that would look at rows and waits a moment for those under way.
+// that would look at rows, and waits for those under way, a moment, and for the
+// passes of webhooks, which end with ctx but for what they write.
 func (a *API) Run(ctx context.Context) error {
-	a.webhooks.run(ctx)
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		a.webhooks.run(ctx)
+	}()
+	<-ctx.Done()
 	a.mu.Lock()
 	a.closing = true
 	a.mu.Unlock()
@@ -82,6 +88,7 @@ func (a *API) Run(ctx context.Context) error {
 	case <-drained:
 	case <-timer.C:
 	}
+	<-worked
 	return nil
 }
 
