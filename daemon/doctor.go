@@ -143,8 +143,16 @@ func (d *doctor) seeSchema(ctx context.Context) bool {
 			return false
 		}
 	}
-	if err != nil {
+	var missing []string
+	if err == nil {
+		missing, err = d.queries.DoctorTableListMissing(ctx, d.pool)
+	}
+	switch {
+	case err != nil:
 		d.say(Bad, "schema", "%s", err)
+		return false
+	case len(missing) > 0:
+		d.say(Bad, "schema", "%s", missingTables(missing))
 		return false
 	}
 	d.say(Good, "schema: current", "")

@@ -148,3 +148,35 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 	)
 	return i, err
 }
+
+const doctorTableListMissing = `-- name: DoctorTableListMissing :many
+SELECT wanted.name::text AS name
+FROM unnest(ARRAY[
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
+]) WITH ORDINALITY AS wanted (name, place)
+WHERE to_regclass(wanted.name) IS NULL
+ORDER BY wanted.place
+LIMIT 100
+`
+
+// The tables that a running daemon cannot do without, and that are not there.
+func (q *Queries) DoctorTableListMissing(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, doctorTableListMissing)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -43,3 +43,14 @@ JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 ORDER BY r.relname DESC, c.attnum
 LIMIT 3200;
+
+-- name: DoctorTableListMissing :many
+-- The tables that a running daemon cannot do without, and that are not there.
+SELECT wanted.name::text AS name
+FROM unnest(ARRAY[
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
+]) WITH ORDINALITY AS wanted (name, place)
+WHERE to_regclass(wanted.name) IS NULL
+ORDER BY wanted.place
+LIMIT 100;
