@@ -180,11 +180,15 @@ func (d *doctor) seeRows(ctx context.Context) {
 	var pending, overdue int64
 	for _, k := range kinds {
 		pending += k.Pending
-		overdue += k.Overdue
-		if _, known := d.cfg.Handlers[task.Type(k.TaskType)]; !known {
+		_, known := d.cfg.Handlers[task.Type(k.TaskType)]
+		provided := d.provides(k.Provider)
+		if known && provided { // the others have no deadline that is kept
+			overdue += k.Overdue
+		}
+		if !known {
 			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "nobody follows them; correct task_type, or set their status")
 		}
-		if !d.provides(k.Provider) {
+		if !provided {
 			d.say(Warning, fmt.Sprintf("rows: %d pending of provider %q, which is not configured", k.Pending, task.Redact(k.Provider)), "nobody follows them; add it to TASKSYNC_PROVIDERS, or correct column provider")
 		}
 	}
