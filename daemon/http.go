@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +51,7 @@ func openHTTP(cfg Config, reg *prometheus.Registry, h *health) (*httpServer, err
 	later.set(unavailable)
 	return &httpServer{listener: limitListener(listener, maxConns), api: later, unavailable: unavailable, server: &http.Server{
 		Handler:           routes(reg, h, later),
-		ErrorLog:          errorLog(cfg.Logger),
+		ErrorLog:          slog.NewLogLogger(cfg.Logger.With("part", "http").Handler(), slog.LevelWarn), // like that it cannot accept
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -78,18 +76,6 @@ func routes(reg *prometheus.Registry, h *health, rest http.Handler) http.Handler
 		}
 		rest.ServeHTTP(w, r)
 	})
-}
-
-// errorLog has what net/http says of itself, like that it cannot accept
-// connections, in the daemon's log.
-func errorLog(logger *slog.Logger) *log.Logger { return log.New(httpLog{logger}, "", 0) }
-
-type httpLog struct{ logger *slog.Logger }
-
-// Write implements io.Writer.
-func (l httpLog) Write(p []byte) (int, error) {
-	l.logger.Warn("[TaskSync] The HTTP server is in trouble", "error", strings.TrimSpace(string(p)))
-	return len(p), nil
 }
 
 func (s *httpServer) run() error {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,7 +54,7 @@ func TestKeyFileThatIsNone(t *testing.T) {
 	for _, file := range []string{empty, empty + "-not"} {
 		for _, command := range [][]string{{"run"}, {"doctor"}, {"sync", "x"}} {
 			var out, errOut strings.Builder
-			args := append(command, "--database-url", "postgres://u:p@127.0.0.1:1/d", "--api-key-file", file)
+			args := slices.Concat(command, []string{"--database-url", "postgres://u:p@127.0.0.1:1/d", "--api-key-file", file})
 			require.Equal(t, exitUsage, run(args, &out, &errOut), errOut.String())
 			require.Contains(t, errOut.String(), "TASKSYNC_API_KEY_FILE: ")
 			require.Contains(t, errOut.String(), file)

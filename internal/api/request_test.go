@@ -143,7 +143,7 @@ func TestBodyThatIsWrong(t *testing.T) {
 	} {
 		a := b.call(http.MethodPost, syncPath, token(alice), body)
 		require.Equal(t, want, a.status, "%.60q: %s", body, a.body)
-		require.NotRegexp(t, `\bGo\b|syncBody`, string(a.body), "what is inside is not told")
+		require.NotRegexp(t, `\bGo\b|syncBody`, a.body, "what is inside is not told")
 		require.NotEmpty(t, a.detail(t), "%.60q", body)
 	}
 	for _, contentType := range []string{
