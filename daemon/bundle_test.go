@@ -182,10 +182,16 @@ func (b *bundle) within(d time.Duration, what string, ok func() bool) {
 // insert makes a submitted row.
 func (b *bundle) insert(kind task.Type, taskID string) string {
 	b.Helper()
+	return b.insertFor("b0b00000-0000-4000-8000-000000000002", kind, taskID)
+}
+
+// insertFor is insert for a user.
+func (b *bundle) insertFor(user string, kind task.Type, taskID string) string {
+	b.Helper()
 	var id string
 	err := b.pool.QueryRow(context.Background(), `
-		INSERT INTO music_generations (user_id, task_id, task_type) VALUES (gen_random_uuid(), $1, nullif($2, '')) RETURNING id`,
-		taskID, string(kind)).Scan(&id)
+		INSERT INTO music_generations (user_id, task_id, task_type) VALUES ($1, $2, nullif($3, '')) RETURNING id`,
+		user, taskID, string(kind)).Scan(&id)
 	require.NoError(b, err)
 	return id
 }

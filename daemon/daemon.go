@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed"
-	"tasksync/internal/api"
 	"tasksync/jobs"
 	"tasksync/migrations"
 )
 
-// stopTimeout bounds the stop of the jobs. The feed before it, the pool and the
-// HTTP server after it have a second each, so that a stop takes 10 s at most.
-const stopTimeout = 7 * time.Second
+// stopTimeout is how long the parts have for their stop, all of them side by
+// side. The pool and the HTTP server, which they use until then, have another
+// second, so that a stop takes 10 s at most.
+const stopTimeout = 8 * time.Second
 
 // Run serves until ctx ends and then stops within 10 s; a stop that was asked
 // for returns nil. It returns an error that wraps ErrConfig for a Config that
@@ -31,7 +31,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	reg := newRegistry(cfg.Version)
 	health := newHealth("database", "feed", "jobs")
-	server, err := openHTTP(cfg.ListenAddr, reg, health)
+	server, err := openHTTP(cfg, reg, health)
 	if err != nil {
 		return err
 	}
@@ -48,17 +48,22 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // serve opens what needs the database, runs it, and closes it.
-func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *health, server *httpServer) error {
+func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *health, server *httpServer) (err error) {
 	pool, pooled, err := openPool(ctx, cfg, func(reason string) { health.set("database", reason) })
 	if err != nil {
 		return err
 	}
-	defer closePool(pool)
+	defer func() {
+		closed := make(chan error, 1)
+		go func() { closed <- server.close() }()
+		closePool(pool)
+		err = errors.Join(err, <-closed)
+	}()
 	if err := migrate(ctx, cfg, pool); err != nil {
 		return err
 	}
 	health.set("database", "")
-	health.check("database", func() string { return pingReason(pool) })
+	health.check("database", func() string { return databaseReason(pool) })
 	client, side, err := open(ctx, cfg, pool, pooled, reg, health)
 	if err != nil {
 		return err
@@ -69,18 +74,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 	}
 	health.set("jobs", "")
 	server.api.set(side.api)
-	feedErr := runFeed(ctx, cfg, pool, client, side, reg, health, server)
-	server.api.set(http.HandlerFunc(api.Unavailable))
-	health.set("jobs", "stopping")
-	cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
-	stopCtx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	err = client.Stop(stopCtx)
-	if errors.Is(err, context.DeadlineExceeded) { // whoever has their jobs next does them again
-		cfg.Logger.Warn("[TaskSync] Stopped with passes under way", "error", err)
-		err = nil
-	}
-	return errors.Join(feedErr, err)
+	return runParts(ctx, cfg, pool, client, side, reg, health, server)
 }
 
 // open makes the parts between the database and the feed.
@@ -109,14 +103,63 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	return client, side, err
 }
 
-// runFeed hears of new rows, and runs what the HTTP side needs, until ctx ends.
-func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, side *httpSide, reg prometheus.Registerer, health *health, server *httpServer) error {
+// runParts hears of new rows, works the jobs and runs what the HTTP side needs,
+// until ctx ends or one of them fails. Then all of them stop at once: what a feed
+// still hands on is a job for the next daemon.
+func runParts(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, side *httpSide, reg prometheus.Registerer, health *health, server *httpServer) error {
+	f, err := openFeed(cfg, pool, client, reg, health, server)
+	if err != nil {
+		return errors.Join(err, stopJobs(ctx, client, cfg.Logger))
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	stop, cancel := outlive(ctx, stopTimeout)
+	defer cancel()
+	group.Go(func() error { return f.Run(ctx) })
+	group.Go(func() error { return side.run(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		server.api.set(server.unavailable)
+		health.set("jobs", "stopping")
+		cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
+		return stopJobs(stop, client, cfg.Logger)
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- group.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-stop.Done(): // what has not been written is looked at again by whoever runs next
+		cfg.Logger.Warn("[TaskSync] Stopped with work under way")
+		return nil
+	}
+}
+
+// stopJobs stops until ctx ends. Whoever has the jobs of passes that are still
+// under way then does them again.
+func stopJobs(ctx context.Context, client *jobs.Client, logger *slog.Logger) error {
+	err := client.Stop(ctx)
+	if err != nil && ctx.Err() != nil {
+		logger.Warn("[TaskSync] Stopped with passes under way", "error", err)
+		return nil
+	}
+	return err
+}
+
+// outlive gives a context that ends d after ctx, or when it is cancelled.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return longer, cancel
+}
+
+// openFeed makes the feed, which tells health and, at first, Config.Started.
+func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg prometheus.Registerer, health *health, server *httpServer) (*feed.Feed, error) {
 	session, err := directConfig(cfg.ListenURL)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	started := false
-	f, err := feed.New(feed.Config{
+	return feed.New(feed.Config{
 		Pool: pool, Session: session, To: client, Mode: cfg.Feed, PollInterval: cfg.FeedPollInterval, SlotLimit: cfg.SlotLimit,
 		Logger: cfg.Logger, Registerer: reg,
 		State: func(reason string) {
@@ -127,13 +170,6 @@ func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.C
 			started = started || reason == ""
 		},
 	})
-	if err != nil {
-		return err
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return f.Run(ctx) })
-	group.Go(func() error { return side.run(ctx) })
-	return group.Wait()
 }
 
 // ErrSchema is wrapped by Run's error when migrations are pending and may not
@@ -141,6 +177,9 @@ func runFeed(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.C
 var ErrSchema = errors.New("the database lacks migrations")
 
 func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
+	if err := checkColumns(ctx, pool, cfg.API.auth(cfg).Enabled()); err != nil {
+		return err
+	}
 	m, err := migrations.Open(pool)
 	if err != nil {
 		return err
@@ -164,13 +203,4 @@ func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 		cfg.Logger.Info("[TaskSync] Applied migration", "migration", a.Source)
 	}
 	return nil
-}
-
-func pingReason(pool *pgxpool.Pool) string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := pool.Ping(ctx); err != nil {
-		return "database does not answer: " + redactDSN(err, pool.Config().ConnString())
-	}
-	return ""
 }

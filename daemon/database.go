@@ -122,6 +122,27 @@ func waitFor(ctx context.Context, pool *pgxpool.Pool, logger *slog.Logger, repor
 	}
 }
 
+// databaseReason tells why the database is of no use now: it does not answer, or
+// somebody has taken tables away.
+func databaseReason(pool *pgxpool.Pool) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	missing, err := queries.New().DoctorTableListMissing(ctx, pool)
+	switch {
+	case err != nil:
+		return "database does not answer: " + redactDSN(err, pool.Config().ConnString())
+	case len(missing) > 0:
+		return missingTables(missing)
+	}
+	return ""
+}
+
+// missingTables tells what to do when tables are gone that the migrations made.
+func missingTables(names []string) string {
+	return "tables are missing: " + strings.Join(names, ", ") +
+		"; restore them from a backup, or have them made anew: DROP SCHEMA IF EXISTS tasksync CASCADE; DROP TABLE public.tasksync_goose_version; and then `tasksync migrate up`"
+}
+
 func ping(ctx context.Context, pool *pgxpool.Pool) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()

@@ -80,7 +80,7 @@ func (d *doctor) examine(ctx context.Context) {
 	}
 	defer pool.Close()
 	d.pool = pool
-	if !d.seeServer(ctx) || !d.seeSchema(ctx) {
+	if !d.seeServer(ctx) || !d.seeColumns(ctx) || !d.seeSchema(ctx) {
 		return
 	}
 	d.seeRights()
@@ -114,6 +114,25 @@ func (d *doctor) seeServer(ctx context.Context) bool {
 	return false
 }
 
+// seeColumns is before the schema: migrations fail on some columns.
+func (d *doctor) seeColumns(ctx context.Context) bool {
+	wrong, err := misfits(ctx, d.pool)
+	if err != nil {
+		d.say(Bad, "columns", "%s", err)
+		return false
+	}
+	good := true
+	for _, m := range wrong {
+		if m.usersOnly() {
+			d.say(Warning, "columns", "%s for the HTTP API for users", m)
+			continue
+		}
+		good = false
+		d.say(Bad, "columns", "%s", m)
+	}
+	return good
+}
+
 func (d *doctor) seeSchema(ctx context.Context) bool {
 	m, err := migrations.Open(d.pool)
 	if err == nil {
@@ -124,8 +143,16 @@ func (d *doctor) seeSchema(ctx context.Context) bool {
 			return false
 		}
 	}
-	if err != nil {
+	var missing []string
+	if err == nil {
+		missing, err = d.queries.DoctorTableListMissing(ctx, d.pool)
+	}
+	switch {
+	case err != nil:
 		d.say(Bad, "schema", "%s", err)
+		return false
+	case len(missing) > 0:
+		d.say(Bad, "schema", "%s", missingTables(missing))
 		return false
 	}
 	d.say(Good, "schema: current", "")
@@ -153,11 +180,15 @@ func (d *doctor) seeRows(ctx context.Context) {
 	var pending, overdue int64
 	for _, k := range kinds {
 		pending += k.Pending
-		overdue += k.Overdue
-		if _, known := d.cfg.Handlers[task.Type(k.TaskType)]; !known {
+		_, known := d.cfg.Handlers[task.Type(k.TaskType)]
+		provided := d.provides(k.Provider)
+		if known && provided { // the others have no deadline that is kept
+			overdue += k.Overdue
+		}
+		if !known {
 			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "nobody follows them; correct task_type, or set their status")
 		}
-		if !d.provides(k.Provider) {
+		if !provided {
 			d.say(Warning, fmt.Sprintf("rows: %d pending of provider %q, which is not configured", k.Pending, task.Redact(k.Provider)), "nobody follows them; add it to TASKSYNC_PROVIDERS, or correct column provider")
 		}
 	}

@@ -50,7 +50,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	b := setup(t)
 	b.insert("remix", "t")
 	_, err := b.pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type, provider, created_at)
-		VALUES ('t', 'generate', 'acme', now()), ('t', 'generate', NULL, now() - interval '1 hour')`)
+		VALUES ('t', 'generate', 'acme', now() - interval '1 hour'), ('t', 'generate', NULL, now() - interval '1 hour')`)
 	require.NoError(t, err)
 	_, err = b.pool.Exec(t.Context(), `SELECT pg_create_logical_replication_slot('tasksync_' || oid, 'pgoutput') FROM pg_database WHERE datname = current_database()`)
 	require.NoError(t, err)

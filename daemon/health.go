@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // health is what the parts say of themselves.
@@ -33,11 +34,28 @@ func (h *health) set(part, reason string) {
 	h.reasons[part] = reason
 }
 
-// check adds a part that is asked when somebody wants to know.
+// check adds a part that is asked when somebody wants to know, but not more often
+// than once a second: /readyz is no way to load what the part asks.
 func (h *health) check(part string, ask func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.checks[part] = ask
+	h.checks[part] = remembered(ask, time.Second)
+}
+
+// remembered gives the same answer for a while. Those who come while it is sought
+// wait for it.
+func remembered(ask func() string, d time.Duration) func() string {
+	var mu sync.Mutex
+	var answer string
+	var at time.Time
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		if at.IsZero() || time.Since(at) >= d {
+			answer, at = ask(), time.Now()
+		}
+		return answer
+	}
 }
 
 // notReady asks outside of the lock: a part that is slow to answer must not hold

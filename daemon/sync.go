@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,8 +16,11 @@ import (
 // Result is what a pass came to for one generation.
 type Result = syncer.Result
 
+// ErrAccount is wrapped by Sync's error when an upstream refused the account.
+var ErrAccount = errors.New("the upstream refuses the account; no row was touched that it was asked for")
+
 // Sync makes one pass over the generations and ends; it leaves no job behind.
-// The database must have its migrations.
+// The database must have its migrations. With an ErrAccount there are results too.
 func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -40,7 +44,11 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 		return nil, err
 	}
 	s := newSyncer(cfg, pool, ups, now, nil)
-	return s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
+	results, err := s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
+	if err != nil {
+		return nil, err
+	}
+	return results, ups.refused()
 }
 
 // OpenPool connects to a database that is there: unlike Run it does not wait

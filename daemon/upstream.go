@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,6 +88,17 @@ func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
 	}
 	u.others[name], u.cohorts[name] = a, cohort
 	u.paused[name] = func() string { return pausedReason(a.Paused()) }
+}
+
+// refused is an ErrAccount that names the providers whose calls pause, if any do.
+func (u *upstreams) refused() error {
+	var err error
+	for _, name := range slices.Sorted(maps.Keys(u.paused)) {
+		if reason := u.paused[name](); reason != "" {
+			err = errors.Join(err, fmt.Errorf("%w: %s: %s; check its key and credits", ErrAccount, name, reason))
+		}
+	}
+	return err
 }
 
 // callTimeout bounds one upstream call. It is shorter than a pass may take (10 s),

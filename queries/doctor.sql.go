@@ -9,6 +9,61 @@ import (
 	"context"
 )
 
+const doctorColumnList = `-- name: DoctorColumnList :many
+WITH RECURSIVE columns AS (
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod, a.atttypid AS base
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+        AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT c.attrelid, c.attnum, c.attname, c.shown, c.atttypmod, d.typbasetype
+    FROM columns AS c
+    JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
+)
+SELECT r.relname::text AS table_name, c.attname::text AS column_name, format_type(c.shown, c.atttypmod)::text AS shown,
+    (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base
+FROM columns AS c
+JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid
+JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+ORDER BY r.relname DESC, c.attnum
+LIMIT 3200
+`
+
+type DoctorColumnListRow struct {
+	TableName  string
+	ColumnName string
+	Shown      string
+	Base       string
+}
+
+// The columns of the application's tables and their types: as they are shown,
+// and by the name of what a domain comes down to; ” is a type of somebody's own.
+func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumnListRow, error) {
+	rows, err := db.Query(ctx, doctorColumnList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorColumnListRow
+	for rows.Next() {
+		var i DoctorColumnListRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.ColumnName,
+			&i.Shown,
+			&i.Base,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const doctorPendingList = `-- name: DoctorPendingList :many
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending,
     count(*) FILTER (WHERE created_at < now() - make_interval(secs => $1::double precision)) AS overdue
@@ -92,4 +147,36 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 		&i.OwnsTable,
 	)
 	return i, err
+}
+
+const doctorTableListMissing = `-- name: DoctorTableListMissing :many
+SELECT wanted.name::text AS name
+FROM unnest(ARRAY[
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
+]) WITH ORDINALITY AS wanted (name, place)
+WHERE to_regclass(wanted.name) IS NULL
+ORDER BY wanted.place
+LIMIT 100
+`
+
+// The tables that a running daemon cannot do without, and that are not there.
+func (q *Queries) DoctorTableListMissing(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, doctorTableListMissing)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

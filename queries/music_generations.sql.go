@@ -200,7 +200,7 @@ func (q *Queries) GenerationListPendingByTask(ctx context.Context, db DBTX, arg 
 const generationListPendingByUser = `-- name: GenerationListPendingByUser :many
 SELECT id
 FROM public.music_generations
-WHERE user_id = $1::uuid
+WHERE user_id = $1
     AND task_type IS NOT NULL
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
     AND (coalesce(cardinality($2::text[]), 0) = 0 OR task_id = ANY ($2::text[]))
@@ -215,6 +215,8 @@ type GenerationListPendingByUserParams struct {
 }
 
 // The user's pending V2 rows, the oldest first; without task ids, of any task.
+// The user has no cast: as the column's own type, be it uuid or text, the value
+// is one that the index on the column is good for.
 func (q *Queries) GenerationListPendingByUser(ctx context.Context, db DBTX, arg GenerationListPendingByUserParams) ([]string, error) {
 	rows, err := db.Query(ctx, generationListPendingByUser, arg.UserID, arg.TaskIds, arg.MaxRows)
 	if err != nil {

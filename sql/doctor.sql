@@ -21,3 +21,36 @@ WHERE task_type IS NOT NULL
 GROUP BY task_type, coalesce(provider, '')
 ORDER BY task_type, provider
 LIMIT 100;
+
+-- name: DoctorColumnList :many
+-- The columns of the application's tables and their types: as they are shown,
+-- and by the name of what a domain comes down to; '' is a type of somebody's own.
+WITH RECURSIVE columns AS (
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod, a.atttypid AS base
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+        AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT c.attrelid, c.attnum, c.attname, c.shown, c.atttypmod, d.typbasetype
+    FROM columns AS c
+    JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
+)
+SELECT r.relname::text AS table_name, c.attname::text AS column_name, format_type(c.shown, c.atttypmod)::text AS shown,
+    (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base
+FROM columns AS c
+JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid
+JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
+JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+ORDER BY r.relname DESC, c.attnum
+LIMIT 3200;
+
+-- name: DoctorTableListMissing :many
+-- The tables that a running daemon cannot do without, and that are not there.
+SELECT wanted.name::text AS name
+FROM unnest(ARRAY[
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
+]) WITH ORDINALITY AS wanted (name, place)
+WHERE to_regclass(wanted.name) IS NULL
+ORDER BY wanted.place
+LIMIT 100;

@@ -96,9 +96,11 @@ LIMIT @max_rows;
 
 -- name: GenerationListPendingByUser :many
 -- The user's pending V2 rows, the oldest first; without task ids, of any task.
+-- The user has no cast: as the column's own type, be it uuid or text, the value
+-- is one that the index on the column is good for.
 SELECT id
 FROM public.music_generations
-WHERE user_id = @user_id::uuid
+WHERE user_id = @user_id
     AND task_type IS NOT NULL
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
     AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))

@@ -28,10 +28,15 @@ type (
 
 // Run implements kong's command.
 func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
-	return c.with(ctx, func(m *migrations.Migrator) error {
-		applied, err := m.Up(ctx)
-		printMigrations(std, "applied", applied)
-		return err
+	return c.withPool(ctx, func(pool *pgxpool.Pool) error {
+		if err := daemon.CheckColumns(ctx, pool); err != nil {
+			return err
+		}
+		return withMigrator(pool, func(m *migrations.Migrator) error {
+			applied, err := m.Up(ctx)
+			printMigrations(std, "applied", applied)
+			return err
+		})
 	})
 }
 
@@ -64,6 +69,10 @@ func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
 }
 
 func (f databaseFlags) with(ctx context.Context, do func(*migrations.Migrator) error) error {
+	return f.withPool(ctx, func(pool *pgxpool.Pool) error { return withMigrator(pool, do) })
+}
+
+func (f databaseFlags) withPool(ctx context.Context, do func(*pgxpool.Pool) error) error {
 	if err := f.require(); err != nil {
 		return err
 	}
@@ -72,7 +81,7 @@ func (f databaseFlags) with(ctx context.Context, do func(*migrations.Migrator) e
 		return asUsage(err)
 	}
 	defer pool.Close()
-	return withMigrator(pool, do)
+	return do(pool)
 }
 
 func withMigrator(pool *pgxpool.Pool, do func(*migrations.Migrator) error) error {

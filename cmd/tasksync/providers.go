@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -77,10 +76,10 @@ func readKey(prefix, key, file string) (string, error) {
 	}
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return "", fmt.Errorf("%sAPI_KEY_FILE: %w", prefix, err)
+		return "", usageError{fmt.Errorf("%sAPI_KEY_FILE: %w; name a file that holds the key of your account", prefix, err)}
 	}
 	if key = strings.TrimSpace(string(raw)); key == "" {
-		return "", fmt.Errorf("%sAPI_KEY_FILE: %w", prefix, errors.New(file+" is empty"))
+		return "", usageError{fmt.Errorf("%sAPI_KEY_FILE: %s is empty; put the key of your account into it", prefix, file)}
 	}
 	return key, nil
 }

@@ -40,14 +40,14 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
-	results, err := daemon.Sync(ctx, cfg, c.IDs)
-	if err != nil {
-		return asUsage(err)
+	results, refused := daemon.Sync(ctx, cfg, c.IDs)
+	if refused != nil && !errors.Is(refused, daemon.ErrAccount) {
+		return asUsage(refused)
 	}
 	if err := c.print(std, results); err != nil {
 		return err
 	}
-	return verdict(results)
+	return errors.Join(refused, verdict(results))
 }
 
 // verdict fails the command for ids that are none, or that could not be written;

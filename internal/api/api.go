@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,9 +65,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 const drainTimeout = 2 * time.Second
 
 // Run works what webhooks have woken up until ctx ends. Then it refuses requests
-// that would look at rows and waits a moment for those under way.
+// that would look at rows, and waits for those under way, a moment, and for the
+// passes of webhooks, which end with ctx but for what they write.
 func (a *API) Run(ctx context.Context) error {
-	a.webhooks.run(ctx)
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		a.webhooks.run(ctx)
+	}()
+	<-ctx.Done()
 	a.mu.Lock()
 	a.closing = true
 	a.mu.Unlock()
@@ -81,6 +88,7 @@ func (a *API) Run(ctx context.Context) error {
 	case <-drained:
 	case <-timer.C:
 	}
+	<-worked
 	return nil
 }
 
@@ -114,19 +122,28 @@ func humaConfig(version string) huma.Config {
 	return c
 }
 
-// withoutValues keeps what a client sent out of the problem that it is told of.
+// withoutValues keeps what a client sent, and what is inside, out of the problem
+// that it is told of.
 func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 	if problem, ok := v.(*huma.ErrorModel); ok {
 		for _, detail := range problem.Errors {
 			detail.Value = nil
+			// Of a name that is there twice, or in capitals, the schema has not seen
+			// every value; the decoder, which has, would tell of the types inside.
+			if strings.HasPrefix(detail.Message, "json: cannot unmarshal") {
+				detail.Message = "a value is not of the type that is wanted there"
+			}
 		}
 	}
 	return v, nil
 }
 
-// Unavailable answers instead of an API that is not there yet.
-func Unavailable(w http.ResponseWriter, _ *http.Request) {
-	setSecurity(w.Header())
-	w.Header().Set("Retry-After", "5")
-	writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
+// Unavailable answers instead of an API that is not there yet, so that pages of
+// the origins can read the answer. The error is that of ValidateOrigins.
+func Unavailable(origins []string) (http.Handler, error) {
+	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "5")
+		writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
+	}))
+	return Plain(h), err
 }

@@ -18,20 +18,28 @@ import (
 
 // wrap puts what every request passes around the routes.
 func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
-	h := astray(mux)
-	if len(a.cfg.CORSOrigins) > 0 {
-		if err := ValidateOrigins(a.cfg.CORSOrigins); err != nil {
-			return nil, err
-		}
-		h = cors.New(cors.Options{
-			AllowedOrigins: a.cfg.CORSOrigins,
-			AllowedMethods: []string{http.MethodGet, http.MethodPost},
-			AllowedHeaders: []string{"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"},
-			ExposedHeaders: []string{"Retry-After", "X-Request-Id"},
-			MaxAge:         600,
-		}).Handler(h)
+	h, err := crossOrigin(a.cfg.CORSOrigins, astray(mux))
+	if err != nil {
+		return nil, err
 	}
 	return a.observe(mux, a.survive(secure(h))), nil
+}
+
+// crossOrigin lets pages of the origins call; without any it is next.
+func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
+	if len(origins) == 0 {
+		return next, nil
+	}
+	if err := ValidateOrigins(origins); err != nil {
+		return nil, err
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: origins,
+		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"},
+		ExposedHeaders: []string{"Retry-After", "X-Request-Id"},
+		MaxAge:         600,
+	}).Handler(next), nil
 }
 
 // astray answers what leads nowhere with a problem, as every other error is.
@@ -78,6 +86,16 @@ func ValidateOrigins(origins []string) error {
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurity(w.Header())
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Plain gives the answers of a handler beside the API what the API's own have: the
+// id of the request, and the headers of secure. They are neither logged nor counted.
+func Plain(next http.Handler) http.Handler {
+	next = secure(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Request-Id", idOf(r))
 		next.ServeHTTP(w, r)
 	})
 }

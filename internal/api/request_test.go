@@ -139,10 +139,11 @@ func TestBodyThatIsWrong(t *testing.T) {
 		"{": 400, "x": 400, `{"taskIds":["a"]} {}`: 400, "\x00": 400, "\xff\xfe": 400, strings.Repeat("[", 20_000): 400, "   ": 400,
 		"[]": 422, "7": 422, `"x"`: 422, "true": 422, `{"taskIds":"a"}`: 422, `{"taskIds":{}}`: 422, `{"taskIds":7}`: 422,
 		`{"taskIds":[7]}`: 422, `{"taskIds":["a",null]}`: 422, `{"taskIds":[["a"]]}`: 422, `{"taskIds":[1e999]}`: 400,
-		`{"TaskIds":[7]}`: 422,
+		`{"TaskIds":[7]}`: 422, `{"taskIds":5,"taskIds":["a"]}`: 422, `{"taskIds":[{}],"taskIds":null}`: 422,
 	} {
 		a := b.call(http.MethodPost, syncPath, token(alice), body)
 		require.Equal(t, want, a.status, "%.60q: %s", body, a.body)
+		require.NotRegexp(t, `\bGo\b|syncBody`, a.body, "what is inside is not told")
 		require.NotEmpty(t, a.detail(t), "%.60q", body)
 	}
 	for _, contentType := range []string{

@@ -1,0 +1,68 @@
+package daemon
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/migrations"
+)
+
+// TestTablesThatGoAway under a running daemon: it says so, and what to do; done
+// that way, it works again, and the rows that came meanwhile are swept.
+func TestTablesThatGoAway(t *testing.T) {
+	t.Parallel()
+	for gone, drop := range map[string]string{
+		"tasksync.river_job":         `DROP TABLE tasksync.river_job CASCADE`,
+		"tasksync.river_leader":      `DROP SCHEMA tasksync CASCADE`,
+		"tasksync.generation_events": `DROP TABLE tasksync.generation_events`,
+	} {
+		t.Run(drop, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			r := b.run(b.config())
+			require.True(t, r.ready())
+			b.exec(drop)
+			b.until("it notices", func() bool { return strings.Contains(r.reasons()["database"], gone) })
+			require.Contains(t, r.reasons()["database"], "tasksync migrate up")
+			require.Contains(t, b.examine(b.config()), "FAIL schema: tables are missing: ")
+			id := b.submit()
+
+			b.exec(`DROP SCHEMA IF EXISTS tasksync CASCADE; DROP TABLE public.tasksync_goose_version`)
+			m, err := migrations.Open(b.pool)
+			require.NoError(t, err)
+			_, err = m.Up(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, m.Close())
+			b.until("it is done", func() bool { return b.done(id) })
+			b.until("it is ready", r.ready)
+		})
+	}
+}
+
+// TestReadinessAsksOnceASecond, however many want to know.
+func TestReadinessAsksOnceASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int32
+		h := newHealth()
+		h.check("part", func() string {
+			asked.Add(1)
+			return "away"
+		})
+		for second := range 3 {
+			var all sync.WaitGroup
+			for range 100 {
+				all.Go(func() { require.Equal(t, map[string]string{"part": "away"}, h.notReady()) })
+			}
+			all.Wait()
+			require.EqualValues(t, second+1, asked.Load())
+			require.NoError(t, sleep(t.Context(), time.Second))
+		}
+	})
+}

@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+)
+
+// answer is what the daemon says to a path as it is, from a page of another
+// origin; redirects are not followed.
+func (r *running) answer(t *testing.T, method, path string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.addr+path, nil)
+	require.NoError(t, err)
+	req.Header.Set("Origin", "https://app.example")
+	if method == http.MethodOptions {
+		req.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	}
+	client := &http.Client{
+		Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp
+}
+
+// TestEveryAnswerHasTheHeaders, whoever of the daemon gives it.
+func TestEveryAnswerHasTheHeaders(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	early, cfg := b.config(), b.config()
+	early.DatabaseURL, early.ListenAddr = "postgres://u:p@"+freeAddr(t)+"/app", freeAddr(t)
+	early.API.CORSOrigins = []string{"https://app.example"}
+	cfg.API.CORSOrigins = early.API.CORSOrigins
+	waiting, working := b.launch(early), b.run(cfg)
+	b.until("it listens", func() bool { status, _ := waiting.get("/healthz"); return status == http.StatusOK })
+	for _, r := range []*running{waiting, working} {
+		for _, path := range []string{
+			"/healthz", "/readyz", "/metrics", "/nothing", "//", "/../", "/..//x", "//healthz", "/healthz/", "//api/music/v2/sync", "/api/../metrics",
+			"/api/music/v2/sync", "/openapi.json",
+		} {
+			for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+				resp := r.answer(t, method, path)
+				for name, want := range map[string]string{
+					"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+				} {
+					require.Equal(t, want, resp.Header.Get(name), "%s %s: %s", method, path, name)
+				}
+				require.NotEmpty(t, resp.Header.Get("X-Request-Id"), "%s %s", method, path)
+			}
+		}
+	}
+	require.Equal(t, http.StatusNotFound, working.answer(t, http.MethodGet, "//").StatusCode)
+	require.Equal(t, http.StatusServiceUnavailable, waiting.answer(t, http.MethodGet, "//").StatusCode)
+}
+
+// TestPagesMayReadThatTheAPIIsAway: without the headers of CORS a page would only
+// learn that its request failed.
+func TestPagesMayReadThatTheAPIIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cfg := b.config()
+	cfg.DatabaseURL, cfg.ListenAddr = "postgres://u:p@"+freeAddr(t)+"/app", freeAddr(t)
+	cfg.API.CORSOrigins = []string{"https://app.example"}
+	r := b.launch(cfg)
+	b.until("it listens", func() bool { status, _ := r.get("/healthz"); return status == http.StatusOK })
+	resp := r.answer(t, http.MethodPost, "/api/music/v2/sync")
+	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)
+	require.Equal(t, "https://app.example", resp.Header.Get("Access-Control-Allow-Origin"))
+	require.Contains(t, resp.Header.Get("Access-Control-Expose-Headers"), "Retry-After")
+	resp = r.answer(t, http.MethodOptions, "/api/music/v2/sync")
+	require.Equal(t, http.StatusNoContent, resp.StatusCode)
+	require.Equal(t, http.MethodPost, resp.Header.Get("Access-Control-Allow-Methods"))
+}
+
+// TestConnectionsAreLimited: one more than may be waits until another one ends.
+func TestConnectionsAreLimited(t *testing.T) {
+	t.Parallel()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	l := limitListener(inner, 2)
+	accepted, ended := make(chan net.Conn), make(chan error, 1)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				ended <- err
+				return
+			}
+			accepted <- conn
+		}
+	}()
+	for range 4 {
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	first, second := <-accepted, <-accepted
+	select {
+	case <-accepted:
+		require.Fail(t, "a third one is served")
+	case <-time.After(100 * time.Millisecond):
+	}
+	require.NoError(t, first.Close())
+	require.Error(t, first.Close(), "closed twice, it leaves its place once")
+	third := <-accepted
+	select {
+	case <-accepted:
+		require.Fail(t, "a third one is served")
+	case <-time.After(100 * time.Millisecond):
+	}
+	require.NoError(t, l.Close())
+	require.ErrorIs(t, <-ended, net.ErrClosed, "it does not wait for its turn any more")
+	require.NoError(t, errors.Join(second.Close(), third.Close()))
+}
+
+// TestHTTPServerOfTheDaemon has the limit, and its troubles in the log.
+func TestHTTPServerOfTheDaemon(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	s, err := openHTTP(b.config(), prometheus.NewRegistry(), newHealth())
+	require.NoError(t, err)
+	defer s.listener.Close()
+	require.Equal(t, maxConns, cap(s.listener.(*limitedListener).taken))
+	s.server.ErrorLog.Print("http: Accept error: accept tcp: too many open files; retrying in 5ms")
+	require.Regexp(t, `level=WARN msg="http: Accept error: .*" part=http`, b.log.String())
+}
