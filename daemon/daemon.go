@@ -13,6 +13,7 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/api"
+	"tasksync/internal/live"
 	"tasksync/jobs"
 	"tasksync/migrations"
 )
@@ -96,9 +97,10 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	for name, paused := range ups.paused {
 		health.check("upstream "+name, paused)
 	}
-	s := newSyncer(cfg, pool, ups, now, reg)
+	announcer := live.NewAnnouncer(pool)
+	s := newSyncer(cfg, pool, ups, now, reg, announcer.Announce)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	side, err := openHTTPSide(cfg, pool, s, now, reg)
+	side, err := openHTTPSide(cfg, pool, s, announcer, now, reg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,7 +18,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		}
 		if b.failures == 0 {
-			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", err)
+			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", redact(err, b.cfg.ConnConfig))
 		}
 		wait := min(100*time.Millisecond<<min(b.failures, 10), b.limits.backoff)
 		b.failures++

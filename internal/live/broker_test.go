@@ -90,7 +90,7 @@ func TestAbortedEventsAreNoEvents(t *testing.T) {
 func TestIntervalAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.exec(`ALTER TABLE tasksync.generation_events DISABLE TRIGGER tasksync_notify_events`)
+	b.exec(`DROP TRIGGER commit_is_announced ON tasksync.generation_events`)
 	broker := b.running(func(broker *Broker) { broker.cfg.Interval = 100 * time.Millisecond })
 	user := newID()
 	s, _ := b.subscribe(broker, user, "")
