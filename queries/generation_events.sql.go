@@ -51,7 +51,8 @@ const eventHear = `-- name: EventHear :exec
 SELECT pg_advisory_lock_shared(8386110886476607079)
 `
 
-// Has EventAnnounce notify until the session ends.
+// Has EventAnnounce notify until the session ends. A pooler in transaction mode
+// may keep the lock for longer, which costs announcements, but no writer.
 func (q *Queries) EventHear(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, eventHear)
 	return err

@@ -15,7 +15,8 @@ SELECT pg_notify('tasksync_events', '')
 WHERE NOT pg_try_advisory_xact_lock(8386110886476607079);
 
 -- name: EventHear :exec
--- Has EventAnnounce notify until the session ends.
+-- Has EventAnnounce notify until the session ends. A pooler in transaction mode
+-- may keep the lock for longer, which costs announcements, but no writer.
 SELECT pg_advisory_lock_shared(8386110886476607079);
 
 -- name: EventList :many
