@@ -186,7 +186,7 @@ func TestEventsAreAnnounced(t *testing.T) {
 	b.run(b.config())
 	ear, err := pgx.Connect(t.Context(), b.database)
 	require.NoError(t, err)
-	defer ear.Close(context.Background()) //nolint:errcheck // the test is over
+	defer ear.Close(context.Background())
 	_, err = ear.Exec(t.Context(), `LISTEN tasksync_events`)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
