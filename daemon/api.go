@@ -73,18 +73,22 @@ const signing = "kie"
 
 // httpSide is the HTTP side with the parts that it runs on.
 type httpSide struct {
-	api      *api.API
-	broker   *live.Broker
-	verifier *auth.Verifier // nil without keys
+	api       *api.API
+	broker    *live.Broker
+	announcer *live.Announcer // also for the streams of other daemons
+	verifier  *auth.Verifier  // nil without keys
 }
 
-func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
+func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *live.Announcer, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
 	connConfig, err := directConfig(cfg.ListenURL)
 	if err != nil {
 		return nil, err
 	}
 	connConfig.RuntimeParams["application_name"] = "tasksync events"
-	h := &httpSide{broker: live.New(live.Config{ConnConfig: connConfig, Logger: cfg.Logger, Registerer: reg})}
+	h := &httpSide{
+		broker:    live.New(live.Config{ConnConfig: connConfig, Logger: cfg.Logger, Registerer: reg}),
+		announcer: announcer,
+	}
 	c := api.Config{
 		Pool: pool, Syncer: s, Live: h.broker, CORSOrigins: cfg.API.CORSOrigins,
 		WebhookTokens: cfg.API.WebhookTokens, Webhooks: cfg.webhooks(),
@@ -126,6 +130,7 @@ func (h *httpSide) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return h.api.Run(ctx) })
 	group.Go(func() error { return h.broker.Run(ctx) })
+	group.Go(func() error { return h.announcer.Run(ctx) })
 	if h.verifier != nil {
 		group.Go(func() error { return h.verifier.Run(ctx) })
 	}

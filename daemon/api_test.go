@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -174,6 +176,27 @@ func TestAPIOfTheDaemon(t *testing.T) {
 		require.NotContains(t, b.log.String(), secret)
 		require.NotContains(t, metrics, secret)
 	}
+}
+
+// TestEventsAreAnnounced: a daemon without an HTTP API tells those who listen at
+// others of what it has committed.
+func TestEventsAreAnnounced(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.run(b.config())
+	ear, err := pgx.Connect(t.Context(), b.database)
+	require.NoError(t, err)
+	defer ear.Close(context.Background())
+	_, err = ear.Exec(t.Context(), `LISTEN tasksync_events`)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	_, err = ear.Exec(ctx, `SELECT pg_advisory_lock_shared(8386110886476607079)`)
+	require.NoError(t, err)
+	b.submit()
+	n, err := ear.WaitForNotification(ctx)
+	require.NoError(t, err)
+	require.Equal(t, "tasksync_events", n.Channel)
 }
 
 // TestHalfOpenRequests: whoever does not finish the head of a request is cut, and

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed"
+	"tasksync/internal/live"
 	"tasksync/jobs"
 	"tasksync/migrations"
 )
@@ -90,9 +91,10 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	for name, paused := range ups.paused {
 		health.check("upstream "+name, paused)
 	}
-	s := newSyncer(cfg, pool, ups, now, reg)
+	announcer := live.NewAnnouncer(pool)
+	s := newSyncer(cfg, pool, ups, now, reg, announcer.Announce)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	side, err := openHTTPSide(cfg, pool, s, now, reg)
+	side, err := openHTTPSide(cfg, pool, s, announcer, now, reg)
 	if err != nil {
 		return nil, nil, err
 	}

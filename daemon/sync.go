@@ -43,7 +43,7 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newSyncer(cfg, pool, ups, now, nil)
+	s := newSyncer(cfg, pool, ups, now, nil, nil) // streams hear of it within a second
 	results, err := s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
 	if err != nil {
 		return nil, err
@@ -68,10 +68,10 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer) *syncer.Syncer {
+func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer, committed func()) *syncer.Syncer {
 	return syncer.New(syncer.Config{
 		Pool: pool, Upstream: ups.first, Others: ups.others, Prober: upstream.NewProber(upstream.ProberConfig{}),
 		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
-		Logger: cfg.Logger, Registerer: reg, Now: now,
+		Logger: cfg.Logger, Registerer: reg, Committed: committed, Now: now,
 	})
 }

@@ -10,9 +10,35 @@ import (
 	"time"
 )
 
+const ticketGet = `-- name: TicketGet :one
+SELECT user_id, session_expires_at
+FROM tasksync.event_tickets
+WHERE hash = $1 AND expires_at >= now()
+`
+
+type TicketGetRow struct {
+	UserID           string
+	SessionExpiresAt time.Time
+}
+
+// Whose a ticket is that is still good. It stays so.
+func (q *Queries) TicketGet(ctx context.Context, db DBTX, hash []byte) (TicketGetRow, error) {
+	row := db.QueryRow(ctx, ticketGet, hash)
+	var i TicketGetRow
+	err := row.Scan(&i.UserID, &i.SessionExpiresAt)
+	return i, err
+}
+
 const ticketInsert = `-- name: TicketInsert :exec
 WITH expired AS (
-    DELETE FROM tasksync.event_tickets WHERE expires_at < now()
+    DELETE FROM tasksync.event_tickets
+    WHERE hash = ANY (ARRAY(
+        SELECT t.hash FROM tasksync.event_tickets AS t
+        WHERE t.expires_at < now()
+        ORDER BY t.expires_at
+        LIMIT 100
+        FOR UPDATE SKIP LOCKED
+    ))
 )
 INSERT INTO tasksync.event_tickets (hash, user_id, expires_at, session_expires_at)
 VALUES ($1, $2, now() + make_interval(secs => $3::double precision), $4)
@@ -25,7 +51,8 @@ type TicketInsertParams struct {
 	SessionExpiresAt time.Time
 }
 
-// Tickets that nobody came with are removed along the way.
+// Tickets that nobody came with are removed along the way: more of them than are
+// issued, so that none stay, but not so many that it takes time.
 func (q *Queries) TicketInsert(ctx context.Context, db DBTX, arg TicketInsertParams) error {
 	_, err := db.Exec(ctx, ticketInsert,
 		arg.Hash,

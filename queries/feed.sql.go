@@ -267,7 +267,8 @@ SELECT pg_try_advisory_lock(8386110886476607078) AS leads
 
 // The advisory locks of the feeds. They are "tasksync" in ASCII and what follows:
 // 8386110886476607075 keeps the triggers quiet, the next one is the sweep's, and
-// 8386110886476607078 is held by the daemon that is the feed.
+// 8386110886476607078 is held by the daemon that is the feed. The one after it is
+// of those who listen for events.
 func (q *Queries) FeedTryLead(ctx context.Context, db DBTX) (bool, error) {
 	row := db.QueryRow(ctx, feedTryLead)
 	var leads bool

@@ -10,6 +10,19 @@ import (
 	"time"
 )
 
+const eventAnnounce = `-- name: EventAnnounce :exec
+SELECT pg_notify('tasksync_events', '')
+WHERE NOT pg_try_advisory_xact_lock(8386110886476607079)
+`
+
+// Tells those who listen that events may have committed, if there are any: each
+// holds the lock shared, so that nobody gets it exclusively. Two that announce at
+// once take each other for one who listens, which costs a notification in vain.
+func (q *Queries) EventAnnounce(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, eventAnnounce)
+	return err
+}
+
 const eventDeleteOlderThan = `-- name: EventDeleteOlderThan :execrows
 DELETE FROM tasksync.generation_events
 WHERE id IN (
@@ -32,6 +45,17 @@ func (q *Queries) EventDeleteOlderThan(ctx context.Context, db DBTX, arg EventDe
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const eventHear = `-- name: EventHear :exec
+SELECT pg_advisory_lock_shared(8386110886476607079)
+`
+
+// Has EventAnnounce notify until the session ends. A pooler in transaction mode
+// may keep the lock for longer, which costs announcements, but no writer.
+func (q *Queries) EventHear(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, eventHear)
+	return err
 }
 
 const eventInsertMany = `-- name: EventInsertMany :exec

@@ -1,7 +1,15 @@
 -- name: TicketInsert :exec
--- Tickets that nobody came with are removed along the way.
+-- Tickets that nobody came with are removed along the way: more of them than are
+-- issued, so that none stay, but not so many that it takes time.
 WITH expired AS (
-    DELETE FROM tasksync.event_tickets WHERE expires_at < now()
+    DELETE FROM tasksync.event_tickets
+    WHERE hash = ANY (ARRAY(
+        SELECT t.hash FROM tasksync.event_tickets AS t
+        WHERE t.expires_at < now()
+        ORDER BY t.expires_at
+        LIMIT 100
+        FOR UPDATE SKIP LOCKED
+    ))
 )
 INSERT INTO tasksync.event_tickets (hash, user_id, expires_at, session_expires_at)
 VALUES (@hash, @user_id, now() + make_interval(secs => @valid_seconds::double precision), @session_expires_at);
@@ -11,3 +19,9 @@ VALUES (@hash, @user_id, now() + make_interval(secs => @valid_seconds::double pr
 DELETE FROM tasksync.event_tickets
 WHERE hash = @hash AND expires_at >= now()
 RETURNING user_id, session_expires_at;
+
+-- name: TicketGet :one
+-- Whose a ticket is that is still good. It stays so.
+SELECT user_id, session_expires_at
+FROM tasksync.event_tickets
+WHERE hash = @hash AND expires_at >= now();

@@ -1,6 +1,7 @@
 -- The advisory locks of the feeds. They are "tasksync" in ASCII and what follows:
 -- 8386110886476607075 keeps the triggers quiet, the next one is the sweep's, and
--- 8386110886476607078 is held by the daemon that is the feed.
+-- 8386110886476607078 is held by the daemon that is the feed. The one after it is
+-- of those who listen for events.
 
 -- name: FeedTryLead :one
 SELECT pg_try_advisory_lock(8386110886476607078) AS leads;

@@ -7,6 +7,18 @@ FROM (
         unnest(@vias::text[]) AS via, unnest(@upstream_statuses::text[]) AS upstream_status
 ) AS u;
 
+-- name: EventAnnounce :exec
+-- Tells those who listen that events may have committed, if there are any: each
+-- holds the lock shared, so that nobody gets it exclusively. Two that announce at
+-- once take each other for one who listens, which costs a notification in vain.
+SELECT pg_notify('tasksync_events', '')
+WHERE NOT pg_try_advisory_xact_lock(8386110886476607079);
+
+-- name: EventHear :exec
+-- Has EventAnnounce notify until the session ends. A pooler in transaction mode
+-- may keep the lock for longer, which costs announcements, but no writer.
+SELECT pg_advisory_lock_shared(8386110886476607079);
+
 -- name: EventList :many
 SELECT generation_id, from_status, to_status, via, coalesce(upstream_status, '')::text AS upstream_status, created_at
 FROM tasksync.generation_events

@@ -99,12 +99,16 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, w
 // inTx runs f in a transaction whose statements wait that long for a row that
 // somebody else holds.
 func (s *Syncer) inTx(ctx context.Context, wait string, f func(pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
 		if err := s.queries.TransactionSetLockTimeout(ctx, tx, wait); err != nil {
 			return err
 		}
 		return f(tx)
 	})
+	if err == nil {
+		s.cfg.Committed()
+	}
+	return err
 }
 
 // lock brings the members up to date with their locked rows and gives those

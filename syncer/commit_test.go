@@ -145,6 +145,25 @@ func TestEventIsRefused(t *testing.T) {
 	require.Equal(t, row{Status: "submitted"}, b.row(id))
 }
 
+// TestCommitted is called after the commit, and after nothing else.
+func TestCommitted(t *testing.T) {
+	t.Parallel()
+	var b *bundle
+	var seen []int
+	b = setup(t, upstreamIs(fetchFunc(allDone)), func(c *Config) {
+		c.Committed = func() {
+			var n int
+			require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT count(*) FROM tasksync.generation_events`).Scan(&n))
+			seen = append(seen, n)
+		}
+	})
+	b.sync(b.insert(task.Merge, "t", 0), b.insert(task.Merge, "u", 0))
+	require.Equal(t, []int{2}, seen)
+	b.exec(`ALTER TABLE tasksync.generation_events ADD CONSTRAINT never CHECK (to_status <> 'complete') NOT VALID`)
+	b.syncOne(b.insert(task.Merge, "v", 0))
+	require.Len(t, seen, 1)
+}
+
 // TestLockedRows has an application that holds some rows of a cohort in a
 // transaction of its own.
 func TestLockedRows(t *testing.T) {

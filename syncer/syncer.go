@@ -47,7 +47,10 @@ type Config struct {
 	CommitTimeout time.Duration
 	// ExpireFetchTimeout bounds the last fetch past the deadline; default 2 s.
 	ExpireFetchTimeout time.Duration
-	Now                func() time.Time // default time.Now
+	// Committed is called after each commit of rows or events. It must not wait.
+	// Default: nobody.
+	Committed func()
+	Now       func() time.Time // default time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -56,6 +59,9 @@ func (c Config) withDefaults() Config {
 	c.ExpireFetchTimeout = cmp.Or(c.ExpireFetchTimeout, 2*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Committed == nil {
+		c.Committed = func() {}
 	}
 	if c.Now == nil {
 		c.Now = time.Now

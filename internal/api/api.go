@@ -21,7 +21,8 @@ type API struct {
 	queries  *queries.Queries
 	handler  http.Handler
 	metrics  *metrics
-	limiter  *limiter
+	limiter  *limiter // of POSTs
+	openings *limiter // of streams
 	syncs    gate
 	reads    gate
 	tickets  gate
@@ -39,8 +40,9 @@ func New(cfg Config) (*API, error) {
 	cfg.Syncer = steady{cfg.Syncer}
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
-		limiter: newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
-		syncs:   newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
+		limiter:  newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
+		openings: newLimiter(cfg.UserRate, openingBursts*cfg.UserBurst, cfg.Now),
+		syncs:    newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
 	a.webhooks = newWakeups(cfg, a.metrics)
 	mux := http.NewServeMux()

@@ -67,6 +67,7 @@ type bundle struct {
 	url  string
 	log  *logBuffer
 	reg  *prometheus.Registry
+	tell *live.Announcer
 }
 
 // setup takes changes of the configuration. limit is that of the upstream, in
@@ -89,9 +90,10 @@ func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 	logger := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	verifier, err := auth.New(auth.Config{Secret: secret})
 	require.NoError(t, err)
+	b.tell = live.NewAnnouncer(b.pool)
 	b.cfg = Config{
 		Pool: b.pool, Verifier: verifier, Logger: logger, Registerer: b.reg, Version: "test",
-		Syncer: syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: task.DefaultPolicy(), Logger: logger, Registerer: b.reg}),
+		Syncer: syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: task.DefaultPolicy(), Logger: logger, Registerer: b.reg, Committed: b.tell.Announce}),
 		Live:   live.New(live.Config{ConnConfig: b.pool.Config().ConnConfig, Registerer: b.reg}),
 		Webhooks: map[string]Webhook{
 			"kie":     {Providers: []string{"kie", ""}, Tasks: upstream.CallbackTaskIDs},
@@ -122,6 +124,7 @@ func (b *bundle) serve() {
 	var parts sync.WaitGroup
 	parts.Go(func() { b.NoError(b.api.Run(ctx)) })
 	parts.Go(func() { b.NoError(b.cfg.Live.Run(ctx)) })
+	parts.Go(func() { b.NoError(b.tell.Run(ctx)) })
 	b.Cleanup(func() {
 		cancel()
 		parts.Wait()

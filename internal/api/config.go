@@ -46,7 +46,8 @@ type Config struct {
 	// Default 10 s.
 	SyncTimeout time.Duration
 	// UserRate is how many POSTs a second a user may make for long, UserBurst how
-	// many at once; default 1 and 10.
+	// many at once; default 1 and 10. Streams are opened at the same rate, five
+	// times as many at once.
 	UserRate  float64
 	UserBurst int
 	// Heartbeat spaces the comments in a silent stream of events; default 15 s.

@@ -160,4 +160,5 @@ func (b *bundle) tellCrowd(via string) {
 		SELECT id, CASE n WHEN 1 THEN user_id ELSE gen_random_uuid() END, 'processing', 'complete', $1
 		FROM music_generations, generate_series(1, 3) AS n WHERE task_id LIKE 'crowd-%' ORDER BY random()`, via)
 	require.NoError(b, err)
+	b.tell.Announce()
 }

@@ -16,14 +16,18 @@ const (
 	writeTimeout = 10 * time.Second
 	// pieceSize is how much that is, in bytes.
 	pieceSize = 64 << 10
+	// keptSize is how large a buffer may be that is kept while nothing is sent.
+	keptSize = 4 << 10
 )
 
-// eventWriter writes Server-Sent Events.
+// eventWriter writes Server-Sent Events. However long a batch is, it holds a piece
+// of it and an event at most.
 type eventWriter struct {
 	w     http.ResponseWriter
 	conn  *http.ResponseController
 	buf   bytes.Buffer
 	ready bool // the client has been greeted
+	open  bool // the last event lacks the blank line that ends it
 }
 
 func newEventWriter(w http.ResponseWriter) *eventWriter {
@@ -40,7 +44,7 @@ func (e *eventWriter) begin() error {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep the events back
 	e.w.WriteHeader(http.StatusOK)
-	return e.send()
+	return e.flush()
 }
 
 // batch writes what a transaction or more have changed. Only the last event has
@@ -55,38 +59,56 @@ func (e *eventWriter) batch(b live.Batch) error {
 	}
 	for _, event := range b.Events {
 		e.event("status", event)
+		if e.buf.Len() >= pieceSize {
+			if err := e.send(); err != nil {
+				return err
+			}
+		}
 	}
-	if b.Cursor != "" {
-		e.seal(b.Cursor)
+	if b.Cursor != "" { // without an event it only moves the client's last event id on
+		fmt.Fprintf(&e.buf, "id: %s\n", b.Cursor)
+		e.open = true
 	}
-	return e.send()
+	e.end()
+	return e.flush()
 }
 
-// event adds one to the buffer.
+// event adds one to the buffer, but for its end: an id may follow.
 func (e *eventWriter) event(name string, data any) {
-	raw, err := json.Marshal(data)
-	if err != nil { // a clip's duration that no JSON can have, from a foreign table
-		raw = []byte("{}")
+	e.end()
+	e.open = true
+	fmt.Fprintf(&e.buf, "event: %s\ndata: ", name)
+	if err := json.NewEncoder(&e.buf).Encode(data); err != nil { // it has written nothing
+		e.buf.WriteString("{}\n") // a clip's duration that no JSON can have, from a foreign table
 	}
-	fmt.Fprintf(&e.buf, "event: %s\ndata: %s\n\n", name, raw)
 }
 
-// seal gives the last event of the buffer the id; without an event it only moves
-// the client's last event id on.
-func (e *eventWriter) seal(id string) {
-	if n := e.buf.Len(); n > 0 {
-		e.buf.Truncate(n - 1) // the blank line that ends the event
+// end adds the blank line that ends an event.
+func (e *eventWriter) end() {
+	if e.open {
+		e.buf.WriteByte('\n')
 	}
-	fmt.Fprintf(&e.buf, "id: %s\n\n", id)
+	e.open = false
 }
 
 func (e *eventWriter) comment(text string) error {
 	fmt.Fprintf(&e.buf, ": %s\n\n", text)
-	return e.send()
+	return e.flush()
+}
+
+// flush has the client get all that was written.
+func (e *eventWriter) flush() error {
+	if err := e.send(); err != nil {
+		return err
+	}
+	if err := e.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	return e.conn.Flush()
 }
 
 // send writes the buffer out, piece by piece: a client that reads slowly gets all
-// of a long batch, and one that does not read loses its connection.
+// of a long event, and one that does not read loses its connection.
 func (e *eventWriter) send() error {
 	for piece := range slices.Chunk(e.buf.Bytes(), pieceSize) {
 		if err := e.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
@@ -96,9 +118,9 @@ func (e *eventWriter) send() error {
 			return err
 		}
 	}
-	e.buf.Reset()
-	if err := e.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
+	if e.buf.Cap() > keptSize {
+		e.buf = bytes.Buffer{}
 	}
-	return e.conn.Flush()
+	e.buf.Reset()
+	return nil
 }

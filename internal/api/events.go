@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"reflect"
 	"time"
@@ -56,6 +57,12 @@ func bodiless(api huma.API) func(huma.Context, func(huma.Context)) {
 // events opens the stream; what follows is written by stream.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	user, id, err := a.subject(ctx, in.Whose)
+	if err == nil {
+		err = a.current(id)
+	}
+	if err == nil {
+		err = a.openings.take(user)
+	}
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -79,11 +86,24 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	}}, nil
 }
 
+// errExpired is of a token that the verifier's leeway lets in. A stream that it
+// opened would end at once, and an EventSource would open another, again and
+// again; this ends the EventSource, so that its page gets a new token.
+var errExpired = fmt.Errorf("%w: it has expired (exp)", auth.ErrToken)
+
+// current refuses who cannot have a stream, because it would be over already.
+func (a *API) current(id auth.Identity) error {
+	if !a.cfg.Now().Before(id.Expires) {
+		return errExpired
+	}
+	return nil
+}
+
 // follower is the teller of a request for a stream: by its token, or else by its
-// ticket.
+// ticket. A HEAD does not use the ticket up.
 func (a *API) follower(ctx huma.Context) (auth.Identity, error) {
 	if ticket := ctx.Query("ticket"); ticket != "" && ctx.Header("Authorization") == "" {
-		return a.redeem(ctx.Context(), ticket)
+		return a.redeem(ctx.Context(), ticket, ctx.Method() == http.MethodHead)
 	}
 	return a.bearer(ctx)
 }
@@ -102,6 +122,7 @@ func (a *API) stream(ctx context.Context, w *eventWriter, sub *live.Subscription
 				return
 			}
 			err = w.batch(batch)
+			sub.Done(batch)
 		case <-heartbeat.C:
 			err = w.comment("heartbeat")
 		case <-end.C:

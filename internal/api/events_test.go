@@ -209,6 +209,7 @@ func (b *bundle) metric(s *standing, name string, labels ...string) int {
 func (b *bundle) note(user, generation string) (id int64) {
 	b.Helper()
 	require.NoError(b, b.pool.QueryRow(context.Background(), noteSQL, generation, user).Scan(&id))
+	b.tell.Announce()
 	return id
 }
 

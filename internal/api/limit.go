@@ -12,6 +12,10 @@ import (
 // been quiet long enough for a full bucket are forgotten first.
 const maxUsers = 10_000
 
+// openingBursts is how many times UserBurst streams a user may open at once: all
+// pages of a user come back together when a daemon starts again.
+const openingBursts = 5
+
 // limiter has a token bucket for each user.
 type limiter struct {
 	limit rate.Limit

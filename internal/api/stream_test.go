@@ -145,9 +145,16 @@ func TestStreamThatIsNotRead(t *testing.T) {
 type pieces struct {
 	http.ResponseWriter
 	sizes []int
+	noted func([]byte) // called with each write, if it is set
 }
 
-func (p *pieces) Write(b []byte) (int, error)      { p.sizes[len(p.sizes)-1] += len(b); return len(b), nil }
+func (p *pieces) Write(b []byte) (int, error) {
+	p.sizes[len(p.sizes)-1] += len(b)
+	if p.noted != nil {
+		p.noted(b)
+	}
+	return len(b), nil
+}
 func (p *pieces) WriteHeader(int)                  {}
 func (p *pieces) Header() http.Header              { return http.Header{} }
 func (p *pieces) FlushError() error                { return nil }
@@ -172,6 +179,111 @@ func TestStreamGivesSlowReadersTime(t *testing.T) {
 		sum += n
 	}
 	require.Greater(t, sum, 1_000_000)
+}
+
+// TestStreamHoldsAPiece: a batch is not encoded as a whole, and nothing of it is
+// kept.
+func TestStreamHoldsAPiece(t *testing.T) {
+	t.Parallel()
+	p := &pieces{}
+	w := newEventWriter(p)
+	most, sent := 0, 0
+	p.noted = func(b []byte) { most, sent = max(most, w.buf.Cap()), sent+len(b) }
+	require.NoError(t, w.begin())
+	var batch live.Batch
+	for range 1000 {
+		batch.Events = append(batch.Events, live.Event{GenerationID: someGeneration, Via: strings.Repeat("x", 10<<10)})
+	}
+	for range 2 {
+		require.NoError(t, w.batch(batch))
+		require.LessOrEqual(t, w.buf.Cap(), keptSize)
+	}
+	require.Greater(t, sent, 20_000_000)
+	require.LessOrEqual(t, most, 4*pieceSize)
+}
+
+// TestStreamFormat: each event ends with a blank line, and the last of a batch has
+// the id.
+func TestStreamFormat(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	w := newEventWriter(&pieces{noted: func(b []byte) { text.Write(b) }})
+	require.NoError(t, w.begin())
+	for _, batch := range []live.Batch{{Cursor: "1:1:"}, {Cursor: "2:2:"}, {Cursor: "3:3:", Reset: true}, {Reset: true}} {
+		require.NoError(t, w.batch(batch))
+	}
+	require.NoError(t, w.comment("heartbeat"))
+	require.NoError(t, w.batch(live.Batch{Cursor: "4:4:", Events: []live.Event{{ID: 1}, {ID: 2}}}))
+	const event = `"generation_id":"","from_status":"","to_status":"","via":"","upstream_status":null,"created_at":"0001-01-01T00:00:00Z"}`
+	require.Equal(t, "event: ready\ndata: {}\nid: 1:1:\n\n"+"id: 2:2:\n\n"+"event: reset\ndata: {}\nid: 3:3:\n\n"+"event: reset\ndata: {}\n\n"+
+		": heartbeat\n\n"+"event: status\ndata: {\"id\":1,"+event+"\n\nevent: status\ndata: {\"id\":2,"+event+"\nid: 4:4:\n\n", text.String())
+}
+
+// TestStreamThatComesBackAndIsNotRead loses its connection when it has not read for
+// a while, and its place with it.
+func TestStreamThatComesBackAndIsNotRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.insert(alice, "lyrics", "a-long-one")
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO music_clips (generation_id, clip_id, status, lyrics) VALUES ($1, 'c', 'streaming', repeat('la ', 350000))`, id)
+	require.NoError(t, err)
+	for range 30 {
+		b.note(alice, id)
+	}
+	s := b.stand(nil)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nLast-Event-ID: 1:1:\r\nAuthorization: Bearer %s\r\n\r\n", eventsPath, token(alice))
+	require.NoError(t, err)
+	b.until("it was given what it had missed", func() bool { return b.metric(s, "tasksync_events_delivered_total") == 30 })
+	b.until("its goroutine is gone", func() bool { return s.inside.Load() == 0 })
+	require.Zero(t, b.metric(s, "tasksync_event_subscribers"))
+	reader := b.stream(s.url, alice, "Last-Event-ID", "1:1:")
+	for range 30 {
+		require.NotNil(t, reader.next("status").change(t).Generation)
+	}
+}
+
+// TestStreamsAreLimited: a user may not open them one after the other.
+func TestStreamsAreLimited(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.UserRate, c.UserBurst = 0.001, 1 })
+	for range openingBursts {
+		b.stream(b.url, alice).close()
+	}
+	s, a, err := b.tryStream(b.url, "", "Authorization", "Bearer "+token(alice))
+	require.NoError(t, err)
+	require.Nil(t, s)
+	require.Equal(t, http.StatusTooManyRequests, a.status)
+	require.NotEmpty(t, a.header.Get("Retry-After"))
+	require.Contains(t, a.detail(t), "try again")
+	b.stream(b.url, bob)
+	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status, "looking is another matter")
+}
+
+// TestStreamOfAnExpiredToken: what the leeway still lets in gets no stream, which
+// would end at once.
+func TestStreamOfAnExpiredToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	late := token(alice, func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Second).Unix() })
+	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, late, "").status, "it is within the leeway")
+	stream, refused, err := b.tryStream(b.url, "", "Authorization", "Bearer "+late)
+	require.NoError(t, err)
+	require.Nil(t, stream)
+	ticket := b.ticket(token(alice), "")
+	_, err = b.pool.Exec(t.Context(), `UPDATE tasksync.event_tickets SET session_expires_at = now() - interval '1 second'`)
+	require.NoError(t, err)
+	stream, outlived, err := b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(t, err)
+	require.Nil(t, stream)
+	for _, a := range []answer{refused, outlived, b.call(http.MethodPost, eventsPath+"/ticket", late, "")} {
+		require.Equal(t, http.StatusUnauthorized, a.status)
+		require.Equal(t, `Bearer error="invalid_token"`, a.header.Get("WWW-Authenticate"))
+		require.Equal(t, "the token is refused: it has expired (exp)", a.detail(t))
+	}
 }
 
 // racingWriters commit events of two users in any order: a transaction that wrote

@@ -45,6 +45,9 @@ func (a *API) ticketOperation(api huma.API) huma.Operation {
 func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, error) {
 	user, id, err := a.subject(ctx, in.Whose)
 	if err == nil {
+		err = a.current(id)
+	}
+	if err == nil {
 		err = a.limiter.take(user)
 	}
 	if err != nil {
@@ -76,8 +79,9 @@ func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, er
 // the database need not be asked.
 var ticketPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// redeem takes a ticket back for the identity that it was issued to.
-func (a *API) redeem(ctx context.Context, ticket string) (auth.Identity, error) {
+// redeem takes a ticket back for the identity that it was issued to, or only looks
+// whose it is.
+func (a *API) redeem(ctx context.Context, ticket string, look bool) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
 	}
@@ -91,11 +95,19 @@ func (a *API) redeem(ctx context.Context, ticket string) (auth.Identity, error) 
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	row, err := a.queries.TicketTake(ctx, a.cfg.Pool, hashOf(ticket))
+	row, err := a.ticketOf(ctx, hashOf(ticket), look)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return auth.Identity{}, errTicket
 	}
 	return auth.Identity{UserID: row.UserID, Expires: row.SessionExpiresAt}, err
+}
+
+func (a *API) ticketOf(ctx context.Context, hash []byte, look bool) (queries.TicketTakeRow, error) {
+	if !look {
+		return a.queries.TicketTake(ctx, a.cfg.Pool, hash)
+	}
+	row, err := a.queries.TicketGet(ctx, a.cfg.Pool, hash)
+	return queries.TicketTakeRow(row), err
 }
 
 func hashOf(ticket string) []byte {

@@ -245,3 +245,39 @@ func (b *bundle) brought(s *standing, ticket string) answer {
 	require.NoError(b, err)
 	return a
 }
+
+// TestTicketSurvivesAHead, as of a proxy that looks first.
+func TestTicketSurvivesAHead(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ticket := b.ticket(token(alice), "")
+	for range 2 {
+		require.Equal(t, http.StatusOK, b.call(http.MethodHead, eventsPath+"?ticket="+ticket, "", "").status)
+	}
+	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
+	require.NoError(t, err)
+	require.NotNil(t, s, a)
+	s.next("ready")
+	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodHead, eventsPath+"?ticket="+ticket, "", "").status, "it is used up")
+}
+
+// TestTicketsAreSweptUp a part at a time, without waiting for others who do.
+func TestTicketsAreSweptUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO tasksync.event_tickets (hash, user_id, expires_at, session_expires_at)
+		SELECT sha256(n::text::bytea), gen_random_uuid(), now() - make_interval(secs => n), now() FROM generate_series(1, 150) AS n`)
+	require.NoError(t, err)
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(t.Context()) //nolint:errcheck // the test is over
+	_, err = tx.Exec(t.Context(), `SELECT FROM tasksync.event_tickets ORDER BY expires_at LIMIT 10 FOR UPDATE`)
+	require.NoError(t, err)
+	for _, left := range []int{50, 10, 10} {
+		b.ticket(token(alice), "")
+		require.Equal(t, left, b.one(`SELECT count(*) FROM tasksync.event_tickets WHERE expires_at < now()`))
+	}
+	require.NoError(t, tx.Rollback(t.Context()))
+	b.ticket(token(alice), "")
+	require.Equal(t, 4, b.one(`SELECT count(*) FROM tasksync.event_tickets`))
+}

@@ -71,9 +71,11 @@ type Broker struct {
 	mu        sync.Mutex
 	users     map[string]map[*Subscription]bool // all that have not ended
 	total     int
-	joining   []*Subscription    // those of them that no step has taken up yet
-	left      time.Time          // when the last one went
-	interrupt context.CancelFunc // ends the wait for the next step; nil during one
+	accounts  map[string]*account // of the users of all that have not been closed
+	open      int                 // how many these are
+	joining   []*Subscription     // those that no step has taken up yet
+	left      time.Time           // when the last one went
+	interrupt context.CancelFunc  // ends the wait for the next step; nil during one
 	closed    bool
 	came      chan struct{} // has a token when the first subscriber came
 
@@ -90,6 +92,8 @@ type limits struct {
 	chunk   int           // of those that resume, in one query
 	budget  int           // events in a step, before more that resume have to wait
 	views   int           // generations in one query
+	batch   int           // bytes for one that resumes, before it has to read anew
+	user    int           // bytes that the subscriptions of a user hold, before more that resume have to wait
 	pause   time.Duration // between steps
 	fresh   time.Duration // after which a cursor is renewed without events
 	idle    time.Duration // after which a connection that serves nobody is closed
@@ -100,7 +104,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		live: 5000, resumed: 1000, chunk: 100, budget: 5000, views: 500,
+		live: 5000, resumed: 1000, chunk: 100, budget: 5000, views: 100, batch: 4 << 20, user: 16 << 20,
 		pause: 50 * time.Millisecond, fresh: 30 * time.Second, idle: time.Minute,
 		step: 10 * time.Second, backoff: 10 * time.Second, stuck: 3,
 	}
@@ -111,7 +115,7 @@ func New(cfg Config) *Broker {
 	cfg = cfg.withDefaults()
 	return &Broker{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), limits: defaultLimits(),
-		users: make(map[string]map[*Subscription]bool), came: make(chan struct{}, 1),
+		users: make(map[string]map[*Subscription]bool), accounts: make(map[string]*account), came: make(chan struct{}, 1),
 	}
 }
 
@@ -121,7 +125,8 @@ var userPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 // now on. The first batch comes as soon as the broker can look, even if it is
 // empty. A cursor that is of no use makes that batch a Reset. The error is
 // ErrUser, ErrFull, ErrUserFull or ErrClosing. The caller has to Close the
-// subscription.
+// subscription, which has its place until then, and to tell it what it is Done
+// with.
 func (b *Broker) Subscribe(userID, since string) (*Subscription, error) {
 	if !userPattern.MatchString(userID) {
 		return nil, ErrUser
@@ -133,9 +138,9 @@ func (b *Broker) Subscribe(userID, since string) (*Subscription, error) {
 	switch {
 	case b.closed:
 		return nil, ErrClosing
-	case b.total >= b.cfg.MaxSubscribers:
+	case b.open >= b.cfg.MaxSubscribers:
 		return nil, ErrFull
-	case len(b.users[userID]) >= b.cfg.MaxPerUser:
+	case b.accounts[userID] != nil && b.accounts[userID].open >= b.cfg.MaxPerUser:
 		return nil, ErrUserFull
 	}
 	b.add(s)

@@ -18,7 +18,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		}
 		if b.failures == 0 {
-			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", err)
+			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", redact(err, b.cfg.ConnConfig))
 		}
 		wait := min(100*time.Millisecond<<min(b.failures, 10), b.limits.backoff)
 		b.failures++
@@ -78,7 +78,7 @@ func (b *Broker) audience() (n int, left time.Time) {
 	return b.total, b.left
 }
 
-// wait returns when there is a notification, when somebody wants to join, or
+// wait returns when there is a notification, when somebody can join, or
 // after d.
 func (b *Broker) wait(ctx context.Context, l *listener, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
@@ -90,13 +90,13 @@ func (b *Broker) wait(ctx context.Context, l *listener, d time.Duration) error {
 	return l.wait(ctx)
 }
 
-// interruptWith has the next one who wants to join call cancel. It is false if
-// somebody is waiting already.
+// interruptWith has the next one who can join call cancel. It is false if there is
+// one already.
 func (b *Broker) interruptWith(cancel context.CancelFunc) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.interrupt = cancel
-	return len(b.joining) == 0
+	return len(b.ready()) == 0
 }
 
 // close ends all subscriptions and refuses new ones.

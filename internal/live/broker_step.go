@@ -12,7 +12,7 @@ import (
 // plan is whom a step serves.
 type plan struct {
 	users   map[string]bool // those of the subscribers that have joined
-	joining []*Subscription // those that have not
+	joining []*Subscription // those that have not, and can
 }
 
 // look is what a step has seen.
@@ -60,7 +60,7 @@ func (b *Broker) recovered() {
 func (b *Broker) plan() plan {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := plan{users: make(map[string]bool, len(b.users)), joining: slices.Clone(b.joining)}
+	p := plan{users: make(map[string]bool, len(b.users)), joining: b.ready()}
 	for user, subscriptions := range b.users {
 		for s := range subscriptions {
 			if s.joined {
@@ -82,6 +82,7 @@ func (b *Broker) deliver(seen look) {
 	}
 	for user, subscriptions := range b.users {
 		batch := Batch{Cursor: seen.now.text, Reset: seen.reset, Events: seen.events[user]}
+		batch.size = weigh(batch.Events)
 		news := batch.Reset || len(batch.Events) > 0
 		for s := range subscriptions {
 			if s.joined && (news || now.Sub(s.heard) >= b.limits.fresh) {

@@ -49,9 +49,16 @@ type bundle struct {
 	log  *logBuffer
 }
 
+// announced stands for an announcer after each commit, so that tests can write
+// events as they like.
+const announced = `
+	CREATE FUNCTION public.announce() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NOTIFY tasksync_events; RETURN NULL; END $$;
+	CREATE TRIGGER commit_is_announced AFTER INSERT ON tasksync.generation_events FOR EACH STATEMENT EXECUTE FUNCTION public.announce()`
+
 func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{TB: t, pool: postgrestest.Pool(t), log: &logBuffer{}}
+	b.exec(announced)
 	b.event(b.pool, newID()) // the first id is that of an event: see oldest
 	return b
 }

@@ -27,7 +27,8 @@
 // cursor that it brings; then all of them stand at S. Joining has no gap and no
 // double because there is no time between the two.
 //
-// LISTEN only makes the next step sooner; a notification that is lost costs the
+// LISTEN only makes the next step sooner: the daemon that has committed says so
+// afterwards, by an Announcer. A notification that is lost costs the
 // interval between two steps, and a connection that is lost the time to make
 // another: the cursor stays.
 package live

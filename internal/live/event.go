@@ -17,6 +17,8 @@ type Batch struct {
 	// Events are in an order that keeps that of each generation. There are none
 	// in a batch that only brings a cursor.
 	Events []Event
+
+	size int // what Events weigh
 }
 
 // Event is a change of a generation's status that has committed. The doc tags

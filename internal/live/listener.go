@@ -2,15 +2,19 @@ package live
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"tasksync/queries"
 )
 
 const (
-	// channel is where the trigger tells that there are events.
+	// channel is where an Announcer tells that there are events.
 	channel = "tasksync_events"
 	// applicationName is how the connection shows in pg_stat_activity.
 	applicationName = "tasksync events"
@@ -47,7 +51,20 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 		l.close()
 		return nil, fmt.Errorf("listen %q: %w", channel, err)
 	}
+	// What is announced before this is in the first look.
+	if err := queries.New().EventHear(ctx, l.conn); err != nil {
+		l.close()
+		return nil, fmt.Errorf("have events announced: %w", err)
+	}
 	return l, nil
+}
+
+// redact keeps the password out of an error.
+func redact(err error, cfg *pgx.ConnConfig) error {
+	if cfg.Password == "" || !strings.Contains(err.Error(), cfg.Password) {
+		return err
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), cfg.Password, "xxxxx"))
 }
 
 // wait returns at the first notification since the last wait, if a step has not

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -65,4 +66,20 @@ func TestQueryModes(t *testing.T) {
 			require.Equal(t, generation, batch.Events[0].Generation.ID)
 		}
 	}
+}
+
+// TestNoPasswordInTheLog has one that the server's refusal repeats.
+func TestNoPasswordInTheLog(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.running(func(broker *Broker) {
+		cfg := b.pool.Config().ConnConfig
+		cfg.Database, cfg.Password = "hunter2", "hunter2"
+		broker.cfg.ConnConfig = cfg
+	})
+	_, err := broker.Subscribe(newID(), "")
+	require.NoError(t, err)
+	b.eventually(func() bool { return strings.Contains(b.log.String(), "Live updates are interrupted") })
+	require.Contains(t, b.log.String(), "xxxxx")
+	require.NotContains(t, b.log.String(), "hunter2")
 }

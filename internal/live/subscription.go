@@ -19,6 +19,8 @@ type Subscription struct {
 	heard  time.Time
 	ended  bool
 	err    error
+	held   int // bytes of the batches that nobody is done with
+	closed bool
 }
 
 // start is where a subscription that has not joined wants to begin.
@@ -31,7 +33,7 @@ const (
 )
 
 // Batches gives the batches in their order. It is closed when the subscription
-// has ended; what was in it by then can still be read.
+// has ended; what was in it by then can still be read, unless it was too slow.
 func (s *Subscription) Batches() <-chan Batch { return s.batches }
 
 // Err says why the subscription has ended: ErrSlow, ErrClosing, or nil if it was
@@ -42,11 +44,21 @@ func (s *Subscription) Err() error {
 	return s.err
 }
 
-// Close ends the subscription. It may be called at any time and more than once.
+// Done tells that a batch was dealt with and is not kept. It is called once for
+// each batch, before the next one is taken, or left to Close.
+func (s *Subscription) Done(batch Batch) {
+	s.broker.mu.Lock()
+	defer s.broker.mu.Unlock()
+	s.broker.release(s, batch.size)
+}
+
+// Close ends the subscription and tells that nothing of it is kept. It may be
+// called at any time and more than once.
 func (s *Subscription) Close() {
 	s.broker.mu.Lock()
 	defer s.broker.mu.Unlock()
 	s.broker.end(s, nil)
+	s.broker.leave(s)
 }
 
 func (s *Subscription) from(since string) {
@@ -69,11 +81,10 @@ func (b *Broker) add(s *Subscription) {
 	}
 	b.users[s.user][s] = true
 	b.total++
+	b.enter(s)
 	b.metrics.subscribers.Inc()
 	b.joining = append(b.joining, s)
-	if b.interrupt != nil {
-		b.interrupt()
-	}
+	b.wake()
 	select {
 	case b.came <- struct{}{}:
 	default:
@@ -86,6 +97,9 @@ func (b *Broker) end(s *Subscription, err error) {
 		return
 	}
 	s.ended, s.err = true, err
+	if !errors.Is(err, ErrClosing) {
+		b.discard(s)
+	}
 	close(s.batches)
 	delete(b.users[s.user], s)
 	if len(b.users[s.user]) == 0 {
@@ -110,9 +124,14 @@ func (b *Broker) send(s *Subscription, batch Batch, now time.Time) {
 	if s.ended {
 		return
 	}
+	if s.held > 0 && b.accounts[s.user].held+batch.size > b.limits.user {
+		b.end(s, ErrSlow)
+		return
+	}
 	select {
 	case s.batches <- batch:
 		s.heard = now
+		b.hold(s, batch.size)
 		b.metrics.delivered.Add(float64(len(batch.Events)))
 	default:
 		b.end(s, ErrSlow)

@@ -1,0 +1,187 @@
+package live
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/queries"
+)
+
+const lyrics = 100 << 10
+
+// heavy makes generations of a user, each with words of 100 KiB and an event.
+func (b *bundle) heavy(user string, n int) {
+	b.Helper()
+	b.exec(`WITH g AS (
+			INSERT INTO public.music_generations (user_id, task_id, task_type, status)
+			SELECT $1, 't', 'lyrics', 'complete' FROM generate_series(1, $2) RETURNING id, user_id
+		), c AS (
+			INSERT INTO public.music_clips (generation_id, clip_id, status, lyrics) SELECT id, 'c', 'complete', repeat('la la la! ', $3 / 10) FROM g
+		)
+		INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via)
+		SELECT id, user_id, 'queued', 'complete', 'poll' FROM g`, user, n, lyrics)
+}
+
+// words are the bytes of lyrics in a batch.
+func words(batch Batch) (bytes int) {
+	for _, e := range batch.Events {
+		for _, c := range e.Generation.Clips {
+			bytes += len(*c.Lyrics)
+		}
+	}
+	return bytes
+}
+
+// TestMissedWaitsForRoom has a user who comes back with many streams at once: what
+// they have missed is given to few of them at a time, in the end to all.
+func TestMissedWaitsForRoom(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const all, limit = 12, 8 << 20
+	broker := b.running(func(broker *Broker) {
+		broker.limits.batch, broker.limits.user = 3<<20, limit
+		broker.cfg.Interval = 20 * time.Millisecond
+	})
+	user := newID()
+	b.heavy(user, 20)
+	var waiting []*Subscription
+	for range all {
+		s, err := broker.Subscribe(user, "1:1:")
+		require.NoError(t, err)
+		t.Cleanup(s.Close)
+		waiting = append(waiting, s)
+	}
+	other, _ := b.subscribe(broker, newID(), "") // nobody else waits for it
+	type holding struct {
+		s     *Subscription
+		batch Batch
+	}
+	var held []holding
+	bytes, most := 0, 0
+	for served := 0; served < all; {
+		rest := waiting[:0]
+		for _, s := range waiting {
+			select {
+			case batch := <-s.Batches():
+				require.False(t, batch.Reset)
+				require.Len(t, batch.Events, 20)
+				held, served = append(held, holding{s, batch}), served+1
+				bytes += words(batch)
+			default:
+				rest = append(rest, s)
+			}
+		}
+		waiting = rest
+		require.LessOrEqual(t, bytes, limit)
+		most = max(most, bytes)
+		b.steady(other)
+		broker.mu.Lock()
+		require.LessOrEqual(t, broker.accounts[user].held, limit, "with what is on its way")
+		broker.mu.Unlock()
+		if len(held) > 0 && served%2 == 0 {
+			held[0].s.Done(held[0].batch)
+		} else if len(held) > 0 {
+			held[0].s.Close()
+		}
+		if len(held) > 0 {
+			bytes -= words(held[0].batch)
+			held = held[1:]
+		}
+	}
+	require.Greater(t, most, limit/3, "more than one at a time")
+	for _, h := range held {
+		h.s.Done(h.batch)
+	}
+	broker.mu.Lock()
+	defer broker.mu.Unlock()
+	require.Zero(t, broker.accounts[user].held)
+}
+
+// steady waits until the broker has looked again for one who follows.
+func (b *bundle) steady(s *Subscription) {
+	b.Helper()
+	id := b.event(b.pool, s.user)
+	b.follow(s, id)
+}
+
+// TestMissedTooHeavy: one who has missed more than is kept for one reads anew, and
+// not all of it is loaded first.
+func TestMissedTooHeavy(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.running(func(broker *Broker) { broker.limits.batch, broker.limits.views = 1<<20, 2 })
+	user, other := newID(), newID()
+	b.heavy(user, 40)
+	b.heavy(other, 9)
+	s, batch := b.subscribe(broker, user, "1:1:")
+	require.True(t, batch.Reset)
+	require.Empty(t, batch.Events)
+	b.steady(s)
+	_, batch = b.subscribe(broker, other, "1:1:")
+	require.False(t, batch.Reset)
+	require.Len(t, batch.Events, 9)
+	require.GreaterOrEqual(t, words(batch), 9*lyrics)
+
+	r := reading{queries: queries.New(), limits: broker.limits, db: b.pool, look: look{joined: map[*Subscription]Batch{}}}
+	var err error
+	r.now, err = broker.snapshot(context.Background(), b.pool)
+	require.NoError(t, err)
+	again := &Subscription{user: user}
+	again.from("1:1:")
+	require.NoError(t, r.join(t.Context(), []*Subscription{again}))
+	loaded := r.shown()
+	require.Len(t, loaded.ids, 41)
+	require.NoError(t, loaded.load(t.Context()))
+	require.LessOrEqual(t, len(loaded.views), 12)
+}
+
+// TestHoldingIsBounded: one who follows, and deals with batches too slowly to keep
+// them, is dropped before its buffer is full.
+func TestHoldingIsBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.running(func(broker *Broker) { broker.cfg.Buffer, broker.limits.user = 1000, 1<<20 })
+	user := newID()
+	slow, _ := b.subscribe(broker, user, "")
+	quick, _ := b.subscribe(broker, user, "")
+	for range 20 {
+		b.heavy(user, 1)
+		batch := b.next(quick)
+		require.Len(t, batch.Events, 1)
+		quick.Done(batch)
+	}
+	require.ErrorIs(t, b.ended(slow), ErrSlow)
+	b.heavy(user, 15) // more than the bound, to one who holds nothing
+	require.Len(t, b.next(quick).Events, 15)
+}
+
+// TestPlaceUntilClose: one that was dropped may still hold a batch.
+func TestPlaceUntilClose(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.running(func(broker *Broker) { broker.cfg.Buffer, broker.cfg.MaxPerUser = 1, 1 })
+	user := newID()
+	s, err := broker.Subscribe(user, "")
+	require.NoError(t, err)
+	other, _ := b.subscribe(broker, newID(), "")
+	b.eventually(func() bool {
+		b.event(b.pool, user)
+		b.steady(other)
+		broker.mu.Lock()
+		defer broker.mu.Unlock()
+		return s.ended
+	})
+	_, err = broker.Subscribe(user, "")
+	require.ErrorIs(t, err, ErrUserFull)
+	s.Close()
+	s, err = broker.Subscribe(user, "")
+	require.NoError(t, err)
+	s.Close()
+	broker.mu.Lock()
+	defer broker.mu.Unlock()
+	require.Len(t, broker.accounts, 1, "only the other's")
+	require.Equal(t, 1, broker.open)
+}
