@@ -98,7 +98,7 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	}
 	s := newSyncer(cfg, pool, ups, now, reg)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	side, err := openHTTPSide(cfg, pool, s, now, reg)
+	side, err := openHTTPSide(cfg, pool, s, ups.spacing, now, reg)
 	if err != nil {
 		return nil, nil, err
 	}

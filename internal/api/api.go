@@ -21,6 +21,7 @@ type API struct {
 	handler  http.Handler
 	metrics  *metrics
 	limiter  *limiter
+	shares   *shares
 	syncs    gate
 	reads    gate
 	tickets  gate
@@ -39,6 +40,7 @@ func New(cfg Config) (*API, error) {
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
 		limiter: newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
+		shares:  newShares(cfg.UserAtOnce),
 		syncs:   newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
 	a.webhooks = newWakeups(cfg, a.metrics)
@@ -67,9 +69,7 @@ const drainTimeout = 2 * time.Second
 // that would look at rows and waits a moment for those under way.
 func (a *API) Run(ctx context.Context) error {
 	a.webhooks.run(ctx)
-	a.mu.Lock()
-	a.closing = true
-	a.mu.Unlock()
+	a.close()
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -82,6 +82,18 @@ func (a *API) Run(ctx context.Context) error {
 	case <-timer.C:
 	}
 	return nil
+}
+
+func (a *API) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closing = true
+}
+
+func (a *API) stopping() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closing
 }
 
 // enter notes a pass that Run waits for, unless the API is closing.
