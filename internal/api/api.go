@@ -68,6 +68,7 @@ const drainTimeout = 2 * time.Second
 // Run works what webhooks have woken up until ctx ends. Then it refuses requests
 // that would look at rows and waits a moment for those under way.
 func (a *API) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, a.close)() // at once, however long the webhooks' passes take
 	a.webhooks.run(ctx)
 	a.close()
 	drained := make(chan struct{})
