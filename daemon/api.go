@@ -79,7 +79,7 @@ type httpSide struct {
 	verifier  *auth.Verifier  // nil without keys
 }
 
-func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *live.Announcer, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
+func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *live.Announcer, spacing time.Duration, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
 	connConfig, err := directConfig(cfg.ListenURL)
 	if err != nil {
 		return nil, err
@@ -92,6 +92,7 @@ func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *l
 	c := api.Config{
 		Pool: pool, Syncer: s, Live: h.broker, CORSOrigins: cfg.API.CORSOrigins,
 		WebhookTokens: cfg.API.WebhookTokens, Webhooks: cfg.webhooks(),
+		Spacing: spacing, WebhookSpacing: spacing,
 		Version: cfg.Version, Logger: cfg.Logger, Registerer: reg, Now: now,
 	}
 	if a := cfg.API.auth(cfg); a.Enabled() {

@@ -94,7 +94,7 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	announcer := live.NewAnnouncer(pool)
 	s := newSyncer(cfg, pool, ups, now, reg, announcer.Announce)
 	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
-	side, err := openHTTPSide(cfg, pool, s, announcer, now, reg)
+	side, err := openHTTPSide(cfg, pool, s, announcer, ups.spacing, now, reg)
 	if err != nil {
 		return nil, nil, err
 	}

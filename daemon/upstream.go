@@ -57,11 +57,15 @@ type upstreams struct {
 	others  map[string]syncer.Upstream // for those that do, by name
 	cohorts map[string]int
 	paused  map[string]func() string // why calls pause, by name
+	spacing time.Duration            // between looks at one row that users and webhooks cause
 }
+
+// leastSpacing spaces them where the providers permit more.
+const leastSpacing = 2 * time.Second
 
 // openUpstreams makes the adapters of the configured providers.
 func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
-	u := &upstreams{others: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
+	u := &upstreams{spacing: leastSpacing, others: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
 	if cfg.Upstream != nil {
 		u.first, u.cohort = cfg.Upstream, cmp.Or(cfg.CohortSize, unbatched)
 	}
@@ -87,6 +91,7 @@ func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
 		u.first, u.cohort = a, cohort
 	}
 	u.others[name], u.cohorts[name] = a, cohort
+	u.spacing = max(u.spacing, a.Limits().MinInterval)
 	u.paused[name] = func() string { return pausedReason(a.Paused()) }
 }
 

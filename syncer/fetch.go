@@ -77,7 +77,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 	failure := callFailure(err)
 	for _, m := range members {
 		if obs, ok := byTask[m.g.TaskID]; ok {
-			m.seen.Observation = obs
+			m.seen.Observation, m.answered = obs, true
 			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
 		} else if failure != nil {
 			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failure}

@@ -17,6 +17,7 @@ type member struct {
 	g        task.Generation
 	clips    []task.Clip
 	seen     task.Seen
+	answered bool // the upstream said something of the task
 	stale    bool // what was seen is of a task that the row no longer names
 	decision task.Decision
 }
@@ -34,17 +35,24 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 func (s *Syncer) pass(ctx context.Context, req Request, fetchTimeout time.Duration) ([]Result, error) {
 	req.Via = cmp.Or(req.Via, ViaPoll)
 	ids, results := sortIDs(req.IDs)
+	ids, spared := s.looks.begin(ids, s.cfg.Now(), req.Spacing)
+	defer s.looks.end(ids)
 	members, err := s.load(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("load generations: %w", err)
 	}
-	s.metrics.passes.Inc()
+	if len(ids) > 0 {
+		s.metrics.passes.Inc()
+	}
 	due := s.selectDue(req, ids, members, results)
 	s.look(ctx, req, due, fetchTimeout)
 	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) {
 		results[id] = r
 	}
 	s.account(members, results)
+	for _, id := range spared { // after that: they are no part of the pass
+		results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
+	}
 	return inOrder(req.IDs, results), nil
 }
 
@@ -130,7 +138,11 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 	}
 	fetchCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if req.Via == ViaRequest { // a user's impatience must not delay the looks that rows need
+		fetchCtx = task.Yielding(fetchCtx)
+	}
 	s.fetch(fetchCtx, due)
+	s.looks.answered(due, s.cfg.Now())
 	for _, m := range due {
 		m.decision = s.decide(m)
 	}

@@ -364,7 +364,7 @@ func TestPanics(t *testing.T) {
 			return b.clock.now()
 		}
 		ids := []string{b.insert(task.Merge, "a", 0), b.insert(task.Merge, "b", 0), b.insert(task.Merge, "c", 0)}
-		panicAt = 1 + 3 + 2 // selecting, once for each member, and then for the second one
+		panicAt = 2 + 3 + 1 + 2 // beginning, selecting, once for each member, noting the answers, and then for the second one
 		broken := 0
 		for _, r := range b.sync(ids...) {
 			if r.Reason != "panic" {

@@ -76,6 +76,7 @@ type Syncer struct {
 	metrics *metrics
 	sources map[string]*source // by provider; "" is the default
 	unknown seenNames
+	looks   looks
 }
 
 // New makes a Syncer.
@@ -109,6 +110,10 @@ type Request struct {
 	// NotBefore holds the ids that are not due before a time; they are loaded
 	// but not asked for. Nil: all are due.
 	NotBefore map[string]time.Time
+	// Spacing spares the ids that any pass of this Syncer is looking at, or that
+	// it had the upstream's answer for less than this ago: they are neither loaded
+	// nor asked for. Zero spares none.
+	Spacing time.Duration
 }
 
 // Result is how a pass ended for one generation.
@@ -125,6 +130,8 @@ type Result struct {
 const (
 	ReasonInvalidID = "invalid_id"
 	ReasonNotDue    = "not_due"
+	// ReasonSpared is for an id that the Spacing of the request has spared.
+	ReasonSpared = "spared"
 	// ReasonUnknownProvider is for a row that names a provider that is not
 	// configured. It is left pending.
 	ReasonUnknownProvider = "unknown_provider"

@@ -33,7 +33,7 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, r
 	if err != nil {
 		return err
 	}
-	defer c.gate.leave()
+	defer c.gate.leave(s)
 	if f := c.pause.refusal(time.Now()); f != nil { // it may have been waiting for long
 		return f
 	}

@@ -27,7 +27,7 @@ func TestWindowIsExact(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "idle")) * time.Millisecond)
 			opening := w.opening(0, now)
 			now = opening
-			s := w.take(now)
+			s := w.take(now, rapid.Bool().Draw(t, "late"))
 			// The request is written after the slot was given out, some of them late.
 			s.at = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
 			sent = append(sent, s.at)
@@ -47,7 +47,7 @@ func TestWindowWastesNothing(t *testing.T) {
 	now := time.Unix(0, 0)
 	for range 2 {
 		require.Equal(t, now, w.opening(0, now))
-		w.take(now)
+		w.take(now, false)
 	}
 	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(0, now))
 	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(1, now))
@@ -68,9 +68,9 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 10 {
 			all.Go(func() {
-				_, err := g.enter(t.Context())
+				s, err := g.enter(t.Context())
 				require.NoError(t, err)
-				defer g.leave()
+				defer g.leave(s)
 				mu.Lock()
 				defer mu.Unlock()
 				order = append(order, i)
@@ -142,7 +142,7 @@ func TestGateForgetsWhoLeavesTheQueue(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		require.ErrorIs(t, <-left, context.Canceled)
-		require.Zero(t, g.waiting)
+		require.Zero(t, g.first.waiting)
 		_, err = g.enter(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
@@ -178,10 +178,10 @@ func TestGateBoundsCallsUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(100, time.Second, 2)
-		for range 2 {
-			_, err := g.enter(t.Context())
-			require.NoError(t, err)
-		}
+		_, err := g.enter(t.Context())
+		require.NoError(t, err)
+		s, err := g.enter(t.Context())
+		require.NoError(t, err)
 		entered := make(chan struct{})
 		go func() { _, _ = g.enter(t.Context()); close(entered) }()
 		synctest.Wait()
@@ -192,9 +192,9 @@ func TestGateBoundsCallsUnderWay(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := g.enter(ctx)
+		_, err = g.enter(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		g.leave()
+		g.leave(s)
 		<-entered
 	})
 }
@@ -215,7 +215,7 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 				if err != nil {
 					return
 				}
-				defer g.leave()
+				defer g.leave(s)
 				time.Sleep(time.Duration(i%7) * 100 * time.Millisecond)
 				mu.Lock()
 				sent = append(sent, s.at)
@@ -228,5 +228,159 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 			require.GreaterOrEqual(t, sent[i].Sub(sent[i-limit]), span, fmt.Sprint(i))
 		}
 		require.Greater(t, len(sent), 300)
+	})
+}
+
+// late has calls that yield pass the gate.
+func late(ctx context.Context, g *gate) (*slot, error) { return g.enter(task.Yielding(ctx)) }
+
+func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const limit, span = 20, 10*time.Second + windowMargin
+		g := newGate(limit, 10*time.Second, 16)
+		ctx, cancel := context.WithCancel(t.Context())
+		var greedy sync.WaitGroup
+		var mu sync.Mutex
+		taken := 0
+		for range 100 {
+			greedy.Go(func() {
+				if s, err := late(ctx, g); err == nil {
+					g.leave(s)
+					mu.Lock()
+					defer mu.Unlock()
+					taken++
+				}
+			})
+		}
+		synctest.Wait()
+		require.Equal(t, limit/2, taken, "they have half of the window")
+		start := time.Now()
+		for range limit / 2 {
+			s, err := g.enter(t.Context())
+			require.NoError(t, err)
+			g.leave(s)
+		}
+		require.Zero(t, time.Since(start), "the other half is open")
+		s, err := g.enter(t.Context())
+		require.NoError(t, err)
+		g.leave(s)
+		require.Equal(t, span, time.Since(start), "the next is the first of all who wait")
+		synctest.Wait()
+		require.LessOrEqual(t, taken, limit)
+		cancel()
+		greedy.Wait()
+		require.Zero(t, g.late.waiting)
+	})
+}
+
+// TestGateSharesWhatIsLeft: who yields is not shut out by others that leave a part
+// of the window, and gets half of that.
+func TestGateSharesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(20, 10*time.Second, 16)
+		for range 14 {
+			s, err := g.enter(t.Context())
+			require.NoError(t, err)
+			g.leave(s)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		for range 3 {
+			s, err := late(ctx, g)
+			require.NoError(t, err)
+			g.leave(s)
+		}
+		_, err := late(ctx, g)
+		var f *task.Failure
+		require.ErrorAs(t, err, &f)
+		require.Equal(t, ReasonTurnedAway, f.Reason)
+		for range 3 {
+			s, err := g.enter(ctx)
+			require.NoError(t, err)
+			g.leave(s)
+		}
+	})
+}
+
+// TestGateOfOneSlot has nothing to keep open: there only the order counts.
+func TestGateOfOneSlot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, time.Second, 1)
+		s, err := late(t.Context(), g)
+		require.NoError(t, err)
+		g.leave(s)
+		order := make(chan string, 6)
+		for i := range 6 {
+			go func() {
+				enter, name := g.enter, "first"
+				if i < 3 {
+					enter, name = func(ctx context.Context) (*slot, error) { return late(ctx, g) }, "late"
+				}
+				s, err := enter(t.Context())
+				if err != nil {
+					t.Error(err)
+				}
+				order <- name
+				g.leave(s)
+			}()
+			synctest.Wait()
+		}
+		for i := range 6 {
+			require.Equal(t, []string{"first", "late"}[i/3], <-order, i)
+		}
+	})
+}
+
+func TestGateKeepsCallsOpenForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(0, 0, 4) // no limit, and an upstream that does not answer
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 10 {
+			go func() { _, _ = late(ctx, g) }()
+		}
+		synctest.Wait()
+		for range 2 {
+			_, err := g.enter(t.Context())
+			require.NoError(t, err)
+		}
+		cancel()
+		synctest.Wait()
+		require.Zero(t, g.late.waiting)
+	})
+}
+
+// TestWindowIsFair: after each late slot, as many are open as late ones are taken.
+func TestWindowIsFair(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(1, 20).Draw(t, "limit")
+		w := newWindow(limit, time.Second)
+		now := time.Unix(0, 0)
+		for range rapid.IntRange(1, 100).Draw(t, "requests") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "idle")) * time.Millisecond)
+			late := rapid.Bool().Draw(t, "late")
+			reserve := 0
+			if late {
+				reserve = w.reserve()
+			}
+			now = w.opening(reserve, now)
+			free, others := -1, 0 // beside the slot to be taken
+			for _, s := range w.last {
+				switch {
+				case s == nil || !s.at.Add(w.span).After(now):
+					free++
+				case s.late:
+					others++
+				}
+			}
+			w.take(now, late)
+			if late && free < others {
+				t.Fatalf("%d open, %d late", free, others)
+			}
+		}
 	})
 }

@@ -7,7 +7,10 @@ import "time"
 const windowMargin = 50 * time.Millisecond
 
 // slot is the permission to send one request.
-type slot struct{ at time.Time } // when it was given out, later when the request was sent
+type slot struct {
+	at   time.Time // when it was given out, later when the request was sent
+	late bool      // its call yields to others
+}
 
 // window is an exact sliding window: the n-th request may go when the (n-limit)th
 // is older than the span. So no span of the provider's clock holds more than
@@ -37,9 +40,32 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 	return at.Add(time.Duration(ahead/limit) * w.span)
 }
 
+// reserve is how many slots must stay open beside the one of a late call: as many
+// as other late calls still have then.
+func (w *window) reserve() int {
+	late := 0
+	for _, s := range w.last {
+		late += s.lateness()
+	}
+	for open := range w.last { // the oldest of them first
+		late -= w.last[(w.next+open)%len(w.last)].lateness()
+		if open >= late {
+			return open
+		}
+	}
+	return 0
+}
+
+func (s *slot) lateness() int {
+	if s != nil && s.late {
+		return 1
+	}
+	return 0
+}
+
 // take gives out the slot of now. The caller has made sure that it is open.
-func (w *window) take(now time.Time) *slot {
-	s := &slot{at: now}
+func (w *window) take(now time.Time, late bool) *slot {
+	s := &slot{at: now, late: late}
 	if len(w.last) > 0 {
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)

@@ -23,6 +23,7 @@ type API struct {
 	metrics  *metrics
 	limiter  *limiter // of POSTs
 	openings *limiter // of streams
+	shares   *shares  // of POSTs
 	syncs    gate
 	reads    gate
 	tickets  gate
@@ -42,6 +43,7 @@ func New(cfg Config) (*API, error) {
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
 		limiter:  newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
 		openings: newLimiter(cfg.UserRate, openingBursts*cfg.UserBurst, cfg.Now),
+		shares:   newShares(cfg.UserAtOnce),
 		syncs:    newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
 	a.webhooks = newWakeups(cfg, a.metrics)
@@ -76,9 +78,7 @@ func (a *API) Run(ctx context.Context) error {
 		a.webhooks.run(ctx)
 	}()
 	<-ctx.Done()
-	a.mu.Lock()
-	a.closing = true
-	a.mu.Unlock()
+	a.close()
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -92,6 +92,18 @@ func (a *API) Run(ctx context.Context) error {
 	}
 	<-worked
 	return nil
+}
+
+func (a *API) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closing = true
+}
+
+func (a *API) stopping() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closing
 }
 
 // enter notes a pass that Run waits for, unless the API is closing.

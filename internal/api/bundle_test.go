@@ -100,7 +100,7 @@ func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 			"acedata": {Providers: []string{"acedata"}, Tasks: upstream.CallbackTaskIDs},
 		},
 		WebhookTokens: []string{webhookToken},
-		UserRate:      1000, UserBurst: 1000,
+		UserRate:      1000, UserBurst: 1000, UserAtOnce: 1000,
 	}
 	for _, f := range change {
 		f(&b.cfg)

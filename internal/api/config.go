@@ -46,12 +46,16 @@ type Config struct {
 	// Default 10 s.
 	SyncTimeout time.Duration
 	// UserRate is how many POSTs a second a user may make for long, UserBurst how
-	// many at once; default 1 and 10. Streams are opened at the same rate, five
-	// times as many at once.
-	UserRate  float64
-	UserBurst int
+	// many in a row, UserAtOnce how many may be under way; default 1, 10 and 2.
+	// Streams are opened at the same rate, five times as many in a row.
+	UserRate   float64
+	UserBurst  int
+	UserAtOnce int
 	// Heartbeat spaces the comments in a silent stream of events; default 15 s.
 	Heartbeat time.Duration
+	// Spacing is how long after a look at a row, whoever caused it, a POST does not
+	// cause another one; default 2 s.
+	Spacing time.Duration
 	// WebhookSpacing is the shortest time between two looks at one task that
 	// webhooks cause; default 2 s.
 	WebhookSpacing time.Duration
@@ -72,7 +76,9 @@ func (c Config) withDefaults() Config {
 	c.SyncTimeout = cmp.Or(c.SyncTimeout, 10*time.Second)
 	c.UserRate = cmp.Or(c.UserRate, 1)
 	c.UserBurst = cmp.Or(c.UserBurst, 10)
+	c.UserAtOnce = cmp.Or(c.UserAtOnce, 2)
 	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
+	c.Spacing = cmp.Or(c.Spacing, 2*time.Second)
 	c.WebhookSpacing = cmp.Or(c.WebhookSpacing, 2*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

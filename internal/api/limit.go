@@ -96,3 +96,33 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 		return nil, errBusy
 	}
 }
+
+// shares bounds how many requests each user has inside.
+type shares struct {
+	most int
+
+	mu    sync.Mutex
+	users map[string]int
+}
+
+func newShares(most int) *shares { return &shares{most: most, users: map[string]int{}} }
+
+// enter takes a share of the user; the caller must leave. Who has no share left is
+// told at once.
+func (s *shares) enter(user string) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[user] >= s.most {
+		return nil, limitedError{time.Second}
+	}
+	s.users[user]++
+	return func() { s.leave(user) }, nil
+}
+
+func (s *shares) leave(user string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[user]--; s.users[user] == 0 {
+		delete(s.users, user)
+	}
+}

@@ -81,6 +81,13 @@ func (a *API) refuse(api huma.API, ctx huma.Context, err error) {
 // known here is logged and told to nobody.
 func (a *API) answerTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
 	status, header = statusOf(err)
+	if status == http.StatusInternalServerError && a.stopping() {
+		// Whatever it is, the pool that is closed or a part that is gone: another
+		// daemon, or this one later, may do better.
+		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Request failed while stopping", "request_id", requestID(ctx), "error", withoutDetail(err))
+		err = errClosing
+		status, header = statusOf(err)
+	}
 	if told(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		return status, header, err.Error()
 	}

@@ -73,7 +73,7 @@ func (a *API) registerSync(api huma.API) {
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.known(api, a.bearer), whole(api, maxBody), asJSON},
-		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is. Rows fill in without this too.",
+		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
 	}, 400, 401, 403, 408, 413, 429, 500, 501, 503), a.sync)
 	huma.Register(api, describe(huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
@@ -131,22 +131,19 @@ func (a *API) sync(ctx context.Context, in *syncInput) (*syncOutput, error) {
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	if err := a.limiter.take(user); err != nil {
-		return nil, a.problem(ctx, err)
-	}
-	leave, err := a.syncs.enter(ctx)
+	v, err := a.admit(ctx, user)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	defer leave()
-	out, err := a.syncUser(ctx, user, in)
+	defer v.leave()
+	out, err := a.syncUser(ctx, user, in, v)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
 	return out, nil
 }
 
-func (a *API) syncUser(ctx context.Context, user string, in *syncInput) (*syncOutput, error) {
+func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit) (*syncOutput, error) {
 	out := &syncOutput{}
 	out.Body.Generations = []view.Generation{}
 	var wanted []string
@@ -161,7 +158,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput) (*syncOu
 	if err != nil || len(ids) == 0 {
 		return out, err
 	}
-	results, err := a.look(ctx, ids)
+	results, err := a.look(ctx, ids, v)
 	if err != nil {
 		return nil, err
 	}
@@ -177,8 +174,10 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput) (*syncOu
 // look makes a pass and waits for it until shortly before ctx ends. A pass that is
 // not over by then goes on to write what it has learned: the answer does not wait
 // for it. Nor does the pass end with a client that goes away, whose request the
-// upstream has counted already. Those who want the same rows at once share a pass.
-func (a *API) look(ctx context.Context, ids []string) ([]syncer.Result, error) {
+// upstream has counted already; its visit lasts as long as the pass. Those who want
+// the same rows at once share a pass, and rows that somebody has just looked at are
+// left as they are.
+func (a *API) look(ctx context.Context, ids []string, v *visit) ([]syncer.Result, error) {
 	pass := a.flights.DoChan(strings.Join(ids, " "), func() (any, error) {
 		if !a.enter() {
 			return nil, errClosing
@@ -186,7 +185,7 @@ func (a *API) look(ctx context.Context, ids []string) ([]syncer.Result, error) {
 		defer a.passes.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.SyncTimeout*4/5)
 		defer cancel()
-		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
+		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest, Spacing: a.cfg.Spacing})
 	})
 	end, _ := ctx.Deadline()
 	timer := time.NewTimer(time.Until(end) - a.cfg.SyncTimeout/10)
@@ -196,8 +195,10 @@ func (a *API) look(ctx context.Context, ids []string) ([]syncer.Result, error) {
 		results, _ := got.Val.([]syncer.Result) // nil with an error
 		return results, got.Err
 	case <-timer.C:
+		v.until(pass)
 		return nil, nil
 	case <-ctx.Done():
+		v.until(pass)
 		return nil, ctx.Err()
 	}
 }

@@ -1,0 +1,31 @@
+package daemon
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/syncer"
+	"tasksync/task"
+	"tasksync/upstream"
+)
+
+// patient is a provider that wants long spaces between two looks at one task.
+type patient struct{ upstream.Adapter }
+
+func (patient) Limits() upstream.Limits { return upstream.Limits{MinInterval: 5 * time.Second} }
+
+func (patient) Fetch(context.Context, []task.Ref) ([]task.Observation, error) { return nil, nil }
+
+func TestSpacingIsWhatEveryProviderPermits(t *testing.T) {
+	t.Parallel()
+	u, err := openUpstreams(Config{Provider: "kie", APIKey: "key"}, prometheus.NewRegistry())
+	require.NoError(t, err)
+	require.Equal(t, 2*time.Second, u.spacing, "though kie permits a third of a second")
+	u.others = map[string]syncer.Upstream{}
+	u.add("patient", patient{}, 0)
+	require.Equal(t, 5*time.Second, u.spacing)
+}
