@@ -60,7 +60,7 @@ func (q *Queries) EventHear(ctx context.Context, db DBTX) error {
 
 const eventInsertMany = `-- name: EventInsertMany :exec
 INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status)
-SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F-]{36}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
+SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
 FROM (
     SELECT unnest($1::uuid[]) AS generation_id, unnest($2::text[]) AS user_id,
         unnest($3::text[]) AS from_status, unnest($4::text[]) AS to_status,

@@ -1,6 +1,6 @@
 -- name: EventInsertMany :exec
 INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status)
-SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F-]{36}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
+SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
 FROM (
     SELECT unnest(@generation_ids::uuid[]) AS generation_id, unnest(@user_ids::text[]) AS user_id,
         unnest(@from_statuses::text[]) AS from_status, unnest(@to_statuses::text[]) AS to_status,

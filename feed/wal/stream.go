@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -79,7 +80,7 @@ func (s *stream) receiveUntilBeat(ctx context.Context) error {
 			return nil //nolint:nilerr // ctx has ended, which receive sees
 		}
 		message, err := s.conn.ReceiveMessage(context.Background())
-		if pgconn.Timeout(err) {
+		if errors.Is(err, os.ErrDeadlineExceeded) { // not every timeout: a dead connection has one too
 			return nil
 		}
 		if err != nil {
