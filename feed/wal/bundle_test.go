@@ -206,9 +206,16 @@ func (b *bundle) awaitExactly(ids []string) {
 	require.Equal(b, want, b.got.sorted())
 }
 
+// awaitAll waits until ids were handed on, for as long as more and more are.
 func (b *bundle) awaitAll(ids []string) {
 	b.Helper()
-	b.until("not every row is handed on", func() bool { return b.got.all(ids) })
+	for left := len(ids); left > 0; {
+		before := left
+		b.until("not every row is handed on", func() bool {
+			left = b.got.left(ids)
+			return left == 0 || left < before
+		})
+	}
 	require.Empty(b, b.got.strange(), "handed on before they can be seen")
 }
 
@@ -282,15 +289,21 @@ func (h *handed) refusals() int {
 	return h.refused
 }
 
-func (h *handed) all(ids []string) bool {
+func (h *handed) all(ids []string) bool { return h.left(ids) == 0 }
+
+// left is how many of ids were not handed on, at least: it is 0 only if all were.
+func (h *handed) left(ids []string) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if few := len(ids) - len(h.ids); few > 0 {
+		return few // without looking: that would hold up those who hand on
+	}
 	for _, id := range ids {
 		if h.ids[id] == 0 {
-			return false
+			n++
 		}
 	}
-	return true
+	return n
 }
 
 func (h *handed) sorted() []string {
