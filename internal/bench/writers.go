@@ -45,7 +45,6 @@ func variants(match *regexp.Regexp) []variant {
 		{name: "notify, kept listening", trigger: triggersOn, mode: feed.Notify, busyRate: never},
 		{name: "notify, which reads under load", trigger: triggersOn, mode: feed.Notify},
 		{name: "wal", trigger: triggersOn, mode: feed.WAL},
-		{name: "wal, triggers off", trigger: triggersOff, mode: feed.WAL},
 		{name: "poll, triggers off", trigger: triggersOff, mode: feed.Poll},
 		{name: "daemon, notify", trigger: triggersOn, mode: feed.Notify, daemon: true},
 		{name: "daemon, wal", trigger: triggersOn, mode: feed.WAL, daemon: true},

@@ -23,6 +23,10 @@ type writerBench struct {
 	options options
 }
 
+// dropSlots has a reader of the WAL begin here, and not with what the others have
+// written since its last turn.
+const dropSlots = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active`
+
 func databaseOf(variant int) string { return fmt.Sprintf("writers_%d", variant) }
 
 // prepare makes a variant's database.
@@ -45,7 +49,7 @@ func (w *writerBench) measure(ctx context.Context, i int, v variant, clients int
 		return err
 	}
 	defer pool.Close()
-	for _, sql := range []string{`TRUNCATE music_generations CASCADE`, `TRUNCATE tasksync.river_job`, `CHECKPOINT`} {
+	for _, sql := range []string{`TRUNCATE music_generations CASCADE`, `TRUNCATE tasksync.river_job`, dropSlots, `CHECKPOINT`} {
 		if _, err := pool.Exec(ctx, sql); err != nil {
 			return err
 		}
