@@ -127,34 +127,38 @@ type reply struct {
 	fault Fault
 }
 
-// write sends the reply, under its fault if it has one. It returns the code for
-// the statistics; 0 when the client got no whole answer.
-func (s *Simulator) write(w http.ResponseWriter, r *http.Request, f wire, rep reply) int {
+// sending writes an answer.
+type sending func(http.ResponseWriter)
+
+// prepare makes the answer of the reply, under its fault if it has one, and waits
+// as long as the fault does. It returns the code for the statistics too, so that a
+// client that has its answer finds it counted; 0 when it gets no whole answer.
+func (s *Simulator) prepare(r *http.Request, f wire, rep reply) (code int, send sending) {
+	nothing := func(http.ResponseWriter) {}
 	switch rep.fault {
 	case HTTP500, HTTP502, HTTP503:
-		return writePage(w, pageStatus[rep.fault])
+		return pageStatus[rep.fault], page(pageStatus[rep.fault])
 	case HTTP429:
-		w.Header().Set("Retry-After", strconv.Itoa(int(s.cfg.RetryAfter/time.Second)))
-		return writePage(w, http.StatusTooManyRequests)
+		return http.StatusTooManyRequests, s.tooMany
 	case Maintenance, TooFrequent, OverLimit, NoCredits, BadKey:
-		return writeJSON(w, f.refuse(faultRefusals[rep.fault], ""))
+		rep = f.refuse(faultRefusals[rep.fault], "")
 	case Malformed:
 		rep.code, rep.body = 0, rep.body[:len(rep.body)/2]
 	case Empty:
 		rep.body = nil
 	case HTML:
-		return writePage(w, http.StatusOK)
+		return http.StatusOK, page(http.StatusOK)
 	case Cut:
-		return writeCut(w, rep.body)
+		return 0, cut(rep.body)
 	case Hang:
 		s.hang(r)
-		return 0
+		return 0, nothing
 	case Slow:
 		if !s.pause(r) {
-			return 0
+			return 0, nothing
 		}
 	}
-	return writeJSON(w, rep)
+	return rep.code, rep.send
 }
 
 var pageStatus = map[Fault]int{
@@ -171,32 +175,38 @@ var faultRefusals = map[Fault]refusal{
 	BadKey:      unauthorized,
 }
 
-func writeJSON(w http.ResponseWriter, rep reply) int {
+func (rep reply) send(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(rep.body)))
 	if rep.http != 0 {
 		w.WriteHeader(rep.http)
 	}
 	_, _ = w.Write(rep.body) // the client may have left
-	return rep.code
 }
 
-// writePage sends what a proxy in front of a provider sends.
-func writePage(w http.ResponseWriter, status int) int {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "<html><head><title>%d %[2]s</title></head>\n<body><h1>%[2]s</h1></body></html>\n",
-		status, http.StatusText(status))
-	return status
+// page is what a proxy in front of a provider sends.
+func page(status int) sending {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<html><head><title>%d %[2]s</title></head>\n<body><h1>%[2]s</h1></body></html>\n",
+			status, http.StatusText(status))
+	}
 }
 
-// writeCut promises all and sends half; since the promise is broken, net/http
-// closes the connection.
-func writeCut(w http.ResponseWriter, body []byte) int {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body[:len(body)/2])
-	return 0
+func (s *Simulator) tooMany(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(s.cfg.RetryAfter/time.Second)))
+	page(http.StatusTooManyRequests)(w)
+}
+
+// cut promises all and sends half; since the promise is broken, net/http closes
+// the connection.
+func cut(body []byte) sending {
+	return func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body[:len(body)/2])
+	}
 }
 
 // pause waits for the slow answer's delay, false if the client left before.

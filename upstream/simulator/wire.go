@@ -58,8 +58,9 @@ func (s *Simulator) serve(f wire) {
 	for _, rt := range f.routes() {
 		s.mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
 			rep := s.answer(f, rt, r)
-			code := s.write(w, r, f, rep)
+			code, send := s.prepare(r, f, rep)
 			s.tally.add(rt.pattern, code, rep.fault)
+			send(w)
 			s.cfg.Logger.LogAttrs(r.Context(), slog.LevelDebug, "[Simulator] request answered",
 				slog.String("route", rt.pattern), slog.Int("code", code), slog.String("fault", string(rep.fault)))
 		})
