@@ -113,6 +113,7 @@ func runParts(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.
 	if err != nil {
 		return errors.Join(err, stopJobs(ctx, client, cfg.Logger))
 	}
+	asked := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	stop, cancel := outlive(ctx, stopTimeout)
 	defer cancel()
@@ -132,6 +133,9 @@ func runParts(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.
 		return err
 	case <-stop.Done(): // what has not been written is looked at again by whoever runs next
 		cfg.Logger.Warn("[TaskSync] Stopped with work under way")
+		if asked.Err() == nil { // a part has failed
+			return context.Cause(ctx)
+		}
 		return nil
 	}
 }

@@ -22,6 +22,8 @@ type walFeed struct {
 	reader *wal.Reader
 	reads  atomic.Bool
 	leader atomic.Uint32 // the server's process of the session that leads
+
+	evicted int // the last reader that was ended; of Run's goroutine alone
 }
 
 func newWALFeed(f *Feed) (*walFeed, error) {
@@ -76,7 +78,8 @@ func (w *walFeed) evict(ctx context.Context, pid int) error {
 	if err != nil {
 		return fmt.Errorf("end the last reader of the WAL: %w", err)
 	}
-	if ended {
+	if ended && pid != w.evicted { // some have to be told twice
+		w.evicted = pid
 		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The last feed's reader of the WAL does not end; ending it", "pid", pid)
 		w.metrics.terminated.Inc()
 	}

@@ -130,7 +130,7 @@ func callFailure(err error) *task.Failure {
 	case errors.As(err, &f) && f.Verdict == task.Account:
 		return f
 	case errors.As(err, &f):
-		return &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter}
+		return &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter, Unsent: f.Unsent}
 	default:
 		return &task.Failure{Verdict: task.Transient, Reason: "fetch_error"}
 	}

@@ -42,7 +42,7 @@ const spacing = 2 * time.Second
 // spaced is a pass that a user's request makes.
 func (b *bundle) spaced(ids ...string) []Result {
 	b.Helper()
-	results, err := b.syncer.Sync(context.Background(), Request{IDs: ids, Via: ViaRequest, Spacing: spacing})
+	results, err := b.syncer.Sync(context.Background(), Request{IDs: ids, Via: ViaRequest, Spacing: spacing, Yields: true})
 	require.NoError(b, err)
 	return results
 }
@@ -127,6 +127,24 @@ func TestSpacingOfLooksInVain(t *testing.T) {
 		b.spaced(id)
 		require.Equal(t, ReasonSpared, b.spaced(id)[0].Reason, "it has cost a request of its own")
 	})
+}
+
+// TestLookThatWasNotMade has a row past its deadline, whose call by a user's request
+// had to give way to others. Its job's pass is the one that ends it.
+func TestLookThatWasNotMade(t *testing.T) {
+	t.Parallel()
+	up := &still{
+		reply: func(task.Ref) (task.Observation, bool) { return task.Observation{}, false },
+		err:   &task.Failure{Verdict: task.Transient, Reason: "rate_limited_locally", RetryAfter: 3 * time.Second, Unsent: true},
+	}
+	b := setup(t, upstreamIs(up))
+	id := b.insert(task.Generate, "one", 11*time.Minute)
+	require.Equal(t, []Result{{
+		ID: id, Outcome: task.Skipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(3 * time.Second),
+	}}, b.spaced(id))
+	require.Equal(t, "submitted", b.row(id).Status)
+	b.sync(id)
+	require.Equal(t, "failed", b.row(id).Status, "by its deadline")
 }
 
 // TestSpacingOfALookUnderWay has an upstream that does not answer for long.

@@ -138,7 +138,7 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 	}
 	fetchCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if req.Via == ViaRequest { // a user's impatience must not delay the looks that rows need
+	if req.Yields {
 		fetchCtx = task.Yielding(fetchCtx)
 	}
 	s.fetch(fetchCtx, due)
@@ -146,9 +146,26 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 	for _, m := range due {
 		m.decision = s.decide(m)
 	}
+	if req.Via == ViaRequest {
+		s.leave(due)
+	}
 	s.probe(ctx, due)
 	if ctx.Err() != nil {
 		s.putOff(due, errors.Is(ctx.Err(), context.Canceled))
+	}
+}
+
+// leave leaves to their jobs the members whose calls were not made, because of a
+// limit or a pause: by a user's impatience no row may come to its deadline without
+// the look that it is due.
+func (s *Syncer) leave(due []*member) {
+	for _, m := range due {
+		if o := m.seen.Observation; o != nil && o.Failure != nil && o.Failure.Unsent {
+			m.decision = task.Decision{
+				Outcome: task.Skipped, Reason: o.Failure.Reason, Status: m.g.Status,
+				Next: s.cfg.Now().Add(o.Failure.RetryAfter),
+			}
+		}
 	}
 }
 

@@ -114,6 +114,9 @@ type Request struct {
 	// it had the upstream's answer for less than this ago: they are neither loaded
 	// nor asked for. Zero spares none.
 	Spacing time.Duration
+	// Yields has the upstream's limit serve others first ([task.Yielding]): a
+	// user's impatience must not delay the looks that rows need.
+	Yields bool
 }
 
 // Result is how a pass ended for one generation.

@@ -29,23 +29,45 @@ type connection struct {
 
 // idle reports whether nothing that has arrived is left to take, as far as that
 // can be told without asking the system.
-func (c *connection) idle() bool {
-	return c.Frontend().ReadBufferLen() == 0 && c.input.in.Buffered() == 0
-}
+func (c *connection) idle() bool { return c.Frontend().ReadBufferLen() == 0 && c.input.idle() }
 
 // bufferedConn reads ahead: the server sends small messages, each of which would
 // be a call of the system.
 type bufferedConn struct {
 	net.Conn
-	in *bufio.Reader
+	in    *bufio.Reader
+	fresh bool // something was read since the connection was idle
+	full  bool // the last read took all that there was room for
 }
 
 func newBufferedConn(c net.Conn) *bufferedConn {
-	return &bufferedConn{Conn: c, in: bufio.NewReaderSize(c, inputSize)}
+	b := &bufferedConn{Conn: c}
+	b.in = bufio.NewReaderSize(filler{b}, inputSize)
+	return b
 }
 
 // Read implements net.Conn.
 func (c *bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
+
+// idle reports whether all that was read is taken, and there was no more. It does
+// so once after a read: TLS may hold some of it, unseen from here.
+func (c *bufferedConn) idle() bool {
+	idle := c.fresh && !c.full && c.in.Buffered() == 0
+	if idle {
+		c.fresh = false
+	}
+	return idle
+}
+
+// filler reads what the buffer is filled with.
+type filler struct{ *bufferedConn }
+
+// Read implements io.Reader.
+func (f filler) Read(p []byte) (int, error) {
+	n, err := f.Conn.Read(p)
+	f.fresh, f.full = f.fresh || n > 0, n == len(p)
+	return n, err
+}
 
 // wakeAt has the system tell of data only when there are so many bytes, where it
 // can. Else each message that arrives wakes the process, even while nobody reads.
