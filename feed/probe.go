@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tasksync/internal/redact"
 	"tasksync/queries"
 )
 
@@ -55,7 +56,7 @@ func connectProbe(ctx context.Context, cfg *pgx.ConnConfig, heard chan<- string)
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, redact(err, cfg)
+		return nil, redact.Password(err, cfg)
 	}
 	return conn, nil
 }

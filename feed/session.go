@@ -2,14 +2,14 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"tasksync/internal/redact"
 )
 
 // channel is where the triggers announce rows.
@@ -47,7 +47,7 @@ func (f *Feed) open(ctx context.Context) (*session, error) {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, redact(err, cfg)
+		return nil, redact.Password(err, cfg)
 	}
 	s.conn = conn
 	return s, nil
@@ -68,14 +68,6 @@ func (s *session) take(_ *pgconn.PgConn, n *pgconn.Notification) {
 
 // applicationName is what Postgres shows of the feed's own connection.
 const applicationName = "tasksync feed"
-
-// redact keeps the password out of an error.
-func redact(err error, cfg *pgx.ConnConfig) error {
-	if cfg.Password == "" || !strings.Contains(err.Error(), cfg.Password) {
-		return err
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), cfg.Password, "xxxxx"))
-}
 
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -2,9 +2,7 @@ package live
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -57,14 +55,6 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 		return nil, fmt.Errorf("have events announced: %w", err)
 	}
 	return l, nil
-}
-
-// redact keeps the password out of an error.
-func redact(err error, cfg *pgx.ConnConfig) error {
-	if cfg.Password == "" || !strings.Contains(err.Error(), cfg.Password) {
-		return err
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), cfg.Password, "xxxxx"))
 }
 
 // wait returns at the first notification since the last wait, if a step has not
