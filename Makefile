@@ -38,6 +38,10 @@ install: ## Install tasksync to GOBIN
 test: ## Run all tests (PG=18: on that version of Postgres)
 	$(GO) test $(ARGS) ./...
 
+.PHONY: halfopen
+halfopen: ## Run the test that has Linux drop a connection's packets (as root)
+	$(GO) test -count=1 -tags netadmin -run TestHalfOpenWALConnection $(ARGS) ./daemon
+
 .PHONY: pooler
 pooler: ## Run the tests that want PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon

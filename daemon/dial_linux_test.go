@@ -1,37 +1,36 @@
 package daemon
 
 import (
-	"strings"
+	"net"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"tasksync/feed"
-	"tasksync/internal/postgres/postgrestest"
 )
 
-// The connection to the WAL alone is half open: its server cannot be asked more
-// often than it answers in the midst of a large transaction, but its machine can.
-func TestHalfOpenWALConnection(t *testing.T) {
+// What the options do is seen by TestHalfOpenWALConnection (`make halfopen`); that
+// the connections have them, here.
+func TestDialerGivesUp(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
-	cfg := b.config()
-	cfg.Feed, cfg.ListenURL = feed.WAL, p.URL()
-	r := b.run(cfg)
-	reads := func() bool {
-		_, metrics := r.get("/metrics")
-		return strings.Contains(metrics, `tasksync_feed_mode{mode="wal"} 1`)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	cfg, err := directConfig("postgres://user@" + l.Addr().String() + "/db")
+	require.NoError(t, err)
+	conn, err := cfg.DialFunc(t.Context(), "tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	option := func(level, name int) (value int) {
+		t.Helper()
+		raw, err := conn.(*net.TCPConn).SyscallConn()
+		require.NoError(t, err)
+		var optErr error
+		require.NoError(t, raw.Control(func(fd uintptr) { value, optErr = syscall.GetsockoptInt(int(fd), level, name) }))
+		require.NoError(t, optErr)
+		return value
 	}
-	b.until("it reads the WAL", reads)
-	p.Drop(t, b.count(`SELECT client_port FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tasksync wal'`))
-	began := time.Now()
-	missed := b.submit()
-	b.within(time.Minute, "it notices", func() bool { return strings.Contains(b.log.String(), "The WAL is not read") })
-	t.Log("noticed after", time.Since(began))
-	require.Contains(t, b.log.String(), "connection timed out")
-	b.until("it reads again", reads)
-	t.Log("reads again after", time.Since(began))
-	b.until("nothing is lost", func() bool { return b.done(missed) })
+	require.Equal(t, int(goneAfter.Milliseconds()), option(syscall.IPPROTO_TCP, tcpUserTimeout))
+	require.Equal(t, 1, option(syscall.SOL_SOCKET, syscall.SO_KEEPALIVE))
+	require.Equal(t, 1, option(syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE), "second")
+	require.Equal(t, 1, option(syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL), "second")
 }

@@ -1,3 +1,5 @@
+//go:build netadmin
+
 package postgrestest
 
 import (
