@@ -22,7 +22,7 @@ type still struct {
 }
 
 func (u *still) Fetch(ctx context.Context, refs []task.Ref) (out []task.Observation, err error) {
-	u.yields = append(u.yields, task.Yields(ctx))
+	u.yields = append(u.yields, task.LaneOf(ctx) == task.LaneUser)
 	for _, r := range refs {
 		u.asked = append(u.asked, r.TaskID)
 		obs, ok := task.Observation{Status: task.Processing}, true

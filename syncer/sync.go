@@ -139,7 +139,7 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout t
 	fetchCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if req.Yields {
-		fetchCtx = task.Yielding(fetchCtx)
+		fetchCtx = task.InLane(fetchCtx, task.LaneUser)
 	}
 	s.fetch(fetchCtx, due)
 	s.looks.answered(due, s.cfg.Now())

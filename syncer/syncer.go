@@ -114,7 +114,7 @@ type Request struct {
 	// it had the upstream's answer for less than this ago: they are neither loaded
 	// nor asked for. Zero spares none.
 	Spacing time.Duration
-	// Yields has the upstream's limit serve others first ([task.Yielding]): a
+	// Yields has the upstream's limit serve others first ([task.LaneUser]): a
 	// user's impatience must not delay the looks that rows need.
 	Yields bool
 }

@@ -31,8 +31,8 @@ const (
 	// Account: key, credits or subscription. Touches no row; calls with that
 	// credential pause.
 	Account
-	// UnknownTask: the provider does not know the task. Transient for the
-	// first minute of a generation's life, [TaskDead] after it.
+	// UnknownTask: the provider does not know the task. Always provisional, and
+	// [TaskDead] when it is confirmed: see [Failure.Provisional].
 	UnknownTask
 	// TaskDead: the provider ended the task, not for its content. Failed at
 	// once as [APIError]: polling again is useless.
@@ -70,10 +70,27 @@ type Failure struct {
 	// Reason is a short constant word for logs, results and metric labels,
 	// like "rate_limited" or "http_5xx".
 	Reason string
+	// Provisional marks a verdict on the task that counts only when the provider
+	// gives it again and again: see [Confirmation]. Until then the row stays
+	// pending. That of [UnknownTask] always is.
+	Provisional bool `json:",omitzero"`
+	// Confirm is what confirms a provisional verdict; zero: the policy's own.
+	Confirm Confirmation `json:",omitzero"`
 	// Unsent marks a call that was not made, because of a limit, a pause or an
 	// open breaker: whoever decided that has said so.
 	Unsent bool `json:",omitzero"`
 }
+
+// Confirmation is how often, and over how long, a provider must give
+// provisional verdicts on a task in a row before they count. An answer that knows
+// the task begins the count anew; a call that failed does not touch it.
+type Confirmation struct {
+	Answers int
+	Over    time.Duration
+}
+
+// DefaultConfirmation is three answers over a minute.
+func DefaultConfirmation() Confirmation { return Confirmation{Answers: 3, Over: time.Minute} }
 
 // Error implements error.
 func (f *Failure) Error() string {

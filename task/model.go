@@ -51,6 +51,9 @@ type Ref struct {
 	TaskID  string
 	Type    Type
 	ClipIDs []string // real clip ids known so far, for upstreams that are asked by clip
+	// Alone wants a call for this task alone, where the upstream has one: that it
+	// is missing from an answer about many says too little when its time is up.
+	Alone bool
 }
 
 // Observation is what an upstream said of one task at one time. An adapter

@@ -24,6 +24,8 @@ const (
 	ReasonAccountPaused = "account_paused"       // no call was made: an account verdict stands
 	ReasonBadTaskID     = "bad_task_id"          // no call was made: the id of the task can be none
 	ReasonBreakerOpen   = "breaker_open"         // no call was made: the last ones found the upstream down
+	ReasonNoCall        = "no_such_call"         // a gateway does not know the address: a wrong base URL, or it is in trouble
+	ReasonUnknownTask   = "unknown_task"         // the provider does not know the task
 )
 
 // BadBody is the failure of an answer that is not what was asked for.

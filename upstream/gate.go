@@ -13,7 +13,7 @@ import (
 
 // gate lets calls through when fewer than the permitted number are under way, and
 // when the window has room. There are two lanes, and in each who comes first is
-// served first: that of the calls that yield ([task.Yielding]) has what the other
+// served first: that of the calls that yield ([task.LaneUser]) has what the other
 // leaves. They have at most half of the calls under way, leave as many slots of
 // the window open as they have taken, and wait for all who wait in the other lane.
 //
@@ -55,7 +55,7 @@ func newLane(share int) *lane {
 // waiting the error wraps ctx.Err(). After a nil error, leave must be called.
 func (g *gate) enter(ctx context.Context) (*slot, error) {
 	l := g.first
-	if task.Yields(ctx) {
+	if task.LaneOf(ctx) != task.LaneDue {
 		l = g.late
 	}
 	if err := g.join(ctx, l); err != nil {

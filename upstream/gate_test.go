@@ -232,7 +232,7 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 }
 
 // late has calls that yield pass the gate.
-func late(ctx context.Context, g *gate) (*slot, error) { return g.enter(task.Yielding(ctx)) }
+func late(ctx context.Context, g *gate) (*slot, error) { return g.enter(task.InLane(ctx, task.LaneUser)) }
 
 func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 	t.Parallel()
