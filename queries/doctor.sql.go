@@ -152,7 +152,8 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 const doctorTableListMissing = `-- name: DoctorTableListMissing :many
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
-    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',
+    'tasksync.event_tickets', 'tasksync.feed_lease',
     'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
 ]) WITH ORDINALITY AS wanted (name, place)
 WHERE to_regclass(wanted.name) IS NULL

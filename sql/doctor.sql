@@ -48,7 +48,8 @@ LIMIT 3200;
 -- The tables that a running daemon cannot do without, and that are not there.
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
-    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',
+    'tasksync.event_tickets', 'tasksync.feed_lease',
     'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
 ]) WITH ORDINALITY AS wanted (name, place)
 WHERE to_regclass(wanted.name) IS NULL

@@ -81,8 +81,8 @@ func (d Decision) Writes(g Generation) bool {
 	return d.Status != g.Status || len(d.Clips) > 0 || d.Memory != g.Memory
 }
 
-// open reports whether something has to be found out first.
-func (d Decision) open() bool { return len(d.Probe) > 0 || d.Vouch }
+// Open reports whether something has to be found out before this can be decided.
+func (d Decision) Open() bool { return len(d.Probe) > 0 || d.Vouch }
 
 // Decide judges one generation. It is pure: the same arguments give the same
 // decision. It never changes a terminal status, never empties a value, and

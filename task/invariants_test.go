@@ -134,7 +134,7 @@ func requireRest(t require.TestingT, w *world, seen Seen, d Decision) {
 		return // to say it again may confirm it
 	}
 	require.False(t, again.Status != w.g.Status || len(again.Clips) > 0, "the same observation twice writes twice: %+v", again)
-	if o := seen.Observation; o != nil && o.Failure == nil && !again.open() {
+	if o := seen.Observation; o != nil && o.Failure == nil && !again.Open() {
 		require.Equal(t, w.g.Memory, again.Memory, "an answer twice is remembered twice")
 	}
 }

@@ -65,7 +65,7 @@ func TestTheGraceEnds(t *testing.T) {
 	d := w.lookStrictly(t, unsent)
 	require.Equal(t, Failed, d.Status)
 	require.True(t, d.TimedOut)
-	require.Equal(t, timedOut+" The provider could not be asked since 2026-03-01T12:30:00Z (rate_limited_locally).", d.ErrorMessage)
+	require.Equal(t, timedOut+" The provider could not be asked since 2026-03-01T12:40:00Z (http_5xx).", d.ErrorMessage)
 	require.Equal(t, map[string]Status{"t-generate-0": Failed}, w.statuses())
 }
 

@@ -58,8 +58,8 @@ func (p *pass) note(f *Failure) {
 		p.run()
 		return
 	}
-	if p.seen.AskedAt.IsZero() || f.Reason == ReasonNotReported && f.Unsent {
-		return // nothing was learnt
+	if f.Unsent && (!f.holds() || mem.AskedAt.IsZero()) {
+		return // nothing was learnt: it costs no memory
 	}
 	mem.Reason = f.Reason
 	if mem.FailingAt.IsZero() {

@@ -50,7 +50,7 @@ func (p *pass) ended(m *merged, results, playable int) Decision {
 // and why.
 func (p *pass) timeoutText() string {
 	text := timeoutMessage(p.Timeout)
-	if p.mem.Reason == "" || p.mem.FailingAt.IsZero() {
+	if p.answered || p.mem.Reason == "" || p.mem.FailingAt.IsZero() {
 		return text
 	}
 	return fmt.Sprintf("%s The provider could not be asked since %s (%s).", text, p.mem.FailingAt.UTC().Format(time.RFC3339), p.mem.Reason)
