@@ -13,8 +13,7 @@ SELECT current_setting('server_version')::text AS version,
 
 -- name: DoctorPendingList :many
 -- Pending V2 rows by what they are: too many kinds are one too many.
-SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending,
-    count(*) FILTER (WHERE created_at < now() - make_interval(secs => @deadline::double precision)) AS overdue
+SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
 WHERE task_type IS NOT NULL
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
