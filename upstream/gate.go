@@ -165,7 +165,7 @@ func (g *gate) slot(ctx context.Context, l *lane, admit func() error) (*slot, er
 		if err := g.flight.Acquire(ctx, 1); err != nil {
 			return nil, fmt.Errorf("wait for a call to end: %w", err)
 		}
-		s, err := g.take(l, admit)
+		s, err := g.take(ctx, l, admit)
 		if s != nil {
 			return s, nil
 		}
@@ -199,13 +199,17 @@ func (g *gate) ask(ctx context.Context, l *lane) (time.Duration, error) {
 	return opening.Sub(now), g.turnAway(ctx, now, opening)
 }
 
-// take takes a slot; nil without an error: there is no room any more.
-func (g *gate) take(l *lane, admit func() error) (*slot, error) {
+// take takes a slot; nil without an error: there is no room any more. The calls
+// under way may have kept the caller waiting for so long that it comes too late.
+func (g *gate) take(ctx context.Context, l *lane, admit func() error) (*slot, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	if g.opening(l, 0, now).After(now) {
 		return nil, nil
+	}
+	if err := g.turnAway(ctx, now, now); err != nil {
+		return nil, err
 	}
 	if err := admit(); err != nil {
 		return nil, err

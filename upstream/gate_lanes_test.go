@@ -143,6 +143,27 @@ func TestBacklogHasItsTenth(t *testing.T) {
 	}
 }
 
+// TestGateTurnsAwayWhoWaitedForTheFlight: also behind calls under way time passes.
+func TestGateTurnsAwayWhoWaitedForTheFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(0, 0, 1)
+		s, err := enter(t.Context(), g)
+		require.NoError(t, err)
+		g.took(4 * time.Second)
+		time.AfterFunc(2*time.Second, func() { g.leave(s) })
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err = enter(ctx, g)
+		var f *task.Failure
+		require.ErrorAs(t, err, &f)
+		require.Equal(t, ReasonTurnedAway, f.Reason)
+		require.NoError(t, ctx.Err())
+		_, err = enter(t.Context(), g)
+		require.NoError(t, err)
+	})
+}
+
 // TestBacklogSharesTheFlight of calls that are never answered, without a limit.
 func TestBacklogSharesTheFlight(t *testing.T) {
 	t.Parallel()
