@@ -146,7 +146,7 @@ func TestOneBadIDHidesNoOthers(t *testing.T) {
 		"bad request": {400, `"ids: not a clip"`, "bad_request", 16},
 		"validation":  {422, `[{"msg":"x"}]`, "bad_request", 16},
 		"not found":   {404, `"Clip not found"`, "", 16},
-		"wrong path":  {404, `"Not Found"`, "http_4xx", 1},
+		"wrong path":  {404, `"Not Found"`, "no_such_call", 1},
 		"broken":      {500, `"x"`, "http_5xx", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

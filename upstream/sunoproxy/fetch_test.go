@@ -223,8 +223,8 @@ func TestWrongBaseURL(t *testing.T) {
 		obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
-		require.Equal(t, "http_4xx", f.Reason)
-		require.Equal(t, map[string]string{"a": "transient http_4xx", "b": "transient http_4xx", "c": "transient http_4xx"}, seen(obs))
+		require.Equal(t, "no_such_call", f.Reason)
+		require.Equal(t, map[string]string{"a": "transient no_such_call", "b": "transient no_such_call", "c": "transient no_such_call"}, seen(obs))
 		require.Equal(t, want, calls)
 	}
 	require.NotContains(t, b.log.String(), "no batch call")

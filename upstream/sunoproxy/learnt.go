@@ -57,7 +57,7 @@ func (l *learnt) doubts(f *task.Failure) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch f.Reason {
-	case reasonNoBatch, reasonBadRequest, upstream.ReasonHTTP4xx:
+	case reasonNoBatch, reasonBadRequest, upstream.ReasonNoCall, upstream.ReasonHTTP4xx:
 		return true
 	case upstream.ReasonBadBody, upstream.ReasonTooLarge:
 		return !l.batches
