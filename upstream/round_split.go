@@ -185,9 +185,6 @@ func (f *fetch) failure(g group, why *task.Failure) (o outcome, again bool) {
 		why = Transient(ReasonBadRequest, why.Message)
 	}
 	g.fail(why)
-	if why.Reason == ReasonNoCall { // a smaller call would not exist either
-		return o, false
-	}
 	g.shrink()
 	f.failed++
 	return outcome{group: g}, len(g.asks) > 1

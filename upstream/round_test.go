@@ -183,6 +183,7 @@ func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{
 		"5xx": page(), "a page": BadBody("<html>"), "no connection": transient(ReasonNetwork, ""), "unknown": Unknown(""),
+		"no such call": transient(ReasonNoCall, ""),
 	} {
 		p := &fake{down: why}
 		r := p.round(100)
@@ -201,10 +202,6 @@ func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 		require.Len(t, seen, 100)
 		require.Equal(t, []string{"100"}, p.made(), "an outage parts no batches")
 	}
-	p := &fake{down: transient(ReasonNoCall, "")}
-	_, err := p.round(100).Fetch(t.Context(), manyRefs(100))
-	require.Error(t, err)
-	require.Equal(t, []string{"100"}, p.made(), "a call that does not exist")
 }
 
 func TestRoundWithoutABatchCall(t *testing.T) {
