@@ -148,6 +148,10 @@ func (f *fetch) ask(ctx context.Context, g group) (o outcome, again bool) {
 		}
 	case ConcernsAll(why):
 		f.stop(why)
+	case why.Unsent: // nothing was learnt
+		for _, a := range g.asks {
+			a.why = cmp.Or(a.why, why)
+		}
 	case isNoBatch(err):
 		g.fail(why)
 		return outcome{group: g, oneByOne: true}, true

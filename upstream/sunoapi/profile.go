@@ -17,9 +17,7 @@ type Profile struct {
 	Window   time.Duration
 	// MinInterval is the least time between two looks at one task.
 	MinInterval time.Duration
-	// Retention is how long files are kept: the shortest time that a page names.
-	Retention time.Duration
-	codes     map[int]callRule
+	codes       map[int]callRule
 }
 
 // callRule is what a code means on a status call that brought no record.
@@ -43,11 +41,10 @@ func Profiles(name string) (p Profile, ok bool) {
 // permits 20 requests in 10 s.
 func SunoAPI() Profile {
 	return Profile{
-		Name:      "sunoapi",
-		BaseURL:   "https://api.sunoapi.org",
-		Requests:  20,
-		Window:    10 * time.Second,
-		Retention: 14 * 24 * time.Hour,
+		Name:     "sunoapi",
+		BaseURL:  "https://api.sunoapi.org",
+		Requests: 20,
+		Window:   10 * time.Second,
 		codes: map[int]callRule{
 			400: {verdict: task.UnknownTask, reason: reasonUnknownTask},
 			401: {verdict: task.Account, reason: upstream.ReasonUnauthorized, sure: true},
@@ -71,7 +68,6 @@ func Kie() Profile {
 		Requests:    10,
 		Window:      time.Second,
 		MinInterval: time.Second / 3, // three queries a second and task
-		Retention:   14 * 24 * time.Hour,
 		codes: map[int]callRule{
 			400: {verdict: task.UnknownTask, reason: reasonUnknownTask},
 			401: {verdict: task.Account, reason: upstream.ReasonUnauthorized, sure: true},

@@ -35,7 +35,7 @@ type Adapter struct {
 // New returns an adapter for cfg. The error names the field that is wrong.
 func New(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
-		Name: Name, BaseURL: DefaultBaseURL,
+		Name: Name, BaseURL: DefaultBaseURL, Paths: []string{"/clips", "/lyrics"},
 		Limits: upstream.Limits{Batch: maxClips, Requests: defaultRequests, Window: defaultWindow},
 	}.Open(cfg)
 	if err != nil {

@@ -146,7 +146,7 @@ func TestOneBadIDHidesNoOthers(t *testing.T) {
 		"validation":  {422, `[{"msg":"x"}]`, "unknown_task unknown_task"},
 		"not found":   {404, `"Clip not found"`, "unknown_task unknown_task"},
 		"credits":     {400, `"insufficient credits"`, "transient bad_request"},
-		"wrong path":  {404, `"Not Found"`, "transient "},
+		"wrong path":  {404, `"Not Found"`, "transient no_such_call"},
 		"broken":      {500, `"x"`, "transient http_5xx"},
 	} {
 		t.Run(name, func(t *testing.T) {
