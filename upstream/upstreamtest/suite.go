@@ -60,6 +60,10 @@ func Run(t *testing.T, s Subject) {
 		{"silly ids", testSillyIDs},
 		{"wrong key", testWrongKey},
 		{"the key is shown nowhere", testKeyIsShownNowhere},
+		{"poison that passes", testPoisonPasses},
+		{"a task without credits", testCreditsOfOneTask},
+		{"alone", testAlone},
+		{"blanks around ids", testBlanks},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,6 +75,8 @@ func Run(t *testing.T, s Subject) {
 		s.bubble(t, newWorld(t, s, "https://media.example"), testLives)
 	})
 	t.Run("faults", func(t *testing.T) { t.Parallel(); testFaults(t, s) })
+	t.Run("poison", func(t *testing.T) { t.Parallel(); testPoison(t, s) })
+	t.Run("a provider that is down", func(t *testing.T) { t.Parallel(); testDown(t, s) })
 	t.Run("bodies of the wrong kind", func(t *testing.T) { t.Parallel(); testBodies(t, s) })
 	t.Run("concurrent fetches", func(t *testing.T) { t.Parallel(); testConcurrency(t, newWorld(t, s, "")) })
 	t.Run("cancellation", func(t *testing.T) { t.Parallel(); testCancellation(t, s) })
