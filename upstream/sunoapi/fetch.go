@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -79,12 +78,7 @@ func (r *round) fetch(ctx context.Context, ref task.Ref) {
 	if r.stopped() {
 		return
 	}
-	var obs task.Observation
-	err := r.adapter.client.Get(ctx, path(ref.Type), url.Values{"taskId": {ref.TaskID}},
-		func(ans upstream.Answer) (code int, f *task.Failure) {
-			obs, code, f = r.adapter.read(ref, ans)
-			return code, f
-		})
+	obs, err := r.adapter.ask(ctx, ref)
 	r.note(ref, obs, err)
 }
 
@@ -138,13 +132,4 @@ func firstOf(a, b *task.Failure) *task.Failure {
 		return a
 	}
 	return b
-}
-
-// path is where tasks of a type are asked for. A type that is new to tasksync
-// is asked for like all those that give audio.
-func path(t task.Type) string {
-	if t == task.Lyrics {
-		return "/api/v1/lyrics/record-info"
-	}
-	return "/api/v1/generate/record-info"
 }

@@ -69,7 +69,7 @@ func TestFetch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		"done": "complete", "a&b=c/ü": "processing", "gone": "unknown_task unknown_task", "refused": "permanent refused",
-		"other": "transient bad_body", "html": "transient bad_body", "down": "transient http_5xx",
+		"other": "transient no_record", "html": "transient bad_body", "down": "transient http_5xx",
 		"": "unknown_task bad_task_id", strings.Repeat("x", 257): "unknown_task bad_task_id",
 		"a\nb": "unknown_task bad_task_id", "\xff": "unknown_task bad_task_id",
 	}, seen(obs))
@@ -83,7 +83,7 @@ func TestFetchAsksWhereTheTypeIs(t *testing.T) {
 	t.Parallel()
 	body := `{"code":200,"data":{"status":"$path"}}`
 	handler, _ := byTask(t, map[string]string{"generate": body, "extend": body, "replace": body, "merge": body, "lyrics": body, "new": body})
-	b := setup(t, Kie(), handler)
+	b := setup(t, SunoAPI(), handler)
 	var refs []task.Ref
 	for _, kind := range []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics, "new"} {
 		refs = append(refs, task.Ref{TaskID: string(kind), Type: kind})

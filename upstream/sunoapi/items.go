@@ -3,22 +3,35 @@ package sunoapi
 import (
 	"cmp"
 	"encoding/json"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
-// itemsOf finds the array of results: in the response, under its name for audio
-// or for lyrics; next to it in kie's newer records; or in their resultJson.
-func itemsOf(data object) []json.RawMessage {
-	response, result := parseObject(data["response"]), parseObject(data["resultjson"])
-	for _, raw := range []json.RawMessage{
-		response["sunodata"], response["data"], data["response"],
-		data["sunodata"],
-		result["sunodata"], result["data"], data["resultjson"],
-	} {
-		if items := parseArray(raw); len(items) > 0 {
+// listKeys are the names under which the array of results is found, and of the
+// objects that hold it: in the response, next to it, or in a job's resultJson.
+var listKeys = []string{"response", "resultjson", "sunodata", "data", "tracks", "clips", "items"}
+
+// maxNesting is how many objects, one in another, may hold the array.
+const maxNesting = 3
+
+// itemsOf finds the array of results in the data of an envelope: the first one
+// that holds an object.
+func itemsOf(raw json.RawMessage, nesting int) []json.RawMessage {
+	isObject := func(raw json.RawMessage) bool { return len(parseObject(raw)) > 0 }
+	if items := parseArray(raw); slices.ContainsFunc(items, isObject) {
+		return items
+	}
+	o := parseObject(raw)
+	if nesting == 0 {
+		return nil
+	}
+	for _, key := range listKeys {
+		if items := itemsOf(o[key], nesting-1); items != nil {
 			return items
 		}
 	}
@@ -28,21 +41,51 @@ func itemsOf(data object) []json.RawMessage {
 // parseItems reads results in their order. What is no object, or an empty one,
 // is left out. Of those with the same id the first stays, and takes from the
 // others what it lacks.
-func parseItems(raws []json.RawMessage, t task.Type) []task.Item {
-	var items []task.Item
-	for _, raw := range raws {
-		it := parseItem(parseObject(raw), t)
-		if it == (task.Item{}) {
-			continue
-		}
-		same := func(o task.Item) bool { return it.ID != "" && o.ID == it.ID }
-		if at := slices.IndexFunc(items, same); at >= 0 {
-			items[at] = fill(items[at], it)
-			continue
-		}
-		items = append(items, it)
+func parseItems(data json.RawMessage, t task.Type) (items []task.Item) {
+	for _, raw := range itemsOf(data, maxNesting) {
+		items = with(items, parseItem(parseObject(raw), t))
+	}
+	if len(items) > 0 || t == task.Lyrics {
+		return items
+	}
+	for _, raw := range parseArray(parseObject(parseObject(data)["resultjson"])["resulturls"]) {
+		var u upstream.Text
+		_ = u.UnmarshalJSON(raw) // refuses nothing
+		items = with(items, itemAt(string(u)))
 	}
 	return items
+}
+
+func with(items []task.Item, it task.Item) []task.Item {
+	if it == (task.Item{}) {
+		return items
+	}
+	same := func(o task.Item) bool { return it.ID != "" && o.ID == it.ID }
+	if at := slices.IndexFunc(items, same); at >= 0 {
+		items[at] = fill(items[at], it)
+		return items
+	}
+	return append(items, it)
+}
+
+// itemAt is the result whose audio is at that URL: some jobs tell no more. A file
+// whose name is a UUID is named by the clip's id. A file of another kind is no
+// result.
+func itemAt(raw string) (it task.Item) {
+	u, err := url.Parse(raw)
+	if err != nil || !u.IsAbs() {
+		return it
+	}
+	name := path.Base(u.Path)
+	ext := path.Ext(name)
+	if !slices.Contains([]string{"", ".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".aac"}, strings.ToLower(ext)) {
+		return it
+	}
+	it.AudioURL = raw
+	if id := strings.TrimSuffix(name, ext); task.IsUUID(id) {
+		it.ID = id
+	}
+	return it
 }
 
 func parseItem(o object, t task.Type) task.Item {
@@ -50,11 +93,12 @@ func parseItem(o object, t task.Type) task.Item {
 		return parseLyrics(o)
 	}
 	it := task.Item{
-		ID:             o.text("id"),
-		Title:          o.text("title"),
-		AudioURL:       o.text("audioUrl"),
-		SourceAudioURL: o.text("sourceAudioUrl"),
-		StreamAudioURL: o.text("streamAudioUrl", "sourceStreamAudioUrl"),
+		ID:       o.text("id"),
+		Title:    o.text("title"),
+		AudioURL: o.text("audioUrl"),
+		// The source's URLs expire, and are not for storage by the provider's
+		// page: sourceAudioUrl is a preview, where there is no other.
+		StreamAudioURL: o.text("streamAudioUrl", "sourceStreamAudioUrl", "sourceAudioUrl"),
 		ImageURL:       o.text("imageUrl", "sourceImageUrl"),
 		VideoURL:       o.text("videoUrl", "sourceVideoUrl"),
 		Lyrics:         o.text("prompt"),
@@ -87,7 +131,6 @@ func parseLyrics(o object) task.Item {
 func fill(a, b task.Item) task.Item {
 	a.Title = cmp.Or(a.Title, b.Title)
 	a.AudioURL = cmp.Or(a.AudioURL, b.AudioURL)
-	a.SourceAudioURL = cmp.Or(a.SourceAudioURL, b.SourceAudioURL)
 	a.StreamAudioURL = cmp.Or(a.StreamAudioURL, b.StreamAudioURL)
 	a.VideoURL = cmp.Or(a.VideoURL, b.VideoURL)
 	a.ImageURL = cmp.Or(a.ImageURL, b.ImageURL)
@@ -102,6 +145,6 @@ func fill(a, b task.Item) task.Item {
 // finished lyrics. The lyrics of a song that is still being made are no result.
 func hasResults(items []task.Item) bool {
 	return slices.ContainsFunc(items, func(it task.Item) bool {
-		return it.AudioURL != "" || it.SourceAudioURL != "" || it.StreamAudioURL != "" || it.Status == task.Complete
+		return it.AudioURL != "" || it.StreamAudioURL != "" || it.Status == task.Complete
 	})
 }

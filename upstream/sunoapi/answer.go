@@ -1,6 +1,8 @@
 package sunoapi
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -49,12 +51,13 @@ type record struct {
 }
 
 // parseRecord reads the data of an envelope. ok is false if it is no record: it
-// names neither a status nor items.
-func parseRecord(data object, t task.Type) (rec record, ok bool) {
+// names neither a status nor items. Data that is an array is one of results.
+func parseRecord(raw json.RawMessage, t task.Type) (rec record, ok bool) {
+	data := parseObject(raw)
 	rec = record{
-		taskID: data.text("taskId"),
+		taskID: cmp.Or(data.text("taskId"), parseObject(data["response"]).text("taskId")),
 		text:   data.text("errorMessage", "failMsg", "error"),
-		items:  parseItems(itemsOf(data), t),
+		items:  parseItems(raw, t),
 	}
 	rec.code, _ = data.code("errorCode", "failCode")
 	if rec.word = data.text("status"); rec.word != "" {
@@ -77,41 +80,53 @@ func (a *Adapter) read(ref task.Ref, ans upstream.Answer) (obs task.Observation,
 	if env == nil {
 		return obs, 0, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is no object", ans.Status))
 	}
-	rec, hasRecord := parseRecord(parseObject(env["data"]), ref.Type)
+	rec, hasRecord := parseRecord(env["data"], ref.Type)
 	code, hasCode := env.code("code")
 	text := env.text("msg", "message")
-	if f := a.callVerdict(ans, code, hasCode, text, hasRecord); f != nil {
-		return obs, code, f
-	}
 	switch {
-	case !hasRecord: // the HTTP status has to say what it is
-		return obs, code, nil
-	case rec.taskID != "" && !strings.EqualFold(rec.taskID, ref.TaskID):
-		return obs, code, upstream.BadBody("the answer is about another task")
+	case hasRecord && rec.taskID != "" && !strings.EqualFold(rec.taskID, strings.TrimSpace(ref.TaskID)):
+		return obs, code, noRecord("the answer is about another task")
+	case hasRecord && !a.profile.speaksForAll(code, text):
+		if hasCode && code != 200 && rec.code == 0 && rec.text == "" {
+			rec.code, rec.text = code, text
+		}
+		return a.observe(rec), code, nil
+	case !hasCode || code == 200:
+		return obs, code, a.withoutRecord(ans.Status, code, text)
 	}
-	if hasCode && code != 200 && rec.code == 0 && rec.text == "" {
-		rec.code, rec.text = code, text
-	}
-	return a.observe(rec), code, nil
+	return obs, code, a.envelopeFailure(ans.Status, code, text)
 }
 
-// callVerdict is the failure of the call, if the envelope alone decides: where
-// there is no record, and where the code concerns more than this task.
-func (a *Adapter) callVerdict(ans upstream.Answer, code int, hasCode bool, text string, hasRecord bool) *task.Failure {
+// speaksForAll reports whether an envelope says more than what is wrong with one
+// task: then it counts before the record in it.
+func (p Profile) speaksForAll(code int, text string) bool {
+	_, refusal := task.Refusal(text)
+	return !refusal && p.concernsAll(code)
+}
+
+// withoutRecord is the failure of an answer that has no record and names no error. At
+// an HTTP status that is one, it is not the provider's envelope: nil leaves it to
+// the client.
+func (a *Adapter) withoutRecord(status, code int, text string) *task.Failure {
+	_, verdict, _ := task.Classify(text)
 	switch {
-	case hasRecord && (!hasCode || code == 200):
+	case status >= 400:
 		return nil
-	case !hasCode && ans.Status >= 400:
-		return nil
-	case !hasCode || code == 200:
-		if _, verdict, _ := task.Classify(text); verdict == task.UnknownTask {
-			return a.profile.callFailure(404, text)
-		}
-		return upstream.BadBody(fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", ans.Status, code))
+	case verdict == task.UnknownTask:
+		return a.profile.callFailure(404, text)
 	}
+	return noRecord(fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", status, code))
+}
+
+// envelopeFailure is what an error code means, seen with the HTTP status that it
+// came with; nil leaves it to the client.
+func (a *Adapter) envelopeFailure(status, code int, text string) *task.Failure {
 	f := a.profile.callFailure(code, text)
-	if hasRecord && !(a.profile.rule(code).sure && upstream.ConcernsAll(f)) {
-		return nil // what is wrong with one task must not stop the others
+	switch {
+	case f.Reason == upstream.ReasonNoCall && status >= 400:
+		return nil
+	case f.Verdict == task.Transient && status >= 500 && f.Reason != upstream.ReasonRateLimited:
+		f.Reason = upstream.ReasonHTTP5xx
 	}
 	return f
 }
