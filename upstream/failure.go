@@ -26,6 +26,14 @@ const (
 	ReasonBreakerOpen   = "breaker_open"         // no call was made: the last ones found the upstream down
 	ReasonNoCall        = "no_such_call"         // a gateway does not know the address: a wrong base URL, or it is in trouble
 	ReasonUnknownTask   = "unknown_task"         // the provider does not know the task
+	ReasonTaskFailed    = "task_failed"          // the provider ended the task
+	ReasonRefused       = "refused"              // the provider refuses what the task asks for
+	ReasonBadRequest    = "bad_request"          // the provider does not want to be asked so
+	ReasonBusy          = "busy"                 // the provider says so
+	ReasonUnknownCode   = "unknown_code"         // a code that no rule knows
+	ReasonAccount       = "account"              // the provider's code refuses the account
+	ReasonCredits       = "credits"              // the provider's code says that the account has none
+	ReasonNoBatch       = "no_batch_call"        // this server has none: its tasks are asked for one by one
 )
 
 // BadBody is the failure of an answer that is not what was asked for.
