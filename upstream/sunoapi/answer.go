@@ -41,51 +41,51 @@ var states = map[string]task.Status{
 
 // record is what a provider says of one task.
 type record struct {
-	taskID string
-	word   string // of status, or of state where there is no status
-	status task.Status
-	known  bool // the word is in one of the tables
-	code   int
-	text   string
-	items  []task.Item
+	taskID  string
+	word    string // of status, or of state where there is no status
+	status  task.Status
+	known   bool // the word is in one of the tables
+	code    int
+	text    string
+	results []upstream.Result
 }
 
 // parseRecord reads the data of an envelope. ok is false if it is no record: it
 // names neither a status nor items. Data that is an array is one of results.
 func parseRecord(raw json.RawMessage, t task.Type) (rec record, ok bool) {
-	data := parseObject(raw)
+	data := upstream.ParseFields(raw)
 	rec = record{
-		taskID: cmp.Or(data.text("taskId"), parseObject(data["response"]).text("taskId")),
-		text:   data.text("errorMessage", "failMsg", "error"),
-		items:  parseItems(raw, t),
+		taskID:  cmp.Or(data.Text("taskId"), data.Object("response").Text("taskId")),
+		text:    data.Text("errorMessage", "failMsg", "error"),
+		results: parseResults(raw, t),
 	}
-	rec.code, _ = data.code("errorCode", "failCode")
-	if rec.word = data.text("status"); rec.word != "" {
+	rec.code, _ = data.Code("errorCode", "failCode")
+	if rec.word = data.Text("status"); rec.word != "" {
 		rec.status, rec.known = statuses[strings.ToUpper(rec.word)]
-	} else if rec.word = data.text("state"); rec.word != "" {
+	} else if rec.word = data.Text("state"); rec.word != "" {
 		rec.status, rec.known = states[strings.ToUpper(rec.word)]
 	}
-	if strings.EqualFold(rec.word, "CALLBACK_EXCEPTION") && len(rec.items) == 0 {
+	if strings.EqualFold(rec.word, "CALLBACK_EXCEPTION") && len(rec.results) == 0 {
 		rec.status = task.Processing
 	}
 	if rec.word != "" && !rec.known {
 		rec.status = task.Processing
 	}
-	return rec, rec.word != "" || len(rec.items) > 0
+	return rec, rec.word != "" || len(rec.results) > 0
 }
 
 // read makes an observation of an answer, or says why it cannot.
 func (a *Adapter) read(ref task.Ref, ans upstream.Answer) (obs task.Observation, code int, f *task.Failure) {
-	env := parseObject(ans.Body)
+	env := upstream.ParseFields(ans.Body)
 	if env == nil {
 		return obs, 0, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is no object", ans.Status))
 	}
-	rec, hasRecord := parseRecord(env["data"], ref.Type)
-	code, hasCode := env.code("code")
-	text := env.text("msg", "message")
+	rec, hasRecord := parseRecord(env.Get("data"), ref.Type)
+	code, hasCode := env.Code("code")
+	text := env.Text("msg", "message")
 	switch {
 	case hasRecord && rec.taskID != "" && !strings.EqualFold(rec.taskID, strings.TrimSpace(ref.TaskID)):
-		return obs, code, noRecord("the answer is about another task")
+		return obs, code, upstream.Transient(reasonNoRecord, "the answer is about another task")
 	case hasRecord && !a.profile.speaksForAll(code, text):
 		if hasCode && code != 200 && rec.code == 0 && rec.text == "" {
 			rec.code, rec.text = code, text
@@ -115,7 +115,7 @@ func (a *Adapter) withoutRecord(status, code int, text string) *task.Failure {
 	case verdict == task.UnknownTask:
 		return a.profile.callFailure(404, text)
 	}
-	return noRecord(fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", status, code))
+	return upstream.Transient(reasonNoRecord, fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", status, code))
 }
 
 // envelopeFailure is what an error code means, seen with the HTTP status that it
@@ -135,13 +135,13 @@ func (a *Adapter) envelopeFailure(status, code int, text string) *task.Failure {
 // that goes on only counts if it is one for good, and if there is nothing yet to
 // lose by it.
 func (a *Adapter) observe(rec record) task.Observation {
-	obs := task.Observation{Status: rec.status, Raw: a.client.StatusWord(rec.word), Items: rec.items}
+	obs := task.Observation{Status: rec.status, Raw: a.client.StatusWord(rec.word), Items: a.client.Items(rec.results)}
 	if rec.word != "" && !rec.known {
 		a.client.UnknownStatus(obs.Raw)
 	}
 	if rec.status == task.Failed {
 		obs.Failure = ending(strings.ToUpper(rec.word), rec.code, rec.text)
-	} else if f := refusal(rec.code, rec.text); f != nil && !hasResults(rec.items) {
+	} else if f := refusal(rec.code, rec.text); f != nil && !hasResults(obs.Items) {
 		obs.Status, obs.Failure = task.Failed, f
 	}
 	a.client.RedactFailures(&obs)

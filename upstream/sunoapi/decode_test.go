@@ -37,19 +37,23 @@ func TestTolerantDecoding(t *testing.T) {
 		"items null":                {data(`{"status":"SUCCESS","response":{"sunoData":null}}`), task.Complete, nil},
 		"items of wrong types":      {data(`{"status":"FIRST_SUCCESS","response":{"sunoData":[null,1,"x",[],{},{"id":null},{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","duration":154.6}]}}`), task.Streaming, one},
 		"fields of wrong types": {
-			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","title":{"a":1},"tags":["x"],"duration":"154.6","modelName":true,"prompt":null}]}}`),
-			task.Complete, one,
+			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","title":{"a":1},"tags":["x","y"],"duration":"154.6","modelName":true,"prompt":null}]}}`),
+			task.Complete, []task.Item{{ID: clipA, AudioURL: "https://h/a.mp3", Duration: 154.6, Tags: "x, y"}},
 		},
 		"duration that is none": {
 			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"a","duration":"NaN"},{"id":"b","duration":-1},{"id":"c","duration":"long"},{"id":"d","duration":1e999}]}}`),
 			task.Complete,
 			[]task.Item{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}},
 		},
-		"no task id":                 {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
-		"task id in the response":    {data(`{"status":"SUCCESS","response":{"taskId":"t1","sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
-		"task id of the whole only":  {data(`{"taskId":"T1","status":"SUCCESS","response":{"taskId":"parent","sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
-		"tracks":                     {data(`{"status":"SUCCESS","response":{"sunoData":[],"tracks":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
-		"clips":                      {data(`{"status":"SUCCESS","response":{"sunoData":null,"clips":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"no task id":                {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"task id in the response":   {data(`{"status":"SUCCESS","response":{"taskId":"t1","sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"task id of the whole only": {data(`{"taskId":"T1","status":"SUCCESS","response":{"taskId":"parent","sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"tracks":                    {data(`{"status":"SUCCESS","response":{"sunoData":[],"tracks":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"clips":                     {data(`{"status":"SUCCESS","response":{"sunoData":null,"clips":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"spellings of others": {
+			data(`{"status":"SUCCESS","response":{"items":[{"clipId":"A","cld2AudioUrl":"a","status":30,"metadata":{"duration":9,"tags":"t","prompt":"la"}},{"id":"B","state":"published","audio_url":"b"}]}}`), task.Complete,
+			[]task.Item{{ID: "A", AudioURL: "a", Status: task.Complete, Duration: 9, Tags: "t", Lyrics: "la"}, {ID: "B", AudioURL: "b"}},
+		},
 		"data that is the results":   {data(`[{"id":"A"},{"id":"B"}]`), "", []task.Item{{ID: "A"}, {ID: "B"}}},
 		"source audio is a preview":  {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A","sourceAudioUrl":"s"},{"id":"B","audio_url":"a","source_audio_url":"s"}]}}`), task.Complete, []task.Item{{ID: "A", StreamAudioURL: "s"}, {ID: "B", AudioURL: "a", StreamAudioURL: "s"}}},
 		"job with data":              {data(`{"taskId":"T1","state":"success","resultJson":"{\"data\":[{\"id\":\"A\",\"audio_url\":\"a\",\"model_name\":\"m\"}]}"}`), task.Complete, []task.Item{{ID: "A", AudioURL: "a", ModelName: "m"}}},
@@ -171,8 +175,8 @@ func TestArraysAndObjectsAreBounded(t *testing.T) {
 	}
 	obs, _, f := b.decode(task.Generate, data(`{"status":"SUCCESS","response":{"sunoData":[`+strings.Join(items, ",")+`]}}`))
 	require.Nil(t, f)
-	require.Len(t, obs.Items, maxItems)
-	require.Len(t, parseObject([]byte("{"+strings.Join(keys, ",")+"}")), maxKeys)
+	require.Len(t, obs.Items, 64)
+	require.Len(t, upstream.ParseFields([]byte("{"+strings.Join(keys, ",")+"}")), 128)
 	deep := data(`{"status":"SUCCESS","response":{"sunoData":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`)
 	obs, _, f = b.decode(task.Generate, deep)
 	require.Nil(t, f)
@@ -209,6 +213,9 @@ func FuzzRead(f *testing.F) {
 		f.Add(body, strings.Contains(file, "lyrics"))
 	}
 	f.Add([]byte(data(`{"state":"fail","failCode":"1","failMsg":"x","resultJson":"[{\"id\":\"a\"}]","sunoData":[{"id":1}]}`)), false)
+	f.Add([]byte(data(`{"state":"success","resultJson":"{\"resultUrls\":[\"https://h/`+clipA+`.mp3\",7]}"}`)), false)
+	f.Add([]byte(data(`[{"clipId":"a","state":40,"failMsg":"x"}]`)), false)
+	f.Add([]byte(`{"code":451,"msg":"Unauthorized - Failed to fetch the image.","data":null}`), false)
 	b := setup(f, Kie(), nil)
 	f.Fuzz(func(t *testing.T, body []byte, lyrics bool) {
 		kind := task.Generate
@@ -218,9 +225,10 @@ func FuzzRead(f *testing.F) {
 		obs, _, failure := b.adapter.read(task.Ref{TaskID: "5c79aaaa0000bbbb1111cccc2222be8e", Type: kind}, upstream.Answer{Status: 200, Body: body})
 		if failure != nil {
 			require.Empty(t, obs)
+			require.True(t, failure.Provisional || failure.Verdict < task.UnknownTask || upstream.AboutContent(failure.Code), failure)
 			return
 		}
-		require.LessOrEqual(t, len(obs.Items), maxItems)
+		require.LessOrEqual(t, len(obs.Items), 64)
 		require.LessOrEqual(t, len(obs.Raw), 64)
 		require.Equal(t, obs.Status == task.Failed, obs.Failure != nil)
 		seen := map[string]bool{}

@@ -12,15 +12,10 @@ import (
 
 // Reasons of failures beside those of package upstream.
 const (
-	reasonCredits     = "credits"
 	reasonMaintenance = "maintenance"
-	reasonBusy        = "busy"
 	reasonProvider    = "provider_error" // the provider answers, but not about the task
 	reasonUnclear     = "unclear"        // the code says one thing, the text another
 	reasonNoRecord    = "no_record"      // a good answer, but not what was asked for
-	reasonUnknownCode = "unknown_code"
-	reasonRefused     = "refused"
-	reasonTaskFailed  = "task_failed"
 )
 
 // callFailure is the failure that an envelope without a record speaks of. A text
@@ -37,7 +32,7 @@ func (p Profile) callFailure(code int, text string) *task.Failure {
 	refused, refusal := task.Refusal(text)
 	switch {
 	case refusal && rule != rateLimited && rule != maintenance && code != 413:
-		f.Verdict, f.Code, f.Reason = task.Permanent, refused, reasonRefused
+		f.Verdict, f.Code, f.Reason = task.Permanent, refused, upstream.ReasonRefused
 		if upstream.AboutContent(refused) {
 			return f // the provider has read it; all other verdicts it may take back
 		}
@@ -48,7 +43,7 @@ func (p Profile) callFailure(code int, text string) *task.Failure {
 		f.Code = inputCode(code, text)
 	case rule.verdict == task.UnknownTask:
 		f.Verdict, f.Reason = unknownUnless(text)
-	case rule.reason == reasonProvider || rule.reason == reasonUnknownCode:
+	case rule.reason == reasonProvider || rule.reason == upstream.ReasonUnknownCode:
 		if _, verdict, _ := task.Classify(text); verdict == task.UnknownTask {
 			f.Verdict, f.Reason = task.UnknownTask, upstream.ReasonUnknownTask
 		}
@@ -70,7 +65,7 @@ func unknownUnless(text string) (task.Verdict, string) {
 	_, verdict, known := task.Classify(text)
 	switch {
 	case known && verdict == task.Transient:
-		return task.Transient, reasonBusy
+		return task.Transient, upstream.ReasonBusy
 	case verdict == task.Account:
 		return task.Transient, reasonUnclear
 	}
@@ -106,9 +101,9 @@ func refusal(code int, text string) *task.Failure {
 	permanent := known && verdict == task.Permanent
 	switch {
 	case code == 413:
-		return permanentFailure(inputCode(code, text), cmp.Or(text, "The uploaded audio matches an existing work."))
+		return upstream.Permanent(inputCode(code, text), cmp.Or(text, "The uploaded audio matches an existing work."))
 	case permanent:
-		return permanentFailure(class, text)
+		return upstream.Permanent(class, text)
 	}
 	return nil
 }
@@ -126,30 +121,10 @@ func ending(word string, code int, text string) *task.Failure {
 	}
 	switch code {
 	case 409, 422, 451, 505:
-		return permanentFailure(task.InvalidRequest, cmp.Or(text, fmt.Sprintf("The provider refused the request (code %d).", code)))
+		return upstream.Permanent(task.InvalidRequest, cmp.Or(text, fmt.Sprintf("The provider refused the request (code %d).", code)))
 	}
 	if word == sensitiveWord {
-		return permanentFailure(task.InappropriateContent, cmp.Or(text, "The provider refused the content because of sensitive words."))
+		return upstream.Permanent(task.InappropriateContent, cmp.Or(text, "The provider refused the content because of sensitive words."))
 	}
-	return deadFailure(cmp.Or(text, fmt.Sprintf("The provider ended the task with %s.", word)))
-}
-
-// itemEnding is the failure of one item that its provider calls failed.
-func itemEnding(text string) *task.Failure {
-	if f := refusal(0, text); f != nil {
-		return f
-	}
-	return deadFailure(cmp.Or(text, "The provider could not make this item."))
-}
-
-func permanentFailure(code task.Code, message string) *task.Failure {
-	return &task.Failure{Verdict: task.Permanent, Code: code, Reason: reasonRefused, Message: message}
-}
-
-func deadFailure(message string) *task.Failure {
-	return &task.Failure{Verdict: task.TaskDead, Code: task.APIError, Reason: reasonTaskFailed, Message: message}
-}
-
-func noRecord(message string) *task.Failure {
-	return &task.Failure{Verdict: task.Transient, Reason: reasonNoRecord, Message: message}
+	return upstream.Dead(cmp.Or(text, fmt.Sprintf("The provider ended the task with %s.", word)))
 }

@@ -61,19 +61,20 @@ func TestFetch(t *testing.T) {
 		"other":   data(`{"taskId":"done","status":"SUCCESS"}`),
 		"html":    `<html>`,
 		"down":    "503",
+		"spaced":  data(`{"taskId":"spaced","status":"PENDING"}`),
 	})
 	b := setup(t, SunoAPI(), handler)
 	obs, err := b.adapter.Fetch(t.Context(), refs(
-		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down",
+		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down", " spaced\n",
 		"done", "", strings.Repeat("x", 257), "a\nb", "\xff"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		"done": "complete", "a&b=c/ü": "processing", "gone": "unknown_task unknown_task", "refused": "permanent refused",
-		"other": "transient no_record", "html": "transient bad_body", "down": "transient http_5xx",
+		"other": "transient no_record", "html": "transient bad_body", "down": "transient http_5xx", " spaced\n": "processing",
 		"": "unknown_task bad_task_id", strings.Repeat("x", 257): "unknown_task bad_task_id",
 		"a\nb": "unknown_task bad_task_id", "\xff": "unknown_task bad_task_id",
 	}, seen(obs))
-	require.EqualValues(t, 7, calls.Load(), "what was asked for twice was asked once")
+	require.EqualValues(t, 8, calls.Load(), "what was asked for twice was asked once")
 	at := slices.IndexFunc(obs, func(o task.Observation) bool { return o.TaskID == "refused" })
 	require.Equal(t, task.Failed, obs[at].Status)
 	require.Equal(t, task.Copyrighted, obs[at].Failure.Code)

@@ -12,133 +12,82 @@ import (
 	"tasksync/upstream"
 )
 
-// listKeys are the names under which the array of results is found, and of the
-// objects that hold it: in the response, next to it, or in a job's resultJson.
-var listKeys = []string{"response", "resultjson", "sunodata", "data", "tracks", "clips", "items"}
-
-// maxNesting is how many objects, one in another, may hold the array.
-const maxNesting = 3
-
-// itemsOf finds the array of results in the data of an envelope: the first one
-// that holds an object.
-func itemsOf(raw json.RawMessage, nesting int) []json.RawMessage {
-	isObject := func(raw json.RawMessage) bool { return len(parseObject(raw)) > 0 }
-	if items := parseArray(raw); slices.ContainsFunc(items, isObject) {
-		return items
+// parseResults reads the results in the data of an envelope: in its response, next
+// to it, or in the resultJson of a job; data may also be the results alone.
+func parseResults(raw json.RawMessage, t task.Type) []upstream.Result {
+	data := upstream.ParseFields(raw)
+	response, job := data.Get("response"), data.Get("resultJson")
+	if data == nil {
+		response = raw
 	}
-	o := parseObject(raw)
-	if nesting == 0 {
-		return nil
-	}
-	for _, key := range listKeys {
-		if items := itemsOf(o[key], nesting-1); items != nil {
-			return items
+	for _, list := range []json.RawMessage{
+		response, data.Get("sunoData"), data.Get("data"), data.Get("tracks"), data.Get("clips"), data.Get("items"),
+		upstream.ParseFields(job).Get("response"), job,
+	} {
+		if results := parseList(list, t); len(results) > 0 {
+			return results
 		}
 	}
-	return nil
+	if t == task.Lyrics {
+		return nil
+	}
+	return resultsAt(upstream.ParseFields(job).Get("resultUrls"))
 }
 
-// parseItems reads results in their order. What is no object, or an empty one,
-// is left out. Of those with the same id the first stays, and takes from the
-// others what it lacks.
-func parseItems(data json.RawMessage, t task.Type) (items []task.Item) {
-	for _, raw := range itemsOf(data, maxNesting) {
-		items = with(items, parseItem(parseObject(raw), t))
+// parseList reads one list. What is not as in the formats of others: lyrics have
+// no id, so that their position is all that they are known by; the source's URLs
+// expire and are not for storage, by the provider's page, so that they are previews
+// where there are no others; a word that no table has says nothing of a result.
+func parseList(raw json.RawMessage, t task.Type) []upstream.Result {
+	results := upstream.Items{}.Parse(raw, t)
+	for i := range results {
+		r := &results[i]
+		r.StreamAudioURL = cmp.Or(r.StreamAudioURL, r.SourceAudioURL)
+		r.SourceAudioURL = ""
+		if r.Unknown {
+			r.Status, r.Unknown = "", false
+		}
+		if t == task.Lyrics {
+			r.ID = ""
+		}
 	}
-	if len(items) > 0 || t == task.Lyrics {
-		return items
-	}
-	for _, raw := range parseArray(parseObject(parseObject(data)["resultjson"])["resulturls"]) {
+	return slices.DeleteFunc(results, func(r upstream.Result) bool { return r.Item == task.Item{} && !r.Err.Given() })
+}
+
+// resultsAt reads the results of a job that tells URLs alone.
+func resultsAt(raw json.RawMessage) (results []upstream.Result) {
+	for _, element := range upstream.Elements(upstream.Unquote(raw), maxURLs) {
 		var u upstream.Text
-		_ = u.UnmarshalJSON(raw) // refuses nothing
-		items = with(items, itemAt(string(u)))
+		_ = u.UnmarshalJSON(element) // refuses nothing
+		it, ok := itemAt(string(u))
+		same := func(o upstream.Result) bool { return it.ID != "" && o.ID == it.ID }
+		if ok && !slices.ContainsFunc(results, same) {
+			results = append(results, upstream.Result{Item: it})
+		}
 	}
-	return items
+	return results
 }
 
-func with(items []task.Item, it task.Item) []task.Item {
-	if it == (task.Item{}) {
-		return items
-	}
-	same := func(o task.Item) bool { return it.ID != "" && o.ID == it.ID }
-	if at := slices.IndexFunc(items, same); at >= 0 {
-		items[at] = fill(items[at], it)
-		return items
-	}
-	return append(items, it)
-}
+// maxURLs bounds how many URLs of a job are looked at.
+const maxURLs = 64
 
-// itemAt is the result whose audio is at that URL: some jobs tell no more. A file
-// whose name is a UUID is named by the clip's id. A file of another kind is no
-// result.
-func itemAt(raw string) (it task.Item) {
+// itemAt is the result whose audio is at that URL. A file whose name is a UUID is
+// named by the clip's id. ok is false for a file of another kind.
+func itemAt(raw string) (it task.Item, ok bool) {
 	u, err := url.Parse(raw)
 	if err != nil || !u.IsAbs() {
-		return it
+		return it, false
 	}
 	name := path.Base(u.Path)
 	ext := path.Ext(name)
 	if !slices.Contains([]string{"", ".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".aac"}, strings.ToLower(ext)) {
-		return it
+		return it, false
 	}
 	it.AudioURL = raw
 	if id := strings.TrimSuffix(name, ext); task.IsUUID(id) {
 		it.ID = id
 	}
-	return it
-}
-
-func parseItem(o object, t task.Type) task.Item {
-	if t == task.Lyrics {
-		return parseLyrics(o)
-	}
-	it := task.Item{
-		ID:       o.text("id"),
-		Title:    o.text("title"),
-		AudioURL: o.text("audioUrl"),
-		// The source's URLs expire, and are not for storage by the provider's
-		// page: sourceAudioUrl is a preview, where there is no other.
-		StreamAudioURL: o.text("streamAudioUrl", "sourceStreamAudioUrl", "sourceAudioUrl"),
-		ImageURL:       o.text("imageUrl", "sourceImageUrl"),
-		VideoURL:       o.text("videoUrl", "sourceVideoUrl"),
-		Lyrics:         o.text("prompt"),
-		Tags:           o.text("tags"),
-		ModelName:      o.text("modelName"),
-	}
-	if strings.EqualFold(it.Title, it.ID) { // the provider had none
-		it.Title = ""
-	}
-	if seconds, ok := o.number("duration"); ok && seconds > 0 {
-		it.Duration = seconds
-	}
-	return it
-}
-
-// parseLyrics reads a lyric. It has no id at the provider: its position is all
-// that it is known by. Only lyrics have a status of their own.
-func parseLyrics(o object) task.Item {
-	it := task.Item{Title: o.text("title"), Lyrics: o.text("text"), Tags: o.text("tags")}
-	switch strings.ToLower(o.text("status")) {
-	case "complete":
-		it.Status = task.Complete
-	case "failed":
-		it.Status, it.Failure = task.Failed, itemEnding(o.text("errorMessage"))
-	}
-	return it
-}
-
-// fill gives a what it lacks and b has.
-func fill(a, b task.Item) task.Item {
-	a.Title = cmp.Or(a.Title, b.Title)
-	a.AudioURL = cmp.Or(a.AudioURL, b.AudioURL)
-	a.StreamAudioURL = cmp.Or(a.StreamAudioURL, b.StreamAudioURL)
-	a.VideoURL = cmp.Or(a.VideoURL, b.VideoURL)
-	a.ImageURL = cmp.Or(a.ImageURL, b.ImageURL)
-	a.Lyrics = cmp.Or(a.Lyrics, b.Lyrics)
-	a.Tags = cmp.Or(a.Tags, b.Tags)
-	a.ModelName = cmp.Or(a.ModelName, b.ModelName)
-	a.Duration = cmp.Or(a.Duration, b.Duration)
-	return a
+	return it, true
 }
 
 // hasResults reports whether an item carries what its task was for: audio, or

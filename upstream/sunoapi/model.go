@@ -14,14 +14,14 @@ import (
 // else in the present one first. The next model is asked only where the one
 // before does not know the task, or is not there at all; a call that failed says
 // nothing of where the task is. The task is unknown when every model says so.
-func (a *Adapter) ask(ctx context.Context, ref task.Ref) (obs task.Observation, err error) {
+func (a *Adapter) ask(ctx context.Context, ref task.Ref) (obs *task.Observation, err error) {
 	first, remembered := a.known.model(ref.TaskID)
 	for i := range a.profile.models {
 		m := (first + i) % len(a.profile.models)
 		obs, asked := a.askIn(ctx, a.profile.models[m], ref)
 		if asked == nil {
 			a.known.remember(ref.TaskID, m)
-			return obs, nil
+			return &obs, nil
 		}
 		if err == nil || verdictOf(err) == task.UnknownTask {
 			err = asked
@@ -30,7 +30,7 @@ func (a *Adapter) ask(ctx context.Context, ref task.Ref) (obs task.Observation, 
 			break
 		}
 	}
-	return task.Observation{}, err
+	return nil, err
 }
 
 // askIn makes the one call.

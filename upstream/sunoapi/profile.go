@@ -104,7 +104,7 @@ type callRule struct {
 // The rules that both providers have, under numbers of their own.
 var (
 	unauthorized = callRule{task.Account, upstream.ReasonUnauthorized}
-	outOfCredits = callRule{task.Account, reasonCredits}
+	outOfCredits = callRule{task.Account, upstream.ReasonCredits}
 	rateLimited  = callRule{task.Transient, upstream.ReasonRateLimited}
 	maintenance  = callRule{task.Transient, reasonMaintenance}
 )
@@ -120,14 +120,14 @@ func (p Profile) rule(code int) callRule {
 	case 400, 404, 422:
 		return callRule{task.UnknownTask, upstream.ReasonUnknownTask}
 	case 408, 501, 531:
-		return callRule{task.TaskDead, reasonTaskFailed}
+		return callRule{task.TaskDead, upstream.ReasonTaskFailed}
 	case 409, 413, 451, 505:
-		return callRule{task.Permanent, reasonRefused}
+		return callRule{task.Permanent, upstream.ReasonRefused}
 	}
 	if code >= 500 && code < 600 {
 		return callRule{task.Transient, reasonProvider}
 	}
-	return callRule{task.Transient, reasonUnknownCode}
+	return callRule{task.Transient, upstream.ReasonUnknownCode}
 }
 
 // concernsAll reports whether a code says the same of every call: it is the
