@@ -25,9 +25,10 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
-	limits upstream.Limits
-	fanOut int
-	client *upstream.Client
+	limits   upstream.Limits
+	fanOut   int
+	client   *upstream.Client
+	suspects upstream.Suspects
 }
 
 // New returns an adapter for cfg. The error names the field that is wrong.

@@ -12,58 +12,65 @@ import (
 	"tasksync/upstream"
 )
 
-// TestCallErrors is the table of codes as it holds for an HTTP error, of a call
-// for one task and of one for many.
+// TestCallErrors is the table of codes as it holds for the error of a call.
 func TestCallErrors(t *testing.T) {
 	t.Parallel()
 	const content, odd = "Prompt likely copyrighted", "something odd"
 	for _, tc := range []struct {
-		status    int
-		code      string
-		text      string
-		one, many string // verdict, reason; "": the HTTP status decides
+		status int
+		code   string
+		text   string
+		want   string // verdict, reason; "": the HTTP status decides
 	}{
-		{400, "bad_request", odd, "unknown_task unknown_task", "transient bad_request"},
-		{400, "BAD_REQUEST", "", "unknown_task unknown_task", "transient bad_request"},
-		{400, "bad_request", content, "unknown_task unknown_task", "transient bad_request"},
-		{400, "bad_request", "task not found", "unknown_task unknown_task", "transient bad_request"},
-		{400, "bad_request", "task not ready", "transient busy", "transient busy"},
-		{400, "bad_request", "The remaining credits are not enough.", "account account", "account account"},
-		{400, "token_mismatched", odd, "account unauthorized", "account unauthorized"},
-		{400, "api_not_implemented", odd, "account api_not_implemented", "account api_not_implemented"},
-		{400, "disabled", odd, "account account", "account account"},
-		{401, "invalid_token", odd, "account unauthorized", "account unauthorized"},
-		{403, "forbidden", odd, "account unauthorized", "account unauthorized"},
-		{403, "forbidden", content, "account unauthorized", "account unauthorized"},
-		{404, "not_found", odd, "unknown_task unknown_task", "transient bad_request"},
-		{429, "too_many_requests", odd, "transient rate_limited", "transient rate_limited"},
-		{429, "too_many_requests", content, "transient rate_limited", "transient rate_limited"},
-		{500, "api_error", "fetch failed", "transient http_5xx", "transient http_5xx"},
-		{500, "api_error", "Internal Server Error.", "transient http_5xx", "transient http_5xx"},
-		{500, "api_error", "task failed", "transient http_5xx", "transient http_5xx"},
-		{500, "api_error", content, "transient http_5xx", "transient http_5xx"},
-		{500, "api_error", "task not exist", "unknown_task unknown_task", "transient bad_request"},
-		{500, "api_error", "Token validation failed", "account account", "account account"},
-		{504, "timeout", odd, "transient timeout", "transient timeout"},
-		{504, "timeout", "task not exist", "transient timeout", "transient timeout"},
-		{200, "new_code", odd, "transient bad_body", "transient bad_body"},
-		{200, "new_code", "Rate limit exceeded", "transient busy", "transient busy"},
-		{400, "new_code", odd, "", ""},
-		{400, "new_code", content, "", ""},
-		{400, "new_code", "task not exist", "unknown_task unknown_task", "transient bad_request"},
-		{500, "", "", "", ""},
+		{400, "bad_request", odd, "unknown_task unknown_task"},
+		{400, "BAD_REQUEST", "", "unknown_task unknown_task"},
+		{400, "bad_request", content, "permanent refused"},
+		{400, "bad_request", "task not found", "unknown_task unknown_task"},
+		{400, "bad_request", "task not ready", "transient busy"},
+		{400, "bad_request", "The remaining credits are not enough.", "transient unknown_code"},
+		{400, "token_mismatched", odd, "account unauthorized"},
+		{400, "api_not_implemented", odd, "account api_not_implemented"},
+		{400, "disabled", odd, "account account"},
+		{401, "invalid_token", odd, "account unauthorized"},
+		{401, "invalid_token", content, "account unauthorized"},
+		{403, "forbidden", odd, "account unauthorized"},
+		{403, "forbidden", "The remaining credits are not enough.", "account unauthorized"},
+		{403, "forbidden", content, "permanent refused"},
+		{403, "forbidden", "Your tags contain artist name kuban", "permanent refused"},
+		{404, "not_found", odd, "unknown_task unknown_task"},
+		{404, "", "Not Found", ""},
+		{409, "conflict", odd, "permanent refused"},
+		{451, "new_code", odd, "permanent refused"},
+		{429, "too_many_requests", odd, "transient rate_limited"},
+		{429, "too_many_requests", content, "transient rate_limited"},
+		{500, "api_error", "fetch failed", "transient http_5xx"},
+		{500, "api_error", "Internal Server Error.", "transient http_5xx"},
+		{500, "api_error", "task failed", "transient http_5xx"},
+		{500, "api_error", content, "transient http_5xx"},
+		{500, "api_error", "task not exist", "unknown_task unknown_task"},
+		{500, "api_error", "Token validation failed", "transient http_5xx"},
+		{504, "timeout", odd, "transient timeout"},
+		{504, "timeout", "task not exist", "transient timeout"},
+		{200, "new_code", odd, "transient bad_body"},
+		{200, "new_code", content, "permanent refused"},
+		{200, "new_code", "insufficient credits", "transient bad_body"},
+		{200, "new_code", "Rate limit exceeded", "transient busy"},
+		{400, "new_code", odd, ""},
+		{400, "new_code", content, "permanent refused"},
+		{400, "new_code", "insufficient credits", ""},
+		{400, "new_code", "task not exist", "unknown_task unknown_task"},
+		{500, "", "", ""},
 	} {
-		for one, want := range map[bool]string{true: tc.one, false: tc.many} {
-			f := callFailure(tc.status, upstream.Trouble{Code: upstream.Text(tc.code), Message: upstream.Text(tc.text)}, one)
-			if want == "" {
-				require.Nil(t, f, "%d %s %q", tc.status, tc.code, tc.text)
-				continue
-			}
-			require.NotNil(t, f, "%d %s %q", tc.status, tc.code, tc.text)
-			require.Equal(t, want, f.Verdict.String()+" "+f.Reason, "%d %s %q", tc.status, tc.code, tc.text)
-			require.NotEmpty(t, f.Message)
-			require.Equal(t, task.APIError, f.Code)
+		f := callFailure(tc.status, upstream.Trouble{Code: upstream.Text(tc.code), Message: upstream.Text(tc.text)})
+		if tc.want == "" {
+			require.Nil(t, f, "%d %s %q", tc.status, tc.code, tc.text)
+			continue
 		}
+		require.NotNil(t, f, "%d %s %q", tc.status, tc.code, tc.text)
+		require.Equal(t, tc.want, f.Verdict.String()+" "+f.Reason, "%d %s %q", tc.status, tc.code, tc.text)
+		require.NotEmpty(t, f.Message)
+		require.NotEmpty(t, f.Code)
+		require.Equal(t, f.Verdict == task.UnknownTask || tc.status == 409 || tc.status == 451, f.Provisional)
 	}
 }
 
@@ -131,8 +138,8 @@ func TestCorpus(t *testing.T) {
 				require.Equal(t, e.Text, obs.Failure.Message, "the refused word is kept")
 			}
 		}
-		f := callFailure(500, upstream.Trouble{Code: "api_error", Message: upstream.Text(e.Text)}, true)
+		f := callFailure(500, upstream.Trouble{Code: "api_error", Message: upstream.Text(e.Text)})
 		require.LessOrEqual(t, f.Verdict, task.UnknownTask, e.Text)
-		require.Equal(t, e.Verdict == "account", f.Verdict == task.Account, e.Text)
+		require.NotEqual(t, task.Account, f.Verdict, "a text blames no account: %s", e.Text)
 	}
 }
