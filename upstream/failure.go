@@ -33,7 +33,6 @@ const (
 	ReasonUnknownCode   = "unknown_code"         // a code that no rule knows
 	ReasonAccount       = "account"              // the provider's code refuses the account
 	ReasonCredits       = "credits"              // the provider's code says that the account has none
-	ReasonNoBatch       = "no_batch_call"        // this server has none: its tasks are asked for one by one
 )
 
 // BadBody is the failure of an answer that is not what was asked for.

@@ -54,7 +54,7 @@ var (
 	imageKeys  = []string{"imageurl", "cld2imageurl", "sourceimageurl", "imagelargeurl"}
 	videoKeys  = []string{"videourl", "cld2videourl", "sourcevideourl"}
 	tagsKeys   = []string{"style", "tags"}
-	modelKeys  = []string{"modelname", "model", "majormodelversion"}
+	modelKeys  = []string{"modelname", "model"}
 )
 
 // List finds the results in raw: an array; the first that is not empty of those
@@ -138,8 +138,15 @@ func (i Items) result(f Fields, t task.Type) Result {
 		r.Status, known = i.State(r.State)
 		r.Unknown = !known
 	}
+	if r.Status == task.Complete { // else the better name may still come, and would then come too late
+		r.ModelName = cmp.Or(r.ModelName, text("majormodelversion"))
+	}
 	return r
 }
+
+// IsAudio reports whether an object has a URL of audio, as results have and tasks
+// do not.
+func (Items) IsAudio(f Fields) bool { return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != "" }
 
 func (i Items) lyricsKeys(t task.Type) []string {
 	keys := wordsKeys

@@ -30,13 +30,17 @@ func Transient(reason, message string) *task.Failure {
 	return &task.Failure{Verdict: task.Transient, Code: task.APIError, Reason: reason, Message: message}
 }
 
-// Refusal is the permanent failure that a text, or else one of its codes,
-// speaks of; nil if none does. A code is only a bucket (copyright
-// stands under moderation_failure, too), so the text comes first.
+// Refusal is the permanent failure that a text speaks of, or else one of its
+// codes; nil if none does. A code is only a bucket (copyright stands under
+// moderation_failure, too), so it counts where no rule knows the text.
 func Refusal(text string, codes ...string) *task.Failure {
 	for _, words := range append([]string{text}, codes...) {
-		if class, verdict, known := task.Classify(words); known && verdict == task.Permanent {
+		class, verdict, known := task.Classify(words)
+		switch {
+		case known && verdict == task.Permanent:
 			return Permanent(class, cmp.Or(text, words))
+		case known:
+			return nil
 		}
 	}
 	return nil

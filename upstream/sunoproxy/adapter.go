@@ -26,10 +26,11 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one server with one credential. It is safe for concurrent use.
 type Adapter struct {
-	limits upstream.Limits
-	fanOut int
-	client *upstream.Client
-	learnt learnt
+	limits   upstream.Limits
+	fanOut   int
+	client   *upstream.Client
+	learnt   learnt
+	suspects upstream.Suspects
 }
 
 // New returns an adapter for cfg. The error names the field that is wrong.
