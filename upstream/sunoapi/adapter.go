@@ -31,7 +31,7 @@ func New(profile Profile, cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
 		Name: profile.Name, BaseURL: profile.BaseURL,
 		Limits: upstream.Limits{
-			Batch: 1, Requests: profile.Requests, Window: profile.Window, MinInterval: profile.MinInterval, Retention: profile.Retention,
+			Batch: 1, Requests: profile.Requests, Window: profile.Window, MinInterval: profile.MinInterval,
 		},
 	}.Open(cfg)
 	if err != nil {

@@ -16,8 +16,6 @@ type Profile struct {
 	Window   time.Duration
 	// MinInterval is the least time between two looks at one task.
 	MinInterval time.Duration
-	// Retention is how long files are kept: the shortest time that a page names.
-	Retention time.Duration
 	// Confirm is what confirms a provisional verdict of this provider; zero: the
 	// policy's own.
 	Confirm task.Confirmation
@@ -56,12 +54,11 @@ func Profiles(name string) (p Profile, ok bool) {
 // permits 20 requests in 10 s.
 func SunoAPI() Profile {
 	return Profile{
-		Name:      "sunoapi",
-		BaseURL:   "https://api.sunoapi.org",
-		Requests:  20,
-		Window:    10 * time.Second,
-		Retention: 14 * 24 * time.Hour,
-		models:    []model{recordInfo},
+		Name:     "sunoapi",
+		BaseURL:  "https://api.sunoapi.org",
+		Requests: 20,
+		Window:   10 * time.Second,
+		models:   []model{recordInfo},
 		codes: map[int]callRule{
 			401: unauthorized,
 			405: rateLimited,
@@ -83,7 +80,6 @@ func Kie() Profile {
 		Requests:    10,
 		Window:      time.Second,
 		MinInterval: time.Second / 3, // three queries a second and task
-		Retention:   14 * 24 * time.Hour,
 		models:      []model{jobsRecordInfo, recordInfo},
 		codes: map[int]callRule{
 			401: unauthorized,
