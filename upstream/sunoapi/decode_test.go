@@ -38,7 +38,8 @@ func TestTolerantDecoding(t *testing.T) {
 		"items of wrong types":      {data(`{"status":"FIRST_SUCCESS","response":{"sunoData":[null,1,"x",[],{},{"id":null},{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","duration":154.6}]}}`), task.Streaming, one},
 		"fields of wrong types": {
 			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","title":{"a":1},"tags":["x","y"],"duration":"154.6","modelName":true,"prompt":null}]}}`),
-			task.Complete, []task.Item{{ID: clipA, AudioURL: "https://h/a.mp3", Duration: 154.6, Tags: "x, y"}},
+			task.Complete,
+			[]task.Item{{ID: clipA, AudioURL: "https://h/a.mp3", Duration: 154.6, Tags: "x, y"}},
 		},
 		"duration that is none": {
 			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"a","duration":"NaN"},{"id":"b","duration":-1},{"id":"c","duration":"long"},{"id":"d","duration":1e999}]}}`),
@@ -60,7 +61,8 @@ func TestTolerantDecoding(t *testing.T) {
 		"job with a nested response": {data(`{"state":"success","resultJson":"{\"response\":{\"sunoData\":[{\"id\":\"A\"}]}}"}`), task.Complete, []task.Item{{ID: "A"}}},
 		"job with URLs": {
 			data(`{"state":"success","resultJson":"{\"resultUrls\":[\"https://h/` + clipA + `.mp3\",\"https://h/` + clipA + `.wav\",\"https://h/x.mp3?s=1\",\"https://h/x.png\",7,null,\"\"]}"}`),
-			task.Complete, []task.Item{{ID: clipA, AudioURL: "https://h/" + clipA + ".mp3"}, {AudioURL: "https://h/x.mp3?s=1"}},
+			task.Complete,
+			[]task.Item{{ID: clipA, AudioURL: "https://h/" + clipA + ".mp3"}, {AudioURL: "https://h/x.mp3?s=1"}},
 		},
 		"job with data and URLs":                     {data(`{"state":"success","resultJson":{"data":[{"id":"A"}],"resultUrls":["https://h/x.mp3"]}}`), task.Complete, []task.Item{{ID: "A"}}},
 		"job with results on the way":                {data(`{"state":"generating","resultJson":"{\"data\":[{\"id\":\"A\",\"stream_audio_url\":\"s\"}]}"}`), task.Processing, []task.Item{{ID: "A", StreamAudioURL: "s"}}},

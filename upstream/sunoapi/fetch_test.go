@@ -53,6 +53,7 @@ func seen(obs []task.Observation) map[string]string {
 
 func TestFetch(t *testing.T) {
 	t.Parallel()
+	const spaced = " spaced\n"
 	handler, calls := byTask(t, map[string]string{
 		"done":    data(`{"taskId":"done","status":"SUCCESS"}`),
 		"a&b=c/ü": data(`{"status":"PENDING"}`),
@@ -65,12 +66,12 @@ func TestFetch(t *testing.T) {
 	})
 	b := setup(t, SunoAPI(), handler)
 	obs, err := b.adapter.Fetch(t.Context(), refs(
-		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down", " spaced\n",
+		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down", spaced,
 		"done", "", strings.Repeat("x", 257), "a\nb", "\xff"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		"done": "complete", "a&b=c/ü": "processing", "gone": "unknown_task unknown_task", "refused": "permanent refused",
-		"other": "transient no_record", "html": "transient bad_body", "down": "transient http_5xx", " spaced\n": "processing",
+		"other": "transient no_record", "html": "transient bad_body", "down": "transient http_5xx", spaced: "processing",
 		"": "unknown_task bad_task_id", strings.Repeat("x", 257): "unknown_task bad_task_id",
 		"a\nb": "unknown_task bad_task_id", "\xff": "unknown_task bad_task_id",
 	}, seen(obs))
