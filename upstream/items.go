@@ -21,6 +21,8 @@ type Items struct {
 	Words map[string]task.Status
 	// NotLyrics are keys of the table's that hold no lyrics at this provider.
 	NotLyrics []string
+	// Max bounds how many results of one answer are looked at. Default 64.
+	Max int
 }
 
 // Result is one result as a provider tells it.
@@ -60,11 +62,13 @@ var (
 // List finds the results in raw: an array; the first that is not empty of those
 // that an object has under a name of the table, also two objects deep; or the
 // object itself, if it has no list. Each of them may stand in a JSON string.
-func (Items) List(raw json.RawMessage) []json.RawMessage { return listOf(raw, 3) }
+func (i Items) List(raw json.RawMessage) []json.RawMessage {
+	return listOf(raw, cmp.Or(i.Max, maxItems), 3)
+}
 
-func listOf(raw json.RawMessage, depth int) []json.RawMessage {
+func listOf(raw json.RawMessage, limit, depth int) []json.RawMessage {
 	raw = Unquote(raw)
-	if list := Elements(raw, maxItems); list != nil {
+	if list := Elements(raw, limit); list != nil {
 		return list
 	}
 	f := ParseFields(raw)
@@ -78,7 +82,7 @@ func listOf(raw json.RawMessage, depth int) []json.RawMessage {
 			continue
 		}
 		isList = true
-		if list := listOf(value, depth-1); len(list) > 0 {
+		if list := listOf(value, limit, depth-1); len(list) > 0 {
 			return list
 		}
 	}
@@ -89,8 +93,8 @@ func listOf(raw json.RawMessage, depth int) []json.RawMessage {
 }
 
 // Parse reads the results that List finds, in their order. What is no object, or
-// an empty one, is left out. Of those with the same id the first stays, and takes
-// from the others what it lacks.
+// an empty one, is left out. Of those with the same id the one that is further
+// along stays, else the first, and takes from the others what it lacks.
 func (i Items) Parse(raw json.RawMessage, t task.Type) []Result {
 	var results []Result
 	for _, element := range i.List(raw) {
@@ -98,7 +102,7 @@ func (i Items) Parse(raw json.RawMessage, t task.Type) []Result {
 		if r == (Result{}) {
 			continue
 		}
-		same := func(o Result) bool { return r.ID != "" && o.ID == r.ID }
+		same := func(o Result) bool { return r.ID != "" && strings.EqualFold(o.ID, r.ID) }
 		if at := slices.IndexFunc(results, same); at >= 0 {
 			results[at] = results[at].fill(r)
 			continue
@@ -166,8 +170,11 @@ func troubleOf(f, meta Fields) Trouble {
 	return err
 }
 
-// fill gives r what it lacks and o has.
+// fill gives the result that is further along what it lacks and the other has.
 func (r Result) fill(o Result) Result {
+	if r.Status != o.Status && r.Status.Join(o.Status) == o.Status {
+		r, o = o, r
+	}
 	r.Title = cmp.Or(r.Title, o.Title)
 	r.AudioURL = cmp.Or(r.AudioURL, o.AudioURL)
 	r.SourceAudioURL = cmp.Or(r.SourceAudioURL, o.SourceAudioURL)

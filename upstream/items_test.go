@@ -52,8 +52,10 @@ func TestItemLists(t *testing.T) {
 	} {
 		require.Len(t, Items{}.Parse(json.RawMessage(body), task.Generate), want, body[:min(len(body), 80)])
 	}
-	same := Items{}.Parse(json.RawMessage(`[{"id":"A","title":"x"},{"id":"A","title":"y","audio_url":"u","state":"error","error":{"code":"c"}}]`), task.Generate)
-	require.Equal(t, Result{Item: task.Item{ID: "A", Title: "x", AudioURL: "u", Status: task.Failed}, State: "error", Err: Trouble{Code: "c"}}, same[0])
+	same := Items{}.Parse(json.RawMessage(`[{"id":"A","title":"x","tags":"pop"},{"id":"a","title":"y","state":"error","error":{"code":"c"}},{"id":"A","audio_url":"u"}]`), task.Generate)
+	require.Equal(t, []Result{{
+		Item: task.Item{ID: "a", Title: "y", Tags: "pop", AudioURL: "u", Status: task.Failed}, State: "error", Err: Trouble{Code: "c"},
+	}}, same, "the one that is further along, with what the others have")
 }
 
 func TestItemStates(t *testing.T) {

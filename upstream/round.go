@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"tasksync/task"
@@ -92,7 +91,7 @@ func (f *fetch) enrol(refs []task.Ref) []*asked {
 	var good []*asked
 	for _, ref := range refs {
 		clean := ref
-		clean.TaskID = strings.TrimSpace(ref.TaskID)
+		clean.TaskID, _ = TaskID(ref.TaskID)
 		k := key{clean.TaskID, ref.Type}
 		if a := known[k]; a != nil {
 			a.name(ref)

@@ -148,6 +148,10 @@ func (f *fetch) ask(ctx context.Context, g group) (o outcome, again bool) {
 		}
 	case ConcernsAll(why):
 		f.stop(why)
+	case why.Unsent: // nothing was learnt
+		for _, a := range g.asks {
+			a.why = cmp.Or(a.why, why)
+		}
 	case isNoBatch(err):
 		g.fail(why)
 		return outcome{group: g, oneByOne: true}, true
@@ -185,9 +189,6 @@ func (f *fetch) failure(g group, why *task.Failure) (o outcome, again bool) {
 		why = Transient(ReasonBadRequest, why.Message)
 	}
 	g.fail(why)
-	if why.Reason == ReasonNoCall { // a smaller call would not exist either
-		return o, false
-	}
 	g.shrink()
 	f.failed++
 	return outcome{group: g}, len(g.asks) > 1

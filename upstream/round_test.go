@@ -134,9 +134,9 @@ func TestRoundAsksForOneAlone(t *testing.T) {
 func TestRoundStops(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{
-		"account":    {Verdict: task.Account, Reason: ReasonUnauthorized},
-		"rate limit": transient(ReasonRateLimited, ""),
-		"breaker":    {Verdict: task.Transient, Reason: ReasonBreakerOpen, Unsent: true},
+		"account":     {Verdict: task.Account, Reason: ReasonUnauthorized},
+		"rate limit":  transient(ReasonRateLimited, ""),
+		"turned away": {Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
 	} {
 		p := &fake{poison: map[string]*task.Failure{"t02": why}}
 		r := p.round(2)
@@ -183,6 +183,7 @@ func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{
 		"5xx": page(), "a page": BadBody("<html>"), "no connection": transient(ReasonNetwork, ""), "unknown": Unknown(""),
+		"no such call": transient(ReasonNoCall, ""),
 	} {
 		p := &fake{down: why}
 		r := p.round(100)
@@ -201,10 +202,21 @@ func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 		require.Len(t, seen, 100)
 		require.Equal(t, []string{"100"}, p.made(), "an outage parts no batches")
 	}
-	p := &fake{down: transient(ReasonNoCall, "")}
-	_, err := p.round(100).Fetch(t.Context(), manyRefs(100))
-	require.Error(t, err)
-	require.Equal(t, []string{"100"}, p.made(), "a call that does not exist")
+}
+
+// TestRoundOfCallsThatAreNotMade: what the breaker refuses is not made smaller, and
+// says nothing of a task.
+func TestRoundOfCallsThatAreNotMade(t *testing.T) {
+	t.Parallel()
+	p := &fake{poison: map[string]*task.Failure{"t02": {Verdict: task.Transient, Reason: ReasonBreakerOpen, Unsent: true}}}
+	r := p.round(2)
+	for range 2 {
+		seen, err := r.Fetch(t.Context(), manyRefs(4))
+		require.NoError(t, err)
+		require.Len(t, seen, 4)
+		require.Equal(t, "transient breaker_open", told(t, seen)["t03"])
+		require.Equal(t, []string{"2", "2"}, p.made())
+	}
 }
 
 func TestRoundWithoutABatchCall(t *testing.T) {

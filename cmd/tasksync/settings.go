@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log" //nolint:depguard // what libraries write there is sent on to slog
 	"log/slog"
 	"os"
 	"time"
@@ -56,7 +57,17 @@ type logFlags struct {
 	LogLevel  string `env:"TASKSYNC_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level of the log: ${enum}."`
 }
 
+// The logger of a process takes what libraries write to the standard log too.
 func (f logFlags) logger(std *streams) *slog.Logger {
+	logger := f.newLogger(std)
+	if std.err == os.Stderr {
+		log.SetFlags(0)
+		log.SetOutput(daemon.StandardLog(logger))
+	}
+	return logger
+}
+
+func (f logFlags) newLogger(std *streams) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum has only levels
 	terminal := isTerminal(std.err)

@@ -34,7 +34,7 @@ type Adapter struct {
 // New returns an adapter for cfg. The error names the field that is wrong.
 func New(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
-		Name: Name, BaseURL: defaultBaseURL,
+		Name: Name, BaseURL: defaultBaseURL, Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
 		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
 	}.Open(cfg)
 	if err != nil {

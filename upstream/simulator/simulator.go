@@ -74,11 +74,11 @@ func (s *Simulator) Seed() uint64 { return s.cfg.Seed }
 
 // Submit accepts a task without a request and returns its id. The empty fate
 // is drawn. The faults are served to the first status requests of this task,
-// one each; [NoFault] lets one pass. It panics on a fate or fault that does
-// not exist.
+// one each; [NoFault] lets one pass, and [Always] at the end repeats the last one
+// for good. It panics on a fate or fault that does not exist.
 func (s *Simulator) Submit(kind task.Type, fate Fate, faults ...Fault) string {
 	for _, f := range faults {
-		if _, ok := f.entry(); !ok && f != NoFault {
+		if _, ok := f.entry(); !ok && f != NoFault && f != Always {
 			panic(fmt.Sprintf("simulator: unknown fault %q", f))
 		}
 	}

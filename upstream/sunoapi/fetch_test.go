@@ -187,8 +187,9 @@ func TestFetchWhenNothingAnswers(t *testing.T) {
 	require.Empty(t, obs)
 }
 
-// TestFetchStopsAtAnOpenBreaker: what nobody asks says nothing of a task.
-func TestFetchStopsAtAnOpenBreaker(t *testing.T) {
+// TestFetchAtAnOpenBreaker: few calls are made, and the others say that they were
+// not.
+func TestFetchAtAnOpenBreaker(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{}
 	var ids []string
@@ -200,12 +201,18 @@ func TestFetchStopsAtAnOpenBreaker(t *testing.T) {
 	b := setup(t, SunoAPI(), handler)
 	b.adapter.fanOut = 1
 	obs, err := b.adapter.Fetch(t.Context(), refs(ids...))
-	require.EqualValues(t, 10, calls.Load())
-	require.Len(t, obs, 10)
+	require.EqualValues(t, 8, calls.Load())
+	require.Len(t, obs, len(ids))
+	for i, o := range obs {
+		require.Equal(t, i >= 8, o.Failure.Unsent)
+		if o.Failure.Unsent {
+			require.Equal(t, upstream.ReasonBreakerOpen, o.Failure.Reason)
+			require.Positive(t, o.Failure.RetryAfter)
+		}
+	}
 	var f *task.Failure
 	require.ErrorAs(t, err, &f)
-	require.Equal(t, upstream.ReasonBreakerOpen, f.Reason)
-	require.Positive(t, f.RetryAfter)
+	require.Equal(t, upstream.ReasonHTTP5xx, f.Reason)
 }
 
 func TestFetchEndsWithItsContext(t *testing.T) {

@@ -37,6 +37,7 @@ type Adapter struct {
 func New(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
 		Name: Name, Keyless: true, // some self-hosted servers want no key
+		Paths:  []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
 		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
 	}.Open(cfg)
 	if err != nil {

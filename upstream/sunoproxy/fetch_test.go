@@ -102,9 +102,9 @@ func TestFetchLearns(t *testing.T) {
 		first, then []string // the calls of a first Fetch, and of one after it
 		later       []string // and of one to a server whose batch call had been answered
 	}{
-		"404":                                    {once, singly, halves},
+		"404":                                    {once, singly, once},
 		`404 {"error":{"message":"no"}}`:         {once, singly, once},
-		"405 Method Not Allowed":                 {once, singly, halves},
+		"405 Method Not Allowed":                 {once, singly, once},
 		`400 {"code":"x","message":"bad"}`:       {once, singly, halves},
 		"<html>":                                 {once, singly, halves},
 		`{"code":"success","data":[{"id":"c"}]}`: {once, singly, halves},
@@ -225,9 +225,8 @@ func TestWrongBaseURL(t *testing.T) {
 		obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
-		lost := "transient " + f.Reason
-		require.Contains(t, []string{upstream.ReasonHTTP4xx, upstream.ReasonNoCall}, f.Reason)
-		require.Equal(t, map[string]string{"a": lost, "b": lost, "c": lost}, seen(obs))
+		require.Equal(t, "no_such_call", f.Reason)
+		require.Equal(t, map[string]string{"a": "transient no_such_call", "b": "transient no_such_call", "c": "transient no_such_call"}, seen(obs))
 		require.Equal(t, want, calls)
 	}
 	require.NotContains(t, b.log.String(), "no batch call")

@@ -28,9 +28,14 @@ type Subject struct {
 	// FirstLook is how many requests the first look at a task takes, because it may
 	// be in several places; the later ones take one. Default 1.
 	FirstLook int
+	// Places is in how many places a task may be, so how many requests it takes to
+	// hear that there is no such task. Default 1.
+	Places int
 }
 
 func (s Subject) firstLook() int { return max(1, s.FirstLook) }
+
+func (s Subject) places() int { return max(1, s.Places) }
 
 func (s Subject) types() []task.Type {
 	if len(s.Types) > 0 {
@@ -65,6 +70,10 @@ func Run(t *testing.T, s Subject) {
 		{"silly ids", testSillyIDs},
 		{"wrong key", testWrongKey},
 		{"the key is shown nowhere", testKeyIsShownNowhere},
+		{"poison that passes", testPoisonPasses},
+		{"a task without credits", testCreditsOfOneTask},
+		{"alone", testAlone},
+		{"blanks around ids", testBlanks},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -76,6 +85,8 @@ func Run(t *testing.T, s Subject) {
 		s.bubble(t, newWorld(t, s, "https://media.example"), testLives)
 	})
 	t.Run("faults", func(t *testing.T) { t.Parallel(); testFaults(t, s) })
+	t.Run("poison", func(t *testing.T) { t.Parallel(); testPoison(t, s) })
+	t.Run("a provider that is down", func(t *testing.T) { t.Parallel(); testDown(t, s) })
 	t.Run("bodies of the wrong kind", func(t *testing.T) { t.Parallel(); testBodies(t, s) })
 	t.Run("concurrent fetches", func(t *testing.T) { t.Parallel(); testConcurrency(t, newWorld(t, s, "")) })
 	t.Run("cancellation", func(t *testing.T) { t.Parallel(); testCancellation(t, s) })

@@ -5,46 +5,46 @@ import (
 	"strings"
 
 	"tasksync/task"
-	"tasksync/upstream"
 )
 
-// observe puts together what is known of a group; ok is false if that is
-// nothing.
-func (a *Adapter) observe(g group, clips map[string]clip) (obs task.Observation, ok bool) {
+// observe puts together what is known of the clips of a group; ok is false if that
+// is nothing. A call that failed for one of them is a failure of the whole: the
+// others' results come with it, but they do not say how the task stands.
+func (a *Adapter) observe(g group, clips map[string]task.Observation) (obs task.Observation, ok bool) {
 	obs.TaskID = g.taskID
 	var words []string
+	var failed []*task.Failure
 	for _, id := range g.ids {
 		c, reported := clips[strings.ToLower(id)]
-		if !reported {
+		switch {
+		case !reported:
+			continue
+		case len(c.Items) == 0:
+			failed = append(failed, c.Failure)
 			continue
 		}
-		obs.Items = append(obs.Items, a.item(id, c))
-		if word := a.word(c.Status); word != "" && !slices.Contains(words, word) {
-			words = append(words, word)
+		item := c.Items[0]
+		item.ID = id // as the row spells it
+		obs.Items = append(obs.Items, item)
+		if c.Raw != "" && !slices.Contains(words, c.Raw) {
+			words = append(words, c.Raw)
 		}
 	}
 	obs.Raw = a.client.StatusWord(strings.Join(words, ","))
 	obs.Status, obs.Failure = ending(obs.Items, len(g.ids))
-	return obs, len(obs.Items) > 0
+	if f := ofCalls(failed); f != nil && (f.Verdict == task.Transient || len(failed) == len(g.ids)) {
+		obs.Status, obs.Failure = "", f
+	}
+	return obs, len(obs.Items) > 0 || obs.Failure != nil
 }
 
-// word is a status as the event log has it. One that no table knows is noted.
-func (a *Adapter) word(status upstream.Text) string {
-	word := a.client.StatusWord(string(status))
-	if _, known := statuses[status.Word()]; status != "" && !known {
-		a.client.UnknownStatus(word)
+// ofCalls is the mildest of the failures of calls for the clips of a group: it is
+// unknown only if each of them is.
+func ofCalls(failed []*task.Failure) *task.Failure {
+	if len(failed) == 0 {
+		return nil
 	}
-	return word
-}
-
-// item is a clip under the id that its row has, which may be spelt otherwise.
-func (a *Adapter) item(id string, c clip) task.Item {
-	it := c.item()
-	it.ID = id
-	if it.Failure != nil {
-		it.Failure.Message = a.client.Redact(it.Failure.Message)
-	}
-	return it
+	return slices.MinFunc(failed, func(a, b *task.Failure) int { return int(a.Verdict) - int(b.Verdict) })
 }
 
 // ending is how a group of size clips ended: complete if one of them is; failed,
