@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -22,6 +25,8 @@ type fake struct {
 	absent  map[string]bool          // missing from the answers
 	down    *task.Failure            // breaks all calls
 	noBatch bool
+	takes   time.Duration // each call
+	hang    string        // a task whose calls end with their context
 
 	mu    sync.Mutex
 	calls []string // "3" for a batch call, "one id" for a single one
@@ -30,15 +35,21 @@ type fake struct {
 func (p *fake) round(batch int) Round {
 	return Round{
 		Provider: "fake", FanOut: 4, Batch: batch, Suspects: &Suspects{},
-		One: func(_ context.Context, ref task.Ref) (*task.Observation, error) {
+		One: func(ctx context.Context, ref task.Ref) (*task.Observation, error) {
 			p.count("one " + ref.TaskID)
+			if err := p.wait(ctx, ref); err != nil {
+				return nil, err
+			}
 			if f := p.fails(ref); f != nil {
 				return nil, f
 			}
 			return p.tell(ref), nil
 		},
-		Many: func(_ context.Context, _ string, refs []task.Ref) ([]*task.Observation, error) {
+		Many: func(ctx context.Context, _ string, refs []task.Ref) ([]*task.Observation, error) {
 			p.count(fmt.Sprint(len(refs)))
+			if err := p.wait(ctx, refs...); err != nil {
+				return nil, err
+			}
 			if p.noBatch {
 				return nil, NoBatch(transient(ReasonHTTP4xx, "HTTP 404"))
 			}
@@ -52,6 +63,19 @@ func (p *fake) round(batch int) Round {
 			return told, nil
 		},
 	}
+}
+
+// wait takes the time of a call that was sent.
+func (p *fake) wait(ctx context.Context, refs ...task.Ref) error {
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil {
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+	}
+	if slices.ContainsFunc(refs, func(ref task.Ref) bool { return ref.TaskID == p.hang }) {
+		<-ctx.Done()
+		return fmt.Errorf("call the upstream: %w", ctx.Err())
+	}
+	time.Sleep(p.takes) // of a bubble's clock
+	return nil
 }
 
 func (p *fake) count(call string) {
@@ -177,6 +201,52 @@ func TestRoundFindsThePoison(t *testing.T) {
 			require.Equal(t, []string{fmt.Sprint(n - 1), "one " + poison}, p.made())
 		}
 	}
+}
+
+// TestRoundWaitsForFewCalls counts the calls that come one after the other: each
+// takes a second of a clock that only the calls move.
+func TestRoundWaitsForFewCalls(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 12, 50, 64} {
+		for _, poison := range [][]int{{0}, {n / 2}, {n - 1}} {
+			synctest.Test(t, func(t *testing.T) {
+				p := &fake{poison: map[string]*task.Failure{}, takes: time.Second}
+				for _, at := range poison {
+					p.poison[fmt.Sprintf("t%02d", at)] = page()
+				}
+				began := time.Now()
+				seen, err := p.round(100).Fetch(t.Context(), manyRefs(n))
+				require.NoError(t, err)
+				require.Len(t, seen, n)
+				require.LessOrEqual(t, time.Since(began), time.Duration(1+bits.Len(uint(n-1)))*time.Second)
+			})
+		}
+	}
+}
+
+// TestRoundGoesOnWhereItWasCutShort: a call that hangs leaves no time to make it
+// smaller, so that the next Fetch begins with smaller ones.
+func TestRoundGoesOnWhereItWasCutShort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &fake{hang: "t05"}
+		r := p.round(100)
+		healthy := 0
+		for fetches := range 6 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			seen, err := r.Fetch(ctx, manyRefs(12))
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.GreaterOrEqual(t, len(seen), healthy, "fetch %d", fetches)
+			healthy = len(seen)
+		}
+		require.Equal(t, 11, healthy)
+		p.made()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, _ = r.Fetch(ctx, manyRefs(12))
+		require.Equal(t, []string{"11", "one t05"}, p.made())
+	})
 }
 
 func TestRoundLeavesAProviderThatIsDown(t *testing.T) {

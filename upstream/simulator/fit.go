@@ -96,7 +96,7 @@ func Dialects(provider string) []string { return dialects[provider] }
 // dialects by provider; those that are not here have none.
 var dialects = map[string][]string{
 	"sunoclips": {"wrapped", "sentinel"},
-	"sunoproxy": {"single", "data-only", "integer"},
+	"sunoproxy": {"single", "data-only", "integer", "reseller"},
 }
 
 func (s *Simulator) mustKnow(provider, dialect string) {
