@@ -165,7 +165,7 @@ func testDown(t *testing.T, s Subject) {
 				}
 				w.sim.Outage(simulator.NoFault)
 				w.pass(task.DefaultConfirmation().Over)
-				require.EqualValues(t, up, w.requests(func() {
+				require.Equal(t, up, w.requests(func() {
 					seen, err := w.fetch(t.Context(), t, refs...)
 					require.NoError(t, err)
 					requireReady(t, seen, refs...)
