@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/upstream/simulator"
 )
 
 // asCommand makes the test binary be tasksync itself, so that tests can start,
@@ -41,7 +43,8 @@ type process struct {
 }
 
 // start runs tasksync with args and settings, in a process of its own that is
-// killed with the test.
+// killed with the test. Whatever the test is about, the process must have logged
+// no prompt, no lyric and no key.
 func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Helper()
 	p := &process{done: make(chan struct{}), addr: make(chan string, 1)}
@@ -56,7 +59,7 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		p.read(bufio.NewScanner(stderr))
+		p.read(stderr)
 	}()
 	go func() {
 		<-read
@@ -66,13 +69,36 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
+		p.keepsSecrets(t, settings)
 	})
 	return p
 }
 
+// keepsSecrets searches all that the process has logged for words of the
+// simulator's prompts and lyrics, and for the keys that it was given.
+func (p *process) keepsSecrets(t *testing.T, settings map[string]string) {
+	t.Helper()
+	secrets := simulator.Planted()
+	for name, value := range settings {
+		if strings.HasSuffix(name, "_API_KEY") && len(value) > len("a key") {
+			secrets = append(secrets, value)
+		}
+	}
+	for line := range strings.Lines(p.output()) {
+		for _, secret := range secrets {
+			if strings.Contains(line, secret) {
+				t.Errorf("the log has %q in it: %s", secret, line)
+				return // one is enough
+			}
+		}
+	}
+}
+
 var readyLine = regexp.MustCompile(`"msg":"\[TaskSync\] Ready".*"listen_addr":"([^"]+)"`)
 
-func (p *process) read(lines *bufio.Scanner) {
+func (p *process) read(stderr io.Reader) {
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20) // a longer line would end the reading, and hold the process
 	for lines.Scan() {
 		p.mu.Lock()
 		p.log.WriteString(lines.Text() + "\n")
