@@ -20,10 +20,10 @@ func TestBacklogIsAskedFor(t *testing.T) {
 		rows      int
 		rateLimit string
 	}{
-		{"sunoapi", 500, "50"},
+		{"sunoapi", 500, "20"},
 		{"sunoapi", 40, "2"}, // 20 in 10 s, the provider's own limit
-		{"kie", 100, "10"},
-		{"sunoproxy", 500, "10"},
+		{"kie", 100, "5"},
+		{"sunoproxy", 500, "0.3"},
 		{"acedata", 500, "10"},
 		{"sunoclips", 100, "10"},
 	} {

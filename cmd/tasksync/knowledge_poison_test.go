@@ -24,6 +24,20 @@ var poisons = map[string]answer{
 	"no credits":   says(500, `{"code":"error","success":false,"message":"insufficient credits","error":{"code":"api_error","message":"insufficient credits"},"detail":"insufficient credits"}`),
 	"bad request":  says(400, `{"code":"invalid_request","success":false,"message":"task not exist","error":{"code":"bad_request","message":"task not found"},"detail":"task not found"}`),
 	"empty answer": says(200, ``),
+	"envelope":     says(200, `{"code":500,"msg":"insufficient credits","data":null}`), // of sunoapi and kie
+}
+
+// poisoned are the cases: all poisons for the providers with a batch call, and
+// for the others one that used to concern every call.
+func poisoned() (cases [][2]string) {
+	for _, provider := range []string{"sunoproxy", "acedata", "sunoclips"} {
+		for name := range poisons {
+			if name != "envelope" {
+				cases = append(cases, [2]string{provider, name})
+			}
+		}
+	}
+	return append(cases, [2]string{"sunoapi", "envelope"}, [2]string{"kie", "envelope"})
 }
 
 // healthyWithin bounds the time from a healthy task's end to its row's, on a slow
@@ -35,31 +49,30 @@ const healthyWithin = 40 * time.Second
 func TestPoisonHurtsOnlyItself(t *testing.T) {
 	t.Parallel()
 	const healthy = 12
-	for _, provider := range []string{"sunoproxy", "acedata", "sunoclips"} {
-		for name, poison := range poisons {
-			t.Run(provider+" "+name, func(t *testing.T) {
-				t.Parallel()
-				w := newWorld(t, provider)
-				var tasks []string
-				for range healthy + 1 {
-					tasks = append(tasks, w.sim.Submit(task.Generate, simulator.Success))
-				}
-				bad := tasks[healthy/2]
-				w.front.answers(about([]string{bad}, always(poison)))
-				d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
-				d.ready(t)
-				w.insertAll(t, tasks)
-				w.asked(t, d, 2, tasks...) // it is known by now
-				w.finish()
-				w.complete(t, d, healthyWithin, slices.DeleteFunc(slices.Clone(tasks), func(id string) bool { return id == bad })...)
-				_, calls := w.front.askedFor()
-				t.Logf("%d calls in all, %d of them about the poisonous task", calls, len(w.front.times(bad)))
-				require.NotContains(t, []string{"complete", "failed"}, w.of(t, bad).Status, w.standing(t))
-				w.front.answers(nil)
-				w.complete(t, d, worldPatience, bad)
-				w.ended(t, d)
-			})
-		}
+	for _, tc := range poisoned() {
+		provider, poison := tc[0], poisons[tc[1]]
+		t.Run(provider+" "+tc[1], func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, provider)
+			var tasks []string
+			for range healthy + 1 {
+				tasks = append(tasks, w.sim.Submit(task.Generate, simulator.Success))
+			}
+			bad := tasks[healthy/2]
+			w.front.answers(about([]string{bad}, always(poison)))
+			d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
+			d.ready(t)
+			w.insertAll(t, tasks)
+			w.asked(t, d, 2, tasks...) // it is known by now
+			w.finish()
+			w.complete(t, d, healthyWithin, slices.DeleteFunc(slices.Clone(tasks), func(id string) bool { return id == bad })...)
+			_, calls := w.front.askedFor()
+			t.Logf("%d calls in all, %d of them about the poisonous task", calls, len(w.front.times(bad)))
+			require.NotContains(t, []string{"complete", "failed"}, w.of(t, bad).Status, w.standing(t))
+			w.front.answers(nil)
+			w.complete(t, d, worldPatience, bad)
+			w.ended(t, d)
+		})
 	}
 }
 
