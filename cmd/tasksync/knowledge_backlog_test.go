@@ -93,7 +93,7 @@ func TestNewRowsOvertakeTheBacklog(t *testing.T) {
 	require.Less(t, slowest, 5*time.Second, w.standing(t)) // a second on a machine of its own
 	tasks, _ := w.front.askedFor()
 	require.Less(t, tasks, stale, "there was a backlog to overtake")
-	require.Zero(t, w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`))
+	require.Zero(t, w.failed(t))
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
@@ -110,7 +110,7 @@ func TestGraceEnds(t *testing.T) {
 			d.ready(t)
 			w.add(t, 5, simulator.Success, 0)
 			w.await(t, d, "the rows have failed", func() bool {
-				return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`) == 5
+				return w.failed(t) == 5
 			})
 			for _, r := range w.all(t) {
 				t.Logf("ended %.1f s after created_at: %s", r.SinceCreated, r.Message)
@@ -133,7 +133,7 @@ func TestGraceWaitsForTheAccount(t *testing.T) {
 	tasks := w.add(t, 5, simulator.Success, 0)
 	w.finish()
 	w.outlive(t, 20*time.Second)
-	require.Zero(t, w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`), w.standing(t))
+	require.Zero(t, w.failed(t), w.standing(t))
 	w.sim.Outage(simulator.NoFault)
 	w.complete(t, d, worldPatience, tasks...)
 	w.ended(t, d)

@@ -96,7 +96,7 @@ func TestCreatedInTheFuture(t *testing.T) {
 	began := time.Now()
 	stuck := w.add(t, 3, simulator.Stuck, -8*time.Hour)
 	w.await(t, d, "the rows have ended", func() bool {
-		return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`) == len(stuck)
+		return w.failed(t) == len(stuck)
 	})
 	took := time.Since(began)
 	t.Logf("ended after %s", took.Round(100*time.Millisecond))

@@ -105,7 +105,7 @@ func TestRefusedRowsAreNotLookedAtLate(t *testing.T) {
 	}
 	w.finish()
 	w.await(t, d, "the rows have failed", func() bool {
-		return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`) == len(tasks)
+		return w.failed(t) == len(tasks)
 	})
 	_, before := w.front.askedFor()
 	w.outlive(t, 2*shortTimeout+time.Second)
