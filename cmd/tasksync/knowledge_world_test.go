@@ -147,7 +147,7 @@ func (w *world) awaitWithin(t *testing.T, d *process, limit time.Duration, what 
 	defer tick.Stop()
 	for deadline := time.Now().Add(limit); !so(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("not after %s: %s; seed %d: %s\n%s", limit, what, w.seed, w.standing(t), tail(d.output()))
+			t.Fatalf("not after %s: %s; seed %d: %s\n%s", limit, what, w.seed, w.standing(t), d.last())
 		}
 		<-tick.C
 	}
@@ -168,7 +168,7 @@ func (w *world) complete(t *testing.T, d *process, limit time.Duration, tasks ..
 			if !awaited[r.TaskID] {
 				continue
 			}
-			require.NotEqual(t, "failed", r.Status, "%s; %s\n%s", r.Message, w.standing(t), tail(d.output()))
+			require.NotEqual(t, "failed", r.Status, "%s; %s\n%s", r.Message, w.standing(t), d.last())
 			if r.Status != "complete" {
 				left++
 			}
@@ -230,7 +230,15 @@ func (w *world) count(t *testing.T, sql string, args ...any) (n int) {
 // ended stops the daemon and compares every row with what the upstream knows.
 func (w *world) ended(t *testing.T, d *process) {
 	t.Helper()
-	require.Zero(t, d.stop(t), tail(d.output()))
+	require.Zero(t, d.stop(t), d.last())
 	w.verify(t)
 	w.report(t)
+}
+
+// last is the end of what the process has logged; nothing if there is none.
+func (p *process) last() string {
+	if p == nil {
+		return ""
+	}
+	return tail(p.output())
 }
