@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -137,5 +136,5 @@ func TestGraceWaitsForTheAccount(t *testing.T) {
 	w.sim.Outage(simulator.NoFault)
 	w.complete(t, d, worldPatience, tasks...)
 	w.ended(t, d)
-	require.True(t, strings.Contains(d.output(), "refuse"))
+	require.Contains(t, d.output(), "refuse")
 }

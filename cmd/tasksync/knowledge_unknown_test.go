@@ -181,8 +181,16 @@ func TestWrongAddressIsAConfigurationError(t *testing.T) {
 func TestAddressWithAPath(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ provider, path string }{
-		{"sunoapi", "/"}, {"sunoapi", "/api/v1"}, {"sunoapi", "/api/v1/"}, {"kie", "/api/v1"}, {"kie", "/api/v1/"},
-		{"sunoproxy", "/suno"}, {"sunoproxy", "/suno/fetch"}, {"sunoproxy", "/suno/fetch/"}, {"acedata", "/suno"}, {"acedata", "/suno/tasks"},
+		{"sunoapi", "/"},
+		{"sunoapi", "/api/v1"},
+		{"sunoapi", "/api/v1/"},
+		{"kie", "/api/v1"},
+		{"kie", "/api/v1/"},
+		{"sunoproxy", "/suno"},
+		{"sunoproxy", "/suno/fetch"},
+		{"sunoproxy", "/suno/fetch/"},
+		{"acedata", "/suno"},
+		{"acedata", "/suno/tasks"},
 		{"sunoclips", "/"},
 	} {
 		t.Run(tc.provider+tc.path, func(t *testing.T) {

@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -23,9 +24,9 @@ func TestAnswersHavePlantedWords(t *testing.T) {
 		sim := simulator.New(simulator.Config{Provider: provider, Seed: 1, Speed: math.Inf(1)})
 		t.Cleanup(sim.Close)
 		id := sim.Submit(task.Generate, simulator.Ready)
-		r := httptest.NewRequest("GET", path+id, nil)
+		r := httptest.NewRequest(http.MethodGet, path+id, nil)
 		if provider == "acedata" {
-			r = httptest.NewRequest("POST", path, strings.NewReader(`{"action":"retrieve","id":"`+id+`"}`))
+			r = httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"action":"retrieve","id":"`+id+`"}`))
 		}
 		w := httptest.NewRecorder()
 		sim.ServeHTTP(w, r)
