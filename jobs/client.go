@@ -38,6 +38,8 @@ const (
 	// of two inserts within it only the first is announced, and the second's job
 	// waits for the next poll. Two hand-ons are never that close.
 	notifyCooldown = time.Millisecond
+	// backlogWorkers is how many passes over rows past their deadline run at once.
+	backlogWorkers = 4
 	// softStop is how long running passes may finish before they are told to
 	// give their jobs back.
 	softStop = 2 * time.Second
@@ -95,7 +97,7 @@ func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	c := &Client{cfg: cfg, queries: queries.New(), left: map[[2]string]bool{}}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now})
+	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
 	rc, err := river.NewClient(riverpgxv5.New(cfg.Pool), c.riverConfig(workers))
@@ -112,6 +114,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
 			queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
+			queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
 			queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
 		},
 		PeriodicJobs: []*river.PeriodicJob{

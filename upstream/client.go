@@ -153,16 +153,23 @@ type Answer struct {
 // (0: the HTTP status says it all), and a failure if it is not what was asked
 // for. A panic in it counts as a body that could not be read.
 //
-// When it returns no failure, or [ReasonBadBody], the HTTP status is judged: 401
-// and 403 are [task.Account]; 429, 5xx and the rest [task.Transient]. 401 and 403
-// stay that whatever the Reader says, unless it finds the content refused.
+// When it returns no failure, or [ReasonBadBody], the HTTP status is judged: 401,
+// 402 and 403 are [task.Account]; 404, 405 and 501 [ReasonNoCall]; 429, other 5xx
+// and the rest [task.Transient] too. 401, 402 and 403 stay what they are whatever
+// the Reader says, unless it finds the content refused.
 //
 // An [task.Account] failure pauses the credential; one with [ReasonRateLimited]
-// closes the window.
+// closes the window. So a Reader takes either from a code of the provider's for
+// the call, never from a text alone: that may be one task's.
 type Reader func(Answer) (code int, failure *task.Failure)
 
 // Get asks for path with query. It returns nil, a *task.Failure, or, when ctx
 // ended first, an error that wraps ctx.Err(). path is escaped already.
+//
+// The lane of ctx ([task.InLane]) says before which others the call goes out. One
+// that would probably have no answer before the deadline of ctx is not made
+// ([ReasonTurnedAway]); one that is under way then may take 3 s more, and is ended
+// at once only when ctx is cancelled.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, read Reader) error {
 	return c.call(ctx, http.MethodGet, c.url(path, query), nil, read)
 }

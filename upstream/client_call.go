@@ -10,10 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"time"
 
 	"tasksync/task"
@@ -21,80 +18,139 @@ import (
 
 // call takes one request through all stations.
 func (c *Client) call(ctx context.Context, method, target string, body []byte, read Reader) error {
-	if f := c.pause.refusal(time.Now()); f != nil {
+	asked := questionOf(method, target, body)
+	if f := c.refusal(asked); f != nil {
 		return f
 	}
-	if c.breaker.open() {
-		return c.breaker.refusal(time.Now())
-	}
+	var try attempt
 	queued := time.Now()
-	s, err := c.gate.enter(ctx)
+	s, err := c.gate.enter(ctx, func() (err error) { // it may have been waiting for long
+		try, err = c.admit(asked)
+		return err
+	})
 	c.metrics.rateWait.Observe(time.Since(queued).Seconds())
 	if err != nil {
 		return err
 	}
 	defer c.gate.leave(s)
-	if f := c.pause.refusal(time.Now()); f != nil { // it may have been waiting for long
-		return f
-	}
-	done, err := c.breaker.allow(time.Now())
-	if err != nil {
-		return err
-	}
 	sent := time.Now()
-	code, err := c.exchange(ctx, s, method, target, body, read)
-	done(err)
-	c.metrics.observe(code, time.Since(sent))
-	c.settle(sent, err)
-	return err
+	end := c.exchange(ctx, s, method, target, body, read)
+	c.breaker.end(time.Now(), try, end.health)
+	c.metrics.observe(end.label, time.Since(sent))
+	if end.label != labelCanceled {
+		c.gate.took(min(time.Since(sent), c.fairTime()))
+	}
+	c.settle(sent, end.err)
+	return end.err
 }
 
-// exchange sends the request and has the answer read. Next to the error, it
-// returns the label under which the call is counted.
-func (c *Client) exchange(
-	ctx context.Context, s *slot, method, target string, body []byte, read Reader,
-) (string, error) {
-	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
+// refusal is the failure of a call that is not to be made; nil: it may queue.
+func (c *Client) refusal(asked question) *task.Failure {
+	now := time.Now()
+	if f := c.pause.refusal(now); f != nil {
+		return f
+	}
+	return c.breaker.refusal(now, asked)
+}
+
+// admit decides whether a call goes out whose slot is there.
+func (c *Client) admit(asked question) (attempt, error) {
+	now := time.Now()
+	if f := c.pause.refusal(now); f != nil {
+		return attempt{}, f
+	}
+	try, f := c.breaker.begin(now, asked)
+	if f != nil {
+		return attempt{}, f
+	}
+	return try, nil
+}
+
+// ending is how a call ended.
+type ending struct {
+	label  string // under which it is counted
+	health health // what it says about the provider
+	err    error
+}
+
+// exchange sends the request and has the answer read.
+func (c *Client) exchange(ctx context.Context, s *slot, method, target string, body []byte, read Reader) ending {
+	callCtx, cancel := c.span(ctx)
 	defer cancel()
 	callCtx = httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { c.gate.sent(s, time.Now()) },
 	})
 	req, err := c.newRequest(callCtx, method, target, body)
 	if err != nil {
-		return labelOther, err
+		return ending{labelOther, healthUnknown, err}
 	}
+	began := time.Now()
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.noAnswer(ctx, err)
+		return c.noAnswer(ctx, began, err)
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	if err != nil {
-		return c.halfAnswer(ctx, resp, len(data), err)
+		return c.halfAnswer(ctx, began, resp, len(data), err)
 	}
 	if f := c.wrongKind(resp, data); f != nil {
-		return failureLabel(resp.StatusCode, f), f
+		return ending{failureLabel(resp.StatusCode, f), unreadableHealth(resp.StatusCode, f), f}
 	}
-	return c.judge(Answer{resp.StatusCode, trimBOM(data), retryAfter(resp.Header, time.Now())}, read)
+	ans := Answer{resp.StatusCode, trimBOM(data), retryAfter(resp.Header, time.Now())}
+	return c.judge(resp, ans, read)
 }
 
+// overrun is how long a call may go on that is under way when its caller's
+// deadline passes.
+const overrun = 3 * time.Second
+
+// span is the context of an exchange. A request that was sent is paid for, so
+// that its answer is waited for a little beyond the caller's deadline; a caller
+// that cancels ends it at once.
+//
+// What must stay true therefor: a call never outlives the function that made it,
+// so that no goroutine is left behind; and the caller's own work after its deadline
+// begins up to overrun later, which the deadlines around it must bear. Once the
+// deadline has passed, ctx can tell of no cancellation any more: a stop of the
+// daemon then waits for the rest of overrun.
+func (c *Client) span(ctx context.Context) (context.Context, context.CancelFunc) {
+	timeout := c.timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline)+overrun)
+	}
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return callCtx, func() { stop(); cancel() }
+}
+
+// fairTime is what a call must have had to be called too slow when its caller's
+// deadline cut it short, and the longest that one is expected to take: else a few
+// calls that hang would keep all others from being made.
+func (c *Client) fairTime() time.Duration { return c.timeout / 3 }
+
 // judge combines what the reader and the HTTP status say.
-func (c *Client) judge(ans Answer, read Reader) (string, error) {
+func (c *Client) judge(resp *http.Response, ans Answer, read Reader) ending {
 	code, f := c.safely(ans, read)
 	if byStatus := statusFailure(ans.Status); byStatus != nil && outranks(byStatus, f) {
-		byStatus.Message = c.describe(ans.Status, "", ans.Body)
+		byStatus.Message = c.describe(resp, ans.Body)
 		f = byStatus
 	}
 	if f == nil {
-		return codeLabel(code, ans.Status), nil
+		return ending{codeLabel(code, ans.Status), healthUp, nil}
 	}
 	out := *f // the reader may hand out one failure many times
 	out.Message = c.Redact(out.Message)
 	out.RetryAfter = max(out.RetryAfter, ans.RetryAfter)
+	label := codeLabel(code, ans.Status)
 	if out.Reason == ReasonBadBody {
-		return ReasonBadBody, &out
+		label = ReasonBadBody
 	}
-	return codeLabel(code, ans.Status), &out
+	return ending{label, answerHealth(ans.Status, &out), &out}
 }
 
 // outranks reports whether what the HTTP status says counts for more than what
@@ -131,37 +187,40 @@ func (c *Client) settle(sent time.Time, err error) {
 	case f.Reason == ReasonRateLimited:
 		f.RetryAfter = max(f.RetryAfter, time.Second)
 		c.gate.close(time.Now().Add(f.RetryAfter))
-	case f.Verdict == task.UnknownTask || f.Verdict == task.Permanent: // an answer to an accepted key
+	case f.Verdict == task.UnknownTask || f.Verdict == task.TaskDead || f.Verdict == task.Permanent: // an answer to an accepted key
 		c.pause.accepted(sent)
 	}
 }
 
-// noAnswer is what a call means that brought no response.
-func (c *Client) noAnswer(ctx context.Context, err error) (string, error) {
-	if ctx.Err() != nil {
-		return labelCanceled, fmt.Errorf("call the upstream: %w", ctx.Err())
+// noAnswer is what a call means that began then and brought no response. One that
+// the caller's deadline cut short says nothing, unless it had its fair time.
+func (c *Client) noAnswer(ctx context.Context, began time.Time, err error) ending {
+	timed, _ := errors.AsType[net.Error](err)
+	late := timed != nil && timed.Timeout()
+	given := time.Since(began)
+	if gone := ctx.Err(); errors.Is(gone, context.Canceled) || (gone != nil && late && given < c.fairTime()) {
+		return ending{labelCanceled, healthUnknown, fmt.Errorf("call the upstream: %w", gone)}
 	}
-	if named, ok := errors.AsType[*url.Error](err); ok {
-		err = named.Err // without the URL, which holds ids
+	if late {
+		within := min(c.timeout, given.Round(100*time.Millisecond))
+		return ending{ReasonTimeout, healthDown, transient(ReasonTimeout, "no answer within "+within.String())}
 	}
-	if timed, ok := errors.AsType[net.Error](err); ok && timed.Timeout() {
-		return ReasonTimeout, transient(ReasonTimeout, "no answer within "+c.timeout.String())
-	}
-	return ReasonNetwork, transient(ReasonNetwork, c.Redact(err.Error()))
+	return ending{ReasonNetwork, healthDown, transient(ReasonNetwork, c.Redact(networkText(err)))}
 }
 
 // halfAnswer is what a call means whose response broke off.
-func (c *Client) halfAnswer(ctx context.Context, resp *http.Response, got int, err error) (string, error) {
-	label, err := c.noAnswer(ctx, err)
-	f, ok := errors.AsType[*task.Failure](err)
+func (c *Client) halfAnswer(ctx context.Context, began time.Time, resp *http.Response, got int, err error) ending {
+	end := c.noAnswer(ctx, began, err)
+	f, ok := errors.AsType[*task.Failure](end.err)
 	if !ok {
-		return label, err
+		return end
 	}
 	f.Message = fmt.Sprintf("HTTP %d, the answer broke off after %d bytes: %s", resp.StatusCode, got, f.Message)
 	if f.Reason == ReasonNetwork {
 		f.Reason = ReasonBadBody
 	}
-	return f.Reason, f
+	end.label = f.Reason
+	return end
 }
 
 // wrongKind is the failure of an answer that no reader could make sense of.
@@ -177,27 +236,12 @@ func (c *Client) wrongKind(resp *http.Response, data []byte) *task.Failure {
 		f = BadBody("")
 	}
 	f.RetryAfter = retryAfter(resp.Header, time.Now())
-	f.Message = c.describe(resp.StatusCode, resp.Header.Get("Content-Type"), data)
+	f.Message = c.describe(resp, data)
 	if resp.StatusCode/100 == 3 {
 		f.Message = c.Redact(fmt.Sprintf("HTTP %d, a redirect to %s is not followed; check the API URL",
 			resp.StatusCode, redirectHost(resp)))
 	}
 	return f
-}
-
-// describe says what came, with the first bytes of it.
-func (c *Client) describe(status int, contentType string, data []byte) string {
-	const shown, looked = 80, 8 << 10 // a key at the cut must be seen whole to be cut out
-	text := "HTTP " + strconv.Itoa(status)
-	if contentType != "" {
-		text += ", " + contentType
-	}
-	if len(data) == 0 {
-		return c.Redact(text + ", empty")
-	}
-	first := c.Redact(string(data[:min(len(data), looked)]))
-	first = strings.ToValidUTF8(first[:min(len(first), shown)], "")
-	return fmt.Sprintf("%s, begins with %q", c.Redact(text), first)
 }
 
 func redirectHost(resp *http.Response) string {

@@ -133,11 +133,16 @@ func TestAnswersOfTheWrongKind(t *testing.T) {
 	}{
 		"HTML":           {write(200, "text/html", "<html><h1>Hi"), task.Transient, ReasonBadBody, "bad_body", []string{"HTTP 200", "text/html", `"<html><h1>Hi"`}},
 		"empty":          {write(200, "application/json", ""), task.Transient, ReasonBadBody, "bad_body", []string{"HTTP 200", "empty"}},
-		"cut JSON":       {write(200, "application/json", `{"code":20`), task.Transient, ReasonBadBody, "bad_body", []string{"begins with"}},
+		"cut JSON":       {write(200, "application/json", `{"code":20`), task.Transient, ReasonBadBody, "bad_body", []string{"$ at byte 10: cut"}},
 		"binary":         {write(200, "image/png", "\x89PNG\x00\xff"), task.Transient, ReasonBadBody, "bad_body", []string{"image/png"}},
 		"HTML 502":       {write(502, "text/html", "<html>bad gateway"), task.Transient, ReasonHTTP5xx, "502", []string{"HTTP 502", "bad gateway"}},
 		"JSON 500":       {write(500, "application/json", `{"oops":1}`), task.Transient, ReasonHTTP5xx, "500", []string{"HTTP 500", "oops"}},
-		"HTML 404":       {write(404, "text/html", "nope"), task.Transient, ReasonHTTP4xx, "404", []string{"HTTP 404"}},
+		"HTML 404":       {write(404, "text/html", "nope"), task.Transient, ReasonNoCall, "404", []string{"HTTP 404", "nope", "check the API URL"}},
+		"JSON 405":       {write(405, "application/json", `{}`), task.Transient, ReasonNoCall, "405", []string{"HTTP 405", "check the API URL"}},
+		"HTML 501":       {write(501, "text/html", "<html>"), task.Transient, ReasonNoCall, "501", []string{"HTTP 501", "check the API URL"}},
+		"JSON 402":       {write(402, "application/json", `{}`), task.Account, "credits", "402", []string{"HTTP 402"}},
+		"JSON 408":       {write(408, "application/json", `{}`), task.Transient, ReasonTimeout, "408", []string{"HTTP 408"}},
+		"JSON 425":       {write(425, "application/json", `{}`), task.Transient, ReasonHTTP4xx, "4xx", []string{"HTTP 425"}},
 		"HTML 429":       {write(429, "text/html", "slow"), task.Transient, ReasonRateLimited, "429", []string{"HTTP 429"}},
 		"JSON 401":       {write(401, "application/json", `{}`), task.Account, ReasonUnauthorized, "401", []string{"HTTP 401"}},
 		"HTML 403":       {write(403, "text/html", "denied"), task.Account, ReasonUnauthorized, "403", []string{"HTTP 403"}},
@@ -380,6 +385,6 @@ func TestCodeLabelsAreAClosedSet(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(labels), 30)
 	require.Equal(t, "502", codeLabel(0, 502))
-	require.Equal(t, "4xx", codeLabel(433, 200))
+	require.Equal(t, "4xx", codeLabel(434, 200))
 	require.Equal(t, labelOther, codeLabel(7, 200))
 }

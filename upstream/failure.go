@@ -19,23 +19,31 @@ const (
 	ReasonBadBody       = "bad_body"             // not what was asked for: HTML, empty, cut, no record
 	ReasonTooLarge      = "too_large"            // more than the limit of a body; a smaller question may help
 	ReasonRateLimited   = "rate_limited"         // the provider says so; closes the window
-	ReasonTurnedAway    = "rate_limited_locally" // there would be no slot before the caller's deadline
+	ReasonTurnedAway    = "rate_limited_locally" // no call was made: there would be no slot, or no answer, before the caller's deadline
 	ReasonUnauthorized  = "unauthorized"         // the key is refused
 	ReasonAccountPaused = "account_paused"       // no call was made: an account verdict stands
 	ReasonBadTaskID     = "bad_task_id"          // no call was made: the id of the task can be none
 	ReasonBreakerOpen   = "breaker_open"         // no call was made: the last ones found the upstream down
 	ReasonNoCall        = "no_such_call"         // a gateway does not know the address: a wrong base URL, or it is in trouble
 	ReasonUnknownTask   = "unknown_task"         // the provider does not know the task
+	ReasonTaskFailed    = "task_failed"          // the provider ended the task
+	ReasonRefused       = "refused"              // the provider refuses what the task asks for
+	ReasonBadRequest    = "bad_request"          // the provider does not want to be asked so
+	ReasonBusy          = "busy"                 // the provider says so
+	ReasonUnknownCode   = "unknown_code"         // a code that no rule knows
+	ReasonAccount       = "account"              // the provider's code refuses the account
+	ReasonCredits       = "credits"              // the provider's code says that the account has none
 )
 
 // BadBody is the failure of an answer that is not what was asked for.
 func BadBody(message string) *task.Failure { return transient(ReasonBadBody, message) }
 
 // ConcernsAll reports whether f would be the fate of the next call too, whatever
-// it asks for.
+// it asks for. A refusal by the breaker would not: it lets out calls about tasks
+// that have not failed.
 func ConcernsAll(f *task.Failure) bool {
 	switch f.Reason {
-	case ReasonRateLimited, ReasonTurnedAway, ReasonBreakerOpen:
+	case ReasonRateLimited, ReasonTurnedAway:
 		return true
 	}
 	return f.Verdict == task.Account
@@ -59,11 +67,19 @@ func transient(reason, message string) *task.Failure {
 // statusFailure is what an HTTP status means by itself; nil: the answer may be
 // good.
 func statusFailure(status int) *task.Failure {
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return &task.Failure{Verdict: task.Account, Reason: ReasonUnauthorized}
-	case status == http.StatusTooManyRequests:
+	case http.StatusPaymentRequired:
+		return &task.Failure{Verdict: task.Account, Reason: "credits"}
+	case http.StatusTooManyRequests:
 		return transient(ReasonRateLimited, "")
+	case http.StatusRequestTimeout:
+		return transient(ReasonTimeout, "")
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return transient(ReasonNoCall, "")
+	}
+	switch {
 	case status >= 500:
 		return transient(ReasonHTTP5xx, "")
 	case status >= 400:

@@ -12,63 +12,81 @@ import (
 )
 
 // gate lets calls through when fewer than the permitted number are under way, and
-// when the window has room. There are two lanes, and in each who comes first is
-// served first: that of the calls that yield ([task.LaneUser]) has what the other
-// leaves. They have at most half of the calls under way, leave as many slots of
-// the window open as they have taken, and wait for all who wait in the other lane.
+// when the window has room for their lane: see [gate.opening]. In a lane the
+// first to come is the first to be served.
 //
-// Slots are asked for by the head of a lane only, once it may make its call, so
-// that this is sent as soon as it got its slot. (Were slots given out before,
-// those of calls that wait for a slow upstream would pile up and later leave in
-// one burst.)
+// Only the head of a lane asks for a slot, once it may make its call, so that
+// this is sent as soon as it got its slot. (Were slots given out before, the slots
+// of calls that wait for a slow upstream would pile up and later leave in one
+// burst.)
 type gate struct {
 	flight *semaphore.Weighted // one for each call under way
-	first  *lane
-	late   *lane // of the calls that yield
 
-	mu     sync.Mutex
-	window window
+	mu      sync.Mutex
+	window  window
+	first   *lane // task.LaneDue
+	late    *lane // task.LaneUser
+	backlog *lane // task.LaneBacklog
+	recent  recent
 }
 
 // lane is one queue of callers.
 type lane struct {
-	turn    *semaphore.Weighted // the head of the queue holds it; first in, first out
-	share   *semaphore.Weighted // one for each call of the lane that is under way
-	waiting int                 // callers that have no slot yet; gate.mu guards it
+	is    task.Lane
+	turn  *semaphore.Weighted // the head of the queue holds it; first in, first out
+	share *semaphore.Weighted // one for each call of the lane that is under way
+
+	// gate.mu guards what follows.
+	waiting int       // callers that have no slot yet
+	free    int       // calls of the lane that may be begun beside those under way
+	last    time.Time // when the lane got its last slot
+	since   time.Time // when it began to wait for its next one
 }
 
 func newGate(requests int, span time.Duration, concurrency int) *gate {
+	half := max(1, concurrency/2)
 	return &gate{
-		flight: semaphore.NewWeighted(int64(concurrency)),
-		first:  newLane(concurrency),
-		late:   newLane(max(1, concurrency/2)),
-		window: newWindow(requests, span),
+		flight:  semaphore.NewWeighted(int64(concurrency)),
+		first:   newLane(task.LaneDue, concurrency),
+		late:    newLane(task.LaneUser, half),
+		backlog: newLane(task.LaneBacklog, half),
+		window:  newWindow(requests, span),
 	}
 }
 
-func newLane(share int) *lane {
-	return &lane{turn: semaphore.NewWeighted(1), share: semaphore.NewWeighted(int64(share))}
+func newLane(is task.Lane, share int) *lane {
+	return &lane{is: is, turn: semaphore.NewWeighted(1), share: semaphore.NewWeighted(int64(share)), free: share}
 }
 
-// enter waits for a slot. A caller whose deadline comes before the slot is
-// turned away at once with a *task.Failure and takes none; when ctx ends while
-// waiting the error wraps ctx.Err(). After a nil error, leave must be called.
-func (g *gate) enter(ctx context.Context) (*slot, error) {
-	l := g.first
-	if task.LaneOf(ctx) != task.LaneDue {
-		l = g.late
+func (g *gate) lane(of task.Lane) *lane {
+	switch of {
+	case task.LaneDue:
+		return g.first
+	case task.LaneBacklog:
+		return g.backlog
+	default:
+		return g.late
 	}
+}
+
+// enter waits for a slot. A caller that would probably have no answer before its
+// deadline is turned away at once with a *task.Failure and takes none; when ctx
+// ends while waiting the error wraps ctx.Err(). After a nil error, leave must be
+// called. admit is asked last, when the slot is there: its error becomes enter's,
+// and the slot stays free. It must not call the gate.
+func (g *gate) enter(ctx context.Context, admit func() error) (*slot, error) {
+	l := g.lane(task.LaneOf(ctx))
 	if err := g.join(ctx, l); err != nil {
 		return nil, err
 	}
-	s, err := g.pass(ctx, l)
+	s, err := g.pass(ctx, l, admit)
 	if err != nil {
 		g.quit(l)
 	}
 	return s, err
 }
 
-func (g *gate) pass(ctx context.Context, l *lane) (*slot, error) {
+func (g *gate) pass(ctx context.Context, l *lane, admit func() error) (*slot, error) {
 	if err := l.turn.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for a rate limit slot: %w", err)
 	}
@@ -76,7 +94,7 @@ func (g *gate) pass(ctx context.Context, l *lane) (*slot, error) {
 	if err := l.share.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for a call to end: %w", err)
 	}
-	s, err := g.slot(ctx, l)
+	s, err := g.slot(ctx, l, admit)
 	if err != nil {
 		l.share.Release(1)
 	}
@@ -85,10 +103,10 @@ func (g *gate) pass(ctx context.Context, l *lane) (*slot, error) {
 
 // leave ends the call that s was for.
 func (g *gate) leave(s *slot) {
-	l := g.first
-	if s.late {
-		l = g.late
-	}
+	l := g.lane(s.lane)
+	g.mu.Lock()
+	l.free++
+	g.mu.Unlock()
 	g.flight.Release(1)
 	l.share.Release(1)
 }
@@ -109,12 +127,22 @@ func (g *gate) sent(s *slot, at time.Time) {
 	s.at = at
 }
 
+// took notes how long a call took to its end.
+func (g *gate) took(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.recent.add(time.Now(), d)
+}
+
 func (g *gate) join(ctx context.Context, l *lane) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if f := turnAway(ctx, now, g.window.opening(g.ahead(l)+l.waiting, now)); f != nil {
-		return f
+	if l.waiting == 0 {
+		l.since = now
+	}
+	if err := g.turnAway(ctx, now, g.opening(l, l.waiting, now)); err != nil {
+		return err
 	}
 	l.waiting++
 	return nil
@@ -126,19 +154,10 @@ func (g *gate) quit(l *lane) {
 	l.waiting--
 }
 
-// ahead is how many slots must be open beside the one that the head of the lane
-// wants. The caller holds the lock.
-func (g *gate) ahead(l *lane) int {
-	if l == g.late {
-		return g.first.waiting + g.window.reserve()
-	}
-	return 0
-}
-
 // slot waits until the lane has a slot and the call may be made. Only the head of
-// the lane calls it. While it waits, the window may close, or somebody in the
-// other lane come before it, so that it asks again.
-func (g *gate) slot(ctx context.Context, l *lane) (*slot, error) {
+// the lane calls it. While it waits, the window may close, or a caller in another
+// lane come before it, so that it asks again.
+func (g *gate) slot(ctx context.Context, l *lane, admit func() error) (*slot, error) {
 	for {
 		if err := g.await(ctx, l); err != nil {
 			return nil, err
@@ -146,10 +165,14 @@ func (g *gate) slot(ctx context.Context, l *lane) (*slot, error) {
 		if err := g.flight.Acquire(ctx, 1); err != nil {
 			return nil, fmt.Errorf("wait for a call to end: %w", err)
 		}
-		if s := g.take(l); s != nil {
+		s, err := g.take(ctx, l, admit)
+		if s != nil {
 			return s, nil
 		}
 		g.flight.Release(1)
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -159,49 +182,60 @@ func (g *gate) await(ctx context.Context, l *lane) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("wait for a rate limit slot: %w", err)
 		}
-		now := time.Now()
-		opening := g.opening(l, now)
-		if !opening.After(now) {
-			return nil
+		wait, err := g.ask(ctx, l)
+		if err != nil || wait <= 0 {
+			return err
 		}
-		if f := turnAway(ctx, now, opening); f != nil {
-			return f
-		}
-		sleep(ctx, opening.Sub(now))
+		sleep(ctx, wait)
 	}
 }
 
-func (g *gate) opening(l *lane, now time.Time) time.Time {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.window.opening(g.ahead(l), now)
-}
-
-// take takes a slot, if there is still room.
-func (g *gate) take(l *lane) *slot {
+// ask tells how long the head of the lane has to wait, as things are.
+func (g *gate) ask(ctx context.Context, l *lane) (time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if g.window.opening(g.ahead(l), now).After(now) {
-		return nil
-	}
-	l.waiting--
-	return g.window.take(now, l == g.late)
+	opening := g.opening(l, 0, now)
+	return opening.Sub(now), g.turnAway(ctx, now, opening)
 }
 
-// turnAway is an error and not a *task.Failure in its type, so that a nil stays
-// a nil in the caller's interface.
-func turnAway(ctx context.Context, now, opening time.Time) error {
+// take takes a slot; nil without an error: there is no room any more. The calls
+// under way may have kept the caller waiting for so long that it comes too late.
+func (g *gate) take(ctx context.Context, l *lane, admit func() error) (*slot, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if g.opening(l, 0, now).After(now) {
+		return nil, nil
+	}
+	if err := g.turnAway(ctx, now, now); err != nil {
+		return nil, err
+	}
+	if err := admit(); err != nil {
+		return nil, err
+	}
+	l.waiting--
+	l.free--
+	l.last, l.since = now, now
+	return g.window.take(now, l.is), nil
+}
+
+// turnAway is the failure of a caller whose deadline comes before the opening of
+// its slot and the time that a call takes. It is an error and not a *task.Failure
+// in its type, so that a nil stays a nil in the caller's interface. The caller
+// holds the lock.
+func (g *gate) turnAway(ctx context.Context, now, opening time.Time) error {
 	deadline, ok := ctx.Deadline()
-	if !ok || !deadline.Before(opening) {
+	if !ok || !deadline.Before(opening.Add(g.recent.slowest(now))) {
 		return nil
 	}
+	message := "no rate limit slot before the deadline"
+	if !deadline.Before(opening) {
+		message = "no answer to be expected before the deadline"
+	}
 	return &task.Failure{
-		Verdict:    task.Transient,
-		Reason:     ReasonTurnedAway,
-		Message:    "no rate limit slot before the deadline",
-		RetryAfter: opening.Sub(now),
-		Unsent:     true,
+		Verdict: task.Transient, Reason: ReasonTurnedAway, Message: message,
+		RetryAfter: max(0, opening.Sub(now)), Unsent: true,
 	}
 }
 

@@ -27,7 +27,7 @@ func TestWindowIsExact(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "idle")) * time.Millisecond)
 			opening := w.opening(0, now)
 			now = opening
-			s := w.take(now, rapid.Bool().Draw(t, "late"))
+			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane"))
 			// The request is written after the slot was given out, some of them late.
 			s.at = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
 			sent = append(sent, s.at)
@@ -47,7 +47,7 @@ func TestWindowWastesNothing(t *testing.T) {
 	now := time.Unix(0, 0)
 	for range 2 {
 		require.Equal(t, now, w.opening(0, now))
-		w.take(now, false)
+		w.take(now, task.LaneDue)
 	}
 	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(0, now))
 	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(1, now))
@@ -68,7 +68,7 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 10 {
 			all.Go(func() {
-				s, err := g.enter(t.Context())
+				s, err := enter(t.Context(), g)
 				require.NoError(t, err)
 				defer g.leave(s)
 				mu.Lock()
@@ -89,12 +89,12 @@ func TestGateTurnsAwayWhoCannotBeServedInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 100)
-		_, err := g.enter(t.Context())
+		_, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
-		_, err = g.enter(ctx)
+		_, err = enter(ctx, g)
 		require.Zero(t, time.Since(start), "at once")
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
@@ -102,7 +102,7 @@ func TestGateTurnsAwayWhoCannotBeServedInTime(t *testing.T) {
 		require.Equal(t, ReasonTurnedAway, f.Reason)
 		require.Equal(t, time.Second+windowMargin, f.RetryAfter)
 
-		_, err = g.enter(t.Context()) // its slot was not burnt
+		_, err = enter(t.Context(), g) // its slot was not burnt
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
 	})
@@ -113,12 +113,12 @@ func TestGateCountsThoseAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 100)
 		for range 3 { // one goes, two wait
-			go func() { _, _ = g.enter(t.Context()) }()
+			go func() { _, _ = enter(t.Context(), g) }()
 		}
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 		defer cancel()
-		_, err := g.enter(ctx)
+		_, err := enter(ctx, g)
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
 		require.Equal(t, 3*(time.Second+windowMargin), f.RetryAfter)
@@ -130,20 +130,20 @@ func TestGateForgetsWhoLeavesTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 100)
-		_, err := g.enter(t.Context())
+		_, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		start := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 2)
 		for range 2 { // the head of the queue and one behind it
-			go func() { _, err := g.enter(ctx); left <- err }()
+			go func() { _, err := enter(ctx, g); left <- err }()
 		}
 		synctest.Wait()
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		require.ErrorIs(t, <-left, context.Canceled)
 		require.Zero(t, g.first.waiting)
-		_, err = g.enter(t.Context())
+		_, err = enter(t.Context(), g)
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
 	})
@@ -156,7 +156,7 @@ func TestGateClosesForThoseWhoWaitToo(t *testing.T) {
 		start := time.Now()
 		g.close(start.Add(time.Second))
 		done := make(chan time.Duration)
-		go func() { _, _ = g.enter(t.Context()); done <- time.Since(start) }()
+		go func() { _, _ = enter(t.Context(), g); done <- time.Since(start) }()
 		synctest.Wait()
 		g.close(start.Add(5 * time.Second))
 		require.Equal(t, 5*time.Second, <-done)
@@ -165,7 +165,7 @@ func TestGateClosesForThoseWhoWaitToo(t *testing.T) {
 		defer cancel()
 		g.close(time.Now().Add(2 * time.Second))
 		failed := make(chan error)
-		go func() { _, err := g.enter(ctx); failed <- err }()
+		go func() { _, err := enter(ctx, g); failed <- err }()
 		synctest.Wait()
 		g.close(time.Now().Add(time.Minute)) // now its deadline comes first
 		var f *task.Failure
@@ -178,12 +178,12 @@ func TestGateBoundsCallsUnderWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(100, time.Second, 2)
-		_, err := g.enter(t.Context())
+		_, err := enter(t.Context(), g)
 		require.NoError(t, err)
-		s, err := g.enter(t.Context())
+		s, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		entered := make(chan struct{})
-		go func() { _, _ = g.enter(t.Context()); close(entered) }()
+		go func() { _, _ = enter(t.Context(), g); close(entered) }()
 		synctest.Wait()
 		select {
 		case <-entered:
@@ -192,7 +192,7 @@ func TestGateBoundsCallsUnderWay(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err = g.enter(ctx)
+		_, err = enter(ctx, g)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		g.leave(s)
 		<-entered
@@ -211,7 +211,7 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i)*time.Second)
 				defer cancel()
-				s, err := g.enter(ctx)
+				s, err := enter(ctx, g)
 				if err != nil {
 					return
 				}
@@ -232,7 +232,14 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 }
 
 // late has calls that yield pass the gate.
-func late(ctx context.Context, g *gate) (*slot, error) { return g.enter(task.InLane(ctx, task.LaneUser)) }
+func late(ctx context.Context, g *gate) (*slot, error) {
+	return enter(task.InLane(ctx, task.LaneUser), g)
+}
+
+// enter passes the gate; nothing else keeps the call from being made.
+func enter(ctx context.Context, g *gate) (*slot, error) {
+	return g.enter(ctx, func() error { return nil })
+}
 
 func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 	t.Parallel()
@@ -257,12 +264,12 @@ func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 		require.Equal(t, limit/2, taken, "they have half of the window")
 		start := time.Now()
 		for range limit / 2 {
-			s, err := g.enter(t.Context())
+			s, err := enter(t.Context(), g)
 			require.NoError(t, err)
 			g.leave(s)
 		}
 		require.Zero(t, time.Since(start), "the other half is open")
-		s, err := g.enter(t.Context())
+		s, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		g.leave(s)
 		require.Equal(t, span, time.Since(start), "the next is the first of all who wait")
@@ -281,7 +288,7 @@ func TestGateSharesWhatIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(20, 10*time.Second, 16)
 		for range 14 {
-			s, err := g.enter(t.Context())
+			s, err := enter(t.Context(), g)
 			require.NoError(t, err)
 			g.leave(s)
 		}
@@ -297,7 +304,7 @@ func TestGateSharesWhatIsLeft(t *testing.T) {
 		require.ErrorAs(t, err, &f)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
 		for range 3 {
-			s, err := g.enter(ctx)
+			s, err := enter(ctx, g)
 			require.NoError(t, err)
 			g.leave(s)
 		}
@@ -315,11 +322,11 @@ func TestGateOfOneSlot(t *testing.T) {
 		order := make(chan string, 6)
 		for i := range 6 {
 			go func() {
-				enter, name := g.enter, "first"
+				pass, name := enter, "first"
 				if i < 3 {
-					enter, name = func(ctx context.Context) (*slot, error) { return late(ctx, g) }, "late"
+					pass, name = late, "late"
 				}
-				s, err := enter(t.Context())
+				s, err := pass(t.Context(), g)
 				if err != nil {
 					t.Error(err)
 				}
@@ -344,7 +351,7 @@ func TestGateKeepsCallsOpenForOthers(t *testing.T) {
 		}
 		synctest.Wait()
 		for range 2 {
-			_, err := g.enter(t.Context())
+			_, err := enter(t.Context(), g)
 			require.NoError(t, err)
 		}
 		cancel()
@@ -362,7 +369,8 @@ func TestWindowIsFair(t *testing.T) {
 		now := time.Unix(0, 0)
 		for range rapid.IntRange(1, 100).Draw(t, "requests") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "idle")) * time.Millisecond)
-			late := rapid.Bool().Draw(t, "late")
+			lane := rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane")
+			late := lane == task.LaneUser
 			reserve := 0
 			if late {
 				reserve = w.reserve()
@@ -373,11 +381,11 @@ func TestWindowIsFair(t *testing.T) {
 				switch {
 				case s == nil || !s.at.Add(w.span).After(now):
 					free++
-				case s.late:
+				case s.lane == task.LaneUser:
 					others++
 				}
 			}
-			w.take(now, late)
+			w.take(now, lane)
 			if late && free < others {
 				t.Fatalf("%d open, %d late", free, others)
 			}

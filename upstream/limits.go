@@ -17,9 +17,6 @@ type Limits struct {
 	Window   time.Duration
 	// MinInterval is the least time between two looks at one task; 0: none.
 	MinInterval time.Duration
-	// Retention is how long the provider keeps the files that its URLs name; 0:
-	// it does not say.
-	Retention time.Duration
 }
 
 // Adapter asks one provider with one credential, in that provider's wire

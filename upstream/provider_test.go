@@ -11,7 +11,7 @@ func TestProviderDefaults(t *testing.T) {
 	t.Parallel()
 	p := Provider{
 		Name: "p", BaseURL: "https://api.example",
-		Limits: Limits{Batch: 50, Requests: 20, Window: 10 * time.Second, MinInterval: time.Second, Retention: time.Hour},
+		Limits: Limits{Batch: 50, Requests: 20, Window: 10 * time.Second, MinInterval: time.Second},
 	}
 	for name, tc := range map[string]struct {
 		requests     int
@@ -26,7 +26,7 @@ func TestProviderDefaults(t *testing.T) {
 	} {
 		c, limits, err := p.Open(Config{Provider: "q", APIKey: "k", Requests: tc.requests, Window: tc.window})
 		require.NoError(t, err, name)
-		require.Equal(t, Limits{Batch: 50, Requests: tc.wantRequests, Window: tc.wantWindow, MinInterval: time.Second, Retention: time.Hour}, limits, name)
+		require.Equal(t, Limits{Batch: 50, Requests: tc.wantRequests, Window: tc.wantWindow, MinInterval: time.Second}, limits, name)
 		require.Len(t, c.gate.window.last, tc.wantRequests, name)
 		require.Equal(t, "p", c.pause.provider, name)
 		require.Equal(t, "api.example", c.base.Host, name)

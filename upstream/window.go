@@ -1,6 +1,10 @@
 package upstream
 
-import "time"
+import (
+	"time"
+
+	"tasksync/task"
+)
 
 // windowMargin is what a window is longer here than at the provider, for the
 // differences in the requests' ways to it.
@@ -9,7 +13,7 @@ const windowMargin = 50 * time.Millisecond
 // slot is the permission to send one request.
 type slot struct {
 	at   time.Time // when it was given out, later when the request was sent
-	late bool      // its call yields to others
+	lane task.Lane // whose call it is
 }
 
 // window is an exact sliding window: the n-th request may go when the (n-limit)th
@@ -40,8 +44,8 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 	return at.Add(time.Duration(ahead/limit) * w.span)
 }
 
-// reserve is how many slots must stay open beside the one of a late call: as many
-// as other late calls still have then.
+// reserve is how many slots must stay open beside the one of a user's call: as many
+// as other calls of users still have then.
 func (w *window) reserve() int {
 	late := 0
 	for _, s := range w.last {
@@ -57,15 +61,26 @@ func (w *window) reserve() int {
 }
 
 func (s *slot) lateness() int {
-	if s != nil && s.late {
+	if s != nil && s.lane == task.LaneUser {
 		return 1
 	}
 	return 0
 }
 
+// taken is how many slots of the window are those of a lane.
+func (w *window) taken(lane task.Lane, now time.Time) int {
+	n := 0
+	for _, s := range w.last {
+		if s != nil && s.lane == lane && s.at.Add(w.span).After(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // take gives out the slot of now. The caller has made sure that it is open.
-func (w *window) take(now time.Time, late bool) *slot {
-	s := &slot{at: now, late: late}
+func (w *window) take(now time.Time, lane task.Lane) *slot {
+	s := &slot{at: now, lane: lane}
 	if len(w.last) > 0 {
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)

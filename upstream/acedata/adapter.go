@@ -25,15 +25,16 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
-	limits upstream.Limits
-	fanOut int
-	client *upstream.Client
+	limits   upstream.Limits
+	fanOut   int
+	client   *upstream.Client
+	suspects upstream.Suspects
 }
 
 // New returns an adapter for cfg. The error names the field that is wrong.
 func New(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
-		Name: Name, BaseURL: defaultBaseURL,
+		Name: Name, BaseURL: defaultBaseURL, Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
 		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
 	}.Open(cfg)
 	if err != nil {

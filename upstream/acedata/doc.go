@@ -7,8 +7,8 @@
 // The answer is a record, or items of them. What there is to judge comes from
 // three places, and each has its own say:
 //
-//	HTTP status, error ─▶ verdict of the call                    verdict.go
-//	record             ─▶ verdict of the task: state, response   record.go
+//	HTTP status, error ─▶ verdict of the call                    failure.go
+//	record             ─▶ verdict of the task: state, response   answer.go
 //	clips in it        ─▶ how far each is: its state             items.go
 //
 // `success` and a URL say nothing: both are there while a clip is being made. A

@@ -63,7 +63,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-// sizes are how many tasks each call asked for.
+// sizes are how many tasks each call asked for, the most first.
 func (p *provider) sizes() (sizes []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,6 +77,7 @@ func (p *provider) sizes() (sizes []int) {
 			p.t.Errorf("a bad request: %+v", c)
 		}
 	}
+	slices.SortFunc(sizes, func(a, b int) int { return b - a })
 	return sizes
 }
 
@@ -164,7 +165,7 @@ func TestOneBadIDHidesNoOther(t *testing.T) {
 // and the search for the bad one ends.
 func TestAllIsBad(t *testing.T) {
 	t.Parallel()
-	for n, calls := range map[int]int{50: 1 + 2*maxSplits, 2: 3} {
+	for n, calls := range map[int]int{50: 6, 2: 3} {
 		ids, _ := numbered(n)
 		p := &provider{t: t, errors: map[string]string{}}
 		for _, id := range ids {
@@ -172,9 +173,12 @@ func TestAllIsBad(t *testing.T) {
 		}
 		b := setup(t, p.ServeHTTP)
 		obs, err := b.adapter.Fetch(t.Context(), refs(ids...))
-		require.Len(t, p.sizes(), calls)
-		require.Empty(t, obs)
 		require.Error(t, err)
+		require.LessOrEqual(t, len(p.sizes()), calls)
+		require.Len(t, obs, n)
+		for id, what := range seen(obs) {
+			require.Equal(t, "transient bad_request", what, id)
+		}
 	}
 }
 
@@ -190,34 +194,33 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	obs, err := small.Fetch(t.Context(), refs(ids...))
 	require.NoError(t, err)
 	require.Len(t, seen(obs), 50)
-	require.Equal(t, []int{50, 25, 12, 13, 25, 12, 13}, p.sizes())
+	require.Equal(t, []int{50, 25, 25, 13, 13, 12, 12}, p.sizes())
 
 	records[ids[7]] = `"state":"pending","x":"` + strings.Repeat("x", 540) + `"`
 	obs, err = small.Fetch(t.Context(), refs(ids[:12]...))
-	var f *task.Failure
-	require.ErrorAs(t, err, &f)
-	require.Equal(t, upstream.ReasonTooLarge, f.Reason)
-	require.Equal(t, task.Transient, f.Verdict)
-	require.Len(t, seen(obs), 11)
-	require.NotContains(t, seen(obs), ids[7])
+	require.NoError(t, err)
+	require.Len(t, seen(obs), 12)
+	require.Equal(t, "transient too_large", seen(obs)[ids[7]])
 }
 
-// TestPartialAnswersSurvive has one call of three fail.
+// TestPartialAnswersSurvive has one task of 150 break its call: with what smaller
+// calls may mend, and with what concerns all.
 func TestPartialAnswersSurvive(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer string
 		reason string
-		calls  int
-		seen   int
+		mends  bool // all but this task are told of
 	}{
-		"a server error":   {`500 {"success":false,"error":{"code":"api_error","message":"fetch failed"}}`, "http_5xx", 3, 100},
-		"an HTML page":     {`200 <html>`, "bad_body", 3, 100},
-		"other tasks":      {`200 {"items":[{"id":"x","state":"failed"}]}`, "bad_body", 3, 100},
-		"the rate limit":   {`429 {"success":false,"error":{"code":"too_many_requests","message":"Too many requests"}}`, "rate_limited", 2, 50},
-		"a refused key":    {`401 {"success":false,"error":{"code":"invalid_token","message":"x"}}`, "unauthorized", 2, 50},
-		"want of credits":  {`403 {"success":false,"error":{"code":"forbidden","message":"The remaining credits are not enough."}}`, "unauthorized", 2, 50},
-		"a mismatched key": {`400 {"success":false,"error":{"code":"token_mismatched","message":"x"}}`, "unauthorized", 2, 50},
+		"a server error":   {`500 {"success":false,"error":{"code":"api_error","message":"fetch failed"}}`, "http_5xx", true},
+		"an HTML page":     {`200 <html>`, "bad_body", true},
+		"other tasks":      {`200 {"items":[{"id":"x","state":"failed"}]}`, "bad_body", true},
+		"a refusal":        {`403 {"success":false,"error":{"code":"forbidden","message":"Your tags contain artist name kuban"}}`, "refused", true},
+		"an account text":  {`400 {"success":false,"error":{"code":"bad_request","message":"insufficient credits"}}`, "unknown_code", true},
+		"the rate limit":   {`429 {"success":false,"error":{"code":"too_many_requests","message":"Too many requests"}}`, "rate_limited", false},
+		"a refused key":    {`401 {"success":false,"error":{"code":"invalid_token","message":"x"}}`, "unauthorized", false},
+		"want of credits":  {`403 {"success":false,"error":{"code":"forbidden","message":"The remaining credits are not enough."}}`, "unauthorized", false},
+		"a mismatched key": {`400 {"success":false,"error":{"code":"token_mismatched","message":"x"}}`, "unauthorized", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -225,14 +228,22 @@ func TestPartialAnswersSurvive(t *testing.T) {
 			p := &provider{t: t, records: records, errors: map[string]string{ids[60]: tc.answer}}
 			b := setup(t, p.ServeHTTP)
 			obs, err := b.adapter.Fetch(t.Context(), refs(ids...))
-			require.Len(t, obs, tc.seen)
-			require.Len(t, p.sizes(), tc.calls)
+			_, _, paused := b.adapter.Paused()
+			if tc.mends {
+				require.NoError(t, err)
+				require.Len(t, obs, 150)
+				require.Contains(t, seen(obs)[ids[60]], tc.reason)
+				require.LessOrEqual(t, len(p.sizes()), 3+2*6)
+				require.False(t, paused)
+				return
+			}
+			require.Len(t, obs, 50)
+			require.Len(t, p.sizes(), 2)
 			var f *task.Failure
 			require.ErrorAs(t, err, &f)
 			require.Equal(t, tc.reason, f.Reason)
 			require.ErrorContains(t, err, "fetch from acedata")
 			require.Less(t, f.Verdict, task.UnknownTask)
-			_, _, paused := b.adapter.Paused()
 			require.Equal(t, f.Verdict == task.Account, paused)
 		})
 	}

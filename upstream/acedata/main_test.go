@@ -52,14 +52,13 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 // task was not reported.
 func (b *bundle) decode(t testing.TB, kind task.Type, status int, body string) (*task.Observation, *task.Failure) {
 	t.Helper()
-	q := question{{taskA, []task.Ref{{TaskID: taskA, Type: kind}}}}
-	seen, f := b.adapter.read(q, upstream.Answer{Status: status, Body: []byte(body)})
-	require.LessOrEqual(t, len(seen), 1)
-	if len(seen) == 0 {
+	seen, f := b.adapter.read([]task.Ref{{TaskID: taskA, Type: kind}}, upstream.Answer{Status: status, Body: []byte(body)})
+	if len(seen) == 0 || seen[0] == nil {
 		return nil, f
 	}
+	require.Len(t, seen, 1)
 	require.Equal(t, taskA, seen[0].TaskID)
-	return &seen[0], f
+	return seen[0], f
 }
 
 // observe decodes a record that must be read.

@@ -201,13 +201,17 @@ func TestBodiesThatAreNoRecord(t *testing.T) {
 func TestBatchAnswers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
-	q := question{
-		{taskA, []task.Ref{{TaskID: taskA, Type: task.Generate}}},
-		{taskB, []task.Ref{{TaskID: taskB, Type: task.Lyrics}, {TaskID: taskB, Type: task.Merge}}},
-		{"c", []task.Ref{{TaskID: "c", Type: task.Extend}}},
+	asked := []task.Ref{
+		{TaskID: taskA, Type: task.Generate}, {TaskID: taskB, Type: task.Lyrics}, {TaskID: taskB, Type: task.Merge}, {TaskID: "c", Type: task.Extend},
 	}
-	read := func(body string) ([]task.Observation, *task.Failure) {
-		return b.adapter.read(q, upstream.Answer{Status: 200, Body: []byte(body)})
+	read := func(body string) (obs []task.Observation, f *task.Failure) {
+		seen, f := b.adapter.read(asked, upstream.Answer{Status: 200, Body: []byte(body)})
+		for _, o := range seen {
+			if o != nil {
+				obs = append(obs, *o)
+			}
+		}
+		return obs, f
 	}
 	obs, f := read(`{"items":[{"id":"` + taskB + `","state":"pending"},{"id":"stranger","state":"failed"},null,{"state":"failed"},` +
 		aRecord(`"state":"complete","response":{"data":[{"id":"x","state":"succeeded"}]}`) + `,` + aRecord(`"state":"failed"`) + `],"count":5}`)
@@ -218,22 +222,16 @@ func TestBatchAnswers(t *testing.T) {
 	obs, f = read(aRecord(`"state":"pending"`)) // one record where items were asked for
 	require.Nil(t, f)
 	require.Equal(t, map[string]string{taskA: "queued"}, seen(obs))
-
-	for _, body := range []string{`{"success":false,"error":{"code":"bad_request","message":"x"}}`, `{"error":"task not found"}`} {
-		_, f = read(body)
-		require.NotNil(t, f)
-		require.Equal(t, "transient bad_request", f.Verdict.String()+" "+f.Reason, "of many, it is not known which")
-	}
 }
 
 func TestArraysAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
 	many := func(el string) string { return strings.Repeat(el+",", 99_999) + el }
-	obs := b.observe(t, task.Generate, aRecord(`"response":{"success":true,"data":[`+many(`{"id":"x","state":"succeeded"}`)+`]}`))
-	require.Len(t, obs.Items, maxElements)
+	obs := b.observe(t, task.Generate, aRecord(`"response":{"success":true,"data":[`+many(`{"title":"x","state":"succeeded"}`)+`]}`))
+	require.Len(t, obs.Items, 64)
 	obs = b.observe(t, task.Generate, aRecord(`"response":{"success":true,"data":[{"tags":[`+many(`"x"`)+`]}]}`))
-	require.Len(t, obs.Items[0].Tags, 3*maxElements-2)
+	require.Len(t, obs.Items[0].Tags, 3*64-2)
 	_, f := b.decode(t, task.Generate, 200, `{"items":[`+many(`0`)+`]}`)
 	require.Nil(t, f)
 	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)

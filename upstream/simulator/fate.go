@@ -78,6 +78,8 @@ const (
 	InternalError Fate = "internal_error" // GENERATE_AUDIO_FAILED, 500
 	AudioFailed   Fate = "audio_failed"   // GENERATE_AUDIO_FAILED, 501
 	Refunded      Fate = "refunded"       // GENERATE_AUDIO_FAILED, 531
+	// LacksCredits fails with a text that sounds like the account's.
+	LacksCredits Fate = "lacks_credits"
 	// Stuck is pending forever.
 	Stuck Fate = "stuck"
 	// StuckStreaming has something to hear and never gets further. Lyrics: as
@@ -127,6 +129,7 @@ var fates = []fateEntry{
 	{Stuck, 2, "pending forever", liveStuck},
 	{StuckStreaming, 3, "streaming forever: a preview, never final", liveStuckStreaming},
 	{Forgotten, 2, "accepted, then unknown to the provider", liveForgotten},
+	{LacksCredits, 1, "fails with a text that sounds like the account's, errorCode 500", liveLacksCredits},
 }
 
 // Fates returns all fates in the order of the documentation.

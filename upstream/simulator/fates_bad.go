@@ -93,6 +93,11 @@ func liveRefunded(p *plot) {
 	p.breakDown(531, "Server Error - Sorry, the generation failed due to an issue. Your credits have been refunded. Please try again")
 }
 
+func liveLacksCredits(p *plot) {
+	p.then(0, waiting)
+	p.fail(p.soon(), failed, task.APIError, coded(500, creditsText))
+}
+
 func liveStuck(p *plot) { p.then(0, waiting) }
 
 // A task of one clip stays at the preview, a task of two at its first clip.

@@ -30,7 +30,15 @@ const (
 	Empty       Fault = "empty"
 	HTML        Fault = "html"
 	Hang        Fault = "hang"
+	CreditsText Fault = "credits_text"
 )
+
+// Always, after the last fault of a task, has it met by every later request that
+// asks for the task, alone or among others: the task is poison.
+const Always Fault = "*"
+
+// creditsText sounds like the account's, and is of one task.
+const creditsText = "insufficient credits"
 
 // faultEntry is one row of the table of faults.
 type faultEntry struct {
@@ -57,6 +65,7 @@ var faults = []faultEntry{
 	{Empty, "HTTP 200 without a body", false},
 	{HTML, "HTTP 200 with an HTML page", false},
 	{Hang, "no answer until the client gives up", false},
+	{CreditsText, "a bad request, whose text sounds as if the account had no credits", false},
 }
 
 // Faults returns all faults in the order of the documentation.
@@ -69,13 +78,13 @@ func Faults() []Fault {
 }
 
 // ParseFault returns the fault of that name, in any case and with - for _. The
-// names "" and "none" are [NoFault].
+// names "" and "none" are [NoFault], and "*" is [Always].
 func ParseFault(name string) (Fault, error) {
 	f := Fault(canonical(name))
 	if f == NoFault || f == "none" {
 		return NoFault, nil
 	}
-	if _, ok := f.entry(); !ok {
+	if _, ok := f.entry(); !ok && f != Always {
 		return "", fmt.Errorf("unknown fault %q", name)
 	}
 	return f, nil
@@ -107,7 +116,8 @@ type FaultMix map[Fault]float64
 
 // DefaultFaultMix returns the distribution that is drawn from by default: every
 // fault alike, but not [Hang], which costs the client its whole timeout, nor
-// [NoCredits] and [BadKey], which make a client pause altogether.
+// [NoCredits] and [BadKey], which make a client pause altogether, nor
+// [CreditsText], which only poison has.
 func DefaultFaultMix() FaultMix {
 	mix := make(FaultMix, len(faults))
 	for _, e := range faults {
@@ -116,6 +126,7 @@ func DefaultFaultMix() FaultMix {
 	delete(mix, Hang)
 	delete(mix, NoCredits)
 	delete(mix, BadKey)
+	delete(mix, CreditsText)
 	return mix
 }
 
@@ -142,6 +153,8 @@ func (s *Simulator) prepare(r *http.Request, f wire, rep reply) (code int, send 
 		return http.StatusTooManyRequests, s.tooMany
 	case Maintenance, TooFrequent, OverLimit, NoCredits, BadKey:
 		rep = f.refuse(faultRefusals[rep.fault], "")
+	case CreditsText:
+		rep = f.refuse(badRequest, creditsText)
 	case Malformed:
 		rep.code, rep.body = 0, rep.body[:len(rep.body)/2]
 	case Empty:

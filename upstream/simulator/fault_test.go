@@ -34,6 +34,7 @@ func TestFaults(t *testing.T) {
 		Malformed:   {200, `{"code":200,`},
 		Empty:       {200, ""},
 		HTML:        {200, "<html>"},
+		CreditsText: {200, `{"code":400,"msg":"Invalid parameters: insufficient credits"`},
 	}
 	for fault, want := range tests {
 		t.Run(string(fault), func(t *testing.T) {
@@ -188,4 +189,27 @@ func TestDrawnFaultsDependOnTaskAndRequestOnly(t *testing.T) {
 	require.InDelta(t, 100, n[NoFault], 25)
 	require.Len(t, n, len(DefaultFaultMix())+1)
 	require.Zero(t, n[Hang]+n[NoCredits]+n[BadKey])
+}
+
+// TestPoison: every request that asks for the task meets its fault, for good.
+func TestPoison(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Config{Provider: "acedata"})
+	good, bad := b.Submit(task.Generate, Ready), b.Submit(task.Generate, Ready, NoFault, HTTP500, Always)
+	ask := func(ids ...string) int {
+		list, err := json.Marshal(ids)
+		require.NoError(t, err)
+		res, _ := b.do(t, http.MethodPost, "/suno/tasks", `{"action":"retrieve_batch","ids":`+string(list)+`}`)
+		return res.StatusCode
+	}
+	require.Equal(t, 200, ask(good, bad), "the first request passes")
+	for range 5 {
+		require.Equal(t, 500, ask(good, bad))
+		require.Equal(t, 500, ask(bad))
+		require.Equal(t, 200, ask(good))
+	}
+	for list, ok := range map[string]bool{"http_500, *": true, "cut,none,*": true, "*": true, "**": false} {
+		_, err := parseFaults(list)
+		require.Equal(t, ok, err == nil, list)
+	}
 }

@@ -29,7 +29,8 @@ func Help() string {
 	for _, provider := range Providers() {
 		f, ok := formats[provider]
 		if !ok {
-			fmt.Fprintf(&b, "Endpoints (%s): as above, with its own codes\n", provider)
+			fmt.Fprintf(&b, "Endpoints (%s): as above, with its own codes, as its old model; and\n", provider)
+			fmt.Fprintf(&b, "  %s\n  %s\n", kieCreate, kieRecord)
 			continue
 		}
 		fmt.Fprintf(&b, "Endpoints (%s):\n", provider)
@@ -45,8 +46,9 @@ func Help() string {
   GET /simulator/audio/{clip}.mp3  one second of silence
 
 Script a submit by the header X-Simulate: FATE and X-Simulate-Faults: FAULT,FAULT
-(one for each of the first status requests), or by the JSON fields simulate and
-simulateFaults.
+(one for each of the first status requests; * at the end repeats the last one for
+good, for every request that asks for the task), or by the JSON fields simulate
+and simulateFaults.
 
 Fates:
 `)

@@ -48,7 +48,7 @@ func New(cfg Config) *Simulator {
 		s.faults.add(e.fault, cfg.FaultMix[e.fault])
 	}
 	if cfg.Provider == "kie" { // it has the paths of sunoapi
-		s.serve(kie{})
+		s.serve(kie{dialect: cfg.Dialect})
 	} else {
 		s.serve(sunoapi{})
 	}
@@ -74,11 +74,11 @@ func (s *Simulator) Seed() uint64 { return s.cfg.Seed }
 
 // Submit accepts a task without a request and returns its id. The empty fate
 // is drawn. The faults are served to the first status requests of this task,
-// one each; [NoFault] lets one pass. It panics on a fate or fault that does
-// not exist.
+// one each; [NoFault] lets one pass, and [Always] at the end repeats the last one
+// for good. It panics on a fate or fault that does not exist.
 func (s *Simulator) Submit(kind task.Type, fate Fate, faults ...Fault) string {
 	for _, f := range faults {
-		if _, ok := f.entry(); !ok && f != NoFault {
+		if _, ok := f.entry(); !ok && f != NoFault && f != Always {
 			panic(fmt.Sprintf("simulator: unknown fault %q", f))
 		}
 	}
@@ -95,6 +95,7 @@ type order struct {
 	faults []Fault
 	param  string // the request's own JSON; empty: a canned one
 	parent string // the clip that is extended; empty: drawn
+	made   string // in which of the provider's models of calls; empty: that of the dialect
 }
 
 // submit draws the life under the lock, because the task's number decides it.
@@ -110,7 +111,9 @@ func (s *Simulator) submit(o order) string {
 	if o.fate == "" {
 		o.fate = Success // an empty mix
 	}
-	t := s.newSubject(number, o, s.fit(draftLife(d, o.kind, o.fate, s.cfg.media())))
+	l := draftLife(d, o.kind, o.fate, s.cfg.media())
+	l.made = o.made
+	t := s.newSubject(number, o, s.fit(l))
 	s.subjects = append(s.subjects, t)
 	s.byID[t.life.id] = t
 	return t.life.id

@@ -76,8 +76,8 @@ func (s *Simulator) ask(t *subject, now time.Time) Fault {
 // faultOf is the fault of a task's k-th status request, from 0. It depends on
 // the seed, the task and k, so not on what else goes on.
 func (s *Simulator) faultOf(t *subject, k int64) Fault {
-	if k < int64(len(t.scripted)) {
-		return t.scripted[k]
+	if f, ok := t.script(k); ok {
+		return f
 	}
 	if s.cfg.FaultRate <= 0 {
 		return NoFault
@@ -87,6 +87,18 @@ func (s *Simulator) faultOf(t *subject, k int64) Fault {
 		return NoFault
 	}
 	return s.faults.spin(d)
+}
+
+// script is the fault that is scripted for a task's k-th status request.
+func (t *subject) script(k int64) (f Fault, ok bool) {
+	n := int64(len(t.scripted))
+	if n > 1 && t.scripted[n-1] == Always {
+		k, n = min(k, n-2), n-1
+	}
+	if k >= n || t.scripted[k] == Always {
+		return NoFault, false
+	}
+	return t.scripted[k], true
 }
 
 func (t *subject) serve(f Fault) {

@@ -148,7 +148,7 @@ func sunoproxyFailedClips(t *subject, p phase) []sunoproxyClip {
 	for _, item := range t.life.items {
 		clip := sunoproxyClipOf(t, Item{ID: item.ID, Status: task.Failed})
 		if p.trouble != nil && p.trouble.text != "" {
-			kind := "moderation_failure"
+			kind := sunoclipsErrorType(t.life.code)
 			clip.Metadata.ErrorType, clip.Metadata.ErrorMessage = &kind, &p.trouble.text
 		}
 		clips = append(clips, clip)

@@ -145,7 +145,7 @@ func (s *Simulator) askAll(asked []*subject, now time.Time) (fault Fault) {
 	for i, t := range asked {
 		k := t.asked.Add(1) - 1
 		t.askedAt.first(now)
-		if fault == NoFault && (i == 0 || k < int64(len(t.scripted))) {
+		if _, scripted := t.script(k); fault == NoFault && (i == 0 || scripted) {
 			fault = s.faultOf(t, k)
 			if fault != NoFault {
 				t.serve(fault)
@@ -163,7 +163,8 @@ var errTooLong = errors.New("body too long")
 // readOrder reads the body of a submit into an order and into fields, the
 // format's own view of it. The fate and the faults are scripted by the headers
 // X-Simulate and X-Simulate-Faults, or by the fields simulate and
-// simulateFaults; in both places faults are separated by commas.
+// simulateFaults; in both places faults are separated by commas, and * at their
+// end repeats the last one for good.
 func readOrder(r *http.Request, kind task.Type, fields any) (order, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {

@@ -19,6 +19,7 @@ type Adapter struct {
 	limits  upstream.Limits
 	fanOut  int
 	client  *upstream.Client
+	known   memory
 }
 
 // New returns an adapter for cfg of the profile, [SunoAPI] or [Kie]. The error
@@ -28,15 +29,23 @@ func New(profile Profile, cfg upstream.Config) (*Adapter, error) {
 		return nil, errors.New("sunoapi config: Profile: required")
 	}
 	client, limits, err := upstream.Provider{
-		Name: profile.Name, BaseURL: profile.BaseURL,
+		Name: profile.Name, BaseURL: profile.BaseURL, Paths: paths(),
 		Limits: upstream.Limits{
-			Batch: 1, Requests: profile.Requests, Window: profile.Window, MinInterval: profile.MinInterval, Retention: profile.Retention,
+			Batch: 1, Requests: profile.Requests, Window: profile.Window, MinInterval: profile.MinInterval,
 		},
 	}.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoapi config: %w", err)
 	}
 	return &Adapter{profile: profile, limits: limits, fanOut: fanOut, client: client}, nil
+}
+
+// paths are those of the provider's pages, with which base URLs are pasted.
+func paths() []string {
+	return []string{
+		"/api/v1", "/api/v1/generate", "/api/v1/generate/record-info", "/api/v1/lyrics", "/api/v1/lyrics/record-info",
+		"/api/v1/jobs", "/api/v1/jobs/createTask", "/api/v1/jobs/recordInfo",
+	}
 }
 
 // Paused is [upstream.Client.Paused] of the adapter's credential.

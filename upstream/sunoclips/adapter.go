@@ -26,15 +26,16 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
-	limits upstream.Limits
-	fanOut int
-	client *upstream.Client
+	limits   upstream.Limits
+	fanOut   int
+	client   *upstream.Client
+	suspects upstream.Suspects
 }
 
 // New returns an adapter for cfg. The error names the field that is wrong.
 func New(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
-		Name: Name, BaseURL: DefaultBaseURL,
+		Name: Name, BaseURL: DefaultBaseURL, Paths: []string{"/clips", "/lyrics"},
 		Limits: upstream.Limits{Batch: maxClips, Requests: defaultRequests, Window: defaultWindow},
 	}.Open(cfg)
 	if err != nil {

@@ -131,18 +131,21 @@ func TestGroups(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, clips := group{taskID: "T1"}, map[string]clip{}
+			b := setup(t, nil)
+			g, clips := group{taskID: "T1"}, map[string]task.Observation{}
 			for i := range tc.size {
 				id := fmt.Sprintf("Clip-%d", i)
 				g.ids = append(g.ids, id)
 				if i < len(tc.clips) {
 					word, message, _ := strings.Cut(tc.clips[i], ":")
-					c := clip{ID: upstream.Text(id), Status: upstream.Text(word)}
-					c.Metadata.ErrorMessage = upstream.Text(message)
-					clips[strings.ToLower(id)] = c
+					r := upstream.Result{Item: task.Item{ID: id}, State: word, Err: upstream.Trouble{Message: upstream.Text(message)}}
+					if word != "" {
+						r.Status, _ = results.State(word)
+					}
+					clips[strings.ToLower(id)] = *b.adapter.clip(r)
 				}
 			}
-			obs, ok := setup(t, nil).adapter.observe(g, clips)
+			obs, ok := b.adapter.observe(g, clips)
 			require.True(t, ok)
 			require.Equal(t, "T1", obs.TaskID)
 			require.Equal(t, tc.status, obs.Status)
@@ -170,7 +173,7 @@ func TestLyrics(t *testing.T) {
 		`{"text":"la"}`:                                  {Items: []task.Item{{Lyrics: "la"}}},
 		`{"text":"","status":"dreaming"}`:                {Status: task.Processing, Raw: "dreaming"},
 		`{"status":"submitted","text":""}`:               {Status: task.Submitted, Raw: "submitted"},
-		`{"text":"x","status":"error","error_type":"a"}`: {Status: task.Failed, Raw: "error", Failure: dead("a")},
+		`{"text":"x","status":"error","error_type":"a"}`: {Status: task.Failed, Raw: "error", Failure: upstream.Dead("a")},
 		`{"status":"error","error_message":"Prompt flagged for moderation"}`: {
 			Status: task.Failed, Raw: "error",
 			Failure: &task.Failure{Verdict: task.Permanent, Code: task.ModerationFlagged, Reason: "refused", Message: "Prompt flagged for moderation"},
@@ -221,7 +224,7 @@ func TestBodiesThatAreNoAnswer(t *testing.T) {
 	for body, reason := range map[string]string{
 		`null`: "bad_body", `7`: "bad_body", `"x"`: "bad_body", `{}`: "bad_body", `{"clips":null}`: "bad_body",
 		`{"clips":{}}`: "bad_body", `{"detail":"soon"}`: "bad_body", `{"detail":["soon"]}`: "bad_body",
-		`{"detail":"Token validation failed"}`: "account", `{"detail":"Task not found"}`: "unknown_task",
+		`{"detail":"Token validation failed"}`: "bad_body", `{"detail":"Task not found"}`: "unknown_task",
 	} {
 		for _, lyrics := range []bool{false, true} {
 			_, f := setup(t, nil).read(lyrics, 200, body)
@@ -243,18 +246,20 @@ func TestCallFailures(t *testing.T) {
 		detail string
 		want   string // "": the HTTP status has to say
 	}{
-		{400, `"ids must be a list of UUIDs"`, "transient bad_request"},
-		{400, `"Prompt likely copyrighted"`, "transient bad_request"},
+		{400, `"ids must be a list of UUIDs"`, "unknown_task unknown_task"},
+		{400, `"Prompt likely copyrighted"`, "unknown_task unknown_task"},
+		{400, `"Insufficient credits"`, "transient bad_request"},
+		{400, `"service under maintenance"`, "transient bad_request"},
 		{401, `"Authentication required."`, "account unauthorized"},
 		{402, `"Insufficient credits."`, "account credits"},
 		{403, `"Access denied. Not a hackathon participant."`, "account unauthorized"},
 		{404, `"Not Found"`, ""},
 		{404, `"Clip not found"`, "unknown_task unknown_task"},
 		{404, `"task not found"`, "unknown_task unknown_task"},
-		{422, `[{"loc":["query","ids"],"msg":"value is not a valid uuid"}]`, "transient bad_request"},
-		{422, `"Token validation failed"`, "account account"},
+		{422, `[{"loc":["query","ids"],"msg":"value is not a valid uuid"}]`, "unknown_task unknown_task"},
+		{422, `"Token validation failed"`, "transient bad_request"},
 		{429, `"Hackathon generation rate limit exceeded. Please wait before generating another song."`, "transient rate_limited"},
-		{429, `"Insufficient credits"`, "account account"},
+		{429, `"Insufficient credits"`, "transient rate_limited"},
 		{500, `"x"`, ""},
 		{503, `"Service Unavailable"`, ""},
 	} {
@@ -275,13 +280,15 @@ func TestAnswersAreBounded(t *testing.T) {
 	for i := range 100_000 {
 		clips = append(clips, fmt.Sprintf(`{"id":"%d"}`, i))
 	}
-	got, f := readClips(upstream.Answer{Status: 200, Body: []byte("[" + strings.Join(clips, ",") + "]")})
+	b := setup(t, nil)
+	got, f := b.adapter.readClips([]string{"255", "256"}, upstream.Answer{Status: 200, Body: []byte("[" + strings.Join(clips, ",") + "]")})
 	require.Nil(t, f)
-	require.Len(t, got, maxAnswered)
+	require.NotNil(t, got[0])
+	require.Nil(t, got[1])
 	deep := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
-	got, f = readClips(upstream.Answer{Status: 200, Body: []byte(deep)})
+	got, f = b.adapter.readClips([]string{sampleID}, upstream.Answer{Status: 200, Body: []byte(deep)})
 	require.Nil(t, f)
-	require.Empty(t, got)
+	require.Nil(t, got[0])
 }
 
 func TestUnknownWordsAreCountedAndLoggedOnce(t *testing.T) {

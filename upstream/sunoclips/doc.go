@@ -7,7 +7,8 @@
 // So a task with audio is a group of clip ids, which [task.Ref] names (see
 // group). One request asks for the clips of many groups, and a group that is
 // longer than a request is asked for in several; its observation is put together
-// afterwards from what all of them brought:
+// afterwards from what all of them brought, and a clip that breaks its request
+// hides no other:
 //
 //	refs ─▶ groups ─▶ clip ids ─▶ requests ─▶ clips by id ─▶ observations
 //

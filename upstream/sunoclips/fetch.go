@@ -2,67 +2,57 @@ package sunoclips
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
-	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"tasksync/task"
 	"tasksync/upstream"
 )
 
-// Fetch asks for the clips of all refs, twenty by request, and for lyrics one by
-// one, some calls at once. It returns what was seen, in any order. A ref that is
-// not among the observations was not reported; that says nothing about its task.
-//
-// The error holds a *task.Failure, or wraps ctx.Err(): an account verdict or a
-// rate limit (no further calls are made after one), the end of ctx, or else the
-// first call that failed.
+// Fetch is [upstream.Round.Fetch], but what the round asks for are clips, two dozen
+// a call, and lyrics one by one; what is known of the clips of a task is put
+// together afterwards.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
-	r := newRound(a, refs)
-	var calls errgroup.Group
-	calls.SetLimit(a.fanOut)
-	for _, call := range r.calls() {
-		if r.stopped() || ctx.Err() != nil {
-			break
+	p := planOf(refs)
+	found, err := upstream.Round{
+		Provider: Name, FanOut: a.fanOut, Batch: maxClips, Kind: kind, Check: nothingToCheck,
+		One: a.one, Many: a.many, Suspects: &a.suspects,
+	}.Fetch(ctx, p.asks)
+	clips := map[string]task.Observation{}
+	seen := p.bad
+	for _, obs := range found {
+		clips[strings.ToLower(obs.TaskID)] = obs
+		for _, taskID := range p.lyrics[obs.TaskID] {
+			obs.TaskID = taskID
+			seen = append(seen, obs)
 		}
-		calls.Go(func() error {
-			if !r.stopped() { // it may have waited for a place among the calls
-				call(ctx)
-			}
-			return nil
-		})
 	}
-	_ = calls.Wait() // the round keeps the errors
-	return r.observations(), r.err(ctx)
+	for _, g := range p.groups {
+		if obs, ok := a.observe(g, clips); ok {
+			seen = append(seen, obs)
+		}
+	}
+	return seen, err
 }
 
-// round is one Fetch under way.
-type round struct {
-	adapter *Adapter
-	groups  []group
-	lyrics  []string // task ids
-
-	mu     sync.Mutex
-	clips  map[string]clip    // by id in lower case
-	seen   []task.Observation // but for those of the groups
-	single *task.Failure      // the first of a call that says nothing about the next one
-	common *task.Failure      // the most severe that concerns all calls, of these the first
-	ended  error              // the end of ctx
+// plan is what a Fetch asks for.
+type plan struct {
+	groups []group
+	lyrics map[string][]string // by the path of a lyric: the ids of its tasks, as the caller spells them
+	asks   []task.Ref          // by clip id, or by the path of a lyric
+	bad    []task.Observation  // of tasks that cannot be asked for
 }
+
+// lyricPath is where lyrics are; no clip id begins like this.
+const lyricPath = "lyrics/"
 
 // lyricID is what can be a lyric's id, and stands in a path unescaped.
 var lyricID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// newRound sorts the refs, each taken once.
-func newRound(a *Adapter, refs []task.Ref) *round {
-	r := &round{adapter: a, clips: map[string]clip{}}
+// planOf sorts the refs, each taken once.
+func planOf(refs []task.Ref) plan {
+	p := plan{lyrics: map[string][]string{}}
 	type key struct {
 		id     string
 		lyrics bool
@@ -74,140 +64,80 @@ func newRound(a *Adapter, refs []task.Ref) *round {
 			continue
 		}
 		taken[k] = true
-		g := groupOf(ref)
+		g, id := groupOf(ref), strings.TrimSpace(ref.TaskID)
 		switch {
-		case k.lyrics && lyricID.MatchString(ref.TaskID):
-			r.lyrics = append(r.lyrics, ref.TaskID)
+		case k.lyrics && lyricID.MatchString(id):
+			p.lyrics[lyricPath+id] = append(p.lyrics[lyricPath+id], ref.TaskID)
+			p.asks = append(p.asks, task.Ref{TaskID: lyricPath + id, Type: task.Lyrics, Alone: ref.Alone})
 		case !k.lyrics && len(g.ids) > 0:
-			r.groups = append(r.groups, g)
+			p.groups = append(p.groups, g)
+			p.add(g, ref.Alone)
 		default:
-			r.seen = append(r.seen, task.Observation{TaskID: ref.TaskID, Failure: noID()})
+			p.bad = append(p.bad, task.Observation{TaskID: ref.TaskID, Failure: noID()})
 		}
 	}
-	return r
+	return p
+}
+
+// add asks for the clips of a group, each once whatever its spelling.
+func (p *plan) add(g group, alone bool) {
+	for _, id := range g.ids {
+		at := -1
+		for i := range p.asks {
+			if strings.EqualFold(p.asks[i].TaskID, id) {
+				at = i
+			}
+		}
+		if at < 0 {
+			p.asks = append(p.asks, task.Ref{TaskID: id, Alone: alone})
+		} else if alone {
+			p.asks[at].Alone = true
+		}
+	}
 }
 
 func noID() *task.Failure {
 	return &task.Failure{
-		Verdict: task.UnknownTask, Code: task.APIError, Reason: upstream.ReasonBadTaskID, Message: "The task id is no clip id, and no clip id of the task is known.",
+		Verdict: task.UnknownTask, Code: task.APIError, Reason: upstream.ReasonBadTaskID, Provisional: true,
+		Message: "The task id is no clip id, and no clip id of the task is known.",
 	}
 }
 
-// calls are the requests of the round.
-func (r *round) calls() []func(context.Context) {
-	var ids []string
-	asked := map[string]bool{}
-	for _, g := range r.groups {
-		for _, id := range g.ids {
-			if key := strings.ToLower(id); !asked[key] {
-				asked[key] = true
-				ids = append(ids, id)
-			}
-		}
-	}
-	var calls []func(context.Context)
-	for some := range slices.Chunk(ids, maxClips) {
-		calls = append(calls, func(ctx context.Context) { r.fetchClips(ctx, some) })
-	}
-	for _, id := range r.lyrics {
-		calls = append(calls, func(ctx context.Context) { r.fetchLyric(ctx, id) })
-	}
-	return calls
+func nothingToCheck(task.Ref) *task.Failure { return nil }
+
+// kind: lyrics have no batch call.
+func kind(ref task.Ref) (kind string, batch bool) {
+	return "", !strings.HasPrefix(ref.TaskID, lyricPath)
 }
 
-// fetchClips asks for clips. If the provider refuses to be asked for these, or
-// answers with too much, it asks for each half of them, so that one bad id does
-// not hide the others.
-func (r *round) fetchClips(ctx context.Context, ids []string) {
-	var clips map[string]clip
-	err := r.adapter.client.Get(ctx, "clips", url.Values{"ids": {strings.Join(ids, ",")}},
-		func(ans upstream.Answer) (code int, f *task.Failure) {
-			clips, f = readClips(ans)
-			return 0, f
-		})
-	f, _ := errors.AsType[*task.Failure](err)
-	switch {
-	case err == nil:
-		r.keep(clips)
-	case f != nil && mendedByLess(f) && len(ids) > 1:
-		half := len(ids) / 2
-		r.fetchClips(ctx, ids[:half])
-		r.fetchClips(ctx, ids[half:])
-	case f != nil && f.Verdict == task.UnknownTask: // as if it were missing from an answer
-	default:
-		r.note(err)
+func (a *Adapter) one(ctx context.Context, ref task.Ref) (*task.Observation, error) {
+	if strings.HasPrefix(ref.TaskID, lyricPath) {
+		return a.lyric(ctx, ref.TaskID)
 	}
-}
-
-func (r *round) fetchLyric(ctx context.Context, id string) {
-	var obs task.Observation
-	err := r.adapter.client.Get(ctx, "lyrics/"+id, nil,
-		func(ans upstream.Answer) (code int, f *task.Failure) {
-			obs, f = r.adapter.readLyric(ans)
-			return 0, f
-		})
-	if f, ok := errors.AsType[*task.Failure](err); ok && f.Verdict == task.UnknownTask {
-		obs, err = task.Observation{Failure: f}, nil
-	}
+	clips, err := a.many(ctx, "", []task.Ref{ref})
 	if err != nil {
-		r.note(err)
-		return
+		return nil, err
 	}
-	obs.TaskID = id
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.seen = append(r.seen, obs)
+	return clips[0], nil
 }
 
-func (r *round) keep(clips map[string]clip) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	maps.Copy(r.clips, clips)
-}
-
-// note keeps why a call brought nothing.
-func (r *round) note(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	f, isFailure := errors.AsType[*task.Failure](err)
-	switch {
-	case !isFailure:
-		r.ended = err
-	case !upstream.ConcernsAll(f):
-		if r.single == nil {
-			r.single = f
-		}
-	case r.common == nil || (f.Verdict == task.Account && r.common.Verdict != task.Account):
-		r.common = f
+func (a *Adapter) many(ctx context.Context, _ string, refs []task.Ref) (clips []*task.Observation, err error) {
+	ids := make([]string, len(refs))
+	for i, ref := range refs {
+		ids[i] = ref.TaskID
 	}
+	err = a.client.Get(ctx, "clips", url.Values{"ids": {strings.Join(ids, ",")}}, func(ans upstream.Answer) (code int, f *task.Failure) {
+		clips, f = a.readClips(ids, ans)
+		return 0, f
+	})
+	return clips, err
 }
 
-func (r *round) stopped() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.common != nil
-}
-
-// observations are made when all calls are over.
-func (r *round) observations() []task.Observation {
-	for _, g := range r.groups {
-		if obs, ok := r.adapter.observe(g, r.clips); ok {
-			r.seen = append(r.seen, obs)
-		}
-	}
-	return r.seen
-}
-
-func (r *round) err(ctx context.Context) error {
-	switch {
-	case r.common != nil:
-		return fmt.Errorf("fetch from %s: %w", Name, r.common)
-	case r.ended != nil:
-		return fmt.Errorf("fetch from %s: %w", Name, r.ended)
-	case ctx.Err() != nil:
-		return fmt.Errorf("fetch from %s: %w", Name, ctx.Err())
-	case r.single != nil:
-		return fmt.Errorf("fetch from %s: %w", Name, r.single)
-	}
-	return nil
+func (a *Adapter) lyric(ctx context.Context, path string) (*task.Observation, error) {
+	var obs task.Observation
+	err := a.client.Get(ctx, path, nil, func(ans upstream.Answer) (code int, f *task.Failure) {
+		obs, f = a.readLyric(ans)
+		return 0, f
+	})
+	return &obs, err
 }

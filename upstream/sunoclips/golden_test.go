@@ -18,8 +18,9 @@ func (b *bundle) read(lyrics bool, status int, body string) (obs []task.Observat
 		seen, f := b.adapter.readLyric(ans)
 		return []task.Observation{seen}, f
 	}
-	clips, f := readClips(ans)
-	if seen, ok := b.adapter.observe(group{"T1", []string{sampleID}}, clips); ok {
+	clips, f := b.adapter.readClips([]string{sampleID}, ans)
+	if len(clips) == 1 && clips[0] != nil {
+		seen, _ := b.adapter.observe(group{"T1", []string{sampleID}}, map[string]task.Observation{sampleID: *clips[0]})
 		obs = append(obs, seen)
 	}
 	return obs, f

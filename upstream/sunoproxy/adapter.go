@@ -26,16 +26,18 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one server with one credential. It is safe for concurrent use.
 type Adapter struct {
-	limits upstream.Limits
-	fanOut int
-	client *upstream.Client
-	learnt learnt
+	limits   upstream.Limits
+	fanOut   int
+	client   *upstream.Client
+	learnt   learnt
+	suspects upstream.Suspects
 }
 
 // New returns an adapter for cfg. The error names the field that is wrong.
 func New(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := upstream.Provider{
 		Name: Name, Keyless: true, // some self-hosted servers want no key
+		Paths:  []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
 		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
 	}.Open(cfg)
 	if err != nil {

@@ -3,97 +3,92 @@ package sunoproxy
 import (
 	"cmp"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 
 	"tasksync/task"
 	"tasksync/upstream"
 )
 
-// Reasons of failures beside those of package upstream.
-const (
-	reasonNoBatch     = "no_batch_call"
-	reasonBadRequest  = "bad_request"
-	reasonUnknownTask = "unknown_task"
-	reasonAccount     = "account"
-	reasonBusy        = "busy"
-	reasonUnknownCode = "unknown_code"
-	reasonRefused     = "refused"
-	reasonTaskFailed  = "task_failed"
-)
-
-// callFailure is the verdict on an answer that brought no task: by its text, then
-// by its code, which is a word. nil leaves it to the HTTP status. It is permanent
-// only for a text about the content: what else is wrong may be wrong with our
-// call.
+// callFailure is the verdict on an answer that brought no task: by a text about
+// the content, then by its code, then by the text, then by the HTTP status; nil
+// leaves it to the client. What it says of a task holds if that was asked for
+// alone. An account is blamed by a code only: the text may be one task's.
 func callFailure(env envelope, status int) *task.Failure {
 	message := cmp.Or(env.text(), fmt.Sprintf("The provider answered with code %s.", cmp.Or(env.Code, env.Error.Code)))
 	if len(message) > 1<<10 {
 		message = strings.ToValidUTF8(message[:1<<10], "")
 	}
-	f := &task.Failure{Verdict: task.Transient, Code: task.APIError, Reason: reasonUnknownCode, Message: message}
-	word := strings.ReplaceAll(cmp.Or(env.Error.Code, env.Code).Word(), "_", " ")
-	for _, text := range []string{env.text(), word} {
-		class, verdict, known := task.Classify(text)
-		switch {
-		case !known:
-			continue
-		case verdict == task.Permanent && upstream.AboutContent(class):
-			f.Verdict, f.Code, f.Reason = task.Permanent, class, reasonRefused
-			return f
-		case verdict == task.Account:
-			f.Verdict, f.Reason = task.Account, reasonAccount
-			return f
-		case verdict == task.UnknownTask:
-			f.Verdict, f.Reason = task.UnknownTask, reasonUnknownTask
-			return f
-		case verdict == task.Transient && status < 429:
-			f.Reason = reasonBusy
-			if isRateLimit(text) {
-				f.Reason = upstream.ReasonRateLimited
+	code := cmp.Or(env.Error.Code, env.Code)
+	word := strings.ReplaceAll(code.Word(), "_", " ")
+	_, byCode, _ := task.Classify(word)
+	_, byText, _ := task.Classify(env.text())
+	refused := upstream.Refusal(env.text(), word)
+	switch {
+	case upstream.Blames(refused):
+		refused.Message, refused.Provisional = message, !upstream.AboutContent(refused.Code)
+		return refused
+	case byCode == task.Account, strings.Contains(word, "quota"):
+		return &task.Failure{Verdict: task.Account, Code: task.APIError, Reason: upstream.ReasonAccount, Message: message}
+	case byText == task.UnknownTask, byCode == task.UnknownTask:
+		return upstream.Unknown(message)
+	}
+	if status < http.StatusTooManyRequests {
+		for _, text := range []string{env.text(), word} {
+			if _, verdict, known := task.Classify(text); known && verdict == task.Transient {
+				return upstream.Transient(busyReason(text), message)
 			}
-			return f
 		}
 	}
-	if strings.Contains(word, "quota") {
-		f.Verdict, f.Reason = task.Account, reasonAccount
+	if f := numbered(code, message); f != nil && status < 400 {
 		return f
 	}
-	if status >= 400 && status != 400 && status != 422 {
+	switch {
+	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
+		if byText == task.Account { // that says nothing of a task
+			return upstream.Transient(upstream.ReasonBadRequest, message)
+		}
+		return upstream.Unknown(message) // all that a call holds is ids
+	case status >= 400:
 		return nil
 	}
-	if status >= 400 {
-		f.Reason = reasonBadRequest
+	return upstream.Transient(upstream.ReasonUnknownCode, message)
+}
+
+// numbered is what a number for a code says of the task that was asked for; nil if
+// that is nothing. It counts if the provider says it again.
+func numbered(code upstream.Text, message string) (f *task.Failure) {
+	n, _ := strconv.Atoi(string(code))
+	switch n {
+	case 400, 404, 422:
+		if strings.Contains(message, "/") { // a path that the server does not have
+			return upstream.Transient(upstream.ReasonNoCall, message)
+		}
+		return upstream.Unknown(message)
+	case 408, 501, 531:
+		f = upstream.Dead(message)
+	case 409, 451, 505:
+		f = upstream.Permanent(task.InvalidRequest, message)
+	default:
+		return nil
 	}
+	f.Provisional = true
 	return f
 }
 
-func isRateLimit(text string) bool {
+func busyReason(text string) string {
 	text = strings.ToLower(text)
-	return strings.Contains(text, "rate limit") || strings.Contains(text, "too many requests") || strings.Contains(text, "call frequency")
-}
-
-// ofBatch is what the failure of a call for n tasks means for each of them: what
-// may be the doing of one is not said of the others.
-func ofBatch(f *task.Failure, n int) *task.Failure {
-	if f != nil && n > 1 && (f.Verdict == task.UnknownTask || f.Verdict == task.Permanent) {
-		return &task.Failure{Verdict: task.Transient, Code: task.APIError, Reason: reasonBadRequest, Message: f.Message}
+	if strings.Contains(text, "rate limit") || strings.Contains(text, "too many requests") || strings.Contains(text, "call frequency") {
+		return upstream.ReasonRateLimited
 	}
-	return f
-}
-
-// refusal is the permanent failure that a text speaks of; nil if it speaks of
-// none.
-func refusal(text string) *task.Failure {
-	if class, verdict, known := task.Classify(text); known && verdict == task.Permanent {
-		return &task.Failure{Verdict: task.Permanent, Code: class, Reason: reasonRefused, Message: text}
-	}
-	return nil
+	return upstream.ReasonBusy
 }
 
 // ending is the failure of a task that its provider ended: by its text, then by
 // those of its clips, then by the status itself.
 func ending(word, text string, items []task.Item) *task.Failure {
-	if f := refusal(text); f != nil {
+	if f := upstream.Refusal(text); f != nil {
 		return f
 	}
 	for _, it := range items {
@@ -102,17 +97,5 @@ func ending(word, text string, items []task.Item) *task.Failure {
 			return &f
 		}
 	}
-	return dead(cmp.Or(text, fmt.Sprintf("The provider ended the task with %s.", word)))
-}
-
-// itemEnding is the failure of one item that its provider calls failed.
-func itemEnding(text string) *task.Failure {
-	if f := refusal(text); f != nil {
-		return f
-	}
-	return dead(cmp.Or(text, "The provider could not make this item."))
-}
-
-func dead(message string) *task.Failure {
-	return &task.Failure{Verdict: task.TaskDead, Code: task.APIError, Reason: reasonTaskFailed, Message: message}
+	return upstream.Dead(cmp.Or(text, fmt.Sprintf("The provider ended the task with %s.", word)))
 }

@@ -8,87 +8,40 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"tasksync/task"
 	"tasksync/upstream"
 )
 
 const path = "/suno/fetch"
 
-// Fetch asks for the refs, music and lyrics apart and up to a hundred by call,
-// and returns what was seen, in any order. A ref that is not among the
-// observations was not reported: the server left it out, which says nothing
-// about its task. A call that failed for the tasks that it asked for becomes an
-// observation of each with that failure, and the others go on.
-//
-// The error tells of what concerns all: an account verdict or a rate limit (no
-// further calls are made after one), the end of ctx, or the first failure if no
-// call at all brought an answer. It holds a *task.Failure, or wraps ctx.Err().
+// Fetch is [upstream.Round.Fetch], with music and lyrics apart and up to a hundred
+// tasks a call; or with a call for each task, where there is no batch call.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
-	r := &round{adapter: a}
-	refs = r.fresh(refs)
+	r := upstream.Round{
+		Provider: Name, FanOut: a.fanOut, Batch: batch, Kind: action, Check: check,
+		One: a.one, Many: a.many, Suspects: &a.suspects,
+	}
 	if a.learnt.single(time.Now()) {
-		r.each(ctx, refs)
-		return r.seen, r.err(ctx)
+		r.Batch = 1
 	}
-	var calls errgroup.Group
-	calls.SetLimit(a.fanOut)
-	for action, some := range actions(refs) {
-		for chunk := range slices.Chunk(some, batch) {
-			calls.Go(func() error { r.batch(ctx, action, chunk); return nil })
-		}
-	}
-	_ = calls.Wait() // the round keeps the errors
-	return r.seen, r.err(ctx)
+	return r.Fetch(ctx, refs)
 }
 
-// actions parts refs by the word that the batch call has for their types. A type
-// that is new to tasksync is asked for like all those that give audio.
-func actions(refs []task.Ref) map[string][]task.Ref {
-	parts := map[string][]task.Ref{}
-	for _, ref := range refs {
-		action := "MUSIC"
-		if ref.Type == task.Lyrics {
-			action = "LYRICS"
-		}
-		parts[action] = append(parts[action], ref)
+// action is the word that the batch call has for tasks of a type. A type that is
+// new to tasksync is asked for like all those that give audio.
+func action(ref task.Ref) (kind string, batch bool) {
+	if ref.Type == task.Lyrics {
+		return "LYRICS", true
 	}
-	return parts
+	return "MUSIC", true
 }
 
-// goodID reports whether id can be one of the server's, and be a part of a path.
-func goodID(id string) bool {
-	return upstream.GoodTaskID(id) && strings.Trim(id, ".") != ""
-}
-
-// batch asks for refs by one call, or one by one if the server seems to have no
-// such call.
-func (r *round) batch(ctx context.Context, action string, refs []task.Ref) {
-	if r.over(ctx) {
-		return
+// check refuses an id that cannot be one of the server's, or a part of a path.
+func check(ref task.Ref) *task.Failure {
+	if !upstream.GoodTaskID(ref.TaskID) || strings.Trim(ref.TaskID, ".") == "" {
+		return upstream.BadTaskID()
 	}
-	ids := make([]string, len(refs))
-	for i, ref := range refs {
-		ids[i] = ref.TaskID
-	}
-	var told []task.Observation
-	err := r.adapter.client.Post(ctx, path, request{ids, action}, func(ans upstream.Answer) (code int, f *task.Failure) {
-		told, f = r.adapter.readMany(refs, ans)
-		return 0, f
-	})
-	f, _ := errors.AsType[*task.Failure](err)
-	switch {
-	case err == nil:
-		r.adapter.learnt.batched()
-		r.tell(told...)
-	case f != nil && f.Reason == upstream.ReasonTooLarge && len(refs) > 1:
-		r.halves(ctx, action, refs)
-	case f != nil && r.adapter.learnt.doubts(f):
-		r.instead(ctx, refs, f)
-	default:
-		r.fail(err, refs...)
-	}
+	return nil
 }
 
 type request struct {
@@ -96,54 +49,46 @@ type request struct {
 	Action string   `json:"action"`
 }
 
-// halves asks for refs by two calls, as the answer to one was too large. The first
-// half may teach that there is no batch call.
-func (r *round) halves(ctx context.Context, action string, refs []task.Ref) {
-	half := len(refs) / 2
-	r.batch(ctx, action, refs[:half])
-	if r.adapter.learnt.single(time.Now()) {
-		r.each(ctx, refs[half:])
-		return
-	}
-	r.batch(ctx, action, refs[half:])
-}
-
-// instead asks one by one for what the batch call has failed for with f. If the
-// first answer is not in the format either, it was not for the lack of a call.
-func (r *round) instead(ctx context.Context, refs []task.Ref, f *task.Failure) {
-	if !r.one(ctx, refs[0]) {
-		r.fail(f, refs[1:]...)
-		return
-	}
-	r.adapter.learnt.unbatched(time.Now(), f)
-	r.each(ctx, refs[1:])
-}
-
-// each asks for refs one by one, some of them at once.
-func (r *round) each(ctx context.Context, refs []task.Ref) {
-	var calls errgroup.Group
-	calls.SetLimit(r.adapter.fanOut)
+// many is the batch call.
+func (a *Adapter) many(ctx context.Context, action string, refs []task.Ref) (told []*task.Observation, err error) {
+	var ids []string
 	for _, ref := range refs {
-		calls.Go(func() error { r.one(ctx, ref); return nil })
+		if !slices.Contains(ids, ref.TaskID) { // two refs may disagree about its type
+			ids = append(ids, ref.TaskID)
+		}
 	}
-	_ = calls.Wait() // the round keeps the errors
-}
-
-// one asks for one task, and reports whether the answer was in the format.
-func (r *round) one(ctx context.Context, ref task.Ref) (answered bool) {
-	if r.over(ctx) {
-		return false
-	}
-	var obs task.Observation
-	err := r.adapter.client.Get(ctx, path+"/"+url.PathEscape(ref.TaskID), nil, func(ans upstream.Answer) (code int, f *task.Failure) {
-		obs, f = r.adapter.readOne(ref, ans)
+	err = a.client.Post(ctx, path, request{ids, action}, func(ans upstream.Answer) (code int, f *task.Failure) {
+		told, f = a.readMany(refs, ans)
 		return 0, f
 	})
-	if err != nil {
-		r.fail(err, ref)
-		f, _ := errors.AsType[*task.Failure](err)
-		return f != nil && (f.Verdict == task.UnknownTask || f.Verdict == task.Permanent)
+	if err == nil {
+		a.learnt.batched()
+		return told, nil
 	}
-	r.tell(obs)
-	return true
+	if f, ok := errors.AsType[*task.Failure](err); ok && a.learnt.doubts(f) {
+		return nil, upstream.NoBatch(f)
+	}
+	return nil, err
+}
+
+// one is the single call; or, at a server that has none, the batch call for one
+// task.
+func (a *Adapter) one(ctx context.Context, ref task.Ref) (told *task.Observation, err error) {
+	err = a.client.Get(ctx, path+"/"+url.PathEscape(ref.TaskID), nil, func(ans upstream.Answer) (code int, f *task.Failure) {
+		var obs task.Observation
+		obs, f = a.readOne(ref, ans)
+		told = &obs
+		return 0, f
+	})
+	f, _ := errors.AsType[*task.Failure](err)
+	a.learnt.asked(time.Now(), err == nil || (f != nil && f.Verdict >= task.UnknownTask))
+	if f != nil && f.Reason == upstream.ReasonNoCall && a.learnt.knowsBatches() {
+		kind, _ := action(ref)
+		some, err := a.many(ctx, kind, []task.Ref{ref})
+		if err != nil {
+			return nil, f // an address that leads nowhere, not one call that is missing
+		}
+		return some[0], nil
+	}
+	return told, err
 }

@@ -96,18 +96,20 @@ func TestFetchGroupsByAction(t *testing.T) {
 func TestFetchLearns(t *testing.T) {
 	t.Parallel()
 	singly := []string{"GET a", "GET b", "GET c"}
+	once := append([]string{"3 MUSIC"}, singly...)
+	halves := append([]string{"2 MUSIC"}, once...)
 	for name, tc := range map[string]struct {
 		first, then []string // the calls of a first Fetch, and of one after it
 		later       []string // and of one to a server whose batch call had been answered
 	}{
-		"404":                                    {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
-		`404 {"error":{"message":"no"}}`:         {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
-		"405 Method Not Allowed":                 {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
-		`400 {"code":"x","message":"bad"}`:       {append([]string{"3 MUSIC"}, singly...), singly, append([]string{"3 MUSIC"}, singly...)},
-		"<html>":                                 {append([]string{"3 MUSIC"}, singly...), singly, []string{"3 MUSIC"}},
-		`{"code":"success","data":[{"id":"c"}]}`: {append([]string{"3 MUSIC"}, singly...), singly, []string{"3 MUSIC"}},
-		"503":                                    {[]string{"3 MUSIC"}, []string{"3 MUSIC"}, []string{"3 MUSIC"}},
-		`503 {"code":"x"}`:                       {[]string{"3 MUSIC"}, []string{"3 MUSIC"}, []string{"3 MUSIC"}},
+		"404":                                    {once, singly, once},
+		`404 {"error":{"message":"no"}}`:         {once, singly, once},
+		"405 Method Not Allowed":                 {once, singly, once},
+		`400 {"code":"x","message":"bad"}`:       {once, singly, halves},
+		"<html>":                                 {once, singly, halves},
+		`{"code":"success","data":[{"id":"c"}]}`: {once, singly, halves},
+		"503":                                    {halves, halves, halves},
+		`503 {"code":"x"}`:                       {halves, halves, halves},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -163,7 +165,7 @@ func TestFetchForgets(t *testing.T) {
 }
 
 // TestOneBadIDHidesNoOther: a server that refuses the whole batch for it is asked
-// one by one, and in batches again the next time.
+// in halves, and in batches again the next time.
 func TestOneBadIDHidesNoOther(t *testing.T) {
 	t.Parallel()
 	s := &server{lost: []string{"b"}}
@@ -207,7 +209,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	obs, err := a.Fetch(t.Context(), refs("a", "b", "c", "d"))
 	require.NoError(t, err)
 	require.Len(t, seen(obs), 4)
-	require.Equal(t, []string{"1 MUSIC", "2 MUSIC", "4 MUSIC", "GET a", "GET b", "GET c", "GET d"}, s.seen())
+	require.Equal(t, []string{"2 MUSIC", "2 MUSIC", "4 MUSIC", "GET a", "GET b", "GET c", "GET d"}, s.seen())
 }
 
 // TestWrongBaseURL: where neither call is in the format, nothing is learnt, and
@@ -223,8 +225,8 @@ func TestWrongBaseURL(t *testing.T) {
 		obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
-		require.Equal(t, "http_4xx", f.Reason)
-		require.Equal(t, map[string]string{"a": "transient http_4xx", "b": "transient http_4xx", "c": "transient http_4xx"}, seen(obs))
+		require.Equal(t, "no_such_call", f.Reason)
+		require.Equal(t, map[string]string{"a": "transient no_such_call", "b": "transient no_such_call", "c": "transient no_such_call"}, seen(obs))
 		require.Equal(t, want, calls)
 	}
 	require.NotContains(t, b.log.String(), "no batch call")

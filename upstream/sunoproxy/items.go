@@ -3,98 +3,129 @@ package sunoproxy
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 
 	"tasksync/task"
 	"tasksync/upstream"
 )
 
-// clipStatuses are Suno's words for a clip or a lyric, in lower case.
-var clipStatuses = map[string]task.Status{
-	"submitted":  task.Submitted,
-	"queued":     task.Queued,
-	"pending":    task.Queued,
-	"running":    task.Processing,
-	"processing": task.Processing,
-	"generating": task.Processing,
-	"streaming":  task.Streaming,
-	"complete":   task.Complete,
-	"success":    task.Complete,
-	"error":      task.Failed,
-	"failed":     task.Failed,
+// results is how these servers tell results: in any spelling.
+var results upstream.Items
+
+// record is a task; or, where the server gives none around them, a result.
+type record struct {
+	fields     upstream.Fields
+	taskID     string
+	clipID     string // of a result, under a name that no task has
+	word       string // of the status
+	failReason string
+	progress   string
 }
 
-// maxClips bounds how many clips of one task are looked at.
-const maxClips = 64
-
-// clip is a song in Suno's own shape, or a lyric.
-type clip struct {
-	ID         upstream.Text `json:"id"`
-	Status     upstream.Text `json:"status"`
-	Title      upstream.Text `json:"title"`
-	AudioURL   upstream.Text `json:"audio_url"` // a preview until the status is complete
-	VideoURL   upstream.Text `json:"video_url"`
-	ImageURL   upstream.Text `json:"image_url"`
-	ImageLarge upstream.Text `json:"image_large_url"`
-	ModelName  upstream.Text `json:"model_name"`
-	Metadata   struct {      // where a clip keeps the half of its values
-		Tags         upstream.Text    `json:"tags"`
-		Prompt       upstream.Text    `json:"prompt"`
-		Duration     upstream.Seconds `json:"duration"`
-		ErrorType    upstream.Text    `json:"error_type"`
-		ErrorMessage upstream.Text    `json:"error_message"`
-	} `json:"metadata"`
-	Text         upstream.Text `json:"text"` // of a lyric
-	ErrorMessage upstream.Text `json:"error_message"`
+func recordOf(f upstream.Fields) record {
+	return record{
+		fields: f, taskID: f.Text("task_id"), clipID: f.Text("clip_id"), word: f.Text("status", "state"),
+		failReason: f.Text("fail_reason"), progress: f.Text("progress"),
+	}
 }
 
-// items reads results in their order: an array of them, or one. One without any
-// value is left out.
-func (a *Adapter) items(data json.RawMessage, t task.Type) []task.Item {
-	clips, _ := upstream.Objects[clip](data, maxClips)
-	var items []task.Item
-	for _, c := range clips {
-		it := c.song()
-		if t == task.Lyrics {
-			it = c.lyric()
-		}
-		it.Status = a.clipStatus(c.Status)
-		if it.Status == task.Failed {
-			it.Failure = itemEnding(string(cmp.Or(c.Metadata.ErrorMessage, c.ErrorMessage, c.Metadata.ErrorType)))
-		}
-		if it != (task.Item{Status: it.Status}) { // else it says no more than the task does
-			items = append(items, it)
+// isTask reports whether r is a task. A result may name its task, too.
+func (r record) isTask() bool {
+	if r.clipID != "" || results.IsAudio(r.fields) {
+		return false
+	}
+	return r.taskID != "" || r.failReason != "" || r.progress != "" || r.fields.Text("action", "submit_time") != ""
+}
+
+func (r record) id() string { return cmp.Or(r.clipID, r.fields.Text("id")) }
+
+// raw is the record as JSON.
+func (r record) raw() json.RawMessage {
+	raw, _ := json.Marshal(r.fields) // of values that were parsed
+	return raw
+}
+
+// status is the task's, in our words. known is false for a word that no table
+// has, which means processing.
+func (r record) status() (status task.Status, known bool) {
+	switch {
+	case r.word != "":
+		return results.State(r.word)
+	case r.progress == "100%":
+		return task.Complete, true
+	default:
+		return task.Processing, true
+	}
+}
+
+// told are the results of a task, under the first name that has some.
+func (r record) told(t task.Type) []upstream.Result {
+	for _, name := range []string{"data", "response", "suno_data", "tracks", "clips", "items"} {
+		if told := results.Parse(r.fields.Get(name), t); len(told) > 0 {
+			return told
 		}
 	}
-	return items
+	return nil
 }
 
-// clipStatus is empty where a clip has none; what it carries says it then.
-func (a *Adapter) clipStatus(word upstream.Text) task.Status {
-	if word == "" {
-		return ""
-	}
-	status, known := clipStatuses[word.Word()]
+// observe puts a task into the words of package task.
+func (a *Adapter) observe(ref task.Ref, rec record) task.Observation {
+	status, known := rec.status()
+	obs := task.Observation{TaskID: ref.TaskID, Status: status, Raw: a.client.StatusWord(rec.word), Items: a.items(rec.told(ref.Type))}
 	if !known {
-		a.client.UnknownStatus(string(word))
-		return task.Processing
+		a.client.UnknownStatus(obs.Raw)
 	}
-	return status
+	switch {
+	case status == task.Failed && slices.ContainsFunc(obs.Items, isFinal):
+		endItems(obs.Items, rec.failReason)
+		obs.Status = task.Complete
+	case status == task.Failed:
+		obs.Failure = ending(rec.word, rec.failReason, obs.Items)
+	case !slices.ContainsFunc(obs.Items, hasAudio):
+		if obs.Failure = upstream.Refusal(rec.failReason); obs.Failure != nil {
+			obs.Status = task.Failed
+		}
+	}
+	a.client.RedactFailures(&obs)
+	return obs
 }
 
-func (c clip) song() task.Item {
-	return task.Item{
-		ID:        string(c.ID),
-		Title:     string(c.Title),
-		AudioURL:  string(c.AudioURL),
-		VideoURL:  string(c.VideoURL),
-		ImageURL:  string(cmp.Or(c.ImageURL, c.ImageLarge)),
-		Lyrics:    string(c.Metadata.Prompt),
-		Tags:      string(c.Metadata.Tags),
-		ModelName: string(c.ModelName),
-		Duration:  float64(c.Metadata.Duration),
+// observeResults puts results without a task around them into the words of
+// package task. The state of music is then left to be derived from them; a lyric
+// is its task.
+func (a *Adapter) observeResults(ref task.Ref, data json.RawMessage) task.Observation {
+	obs := task.Observation{TaskID: ref.TaskID, Items: a.items(results.Parse(data, ref.Type))}
+	if ref.Type == task.Lyrics && len(obs.Items) == 1 {
+		obs.Status = obs.Items[0].Status
+		if obs.Status == task.Failed {
+			obs.Failure = obs.Items[0].Failure
+		}
 	}
+	a.client.RedactFailures(&obs)
+	return obs
 }
 
-func (c clip) lyric() task.Item {
-	return task.Item{ID: string(c.ID), Title: string(c.Title), Lyrics: string(c.Text)}
+// items are results but for those that say no more than the task does.
+func (a *Adapter) items(told []upstream.Result) []task.Item {
+	return a.client.Items(slices.DeleteFunc(told, func(r upstream.Result) bool {
+		return r.Bare() && r.Status != task.Failed
+	}))
+}
+
+// isFinal reports whether an item is all that its task was for.
+func isFinal(it task.Item) bool {
+	return it.Status == task.Complete && (it.AudioURL != "" || it.Lyrics != "")
+}
+
+func hasAudio(it task.Item) bool { return it.AudioURL != "" || isFinal(it) }
+
+// endItems ends what is under way in a task that its provider has ended: one
+// clip of two may have come to be.
+func endItems(items []task.Item, reason string) {
+	for i := range items {
+		if it := &items[i]; !isFinal(*it) && it.Failure == nil {
+			it.Status = task.Failed
+			it.Failure = upstream.Result{Err: upstream.Trouble{Message: upstream.Text(reason)}}.Ending()
+		}
+	}
 }

@@ -48,8 +48,14 @@ func (b *bundle) one(kind task.Type, body string) (task.Observation, *task.Failu
 }
 
 // many reads a body as the answer to the batch call for T1 and T2.
-func (b *bundle) many(status int, body string) ([]task.Observation, *task.Failure) {
-	return b.adapter.readMany(refs("T1", "T2"), upstream.Answer{Status: status, Body: []byte(body)})
+func (b *bundle) many(status int, body string) (told []task.Observation, f *task.Failure) {
+	reported, f := b.adapter.readMany(refs("T1", "T2"), upstream.Answer{Status: status, Body: []byte(body)})
+	for _, obs := range reported {
+		if obs != nil {
+			told = append(told, *obs)
+		}
+	}
+	return told, f
 }
 
 func refs(ids ...string) []task.Ref {

@@ -52,7 +52,9 @@ func testFault(t *testing.T, w *world, fault simulator.Fault) {
 		require.Positive(t, f.RetryAfter)
 		requireClosed(t, w, ref)
 	default:
-		require.Equal(t, task.Transient, f.Verdict, f)
+		if fault != simulator.CreditsText { // of one task, whose call it was
+			require.Equal(t, task.Transient, f.Verdict, f)
+		}
 		_, _, paused := w.adapter.Paused()
 		require.False(t, paused)
 	}

@@ -105,7 +105,7 @@ func refsOf(rows []*row) []task.Ref {
 	for i, r := range rows {
 		refs[i] = task.Ref{TaskID: r.g.TaskID, Type: r.g.Type}
 		for _, c := range r.clips {
-			if _, placeholder := task.PlaceholderNumber(c.ClipID); !placeholder {
+			if _, placeholder := task.DefaultHandlers().PlaceholderNumber(c.ClipID); !placeholder {
 				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
 			}
 		}

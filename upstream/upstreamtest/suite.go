@@ -25,7 +25,12 @@ type Subject struct {
 	// Unbatched: this server answers one task a request, whatever the adapter's
 	// Limits say that the format can do.
 	Unbatched bool
+	// FirstLook is how many requests the first look at a task takes, because it may
+	// be in several places; the later ones take one. Default 1.
+	FirstLook int
 }
+
+func (s Subject) firstLook() int { return max(1, s.FirstLook) }
 
 func (s Subject) types() []task.Type {
 	if len(s.Types) > 0 {
@@ -60,6 +65,10 @@ func Run(t *testing.T, s Subject) {
 		{"silly ids", testSillyIDs},
 		{"wrong key", testWrongKey},
 		{"the key is shown nowhere", testKeyIsShownNowhere},
+		{"poison that passes", testPoisonPasses},
+		{"a task without credits", testCreditsOfOneTask},
+		{"alone", testAlone},
+		{"blanks around ids", testBlanks},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,6 +80,8 @@ func Run(t *testing.T, s Subject) {
 		s.bubble(t, newWorld(t, s, "https://media.example"), testLives)
 	})
 	t.Run("faults", func(t *testing.T) { t.Parallel(); testFaults(t, s) })
+	t.Run("poison", func(t *testing.T) { t.Parallel(); testPoison(t, s) })
+	t.Run("a provider that is down", func(t *testing.T) { t.Parallel(); testDown(t, s) })
 	t.Run("bodies of the wrong kind", func(t *testing.T) { t.Parallel(); testBodies(t, s) })
 	t.Run("concurrent fetches", func(t *testing.T) { t.Parallel(); testConcurrency(t, newWorld(t, s, "")) })
 	t.Run("cancellation", func(t *testing.T) { t.Parallel(); testCancellation(t, s) })

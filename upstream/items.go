@@ -1,0 +1,254 @@
+package upstream
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"tasksync/task"
+)
+
+// maxItems bounds how many results of one task are looked at.
+const maxItems = 64
+
+// Items reads the results of tasks. Its table of spellings is the same for all
+// providers, since resellers of one format serve the spellings of another: keys
+// are looked up at the top level of a result and then in its metadata. The zero
+// value is the table alone; a provider adds what only it has.
+type Items struct {
+	// Words are state words that only this provider has, in lower case.
+	Words map[string]task.Status
+	// NotLyrics are keys of the table's that hold no lyrics at this provider.
+	NotLyrics []string
+	// Max bounds how many results of one answer are looked at. Default 64.
+	Max int
+}
+
+// Result is one result as a provider tells it.
+type Result struct {
+	task.Item        // without a failure; its Status is State in our words
+	State     string // the provider's own word, "" if it has none
+	Unknown   bool   // no table has State, which was taken for processing
+	Err       Trouble
+}
+
+// Bare reports whether a result says no more than its state.
+func (r Result) Bare() bool { return r.Item == task.Item{Status: r.Status} && !r.Err.Given() }
+
+// Ending is the failure of a result that its provider calls failed: what its text
+// says, or else its code.
+func (r Result) Ending() *task.Failure {
+	message, code := string(r.Err.Message), string(r.Err.Code)
+	if f := Refusal(message, code); f != nil {
+		return f
+	}
+	return Dead(cmp.Or(message, code, "The provider could not make this item."))
+}
+
+// The lists of results, and the keys of one result, by their folded names.
+var (
+	listKeys   = []string{"sunodata", "data", "tracks", "clips", "items"}
+	lyricsKeys = []string{"text", "lyric", "lyrics"}           // of lyrics
+	wordsKeys  = []string{"lyric", "lyrics", "prompt", "text"} // of a song
+	audioKeys  = []string{"audiourl", "cld2audiourl"}
+	streamKeys = []string{"streamaudiourl", "sourcestreamaudiourl"}
+	imageKeys  = []string{"imageurl", "cld2imageurl", "sourceimageurl", "imagelargeurl"}
+	videoKeys  = []string{"videourl", "cld2videourl", "sourcevideourl"}
+	tagsKeys   = []string{"style", "tags"}
+	modelKeys  = []string{"modelname", "model"}
+)
+
+// List finds the results in raw: an array; the first that is not empty of those
+// that an object has under a name of the table, also two objects deep; or the
+// object itself, if it has no list. Each of them may stand in a JSON string.
+func (i Items) List(raw json.RawMessage) []json.RawMessage {
+	return listOf(raw, cmp.Or(i.Max, maxItems), 3)
+}
+
+func listOf(raw json.RawMessage, limit, depth int) []json.RawMessage {
+	raw = Unquote(raw)
+	if list := Elements(raw, limit); list != nil {
+		return list
+	}
+	f := ParseFields(raw)
+	if f == nil || depth == 0 {
+		return nil
+	}
+	isList := false
+	for _, key := range listKeys {
+		value := f[key]
+		if value == nil {
+			continue
+		}
+		isList = true
+		if list := listOf(value, limit, depth-1); len(list) > 0 {
+			return list
+		}
+	}
+	if isList {
+		return nil
+	}
+	return []json.RawMessage{raw}
+}
+
+// Parse reads the results that List finds, in their order. What is no object, or
+// an empty one, is left out. Of those with the same id the one that is further
+// along stays, else the first, and takes from the others what it lacks.
+func (i Items) Parse(raw json.RawMessage, t task.Type) []Result {
+	var results []Result
+	for _, element := range i.List(raw) {
+		r := i.result(ParseFields(element), t)
+		if r == (Result{}) {
+			continue
+		}
+		same := func(o Result) bool { return r.ID != "" && strings.EqualFold(o.ID, r.ID) }
+		if at := slices.IndexFunc(results, same); at >= 0 {
+			results[at] = results[at].fill(r)
+			continue
+		}
+		results = append(results, r)
+	}
+	return results
+}
+
+// result reads one result.
+func (i Items) result(f Fields, t task.Type) Result {
+	meta := f.Object("metadata")
+	text := func(keys ...string) string { return cmp.Or(f.Text(keys...), meta.Text(keys...)) }
+	it := task.Item{
+		ID:             f.Text("id", "clipid"),
+		Title:          text("title"),
+		AudioURL:       text(audioKeys...),
+		SourceAudioURL: text("sourceaudiourl"),
+		StreamAudioURL: text(streamKeys...),
+		ImageURL:       text(imageKeys...),
+		VideoURL:       text(videoKeys...),
+		Lyrics:         text(i.lyricsKeys(t)...),
+		Tags:           cmp.Or(f.Texts(tagsKeys...), meta.Texts(tagsKeys...)),
+		ModelName:      text(modelKeys...),
+	}
+	if strings.EqualFold(it.Title, it.ID) { // the provider had none
+		it.Title = ""
+	}
+	for _, from := range []Fields{f, meta} {
+		if seconds, ok := from.Number("duration"); ok && seconds > 0 && it.Duration == 0 {
+			it.Duration = seconds
+		}
+	}
+	r := Result{Item: it, State: f.Text("state", "status"), Err: troubleOf(f, meta)}
+	if r.State != "" {
+		var known bool
+		r.Status, known = i.State(r.State)
+		r.Unknown = !known
+	}
+	if r.Status == task.Complete { // else the better name may still come, and would then come too late
+		r.ModelName = cmp.Or(r.ModelName, text("majormodelversion"))
+	}
+	return r
+}
+
+// IsAudio reports whether an object has a URL of audio, as results have and tasks
+// do not.
+func (Items) IsAudio(f Fields) bool { return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != "" }
+
+func (i Items) lyricsKeys(t task.Type) []string {
+	keys := wordsKeys
+	if t == task.Lyrics {
+		keys = lyricsKeys
+	}
+	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return slices.Contains(i.NotLyrics, key) })
+}
+
+// troubleOf is why a result failed, in whichever form its provider says so.
+func troubleOf(f, meta Fields) Trouble {
+	var err Trouble
+	_ = err.UnmarshalJSON(f.Get("error")) // refuses nothing
+	text := func(keys ...string) Text { return Text(cmp.Or(f.Text(keys...), meta.Text(keys...))) }
+	err.Message = cmp.Or(err.Message, text("errormessage", "failreason", "failmsg"))
+	err.Code = cmp.Or(err.Code, text("errorcode", "failcode", "errortype"))
+	return err
+}
+
+// fill gives the result that is further along what it lacks and the other has.
+func (r Result) fill(o Result) Result {
+	if r.Status != o.Status && r.Status.Join(o.Status) == o.Status {
+		r, o = o, r
+	}
+	r.Title = cmp.Or(r.Title, o.Title)
+	r.AudioURL = cmp.Or(r.AudioURL, o.AudioURL)
+	r.SourceAudioURL = cmp.Or(r.SourceAudioURL, o.SourceAudioURL)
+	r.StreamAudioURL = cmp.Or(r.StreamAudioURL, o.StreamAudioURL)
+	r.VideoURL = cmp.Or(r.VideoURL, o.VideoURL)
+	r.ImageURL = cmp.Or(r.ImageURL, o.ImageURL)
+	r.Lyrics = cmp.Or(r.Lyrics, o.Lyrics)
+	r.Tags = cmp.Or(r.Tags, o.Tags)
+	r.ModelName = cmp.Or(r.ModelName, o.ModelName)
+	r.Duration = cmp.Or(r.Duration, o.Duration)
+	if r.State == "" {
+		r.State, r.Status, r.Unknown = o.State, o.Status, o.Unknown
+	}
+	if !r.Err.Given() {
+		r.Err = o.Err
+	}
+	return r
+}
+
+// stateWords are the words of the providers for how far a task or a result is.
+// The numbers are those of some resellers of /suno/fetch.
+var stateWords = map[string]task.Status{
+	"not_start":   task.Submitted,
+	"submitted":   task.Submitted,
+	"waiting":     task.Queued,
+	"queuing":     task.Queued,
+	"queued":      task.Queued,
+	"pending":     task.Queued,
+	"unknown":     task.Processing,
+	"in_progress": task.Processing,
+	"processing":  task.Processing,
+	"running":     task.Processing,
+	"generating":  task.Processing,
+	"20":          task.Processing,
+	"streaming":   task.Streaming,
+	"success":     task.Complete,
+	"succeeded":   task.Complete,
+	"complete":    task.Complete,
+	"completed":   task.Complete,
+	"30":          task.Complete,
+	"fail":        task.Failed,
+	"failure":     task.Failed,
+	"failed":      task.Failed,
+	"error":       task.Failed,
+	"cancelled":   task.Failed,
+	"canceled":    task.Failed,
+	"40":          task.Failed,
+}
+
+// State is a provider's word in our words, in any case. known is false for one
+// that no table has, which counts as processing.
+func (i Items) State(word string) (status task.Status, known bool) {
+	word = strings.ToLower(word)
+	if status, known = i.Words[word]; known {
+		return status, true
+	}
+	if status, known = stateWords[word]; known {
+		return status, true
+	}
+	return task.Processing, false
+}
+
+// Items makes items of results, those that failed with their failure, and notes
+// the states that no table knows.
+func (c *Client) Items(results []Result) []task.Item {
+	var items []task.Item
+	for _, r := range results {
+		if r.Unknown {
+			c.UnknownStatus(r.State)
+		}
+		if r.Status == task.Failed {
+			r.Failure = r.Ending()
+		}
+		items = append(items, r.Item)
+	}
+	return items
+}

@@ -1,0 +1,279 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tasksync/task"
+)
+
+// fake is a provider whose calls fail when they ask for a task that breaks them.
+type fake struct {
+	poison  map[string]*task.Failure // breaks every call
+	absent  map[string]bool          // missing from the answers
+	down    *task.Failure            // breaks all calls
+	noBatch bool
+
+	mu    sync.Mutex
+	calls []string // "3" for a batch call, "one id" for a single one
+}
+
+func (p *fake) round(batch int) Round {
+	return Round{
+		Provider: "fake", FanOut: 4, Batch: batch, Suspects: &Suspects{},
+		One: func(_ context.Context, ref task.Ref) (*task.Observation, error) {
+			p.count("one " + ref.TaskID)
+			if f := p.fails(ref); f != nil {
+				return nil, f
+			}
+			return p.tell(ref), nil
+		},
+		Many: func(_ context.Context, _ string, refs []task.Ref) ([]*task.Observation, error) {
+			p.count(fmt.Sprint(len(refs)))
+			if p.noBatch {
+				return nil, NoBatch(transient(ReasonHTTP4xx, "HTTP 404"))
+			}
+			told := make([]*task.Observation, len(refs))
+			for i, ref := range refs {
+				if f := p.fails(ref); f != nil {
+					return nil, f
+				}
+				told[i] = p.tell(ref)
+			}
+			return told, nil
+		},
+	}
+}
+
+func (p *fake) count(call string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, call)
+}
+
+func (p *fake) made() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	calls := p.calls
+	p.calls = nil
+	slices.Sort(calls)
+	return calls
+}
+
+func (p *fake) fails(ref task.Ref) *task.Failure {
+	if p.down != nil {
+		return p.down
+	}
+	return p.poison[ref.TaskID]
+}
+
+func (p *fake) tell(ref task.Ref) *task.Observation {
+	if p.absent[ref.TaskID] {
+		return nil
+	}
+	return &task.Observation{Status: task.Processing}
+}
+
+func page() *task.Failure { return transient(ReasonHTTP5xx, "HTTP 500") }
+
+func manyRefs(n int) []task.Ref {
+	refs := make([]task.Ref, n)
+	for i := range refs {
+		refs[i] = task.Ref{TaskID: fmt.Sprintf("t%02d", i), Type: task.Generate}
+	}
+	return refs
+}
+
+// told are observations by task: the status, or the failure's verdict and reason.
+func told(t *testing.T, seen []task.Observation) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, obs := range seen {
+		require.NotContains(t, out, obs.TaskID)
+		out[obs.TaskID] = string(obs.Status)
+		if f := obs.Failure; f != nil {
+			out[obs.TaskID] = f.Verdict.String() + " " + f.Reason
+		}
+	}
+	return out
+}
+
+func TestRoundNamesTasksAsItsCallerDoes(t *testing.T) {
+	t.Parallel()
+	p := &fake{}
+	refs := []task.Ref{{TaskID: " a "}, {TaskID: "a"}, {TaskID: "a"}, {TaskID: "\tb\n"}, {TaskID: ""}, {TaskID: " "}, {TaskID: strings.Repeat("x", 300)}}
+	seen, err := p.round(10).Fetch(t.Context(), refs)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{
+		" a ": "processing", "a": "processing", "\tb\n": "processing", "": "unknown_task bad_task_id",
+		" ": "unknown_task bad_task_id", strings.Repeat("x", 300): "unknown_task bad_task_id",
+	}, told(t, seen))
+	require.Equal(t, []string{"2"}, p.made())
+}
+
+func TestRoundAsksForOneAlone(t *testing.T) {
+	t.Parallel()
+	p := &fake{absent: map[string]bool{"t01": true, "t02": true}}
+	refs := manyRefs(4)
+	refs[1].Alone, refs[3].Alone = true, true
+	seen, err := p.round(10).Fetch(t.Context(), refs)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t03": "processing"}, told(t, seen))
+	require.Equal(t, []string{"2", "one t01", "one t03"}, p.made())
+}
+
+func TestRoundStops(t *testing.T) {
+	t.Parallel()
+	for name, why := range map[string]*task.Failure{
+		"account":     {Verdict: task.Account, Reason: ReasonUnauthorized},
+		"rate limit":  transient(ReasonRateLimited, ""),
+		"turned away": {Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
+	} {
+		p := &fake{poison: map[string]*task.Failure{"t02": why}}
+		r := p.round(2)
+		r.FanOut = 1
+		seen, err := r.Fetch(t.Context(), manyRefs(8))
+		require.ErrorIs(t, err, why, name)
+		require.ErrorContains(t, err, "fetch from fake: ")
+		require.Len(t, seen, 2)
+		require.Equal(t, []string{"2", "2"}, p.made())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := &fake{}
+	_, err := p.round(2).Fetch(ctx, manyRefs(2))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Empty(t, p.made())
+}
+
+// TestRoundFindsThePoison: whatever the place of one task that breaks calls, the
+// others are told of after 1+log2(n) calls one after the other, and the next time
+// it costs one call of its own.
+func TestRoundFindsThePoison(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 3, 12, 50, 64} {
+		for at := range n {
+			poison := fmt.Sprintf("t%02d", at)
+			p := &fake{poison: map[string]*task.Failure{poison: page()}}
+			r := p.round(100)
+			seen, err := r.Fetch(t.Context(), manyRefs(n))
+			require.NoError(t, err)
+			require.Len(t, seen, n)
+			require.Equal(t, "transient http_5xx", told(t, seen)[poison])
+			require.LessOrEqual(t, len(p.made()), 1+2*bits.Len(uint(n-1)), "%d of %d", at, n)
+
+			seen, err = r.Fetch(t.Context(), manyRefs(n))
+			require.NoError(t, err)
+			require.Len(t, seen, n)
+			require.Equal(t, []string{fmt.Sprint(n - 1), "one " + poison}, p.made())
+		}
+	}
+}
+
+func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
+	t.Parallel()
+	for name, why := range map[string]*task.Failure{
+		"5xx": page(), "a page": BadBody("<html>"), "no connection": transient(ReasonNetwork, ""), "unknown": Unknown(""),
+		"no such call": transient(ReasonNoCall, ""),
+	} {
+		p := &fake{down: why}
+		r := p.round(100)
+		for range 3 {
+			seen, err := r.Fetch(t.Context(), manyRefs(100))
+			require.Error(t, err, name)
+			require.Len(t, seen, 100)
+			for _, obs := range seen {
+				require.Equal(t, task.Transient, obs.Failure.Verdict, name)
+			}
+			require.LessOrEqual(t, len(p.made()), 6)
+		}
+		p.down = nil
+		seen, err := r.Fetch(t.Context(), manyRefs(100))
+		require.NoError(t, err)
+		require.Len(t, seen, 100)
+		require.Equal(t, []string{"100"}, p.made(), "an outage parts no batches")
+	}
+}
+
+// TestRoundOfCallsThatAreNotMade: what the breaker refuses is not made smaller, and
+// says nothing of a task.
+func TestRoundOfCallsThatAreNotMade(t *testing.T) {
+	t.Parallel()
+	p := &fake{poison: map[string]*task.Failure{"t02": {Verdict: task.Transient, Reason: ReasonBreakerOpen, Unsent: true}}}
+	r := p.round(2)
+	for range 2 {
+		seen, err := r.Fetch(t.Context(), manyRefs(4))
+		require.NoError(t, err)
+		require.Len(t, seen, 4)
+		require.Equal(t, "transient breaker_open", told(t, seen)["t03"])
+		require.Equal(t, []string{"2", "2"}, p.made())
+	}
+}
+
+func TestRoundWithoutABatchCall(t *testing.T) {
+	t.Parallel()
+	p := &fake{noBatch: true, poison: map[string]*task.Failure{"t01": Unknown("")}}
+	seen, err := p.round(10).Fetch(t.Context(), manyRefs(3))
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t02": "processing"}, told(t, seen))
+	require.Equal(t, []string{"3", "one t00", "one t01", "one t02"}, p.made())
+
+	p = &fake{noBatch: true, down: page()}
+	seen, err = p.round(10).Fetch(t.Context(), manyRefs(3))
+	require.Error(t, err)
+	require.Len(t, seen, 3)
+	require.Equal(t, []string{"3", "one t00"}, p.made())
+}
+
+// TestRoundLosesNoMember: whatever fails, each task is told of, or spoken for by
+// the error, or was missing from a good answer; and no healthy one is failed.
+func TestRoundLosesNoMember(t *testing.T) {
+	t.Parallel()
+	failures := []*task.Failure{
+		page(), BadBody(""), transient(ReasonTimeout, ""), transient(ReasonTooLarge, ""), transient(ReasonNetwork, ""), transient(ReasonNoCall, ""),
+		Unknown(""), Dead(""), Permanent(task.Copyrighted, ""), transient(ReasonRateLimited, ""),
+		{Verdict: task.Account, Reason: ReasonCredits}, {Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		p := &fake{poison: map[string]*task.Failure{}, absent: map[string]bool{}, noBatch: rapid.IntRange(0, 9).Draw(t, "no batch") == 0}
+		refs := manyRefs(rapid.IntRange(0, 30).Draw(t, "tasks"))
+		r := p.round(rapid.SampledFrom([]int{0, 1, 2, 7, 12, 100}).Draw(t, "batch"))
+		for range rapid.IntRange(1, 3).Draw(t, "fetches") {
+			for i := range refs {
+				id := refs[i].TaskID
+				delete(p.poison, id)
+				p.absent[id] = rapid.IntRange(0, 9).Draw(t, "absent") == 0
+				refs[i].Alone = rapid.IntRange(0, 9).Draw(t, "alone") == 0
+				if rapid.IntRange(0, 3).Draw(t, "poison") == 0 {
+					p.poison[id] = rapid.SampledFrom(failures).Draw(t, "failure")
+				}
+			}
+			seen, err := r.Fetch(context.Background(), refs)
+			byTask := map[string]task.Observation{}
+			for _, obs := range seen {
+				require.NotContains(t, byTask, obs.TaskID)
+				byTask[obs.TaskID] = obs
+			}
+			for _, ref := range refs {
+				obs, ok := byTask[ref.TaskID]
+				require.True(t, ok || err != nil || p.absent[ref.TaskID], "%s is lost", ref.TaskID)
+				if ok && obs.Failure != nil && obs.Failure.Verdict >= task.UnknownTask {
+					require.True(t, p.poison[ref.TaskID] != nil || (ref.Alone && p.absent[ref.TaskID]), "%s is failed: %v", ref.TaskID, obs.Failure)
+				}
+			}
+			require.LessOrEqual(t, len(p.made()), 3*len(refs)+6)
+			if _, ok := errors.AsType[*task.Failure](err); err != nil {
+				require.True(t, ok, err)
+			}
+		}
+	})
+}

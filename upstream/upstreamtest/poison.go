@@ -1,0 +1,211 @@
+package upstreamtest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+	"tasksync/upstream/simulator"
+)
+
+// poisons are the ways in which one task breaks every call that asks for it.
+var poisons = []simulator.Fault{
+	simulator.HTTP500, simulator.HTTP503, simulator.HTML, simulator.Empty, simulator.Cut, simulator.Malformed,
+	simulator.Maintenance, simulator.CreditsText,
+}
+
+// cohort is how many tasks travel together in the tests of poison. Halving finds
+// one of them after 1+log2(cohort) calls one after the other, of which those after
+// the first come in pairs.
+const (
+	cohort = 12
+	search = 1 + 2*4
+)
+
+// testPoison has one or two of a dozen tasks break every call that asks for them.
+func testPoison(t *testing.T, s Subject) {
+	for _, fault := range poisons {
+		for _, at := range [][]int{{0}, {5}, {cohort - 1}, {2, 9}} {
+			t.Run(fmt.Sprint(fault, at), func(t *testing.T) {
+				t.Parallel()
+				s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testPoisoned(t, w, fault, at) })
+			})
+		}
+	}
+}
+
+func testPoisoned(t *testing.T, w *world, fault simulator.Fault, at []int) {
+	if w.subject.batch(w.adapter) < cohort {
+		return // a call for one task poisons no other
+	}
+	warm := w.submit(1)
+	_, err := w.fetch(t.Context(), t, warm...)
+	require.NoError(t, err)
+
+	var refs, good, bad []task.Ref
+	for i := range cohort {
+		if slices.Contains(at, i) {
+			bad = append(bad, w.submit(1, fault, simulator.Always)...)
+			refs = append(refs, bad[len(bad)-1])
+		} else {
+			good = append(good, w.submit(1)...)
+			refs = append(refs, good[len(good)-1])
+		}
+	}
+	wait := requirePoisonFound(t, w, refs, good, bad, search*len(at)+1)
+	for range 3 { // it costs a call of its own, and is to be asked for less and less often
+		again := requirePoisonFound(t, w, refs, good, bad, 1+len(bad))
+		require.Greater(t, again, wait)
+		wait = again
+	}
+	_, _, paused := w.adapter.Paused()
+	require.False(t, paused, "a task's own trouble pauses no credential")
+}
+
+// requirePoisonFound asserts that one Fetch tells of all good tasks, with so many
+// requests at most, and leaves the bad ones pending. It returns how long the first
+// of these is to wait.
+func requirePoisonFound(t *testing.T, w *world, refs, good, bad []task.Ref, most int) (wait int64) {
+	t.Helper()
+	requests := w.requests(func() {
+		seen, err := w.fetch(t.Context(), t, refs...)
+		require.NoError(t, err)
+		requireReady(t, seen, good...)
+		for _, ref := range bad {
+			requireNoEnd(t, ref.TaskID, seen)
+			if f := seen[ref.TaskID].Failure; f != nil {
+				wait = f.RetryAfter.Nanoseconds()
+			}
+		}
+	})
+	require.LessOrEqual(t, requests, int64(most))
+	return wait
+}
+
+// testPoisonPasses: a task that can be asked for again travels with the others.
+func testPoisonPasses(t *testing.T, w *world) {
+	if w.subject.batch(w.adapter) < cohort {
+		return
+	}
+	refs := append(w.submit(cohort-1), w.submit(1, simulator.HTTP500, simulator.HTTP500, simulator.HTTP500, simulator.HTTP500, simulator.HTTP500, simulator.HTTP500)...)
+	for passes := 0; ; passes++ {
+		require.Less(t, passes, 5)
+		seen, err := w.fetch(t.Context(), t, refs...)
+		require.NoError(t, err)
+		if seen[refs[cohort-1].TaskID].Failure == nil {
+			break
+		}
+	}
+	require.EqualValues(t, 1, w.requests(func() {
+		seen, err := w.fetch(t.Context(), t, refs...)
+		require.NoError(t, err)
+		requireReady(t, seen, refs...)
+	}))
+}
+
+// testCreditsOfOneTask: the text of a task that failed is that task's.
+func testCreditsOfOneTask(t *testing.T, w *world) {
+	good := w.submit(3)
+	broke := task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.LacksCredits), Type: w.kind()}
+	w.pass(record(t, w, broke).FinalAt.Sub(w.clock.Now()))
+	seen, err := w.fetch(t.Context(), t, append(good, broke)...)
+	require.NoError(t, err)
+	requireReady(t, seen, good...)
+	require.Equal(t, task.TaskDead, endOf(seen[broke.TaskID]))
+	_, _, paused := w.adapter.Paused()
+	require.False(t, paused)
+}
+
+// endOf is the verdict that ends a task: its own, or that of its first item where
+// there is no task around them.
+func endOf(obs task.Observation) task.Verdict {
+	switch {
+	case obs.Failure != nil:
+		return obs.Failure.Verdict
+	case len(obs.Items) > 0 && obs.Items[0].Failure != nil:
+		return obs.Items[0].Failure.Verdict
+	}
+	return task.Transient
+}
+
+func record(t *testing.T, w *world, ref task.Ref) simulator.Record {
+	t.Helper()
+	r, ok := w.sim.Task(ref.TaskID)
+	require.True(t, ok)
+	return r
+}
+
+// testDown: a provider that is down is not searched for the task that breaks it,
+// and its tasks travel together again when it is back.
+func testDown(t *testing.T, s Subject) {
+	for _, fault := range []simulator.Fault{simulator.HTTP503, simulator.HTML, simulator.Cut} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) {
+				refs := w.submit(cohort)
+				_, err := w.fetch(t.Context(), t, refs...) // an adapter may have to learn
+				require.NoError(t, err)
+				up := w.requests(func() { _, _ = w.fetch(t.Context(), t, refs...) })
+				w.sim.Outage(fault)
+				for range 3 {
+					require.LessOrEqual(t, w.requests(func() {
+						_, err := w.fetch(t.Context(), t, refs...)
+						require.Error(t, err)
+					}), max(up, 6))
+				}
+				if w.subject.batch(w.adapter) < cohort {
+					return
+				}
+				w.sim.Outage(simulator.NoFault)
+				w.pass(task.DefaultConfirmation().Over)
+				require.EqualValues(t, up, w.requests(func() {
+					seen, err := w.fetch(t.Context(), t, refs...)
+					require.NoError(t, err)
+					requireReady(t, seen, refs...)
+				}))
+			})
+		})
+	}
+}
+
+// testAlone: a task that is asked for alone is asked for by a call of its own, and
+// an answer without it is one.
+func testAlone(t *testing.T, w *world) {
+	refs := w.submit(3)
+	warm, err := w.fetch(t.Context(), t, refs...)
+	require.NoError(t, err)
+	requireReady(t, warm, refs...)
+	refs[0].Alone = true
+	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.kind(), Alone: true}
+	lost := task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Forgotten), Type: w.kind(), Alone: true}
+	calls := int64(3)
+	if w.subject.batch(w.adapter) > 1 {
+		calls++ // for the two others together
+	} else {
+		calls += 2
+	}
+	require.Equal(t, calls, w.requests(func() {
+		seen, err := w.fetch(t.Context(), t, append(refs, never, lost)...)
+		require.NoError(t, err)
+		requireReady(t, seen, refs...)
+		for _, ref := range []task.Ref{never, lost} {
+			f := seen[ref.TaskID].Failure
+			require.NotNil(t, f, "an answer without the task")
+			require.Equal(t, task.UnknownTask, f.Verdict)
+			require.True(t, f.Provisional)
+		}
+	}))
+}
+
+// testBlanks: a row's task id may have blanks around it.
+func testBlanks(t *testing.T, w *world) {
+	refs := w.submit(3)
+	refs[0].TaskID += " "
+	refs[1].TaskID = "\t" + refs[1].TaskID + "\r\n"
+	seen, err := w.fetch(t.Context(), t, refs...)
+	require.NoError(t, err)
+	requireReady(t, seen, refs...)
+}
