@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,12 +88,13 @@ func TestOneStrayAnswerEndsNothing(t *testing.T) {
 }
 
 // A task that its provider does not know for good fails when that was said often
-// enough, over a minute, and not before.
+// enough, over a minute, and not before: if the provider knows others.
 func TestUnknownTaskFailsWhenConfirmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
 	d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
 	d.ready(t)
+	w.complete(t, d, worldPatience, w.add(t, 1, simulator.Ready, 0)...)
 	id := w.add(t, 1, simulator.Forgotten, notNew)[0]
 	w.await(t, d, "the row has failed", func() bool { return w.of(t, id).Status == "failed" })
 	r := w.of(t, id)
@@ -100,6 +102,37 @@ func TestUnknownTaskFailsWhenConfirmed(t *testing.T) {
 	require.GreaterOrEqual(t, r.SinceCreated, (notNew + time.Minute).Seconds())
 	require.GreaterOrEqual(t, len(w.front.times(id)), 3)
 	w.ended(t, d)
+}
+
+// A provider that knows none of the tasks is asked with the key of another
+// account, or at the address of another provider. That fails no row, and readiness
+// says so.
+func TestProviderThatKnowsNoTask(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sunoapi")
+	d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
+	addr := d.ready(t)
+	tasks := w.add(t, 5, simulator.Success, notNew)
+	w.front.answers(always(says(200, `{"code":422,"msg":"recordInfo is null","data":null}`)))
+	w.notReadyNaming(t, d, addr, "TASKSYNC_API_URL")
+	require.Equal(t, 5, w.count(t, `SELECT count(*) FROM music_generations WHERE status NOT IN ('complete', 'failed')`), w.standing(t))
+	w.front.answers(nil)
+	w.finish()
+	w.complete(t, d, worldPatience, tasks...)
+	w.await(t, d, "it is ready again", func() bool { status, _ := get(t, "http://"+addr+"/readyz"); return status == http.StatusOK })
+	w.ended(t, d)
+}
+
+// notReadyNaming waits until readiness says that something is wrong with a setting.
+func (w *world) notReadyNaming(t *testing.T, d *process, addr, setting string) {
+	t.Helper()
+	var told string
+	w.await(t, d, "readiness names "+setting, func() bool {
+		status, body := get(t, "http://"+addr+"/readyz")
+		told = body
+		return status == http.StatusServiceUnavailable && strings.Contains(body, setting)
+	})
+	t.Log(told)
 }
 
 // gateways are answers of what stands before a provider, or of another server.
@@ -151,22 +184,22 @@ func (w *world) fewCalls() func() bool {
 // it is an error of the configuration, and readiness says so.
 func TestWrongAddressIsAConfigurationError(t *testing.T) {
 	t.Parallel()
-	for _, provider := range []string{"sunoapi", "sunoproxy", "acedata"} {
+	for _, provider := range daemon.Providers() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)
-			settings := w.with("TASKSYNC_API_URL", w.api.URL+"/other/place")
-			d := start(t, settings, "run")
+			if provider != "sunoapi" && provider != "kie" { // whose own words are those of the simulator
+				w.front.answers(always(says(gateways[0].status, gateways[0].body)))
+			}
+			d := start(t, w.with("TASKSYNC_API_URL", w.api.URL+"/other/place"), "run")
 			addr := d.ready(t)
 			tasks := w.add(t, 12, simulator.Success, 0)
 			w.outlive(t, shortTimeout+2*time.Second)
-			w.await(t, d, "readiness names the setting", func() bool {
-				status, body := get(t, "http://"+addr+"/readyz")
-				return status == http.StatusServiceUnavailable && containsAny(body, "TASKSYNC_API_URL", "API URL")
-			})
+			w.notReadyNaming(t, d, addr, "TASKSYNC_API_URL")
 			require.Zero(t, w.count(t, `SELECT count(*) FROM music_generations WHERE status IN ('complete', 'failed')`), w.standing(t))
 			require.Zero(t, d.stop(t), tail(d.output()))
 
+			w.front.answers(nil)
 			w.finish()
 			d = start(t, w.with(), "run") // with the right one
 			d.ready(t)
