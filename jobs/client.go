@@ -25,12 +25,13 @@ type jobRow = rivertype.JobRow
 const Schema = "tasksync"
 
 // River's times. A job's context ends after jobTimeout, which leaves a pass its
-// fetch (10 s) and its commit (6 s); a job that still counts as running after
-// staleAfter was a dead daemon's. With a sweep every few seconds, its rows are
+// fetch (10 s, and 3 s for calls that are on their way by then) and its probes (4 s);
+// its commit has another 6 s. A job that still counts as running after staleAfter
+// was a dead daemon's. With a sweep every few seconds, its rows are
 // looked at again within half a minute.
 const (
-	jobTimeout = 18 * time.Second
-	staleAfter = 20 * time.Second
+	jobTimeout = 17 * time.Second
+	staleAfter = 24 * time.Second
 	// fetchCooldown is both the ceiling of throughput (workers per cooldown) and
 	// the floor of the pick-up latency. River's default of 100 ms is too slow.
 	fetchCooldown = 5 * time.Millisecond

@@ -152,7 +152,7 @@ const maxProbes = 16
 
 // probeTimeout bounds the probes of a pass together. What has not answered by
 // then has not answered: the deadline is kept while a CDN hangs.
-const probeTimeout = 5 * time.Second
+const probeTimeout = 4 * time.Second
 
 // probe looks at the URLs that decisions ask for, and decides again.
 func (s *Syncer) probe(ctx context.Context, due []*member) {
