@@ -16,11 +16,12 @@ func TestSuite(t *testing.T) {
 	for name, tc := range map[string]struct {
 		profile Profile
 		dialect string
-		calls   int
+		calls   int // of the first look
+		places  int
 	}{
-		"sunoapi":         {SunoAPI(), "", 1},
-		"kie":             {Kie(), "", 1},
-		"kie's old model": {Kie(), "old", 2},
+		"sunoapi":         {SunoAPI(), "", 1, 1},
+		"kie":             {Kie(), "", 1, 2},
+		"kie's old model": {Kie(), "old", 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +32,7 @@ func TestSuite(t *testing.T) {
 				return a
 			}
 			upstreamtest.Run(t, upstreamtest.Subject{
-				Provider: tc.profile.Name, Dialect: tc.dialect, FirstLook: tc.calls,
+				Provider: tc.profile.Name, Dialect: tc.dialect, FirstLook: tc.calls, Places: tc.places,
 				New: func(t testing.TB, baseURL, key string) upstream.Adapter {
 					return limited(t, baseURL, key, -1, 0)
 				},

@@ -181,7 +181,7 @@ func testAlone(t *testing.T, w *world) {
 	refs[0].Alone = true
 	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.kind(), Alone: true}
 	lost := task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Forgotten), Type: w.kind(), Alone: true}
-	calls := int64(3)
+	calls := int64(1 + 2*w.subject.places())
 	if w.subject.batch(w.adapter) > 1 {
 		calls++ // for the two others together
 	} else {
