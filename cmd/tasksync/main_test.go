@@ -3,10 +3,14 @@ package main
 import (
 	"bufio"
 	"context"
+	"flag"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/upstream/simulator"
 )
 
 // asCommand makes the test binary be tasksync itself, so that tests can start,
@@ -25,6 +30,12 @@ const asCommand = "TASKSYNC_TEST_AS_COMMAND"
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	flag.Parse()
+	// These tests wait for daemons, most of the time: more of them fit than there
+	// are processors. Each has a score of connections to the database.
+	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0))))
 	}
 	postgrestest.Main(m)
 }
@@ -41,7 +52,8 @@ type process struct {
 }
 
 // start runs tasksync with args and settings, in a process of its own that is
-// killed with the test.
+// killed with the test. Whatever the test is about, the process must have logged
+// no prompt, no lyric and no key.
 func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Helper()
 	p := &process{done: make(chan struct{}), addr: make(chan string, 1)}
@@ -56,7 +68,7 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		p.read(bufio.NewScanner(stderr))
+		p.read(stderr)
 	}()
 	go func() {
 		<-read
@@ -66,13 +78,36 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		<-p.done
+		p.keepsSecrets(t, settings)
 	})
 	return p
 }
 
+// keepsSecrets searches all that the process has logged for words of the
+// simulator's prompts and lyrics, and for the keys that it was given.
+func (p *process) keepsSecrets(t *testing.T, settings map[string]string) {
+	t.Helper()
+	secrets := simulator.Planted()
+	for name, value := range settings {
+		if strings.HasSuffix(name, "_API_KEY") && len(value) > len("a key") {
+			secrets = append(secrets, value)
+		}
+	}
+	for line := range strings.Lines(p.output()) {
+		for _, secret := range secrets {
+			if strings.Contains(line, secret) {
+				t.Errorf("the log has %q in it: %s", secret, line)
+				return // one is enough
+			}
+		}
+	}
+}
+
 var readyLine = regexp.MustCompile(`"msg":"\[TaskSync\] Ready".*"listen_addr":"([^"]+)"`)
 
-func (p *process) read(lines *bufio.Scanner) {
+func (p *process) read(stderr io.Reader) {
+	lines := bufio.NewScanner(stderr)
+	lines.Buffer(nil, 1<<20) // a longer line would end the reading, and hold the process
 	for lines.Scan() {
 		p.mu.Lock()
 		p.log.WriteString(lines.Text() + "\n")

@@ -47,11 +47,10 @@ func (d draw) tags() string {
 }
 
 func (d draw) verses() string {
-	lines := []string{"[Verse]"}
+	lines := []string{plantedVerse}
 	for range 4 {
-		lines = append(lines, pick(d, "The lamps", "Our shadows", "These rivers", "Your footsteps")+" "+
-			pick(d, "fold into", "wait beside", "remember", "drift across")+" "+
-			pick(d, "the morning", "an empty street", "the long bridge", "a borrowed sky"))
+		lines = append(lines, pick(d, verseSubjects...)+" "+
+			pick(d, "fold into", "wait beside", "remember", "drift across")+" "+pick(d, versePlaces...))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -48,9 +48,9 @@ func (s *Simulator) newSubject(number uint64, o order, l *life) *subject {
 
 func cannedParam(kind task.Type) string {
 	if kind == task.Lyrics {
-		return `{"prompt":"a song of rivers"}`
+		return `{"prompt":"` + plantedPrompt + `"}`
 	}
-	return `{"customMode":false,"instrumental":false,"model":"V4","prompt":"a song of rivers"}`
+	return `{"customMode":false,"instrumental":false,"model":"V4","prompt":"` + plantedPrompt + `"}`
 }
 
 // finalAt is when the life cycle ends; zero if never.

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// front stands between the daemon and the upstream, as a gateway does. It knows
+// when each task was asked for, and answers in the upstream's place as the rule
+// of a test says.
+type front struct {
+	next http.Handler
+
+	mu    sync.Mutex
+	rule  func(call) answer // nil, or one that gives nil: the upstream's own answer
+	asked map[string][]time.Time
+	calls int
+}
+
+// call is one request for the status of tasks.
+type call struct {
+	ids []string
+	nth map[string]int // how often each of ids was asked for before this
+}
+
+// answer writes what the client gets; own is what the upstream would have said.
+type answer func(w http.ResponseWriter, own *httptest.ResponseRecorder)
+
+func newFront(next http.Handler) *front {
+	return &front{next: next, asked: map[string][]time.Time{}}
+}
+
+// answers has all calls from now on answered by the rule.
+func (f *front) answers(rule func(call) answer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rule = rule
+}
+
+// times are the moments at which a task was asked for, alone or among others.
+func (f *front) times(taskID string) []time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked[taskID])
+}
+
+// askedFor is how many different tasks were asked for, and by how many calls.
+func (f *front) askedFor() (tasks, calls int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.asked), f.calls
+}
+
+// ServeHTTP implements http.Handler.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client has left
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	answer := f.note(taskIDs(r, body))
+	if answer == nil {
+		f.next.ServeHTTP(w, r)
+		return
+	}
+	own := httptest.NewRecorder()
+	f.next.ServeHTTP(own, r)
+	answer(w, own)
+}
+
+// note counts a call and finds its answer.
+func (f *front) note(ids []string) answer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := call{ids: ids, nth: map[string]int{}}
+	f.calls++
+	for _, id := range ids {
+		c.nth[id] = len(f.asked[id])
+		f.asked[id] = append(f.asked[id], time.Now())
+	}
+	if f.rule == nil {
+		return nil
+	}
+	return f.rule(c)
+}
+
+// taskIDs are the tasks that a request asks for, in any of the wire formats.
+func taskIDs(r *http.Request, body []byte) []string {
+	var fields struct {
+		ID  string   `json:"id"`
+		IDs []string `json:"ids"`
+	}
+	_ = json.Unmarshal(body, &fields) // a GET has none
+	ids := fields.IDs
+	add := func(id string) {
+		if id != "" {
+			ids = append(ids, id)
+		}
+	}
+	add(fields.ID)
+	add(r.URL.Query().Get("taskId"))
+	for id := range strings.SplitSeq(r.URL.Query().Get("ids"), ",") { // clips: a task of one clip has its id
+		add(id)
+	}
+	for _, path := range []string{"/suno/fetch/", "/lyrics/"} {
+		if id, ok := strings.CutPrefix(r.URL.Path, path); ok {
+			add(id)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// about is a rule for calls that ask for one of these tasks, alone or among others.
+func about(ids []string, rule func(call) answer) func(call) answer {
+	return func(c call) answer {
+		if slices.ContainsFunc(c.ids, func(id string) bool { return slices.Contains(ids, id) }) {
+			return rule(c)
+		}
+		return nil
+	}
+}
+
+// always is a rule with one answer.
+func always(a answer) func(call) answer { return func(call) answer { return a } }
+
+// says answers with a status and a body; one that begins like HTML is called so.
+func says(status int, body string) answer {
+	return func(w http.ResponseWriter, _ *httptest.ResponseRecorder) {
+		w.Header().Set("Content-Type", "application/json")
+		if strings.HasPrefix(body, "<") {
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body) // the client may have left
+	}
+}
+
+// rewrites passes the upstream's answer on, with other words in it.
+func rewrites(oldNew ...string) answer {
+	return func(w http.ResponseWriter, own *httptest.ResponseRecorder) {
+		w.Header().Set("Content-Type", own.Header().Get("Content-Type"))
+		w.WriteHeader(own.Code)
+		_, _ = strings.NewReplacer(oldNew...).WriteString(w, own.Body.String())
+	}
+}
+
+// cutOff promises the upstream's whole answer and sends a part of it; since the
+// promise is broken, net/http closes the connection.
+func cutOff(w http.ResponseWriter, own *httptest.ResponseRecorder) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(own.Body.Len()))
+	_, _ = w.Write(own.Body.Bytes()[:own.Body.Len()*2/3])
+}
+
+// broken sends a part of the upstream's answer as if it were all.
+func broken(w http.ResponseWriter, own *httptest.ResponseRecorder) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(own.Body.Bytes()[:own.Body.Len()*2/3])
+}
+
+// overruns sends the upstream's answer and then, on the same connection, a part of
+// it that was not announced.
+func overruns(w http.ResponseWriter, own *httptest.ResponseRecorder) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	body := own.Body.String()
+	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
+	_, _ = io.WriteString(conn, body[len(body)/3:])
+	_, _ = io.Copy(io.Discard, conn) // until the client closes it, which it does at that
+}
+
+// takes has the upstream's answer come after a while, as that of one that works.
+func takes(d time.Duration) answer {
+	return func(w http.ResponseWriter, own *httptest.ResponseRecorder) {
+		<-time.After(d)
+		rewrites()(w, own)
+	}
+}
