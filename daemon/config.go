@@ -32,6 +32,12 @@ type Config struct {
 	APIKey string `json:"-"`
 	// Timeout is the deadline of a generation after its created_at; default 10 min.
 	Timeout time.Duration
+	// Grace is how long past its deadline a generation is asked for that its provider
+	// does not answer for, from the first look that was sent then; default 1 h.
+	Grace time.Duration
+	// Late is what a result does that comes after the deadline has failed its
+	// generation: event (default), complete or off.
+	Late string
 	// PollInterval fixes the space between two looks at a task; default: by age
 	// and task type.
 	PollInterval time.Duration
@@ -77,9 +83,16 @@ type Config struct {
 // Feeds are the names that Config.Feed takes.
 func Feeds() []string { return feed.Modes() }
 
+// LateModes are the names that Config.Late takes.
+func LateModes() []string {
+	return []string{string(task.LateEvent), string(task.LateComplete), string(task.LateOff)}
+}
+
 func (c Config) withDefaults() Config {
 	c.Provider = cmp.Or(c.Provider, "sunoapi")
 	c.Timeout = cmp.Or(c.Timeout, task.DefaultTimeout)
+	c.Grace = cmp.Or(c.Grace, task.DefaultGrace)
+	c.Late = cmp.Or(c.Late, string(task.LateEvent))
 	c.Feed = cmp.Or(c.Feed, feed.Auto)
 	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)
 	c.FeedPollInterval = cmp.Or(c.FeedPollInterval, 250*time.Millisecond)
@@ -112,6 +125,10 @@ func (c Config) validate() error {
 		return invalid("TASKSYNC_FEED %q is not one of %v", c.Feed, Feeds())
 	case c.Timeout < time.Second:
 		return invalid("TASKSYNC_TIMEOUT %s is under a second", c.Timeout)
+	case c.Grace < time.Second:
+		return invalid("TASKSYNC_GRACE %s is under a second", c.Grace)
+	case !slices.Contains(LateModes(), c.Late):
+		return invalid("TASKSYNC_LATE %q is not one of %v", c.Late, LateModes())
 	case c.PollInterval < 0 || (c.PollInterval > 0 && c.PollInterval < 50*time.Millisecond):
 		return invalid("TASKSYNC_POLL_INTERVAL %s is under 50ms", c.PollInterval)
 	case c.FeedPollInterval < 10*time.Millisecond:

@@ -93,7 +93,8 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	}
 	announcer := live.NewAnnouncer(pool)
 	s := newSyncer(cfg, pool, ups, now, reg, announcer.Announce)
-	reg.MustRegister(newPendingCollector(pool, cfg.Handlers))
+	health.check("upstream answers", func() string { return troubleReason(s.Trouble()) })
+	reg.MustRegister(newPendingCollector(pool, cfg))
 	side, err := openHTTPSide(cfg, pool, s, announcer, ups.spacing, now, reg)
 	if err != nil {
 		return nil, nil, err

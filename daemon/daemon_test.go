@@ -349,7 +349,7 @@ func TestMetricsOfARegistry(t *testing.T) {
 	reg := newRegistry("v1")
 	_, err := feed.New(feed.Config{Pool: b.pool, To: &jobs.Client{}, Registerer: reg})
 	require.NoError(t, err)
-	reg.MustRegister(newPendingCollector(b.pool, task.DefaultHandlers()))
+	reg.MustRegister(newPendingCollector(b.pool, b.config().withDefaults()))
 	problems, err := testutil.GatherAndLint(reg)
 	require.NoError(t, err)
 	require.Empty(t, problems)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,7 +11,6 @@ import (
 	"tasksync/feed"
 	"tasksync/migrations"
 	"tasksync/queries"
-	"tasksync/task"
 )
 
 // A Verdict is what the doctor thinks of one thing.
@@ -61,7 +59,8 @@ type doctor struct {
 	queries *queries.Queries
 	pool    *pgxpool.Pool
 	server  queries.DoctorServerGetRow
-	pooled  bool // DATABASE_URL leads to a pooler in transaction mode
+	pending int64 // rows
+	pooled  bool  // DATABASE_URL leads to a pooler in transaction mode
 	session *pgx.ConnConfig
 	tell    func(Finding)
 }
@@ -89,6 +88,8 @@ func (d *doctor) examine(ctx context.Context) {
 	d.seeFeed(ctx)
 	d.seeSlot(ctx)
 	d.seeRows(ctx)
+	d.seeOverdue(ctx)
+	d.seeLate(ctx)
 }
 
 // oldest is the oldest Postgres that will do.
@@ -168,40 +169,6 @@ func (d *doctor) seeRights() {
 	default:
 		d.say(Good, "rights: role "+d.server.Role+" owns music_generations", "")
 	}
-}
-
-// seeRows looks for rows that nobody works.
-func (d *doctor) seeRows(ctx context.Context) {
-	kinds, err := d.queries.DoctorPendingList(ctx, d.pool, d.cfg.Timeout.Seconds())
-	if err != nil {
-		d.say(Bad, "rows", "%s", err)
-		return
-	}
-	var pending, overdue int64
-	for _, k := range kinds {
-		pending += k.Pending
-		_, known := d.cfg.Handlers[task.Type(k.TaskType)]
-		provided := d.provides(k.Provider)
-		if known && provided { // the others have no deadline that is kept
-			overdue += k.Overdue
-		}
-		if !known {
-			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "nobody follows them; correct task_type, or set their status")
-		}
-		if !provided {
-			d.say(Warning, fmt.Sprintf("rows: %d pending of provider %q, which is not configured", k.Pending, task.Redact(k.Provider)), "nobody follows them; add it to TASKSYNC_PROVIDERS, or correct column provider")
-		}
-	}
-	what := fmt.Sprintf("rows: %d pending", pending)
-	if overdue > 0 {
-		d.say(Warning, fmt.Sprintf("%s, %d of them past the deadline of %s", what, overdue, d.cfg.Timeout), "is a daemon running, and do its readiness and log say why?")
-		return
-	}
-	d.say(Good, what+", none past the deadline", "")
-}
-
-func (d *doctor) provides(name string) bool {
-	return name == "" || slices.ContainsFunc(d.cfg.providers(), func(p Provider) bool { return p.Name == name })
 }
 
 // hears reports whether a session at listen hears what goes through

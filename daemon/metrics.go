@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -11,6 +12,7 @@ import (
 
 	"tasksync/queries"
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 func newRegistry(version string) *prometheus.Registry {
@@ -25,18 +27,20 @@ func newRegistry(version string) *prometheus.Registry {
 
 // pendingCollector counts pending rows when it is scraped.
 type pendingCollector struct {
-	pool     *pgxpool.Pool
-	handlers task.Handlers
-	queries  *queries.Queries
-	pending  *prometheus.Desc
-	oldest   *prometheus.Desc
+	pool    *pgxpool.Pool
+	cfg     Config
+	queries *queries.Queries
+	pending *prometheus.Desc
+	oldest  *prometheus.Desc
+	overdue *prometheus.Desc
 }
 
-func newPendingCollector(pool *pgxpool.Pool, handlers task.Handlers) *pendingCollector {
+func newPendingCollector(pool *pgxpool.Pool, cfg Config) *pendingCollector {
 	return &pendingCollector{
-		pool: pool, handlers: handlers, queries: queries.New(),
+		pool: pool, cfg: cfg, queries: queries.New(),
 		pending: prometheus.NewDesc("tasksync_pending_generations", "Pending V2 generations by task type.", []string{"task_type"}, nil),
 		oldest:  prometheus.NewDesc("tasksync_oldest_pending_age_seconds", "Age of the oldest pending V2 generation by task type.", []string{"task_type"}, nil),
+		overdue: prometheus.NewDesc("tasksync_overdue_generations", "Pending V2 generations past their deadline by why they have not ended.", []string{"reason"}, nil),
 	}
 }
 
@@ -44,6 +48,7 @@ func newPendingCollector(pool *pgxpool.Pool, handlers task.Handlers) *pendingCol
 func (c *pendingCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.pending
 	ch <- c.oldest
+	ch <- c.overdue
 }
 
 // Collect implements prometheus.Collector. Without a database it gives nothing,
@@ -51,17 +56,22 @@ func (c *pendingCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c *pendingCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	c.collectPending(ctx, ch)
+	c.collectOverdue(ctx, ch)
+}
+
+func (c *pendingCollector) collectPending(ctx context.Context, ch chan<- prometheus.Metric) {
 	rows, err := c.queries.GenerationPendingStats(ctx, c.pool)
 	if err != nil {
 		return
 	}
 	pending, oldest := map[string]float64{}, map[string]float64{}
-	for t := range c.handlers {
+	for t := range c.cfg.Handlers {
 		pending[string(t)], oldest[string(t)] = 0, 0
 	}
 	for _, r := range rows {
 		label := r.TaskType
-		if _, known := c.handlers[task.Type(label)]; !known {
+		if _, known := c.cfg.Handlers[task.Type(label)]; !known {
 			label = "unknown"
 		}
 		pending[label] += float64(r.Pending)
@@ -71,4 +81,52 @@ func (c *pendingCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.pending, prometheus.GaugeValue, pending[label], label)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, oldest[label], label)
 	}
+}
+
+// Labels of overdue rows beside the reasons of failures: not asked for yet,
+// results that the database refuses, doubts that are not confirmed.
+const (
+	overdueBacklog     = "backlog"
+	overdueRefused     = "commit_refused"
+	overdueUnconfirmed = "unconfirmed"
+	overdueOther       = "other"
+)
+
+// overdueLabels is the closed set of labels; another reason is "other".
+var overdueLabels = []string{ //nolint:gochecknoglobals // a constant table
+	overdueBacklog, overdueRefused, overdueUnconfirmed, overdueOther,
+	task.ReasonNotReported, task.ReasonKnowsNone, task.ReasonNoCall,
+	upstream.ReasonTimeout, upstream.ReasonNetwork, upstream.ReasonHTTP4xx, upstream.ReasonHTTP5xx, upstream.ReasonBadBody,
+	upstream.ReasonTooLarge, upstream.ReasonRateLimited, upstream.ReasonUnauthorized, upstream.ReasonAccountPaused,
+}
+
+func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometheus.Metric) {
+	rows, err := c.queries.MemoryOverdueStats(ctx, c.pool, c.cfg.overdue())
+	if err != nil {
+		return
+	}
+	counts := map[string]float64{overdueBacklog: 0, overdueRefused: 0}
+	for _, r := range rows {
+		label := r.Reason
+		if !slices.Contains(overdueLabels, label) {
+			label = overdueOther
+		}
+		counts[label] += float64(r.Overdue)
+	}
+	for label, n := range counts {
+		ch <- prometheus.MustNewConstMetric(c.overdue, prometheus.GaugeValue, n, label)
+	}
+}
+
+// overdue asks for the rows that this daemon follows and that are past their
+// deadline.
+func (c Config) overdue() queries.MemoryOverdueStatsParams {
+	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), Providers: []string{""}}
+	for t := range c.Handlers {
+		p.TaskTypes = append(p.TaskTypes, string(t))
+	}
+	for _, provider := range c.providers() {
+		p.Providers = append(p.Providers, provider.Name)
+	}
+	return p
 }

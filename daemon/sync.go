@@ -71,7 +71,14 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer, committed func()) *syncer.Syncer {
 	return syncer.New(syncer.Config{
 		Pool: pool, Upstream: ups.first, Others: ups.others, Prober: upstream.NewProber(upstream.ProberConfig{}),
-		Policy: task.Policy{Handlers: cfg.Handlers, Timeout: cfg.Timeout, PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe},
+		Policy: policy(cfg),
 		Logger: cfg.Logger, Registerer: reg, Committed: committed, Now: now,
 	})
+}
+
+func policy(cfg Config) task.Policy {
+	return task.Policy{
+		Handlers: cfg.Handlers, Timeout: cfg.Timeout, Grace: cfg.Grace, Late: task.LateMode(cfg.Late),
+		PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe,
+	}
 }

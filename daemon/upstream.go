@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -153,4 +154,13 @@ func pausedReason(reason string, until time.Time, paused bool) string {
 		return ""
 	}
 	return fmt.Sprintf("upstream account refused (%s); no calls until %s", reason, until.Format(time.RFC3339))
+}
+
+// troubleReason tells which providers' word on tasks is not believed, and why.
+func troubleReason(trouble map[string]string) string {
+	var reasons []string
+	for _, name := range slices.Sorted(maps.Keys(trouble)) {
+		reasons = append(reasons, fmt.Sprintf("provider %s: %s", cmp.Or(name, "default"), trouble[name]))
+	}
+	return strings.Join(reasons, "; ")
 }

@@ -10,7 +10,10 @@ import (
 
 // The queues.
 const (
-	queueSync        = "sync"
+	queueSync = "sync"
+	// queueBacklog is for rows past their deadline. Their looks wait long for the
+	// upstream's limit, and must not hold the workers that new rows need.
+	queueBacklog     = "backlog"
 	queueMaintenance = "maintenance"
 )
 
@@ -20,6 +23,10 @@ type SyncArgs struct {
 	TaskType task.Type `json:"task_type"`
 	Provider string    `json:"provider,omitempty"` // empty: the default one
 	IDs      []string  `json:"ids"`
+	// Backlog: the rows are past their deadline.
+	Backlog bool `json:"backlog,omitempty"`
+	// Due is when each member is due at first, as in [schedule]; none: at once.
+	Due []int64 `json:"due,omitempty"`
 }
 
 // Kind implements river.JobArgs.
@@ -28,8 +35,15 @@ func (SyncArgs) Kind() string { return "sync" }
 // InsertOpts implements river.JobArgsWithInsertOpts. Attempts are only burnt by
 // passes that could not be made at all; a row whose job has used them up is the
 // sweep's.
-func (SyncArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: queueSync, MaxAttempts: 10}
+func (a SyncArgs) InsertOpts() river.InsertOpts {
+	opts := river.InsertOpts{Queue: queueSync, MaxAttempts: 10}
+	if a.Backlog {
+		opts.Queue = queueBacklog
+	}
+	if next := (schedule{a.Due}).earliest(); !next.IsZero() {
+		opts.ScheduledAt = next
+	}
+	return opts
 }
 
 // SweepArgs is one run of the sweep.
@@ -41,7 +55,8 @@ func (SweepArgs) Kind() string { return "sweep" }
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (SweepArgs) InsertOpts() river.InsertOpts { return maintenanceOpts() }
 
-// ExpireArgs is one run of the deadline.
+// ExpireArgs is one run for what comes after the end of rows: late results, and
+// the forgetting of what is past its retention.
 type ExpireArgs struct{}
 
 // Kind implements river.JobArgs.

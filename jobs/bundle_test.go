@@ -70,7 +70,7 @@ func setup(t *testing.T, change ...func(*task.Policy, *simulator.Config)) *bundl
 	})
 	require.NoError(t, err)
 	t.Cleanup(adapter.CloseIdle)
-	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: b.policy, ExpireFetchTimeout: 300 * time.Millisecond, Logger: b.logger()})
+	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: b.policy, Logger: b.logger()})
 	b.client = b.newClient()
 	return b
 }
@@ -118,9 +118,9 @@ func (b *bundle) insert(kind task.Type, taskID string, age time.Duration) string
 	return id
 }
 
-func (b *bundle) submit(kind task.Type, fate simulator.Fate, age time.Duration) (id, taskID string) {
+func (b *bundle) submit(kind task.Type, fate simulator.Fate, age time.Duration, faults ...simulator.Fault) (id, taskID string) {
 	b.Helper()
-	taskID = b.sim.Submit(kind, fate)
+	taskID = b.sim.Submit(kind, fate, faults...)
 	return b.insert(kind, taskID, age), taskID
 }
 

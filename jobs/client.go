@@ -25,12 +25,13 @@ type jobRow = rivertype.JobRow
 const Schema = "tasksync"
 
 // River's times. A job's context ends after jobTimeout, which leaves a pass its
-// fetch (10 s) and its commit (6 s); a job that still counts as running after
-// staleAfter was a dead daemon's. With a sweep every few seconds, its rows are
+// fetch (10 s, and 3 s for calls that are on their way by then) and its probes (4 s);
+// its commit has another 6 s. A job that still counts as running after staleAfter
+// was a dead daemon's. With a sweep every few seconds, its rows are
 // looked at again within half a minute.
 const (
-	jobTimeout = 18 * time.Second
-	staleAfter = 20 * time.Second
+	jobTimeout = 17 * time.Second
+	staleAfter = 24 * time.Second
 	// fetchCooldown is both the ceiling of throughput (workers per cooldown) and
 	// the floor of the pick-up latency. River's default of 100 ms is too slow.
 	fetchCooldown = 5 * time.Millisecond
@@ -38,6 +39,8 @@ const (
 	// of two inserts within it only the first is announced, and the second's job
 	// waits for the next poll. Two hand-ons are never that close.
 	notifyCooldown = time.Millisecond
+	// backlogWorkers is how many passes over rows past their deadline run at once.
+	backlogWorkers = 4
 	// softStop is how long running passes may finish before they are told to
 	// give their jobs back.
 	softStop = 2 * time.Second
@@ -95,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	c := &Client{cfg: cfg, queries: queries.New(), left: map[[2]string]bool{}}
 	workers := river.NewWorkers()
-	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now})
+	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
 	rc, err := river.NewClient(riverpgxv5.New(cfg.Pool), c.riverConfig(workers))
@@ -112,6 +115,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		Workers: workers,
 		Queues: map[string]river.QueueConfig{
 			queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
+			queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
 			queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
 		},
 		PeriodicJobs: []*river.PeriodicJob{

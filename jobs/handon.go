@@ -25,7 +25,7 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 		_, typed := c.cfg.Handlers[task.Type(r.TaskType)]
 		_, provided := c.size(r.Provider)
 		if typed && provided && task.Status(r.Status).Pending() {
-			cohorts.add(r.Provider, task.Type(r.TaskType), r.ID)
+			cohorts.add(kind{r.Provider, task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
 		}
 		if r.TaskType != "" && !(typed && provided) {
 			c.leave(r.TaskType, r.Provider)
@@ -76,6 +76,7 @@ type cohorts struct {
 type kind struct {
 	provider string
 	taskType task.Type
+	backlog  bool
 }
 
 func (c *Client) newCohorts() *cohorts { return &cohorts{size: c.size, open: map[kind]int{}} }
@@ -89,13 +90,12 @@ func (c *Client) size(provider string) (n int, known bool) {
 	return n, known
 }
 
-func (c *cohorts) add(provider string, t task.Type, id string) {
-	k := kind{provider, t}
-	size, _ := c.size(provider)
+func (c *cohorts) add(k kind, id string) {
+	size, _ := c.size(k.provider)
 	i, ok := c.open[k]
 	if !ok || len(c.jobs[i].IDs) >= size {
 		i = len(c.jobs)
-		c.jobs = append(c.jobs, SyncArgs{TaskType: t, Provider: provider})
+		c.jobs = append(c.jobs, SyncArgs{TaskType: k.taskType, Provider: k.provider, Backlog: k.backlog})
 		c.open[k] = i
 	}
 	c.jobs[i].IDs = append(c.jobs[i].IDs, id)
@@ -151,7 +151,7 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 		}
 		cohorts := c.newCohorts()
 		for _, r := range rows {
-			cohorts.add(r.Provider, task.Type(r.TaskType), r.ID)
+			cohorts.add(kind{r.Provider, task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
 			ids = append(ids, r.ID)
 		}
 		_, err = c.river.InsertManyFastTx(ctx, tx, cohorts.params())

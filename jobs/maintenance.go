@@ -29,7 +29,7 @@ func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
 	return err
 }
 
-// expireWorker applies the deadline and forgets old events.
+// expireWorker looks for late results, and forgets what is past its retention.
 type expireWorker struct {
 	river.WorkerDefaults[ExpireArgs]
 	syncer  *syncer.Syncer
@@ -46,10 +46,7 @@ func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error
 		return nil
 	}
 	defer w.running.Store(false)
-	n, err := w.syncer.Expire(ctx)
-	if n > 0 {
-		w.client.cfg.Logger.Info("[TaskSync] Applied the deadline to overdue rows", "rows", n)
-	}
+	_, err := w.syncer.Late(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil // out of time, or stopping: the next run goes on
@@ -67,12 +64,22 @@ func (w *expireWorker) forget(ctx context.Context) error {
 		n, err := w.queries.EventDeleteOlderThan(ctx, w.client.cfg.Pool, queries.EventDeleteOlderThanParams{
 			Before: w.client.cfg.Now().Add(-w.client.cfg.EventRetention), MaxRows: atOnce,
 		})
-		if err != nil || n < atOnce {
+		if err != nil {
 			return err
 		}
+		if n < atOnce {
+			break
+		}
 	}
-	return nil
+	_, err := w.queries.MemoryDeleteStale(ctx, w.client.cfg.Pool, queries.MemoryDeleteStaleParams{
+		Before: w.client.cfg.Now().Add(-staleMemory), MaxRows: atOnce,
+	})
+	return err
 }
+
+// staleMemory is how long what is remembered of a row that has ended may be left
+// over, by a daemon that ended in between.
+const staleMemory = time.Hour
 
 // errorHandler makes River's errors and panics part of the daemon's log.
 type errorHandler struct{ logger *slog.Logger }

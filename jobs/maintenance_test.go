@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,15 +13,15 @@ import (
 	"tasksync/upstream/simulator"
 )
 
-// TestExpireWhileEveryWorkerWaits has an upstream that hangs and fewer workers
-// than jobs: the deadline is kept all the same.
-func TestExpireWhileEveryWorkerWaits(t *testing.T) {
+// TestBacklogWhileEveryWorkerWaits has an upstream that hangs for some tasks, and
+// fewer workers than they have jobs: rows past their deadline have workers of their
+// own.
+func TestBacklogWhileEveryWorkerWaits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sim.Outage(simulator.Hang)
 	var young, overdue []string
 	for range 3 {
-		id, _ := b.submit(task.Generate, simulator.Stuck, 0)
+		id, _ := b.submit(task.Generate, simulator.Stuck, 0, slices.Repeat([]simulator.Fault{simulator.Hang}, 20)...)
 		young = append(young, id)
 		id, _ = b.submit(task.Generate, simulator.Stuck, time.Hour)
 		overdue = append(overdue, id)
@@ -33,6 +34,27 @@ func TestExpireWhileEveryWorkerWaits(t *testing.T) {
 	for _, id := range young {
 		require.Equal(t, "submitted", b.status(id))
 	}
+}
+
+// A cohort whose members come to their deadline at different times, while their
+// upstream is down: those that are overdue go on in the backlog, the others stay.
+func TestOverdueMembersLeaveTheirCohort(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.sim.Outage(simulator.HTTP503)
+	young, _ := b.submit(task.Generate, simulator.Ready, 0)
+	old, _ := b.submit(task.Generate, simulator.Ready, time.Hour)
+	b.exec(`INSERT INTO tasksync.river_job (kind, queue, state, priority, max_attempts, scheduled_at, args)
+		VALUES ('sync', 'sync', 'available', 1, 10, now(), jsonb_build_object('task_type', 'generate', 'ids', jsonb_build_array($1::text, $2::text)))`, young, old)
+	b.start(b.newClient())
+	jobOf := func(id string) (queue string) {
+		_ = b.pool.QueryRow(context.Background(), `SELECT string_agg(queue, ' ') FROM tasksync.river_job
+			WHERE kind = 'sync' AND state NOT IN ('completed', 'cancelled') AND args -> 'ids' = jsonb_build_array($1::text)`, id).Scan(&queue)
+		return queue
+	}
+	b.until("the old one has left", func() bool { return jobOf(old) == queueBacklog && jobOf(young) == queueSync })
+	b.sim.Outage(simulator.NoFault)
+	b.until("both are complete", func() bool { return b.status(young) == "complete" && b.status(old) == "complete" })
 }
 
 func TestExpireForgetsOldEvents(t *testing.T) {
@@ -49,19 +71,45 @@ func TestExpireForgetsOldEvents(t *testing.T) {
 	require.Equal(t, 2, left)
 }
 
-func TestExpireRunsOnceAtATime(t *testing.T) {
+func TestExpireLooksForLateResultsOnceAtATime(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, _ := b.submit(task.Generate, simulator.Stuck, time.Hour)
+	id, _ := b.submit(task.Generate, simulator.Ready, time.Hour)
+	b.exec(`UPDATE music_generations SET status = 'failed', error_code = 'API_ERROR', error_message = 'Task timed out after 10 minutes.' WHERE id = $1`, id)
+	b.exec(`INSERT INTO tasksync.generation_memory (generation_id, ended_at, late_at) VALUES ($1, now() - interval '2 minutes', now())`, id)
+	late := func() (n int) {
+		require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT count(*) FROM tasksync.late_results`).Scan(&n))
+		return n
+	}
 	w := &expireWorker{syncer: b.syncer, queries: b.client.queries, client: b.client}
 	w.running.Store(true)
 	require.NoError(t, w.Work(t.Context(), &river.Job[ExpireArgs]{}))
-	require.Equal(t, "submitted", b.status(id), "left to the run that is under way")
+	require.Zero(t, late(), "left to the run that is under way")
 	w.running.Store(false)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, w.Work(ctx, &river.Job[ExpireArgs]{}), "stopping is no failure")
 	require.NoError(t, w.Work(t.Context(), &river.Job[ExpireArgs]{}))
+	require.Equal(t, 1, late())
 	require.Equal(t, "failed", b.status(id))
+}
+
+func TestExpireForgetsWhatIsLeftOver(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	pending, _ := b.submit(task.Generate, simulator.Stuck, 0)
+	ended, _ := b.submit(task.Generate, simulator.Stuck, 0)
+	waiting, _ := b.submit(task.Generate, simulator.Stuck, 0)
+	b.exec(`UPDATE music_generations SET status = 'failed' WHERE id = ANY ($1::uuid[])`, []string{ended, waiting})
+	for _, id := range []string{pending, ended, waiting} {
+		b.exec(`INSERT INTO tasksync.generation_memory (generation_id, doubts, updated_at) VALUES ($1, 1, now() - interval '2 hours')`, id)
+	}
+	b.exec(`UPDATE tasksync.generation_memory SET late_at = now() + interval '1 hour' WHERE generation_id = $1`, waiting)
+	b.exec(`INSERT INTO tasksync.generation_memory (generation_id, updated_at) VALUES (gen_random_uuid(), now() - interval '2 hours'), (gen_random_uuid(), now())`)
+	w := &expireWorker{syncer: b.syncer, queries: b.client.queries, client: b.client}
+	require.NoError(t, w.Work(t.Context(), &river.Job[ExpireArgs]{}))
+	var left []string
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT array_agg(generation_id::text) FROM tasksync.generation_memory WHERE updated_at < now() - interval '1 hour'`).Scan(&left))
+	require.ElementsMatch(t, []string{pending, waiting}, left)
 }

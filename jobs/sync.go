@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/rivertype"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"tasksync/syncer"
 )
@@ -17,15 +19,19 @@ type syncWorker struct {
 	river.WorkerDefaults[SyncArgs]
 	syncer *syncer.Syncer
 	now    func() time.Time
+	client *Client
 }
 
 // Work implements river.Worker. It completes the job when no member is pending
-// any more, and snoozes it until the earliest member is due otherwise. It fails
-// only when the pass could not be made, for example without a database.
+// any more, and snoozes it until the earliest member is due otherwise. Members that
+// are overdue leave it for the backlog. It fails only when the pass could not be
+// made, for example without a database.
 func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
-	before, first := recorded(job.JobRow)
+	before, first := recorded(job)
 	notBefore := before.notBefore(job.Args.IDs)
-	results, err := w.syncer.Sync(ctx, syncer.Request{IDs: job.Args.IDs, First: first, NotBefore: notBefore})
+	results, err := w.syncer.Sync(ctx, syncer.Request{
+		IDs: job.Args.IDs, First: first, NotBefore: notBefore, LeaveOverdue: !job.Args.Backlog,
+	})
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return river.JobSnooze(0) // stopping: somebody else may have it at once
@@ -37,17 +43,70 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	if next.IsZero() {
 		return nil
 	}
+	if rest, overdue := split(job.Args, results, after); len(overdue.IDs) > 0 {
+		return w.client.replace(ctx, job, rest, overdue)
+	}
 	if err := river.RecordOutput(ctx, after); err != nil {
 		return fmt.Errorf("record schedule: %w", err)
 	}
 	return river.JobSnooze(max(0, next.Sub(w.now())))
 }
 
+// split parts the members that are overdue from those that are still pending in
+// time.
+func split(args SyncArgs, results []syncer.Result, after schedule) (rest, overdue SyncArgs) {
+	left := make(map[string]bool, len(results))
+	for _, r := range results {
+		left[r.ID] = r.Reason == syncer.ReasonOverdue
+	}
+	rest, overdue = args.empty(), args.empty()
+	overdue.Backlog = true
+	for i, id := range args.IDs {
+		to := &rest
+		if left[strings.ToLower(id)] {
+			to = &overdue
+		}
+		if after.Due[i] > 0 {
+			to.IDs, to.Due = append(to.IDs, id), append(to.Due, after.Due[i])
+		}
+	}
+	return rest, overdue
+}
+
+// empty is the same job without members.
+func (a SyncArgs) empty() SyncArgs {
+	a.IDs, a.Due = nil, nil
+	return a
+}
+
+// replace completes job and gives its members the jobs of next, all at once, but
+// for those without members.
+func (c *Client) replace(ctx context.Context, job *river.Job[SyncArgs], next ...SyncArgs) error {
+	var params []river.InsertManyParams
+	for _, args := range next {
+		if len(args.IDs) > 0 {
+			params = append(params, river.InsertManyParams{Args: args})
+		}
+	}
+	return pgx.BeginFunc(context.WithoutCancel(ctx), c.cfg.Pool, func(tx pgx.Tx) error {
+		if _, err := c.river.InsertManyTx(ctx, tx, params); err != nil {
+			return fmt.Errorf("part overdue rows from the others: %w", err)
+		}
+		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
+			return fmt.Errorf("complete the job of both: %w", err)
+		}
+		return nil
+	})
+}
+
 // recorded reads what the job remembers. A memory that cannot be read is none:
 // then everybody is due.
-func recorded(row *rivertype.JobRow) (s schedule, first bool) {
-	output := row.Output()
-	if output == nil {
+func recorded(job *river.Job[SyncArgs]) (s schedule, first bool) {
+	output := job.Output()
+	switch {
+	case output == nil && len(job.Args.Due) > 0:
+		return schedule{job.Args.Due}, false
+	case output == nil:
 		return schedule{}, true
 	}
 	if err := json.Unmarshal(output, &s); err != nil {

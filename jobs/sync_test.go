@@ -122,7 +122,7 @@ func TestRecorded(t *testing.T) {
 		if output != "" {
 			metadata = `{"output":` + output + `}`
 		}
-		s, first := recorded(&rivertype.JobRow{Metadata: []byte(metadata)})
+		s, first := recorded(&river.Job[SyncArgs]{JobRow: &rivertype.JobRow{Metadata: []byte(metadata)}})
 		require.Equal(t, want, s.Due, output)
 		require.Equal(t, output == "", first, output)
 	}
@@ -203,12 +203,12 @@ func TestStopGivesJobsBack(t *testing.T) {
 	b.until("another daemon goes on", func() bool { return b.status(ids[0]) == "complete" && b.status(ids[2]) == "complete" })
 }
 
-// TestPanicInWorker has a client whose syncer is none.
+// TestPanicInWorker has a client whose syncer has no database.
 func TestPanicInWorker(t *testing.T) {
 	t.Parallel()
 	b := setup(t, instant)
 	id, _ := b.submit(task.Generate, simulator.Ready, 0)
-	broken := b.newClient(func(c *Config) { c.Syncer = nil })
+	broken := b.newClient(func(c *Config) { c.Syncer = syncer.New(syncer.Config{Policy: b.policy}) })
 	require.NoError(t, broken.Start(context.Background()))
 	require.NoError(t, broken.HandOn(t.Context(), []string{id}))
 	b.until("the panic is noted", func() bool { return b.jobs()[0].Errors > 0 })

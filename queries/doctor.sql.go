@@ -65,8 +65,7 @@ func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumn
 }
 
 const doctorPendingList = `-- name: DoctorPendingList :many
-SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending,
-    count(*) FILTER (WHERE created_at < now() - make_interval(secs => $1::double precision)) AS overdue
+SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
 WHERE task_type IS NOT NULL
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
@@ -79,12 +78,11 @@ type DoctorPendingListRow struct {
 	TaskType string
 	Provider string
 	Pending  int64
-	Overdue  int64
 }
 
 // Pending V2 rows by what they are: too many kinds are one too many.
-func (q *Queries) DoctorPendingList(ctx context.Context, db DBTX, deadline float64) ([]DoctorPendingListRow, error) {
-	rows, err := db.Query(ctx, doctorPendingList, deadline)
+func (q *Queries) DoctorPendingList(ctx context.Context, db DBTX) ([]DoctorPendingListRow, error) {
+	rows, err := db.Query(ctx, doctorPendingList)
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +90,7 @@ func (q *Queries) DoctorPendingList(ctx context.Context, db DBTX, deadline float
 	var items []DoctorPendingListRow
 	for rows.Next() {
 		var i DoctorPendingListRow
-		if err := rows.Scan(
-			&i.TaskType,
-			&i.Provider,
-			&i.Pending,
-			&i.Overdue,
-		); err != nil {
+		if err := rows.Scan(&i.TaskType, &i.Provider, &i.Pending); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -152,7 +145,8 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 const doctorTableListMissing = `-- name: DoctorTableListMissing :many
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
-    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',
+    'tasksync.event_tickets', 'tasksync.feed_lease',
     'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
 ]) WITH ORDINALITY AS wanted (name, place)
 WHERE to_regclass(wanted.name) IS NULL

@@ -203,6 +203,19 @@ func (q *Queries) ClipLockByGenerations(ctx context.Context, db DBTX, generation
 	return err
 }
 
+const clipReopenMany = `-- name: ClipReopenMany :exec
+UPDATE public.music_clips AS c
+SET status = 'submitted', updated_at = now()
+WHERE c.generation_id = ANY ($1::uuid[])
+    AND c.status = 'failed'
+`
+
+// The failed clips of rows that are put back under way.
+func (q *Queries) ClipReopenMany(ctx context.Context, db DBTX, generationIds []string) error {
+	_, err := db.Exec(ctx, clipReopenMany, generationIds)
+	return err
+}
+
 const clipUpdateMany = `-- name: ClipUpdateMany :execrows
 UPDATE public.music_clips AS c
 SET clip_id = u.clip_id, status = u.status, title = nullif(u.title, ''), audio_url = nullif(u.audio_url, ''),

@@ -14,6 +14,7 @@ const generationList = `-- name: GenerationList :many
 
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
     coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
     (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
@@ -21,13 +22,15 @@ ORDER BY id
 `
 
 type GenerationListRow struct {
-	ID        string
-	UserID    string
-	TaskID    string
-	TaskType  string
-	Provider  string
-	Status    string
-	CreatedAt time.Time
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
 }
 
 // Tables that were there before tasksync may have NULL in any column, and
@@ -54,6 +57,8 @@ func (q *Queries) GenerationList(ctx context.Context, db DBTX, ids []string) ([]
 			&i.TaskType,
 			&i.Provider,
 			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -104,49 +109,6 @@ func (q *Queries) GenerationListNew(ctx context.Context, db DBTX, arg Generation
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const generationListOverdue = `-- name: GenerationListOverdue :many
-SELECT id
-FROM public.music_generations
-WHERE task_type = ANY ($1::text[])
-    AND coalesce(provider, '') = ANY ($2::text[])
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND (created_at < $3::timestamptz OR created_at IS NULL AND updated_at IS NULL)
-ORDER BY created_at, id
-LIMIT $4
-`
-
-type GenerationListOverdueParams struct {
-	TaskTypes []string
-	Providers []string
-	Before    time.Time
-	MaxRows   int32
-}
-
-func (q *Queries) GenerationListOverdue(ctx context.Context, db DBTX, arg GenerationListOverdueParams) ([]string, error) {
-	rows, err := db.Query(ctx, generationListOverdue,
-		arg.TaskTypes,
-		arg.Providers,
-		arg.Before,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -237,6 +199,63 @@ func (q *Queries) GenerationListPendingByUser(ctx context.Context, db DBTX, arg 
 	return items, nil
 }
 
+const generationListRetriable = `-- name: GenerationListRetriable :many
+SELECT g.id
+FROM public.music_generations AS g
+WHERE g.id > $1::uuid
+    AND g.task_type IS NOT NULL
+    AND g.status = 'failed'
+    AND (coalesce(cardinality($2::uuid[]), 0) = 0 OR g.id = ANY ($2::uuid[]))
+    AND ($3::text = '' OR g.error_code = $3::text)
+    AND coalesce(g.completed_at, g.updated_at, g.created_at) >= $4::timestamptz
+    AND (NOT $5::boolean OR (g.error_code = 'API_ERROR' AND g.error_message LIKE 'Task timed out after %'
+        AND NOT EXISTS (
+            SELECT FROM tasksync.generation_events AS e
+            WHERE e.generation_id = g.id AND e.to_status = 'failed' AND e.upstream_status IS NOT NULL
+        )))
+ORDER BY g.id
+LIMIT $6
+`
+
+type GenerationListRetriableParams struct {
+	AfterID string
+	Ids     []string
+	Code    string
+	Since   time.Time
+	Unasked bool
+	MaxRows int32
+}
+
+// Failed V2 rows after a row that is known, in id order. Of ids all others are left
+// out, unless there are none. Unasked are those that their deadline failed without
+// an answer of the provider in the event that says so.
+func (q *Queries) GenerationListRetriable(ctx context.Context, db DBTX, arg GenerationListRetriableParams) ([]string, error) {
+	rows, err := db.Query(ctx, generationListRetriable,
+		arg.AfterID,
+		arg.Ids,
+		arg.Code,
+		arg.Since,
+		arg.Unasked,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListUnfollowed = `-- name: GenerationListUnfollowed :many
 WITH followed AS (
     SELECT jsonb_array_elements_text(CASE WHEN jsonb_typeof(j.args -> 'ids') = 'array' THEN j.args -> 'ids' ELSE '[]' END) AS id
@@ -245,14 +264,15 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > $5::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider
+SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY ($1::text[])
     AND coalesce(g.provider, '') = ANY ($2::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
     AND (g.created_at < $3::timestamptz OR g.created_at > now() OR g.created_at IS NULL)
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
-ORDER BY g.created_at, g.id
+ORDER BY g.created_at DESC NULLS LAST, g.id
 LIMIT $4
 `
 
@@ -265,14 +285,16 @@ type GenerationListUnfollowedParams struct {
 }
 
 type GenerationListUnfollowedRow struct {
-	ID       string
-	TaskType string
-	Provider string
+	ID        string
+	TaskType  string
+	Provider  string
+	CreatedAt time.Time
 }
 
 // Pending V2 rows that no live job follows. A job that has been running for
 // longer than any job may is its dead daemon's. Rows created after @before are
-// left to the feed; a created_at in the future is a clock that is wrong.
+// left to the feed; a created_at in the future is a clock that is wrong. The newest
+// come first: their users still wait.
 func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg GenerationListUnfollowedParams) ([]GenerationListUnfollowedRow, error) {
 	rows, err := db.Query(ctx, generationListUnfollowed,
 		arg.TaskTypes,
@@ -288,7 +310,12 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 	var items []GenerationListUnfollowedRow
 	for rows.Next() {
 		var i GenerationListUnfollowedRow
-		if err := rows.Scan(&i.ID, &i.TaskType, &i.Provider); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.TaskType,
+			&i.Provider,
+			&i.CreatedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -359,9 +386,112 @@ func (q *Queries) GenerationListViews(ctx context.Context, db DBTX, ids []string
 	return items, nil
 }
 
+const generationListWitnesses = `-- name: GenerationListWitnesses :many
+SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids
+FROM (
+    SELECT l.id, l.generation_id, l.to_status, l.upstream_status
+    FROM tasksync.generation_events AS l
+    ORDER BY l.id DESC
+    LIMIT 2000
+) AS e
+JOIN public.music_generations AS g ON g.id = e.generation_id
+WHERE e.to_status = 'complete'
+    AND e.upstream_status IS NOT NULL
+    AND coalesce(g.provider, '') = $1::text
+    AND g.task_id <> ''
+ORDER BY e.id DESC
+LIMIT 1
+`
+
+type GenerationListWitnessesRow struct {
+	TaskID   string
+	TaskType string
+	ClipIds  []string
+}
+
+// Tasks that the provider has known, the latest first: they can be asked for to
+// see whether it still knows tasks.
+func (q *Queries) GenerationListWitnesses(ctx context.Context, db DBTX, provider string) ([]GenerationListWitnessesRow, error) {
+	rows, err := db.Query(ctx, generationListWitnesses, provider)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListWitnessesRow
+	for rows.Next() {
+		var i GenerationListWitnessesRow
+		if err := rows.Scan(&i.TaskID, &i.TaskType, &i.ClipIds); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationLockEnded = `-- name: GenerationLockEnded :many
+SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
+FROM public.music_generations
+WHERE id = ANY ($1::uuid[])
+    AND task_type IS NOT NULL
+    AND status IN ('complete', 'failed')
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+type GenerationLockEndedRow struct {
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+}
+
+// Locks ended rows for a late result, in id order.
+func (q *Queries) GenerationLockEnded(ctx context.Context, db DBTX, ids []string) ([]GenerationLockEndedRow, error) {
+	rows, err := db.Query(ctx, generationLockEnded, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationLockEndedRow
+	for rows.Next() {
+		var i GenerationLockEndedRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationLockPending = `-- name: GenerationLockPending :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
     coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
     (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
@@ -372,13 +502,15 @@ FOR NO KEY UPDATE
 `
 
 type GenerationLockPendingRow struct {
-	ID        string
-	UserID    string
-	TaskID    string
-	TaskType  string
-	Provider  string
-	Status    string
-	CreatedAt time.Time
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
 }
 
 // Locks in id order, so that two cohorts that share members cannot deadlock.
@@ -398,6 +530,8 @@ func (q *Queries) GenerationLockPending(ctx context.Context, db DBTX, ids []stri
 			&i.TaskType,
 			&i.Provider,
 			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -436,6 +570,41 @@ func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]Genera
 	for rows.Next() {
 		var i GenerationPendingStatsRow
 		if err := rows.Scan(&i.TaskType, &i.Pending, &i.OldestSeconds); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationReopenMany = `-- name: GenerationReopenMany :many
+UPDATE public.music_generations AS g
+SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
+WHERE g.id = ANY ($1::uuid[])
+    AND g.task_type IS NOT NULL
+    AND g.status = 'failed'
+RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id
+`
+
+type GenerationReopenManyRow struct {
+	ID     string
+	UserID string
+}
+
+// Puts failed rows back under way.
+func (q *Queries) GenerationReopenMany(ctx context.Context, db DBTX, ids []string) ([]GenerationReopenManyRow, error) {
+	rows, err := db.Query(ctx, generationReopenMany, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationReopenManyRow
+	for rows.Next() {
+		var i GenerationReopenManyRow
+		if err := rows.Scan(&i.ID, &i.UserID); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

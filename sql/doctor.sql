@@ -13,8 +13,7 @@ SELECT current_setting('server_version')::text AS version,
 
 -- name: DoctorPendingList :many
 -- Pending V2 rows by what they are: too many kinds are one too many.
-SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending,
-    count(*) FILTER (WHERE created_at < now() - make_interval(secs => @deadline::double precision)) AS overdue
+SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
 WHERE task_type IS NOT NULL
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
@@ -48,7 +47,8 @@ LIMIT 3200;
 -- The tables that a running daemon cannot do without, and that are not there.
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
-    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.event_tickets', 'tasksync.feed_lease',
+    'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',
+    'tasksync.event_tickets', 'tasksync.feed_lease',
     'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
 ]) WITH ORDINALITY AS wanted (name, place)
 WHERE to_regclass(wanted.name) IS NULL

@@ -47,6 +47,13 @@ FROM (
 ) AS u
 WHERE c.id = u.id;
 
+-- name: ClipReopenMany :exec
+-- The failed clips of rows that are put back under way.
+UPDATE public.music_clips AS c
+SET status = 'submitted', updated_at = now()
+WHERE c.generation_id = ANY (@generation_ids::uuid[])
+    AND c.status = 'failed';
+
 -- name: ClipListViews :many
 -- Whole clips, as the HTTP side shows them; times as in GenerationListViews.
 SELECT id, generation_id, coalesce(clip_id, '')::text AS clip_id, coalesce(status, '')::text AS status, coalesce(title, '')::text AS title,

@@ -10,6 +10,7 @@
 -- name: GenerationList :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
     coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
     (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
@@ -19,6 +20,7 @@ ORDER BY id;
 -- Locks in id order, so that two cohorts that share members cannot deadlock.
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
     coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
     (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
@@ -26,6 +28,67 @@ WHERE id = ANY (@ids::uuid[])
     AND status IN ('submitted', 'queued', 'processing', 'streaming')
 ORDER BY id
 FOR NO KEY UPDATE;
+
+-- name: GenerationLockEnded :many
+-- Locks ended rows for a late result, in id order.
+SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
+    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
+    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END)::timestamptz AS created_at
+FROM public.music_generations
+WHERE id = ANY (@ids::uuid[])
+    AND task_type IS NOT NULL
+    AND status IN ('complete', 'failed')
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: GenerationListRetriable :many
+-- Failed V2 rows after a row that is known, in id order. Of ids all others are left
+-- out, unless there are none. Unasked are those that their deadline failed without
+-- an answer of the provider in the event that says so.
+SELECT g.id
+FROM public.music_generations AS g
+WHERE g.id > @after_id::uuid
+    AND g.task_type IS NOT NULL
+    AND g.status = 'failed'
+    AND (coalesce(cardinality(@ids::uuid[]), 0) = 0 OR g.id = ANY (@ids::uuid[]))
+    AND (@code::text = '' OR g.error_code = @code::text)
+    AND coalesce(g.completed_at, g.updated_at, g.created_at) >= @since::timestamptz
+    AND (NOT @unasked::boolean OR (g.error_code = 'API_ERROR' AND g.error_message LIKE 'Task timed out after %'
+        AND NOT EXISTS (
+            SELECT FROM tasksync.generation_events AS e
+            WHERE e.generation_id = g.id AND e.to_status = 'failed' AND e.upstream_status IS NOT NULL
+        )))
+ORDER BY g.id
+LIMIT @max_rows;
+
+-- name: GenerationReopenMany :many
+-- Puts failed rows back under way.
+UPDATE public.music_generations AS g
+SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
+WHERE g.id = ANY (@ids::uuid[])
+    AND g.task_type IS NOT NULL
+    AND g.status = 'failed'
+RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id;
+
+-- name: GenerationListWitnesses :many
+-- Tasks that the provider has known, the latest first: they can be asked for to
+-- see whether it still knows tasks.
+SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids
+FROM (
+    SELECT l.id, l.generation_id, l.to_status, l.upstream_status
+    FROM tasksync.generation_events AS l
+    ORDER BY l.id DESC
+    LIMIT 2000
+) AS e
+JOIN public.music_generations AS g ON g.id = e.generation_id
+WHERE e.to_status = 'complete'
+    AND e.upstream_status IS NOT NULL
+    AND coalesce(g.provider, '') = @provider::text
+    AND g.task_id <> ''
+ORDER BY e.id DESC
+LIMIT 1;
 
 -- name: GenerationUpdateMany :execrows
 -- A complete row that was failed before it was set pending again keeps no error.
@@ -44,7 +107,8 @@ WHERE g.id = u.id;
 -- name: GenerationListUnfollowed :many
 -- Pending V2 rows that no live job follows. A job that has been running for
 -- longer than any job may is its dead daemon's. Rows created after @before are
--- left to the feed; a created_at in the future is a clock that is wrong.
+-- left to the feed; a created_at in the future is a clock that is wrong. The newest
+-- come first: their users still wait.
 WITH followed AS (
     SELECT jsonb_array_elements_text(CASE WHEN jsonb_typeof(j.args -> 'ids') = 'array' THEN j.args -> 'ids' ELSE '[]' END) AS id
     FROM tasksync.river_job AS j
@@ -52,24 +116,15 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > @running_since::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider
+SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY (@task_types::text[])
     AND coalesce(g.provider, '') = ANY (@providers::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
     AND (g.created_at < @before::timestamptz OR g.created_at > now() OR g.created_at IS NULL)
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
-ORDER BY g.created_at, g.id
-LIMIT @max_rows;
-
--- name: GenerationListOverdue :many
-SELECT id
-FROM public.music_generations
-WHERE task_type = ANY (@task_types::text[])
-    AND coalesce(provider, '') = ANY (@providers::text[])
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND (created_at < @before::timestamptz OR created_at IS NULL AND updated_at IS NULL)
-ORDER BY created_at, id
+ORDER BY g.created_at DESC NULLS LAST, g.id
 LIMIT @max_rows;
 
 -- name: GenerationPendingStats :many

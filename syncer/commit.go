@@ -3,12 +3,9 @@ package syncer
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"tasksync/queries"
 	"tasksync/task"
@@ -47,17 +44,17 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 		if alone {
 			err = s.commitCohort(ctx, via, []*member{m}, lockTimeoutAlone)
 		}
-		results[m.g.ID] = s.committed(ctx, via, m, err)
+		results[m.g.ID] = s.committed(ctx, m, err)
 	}
 	return results
 }
 
 // committed is the result of a member whose transaction ended with err.
-func (s *Syncer) committed(ctx context.Context, via Via, m *member, err error) Result {
-	if lasting(err) && !s.cfg.Now().Before(s.cfg.Policy.Deadline(m.g)) {
-		err = s.failUnwritable(ctx, via, m, err)
-	}
-	if err != nil {
+func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
+	switch {
+	case lasting(err):
+		return s.refuse(ctx, m, err)
+	case err != nil:
 		s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactPg(err))...)
 		return Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: s.cfg.Now().Add(retryRefused)}
 	}
@@ -65,23 +62,6 @@ func (s *Syncer) committed(ctx context.Context, via Via, m *member, err error) R
 		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
 	}
 	return resultOf(m)
-}
-
-// failUnwritable ends a generation whose results the database refuses even at
-// its deadline: without them, saying why. They stay at the provider. A row that
-// has ended meanwhile is left as it is.
-func (s *Syncer) failUnwritable(ctx context.Context, via Via, m *member, cause error) error {
-	return s.inTx(ctx, lockTimeoutAlone, func(tx pgx.Tx) error {
-		writing, err := s.lock(ctx, tx, []*member{m})
-		if err != nil || len(writing) == 0 {
-			return err
-		}
-		m.decision = task.Decision{
-			Outcome: task.OutFail, Reason: string(task.APIError), Status: task.Failed, TimedOut: true,
-			ErrorCode: task.APIError, ErrorMessage: "The results could not be stored: " + redactPg(cause).Error(),
-		}
-		return s.write(ctx, tx, via, writing)
-	})
 }
 
 // commitCohort decides again under the rows' locks and writes, all or nothing.
@@ -92,7 +72,11 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, w
 		if err != nil {
 			return err
 		}
-		return s.write(ctx, tx, via, writing)
+		var c changes
+		for _, m := range writing {
+			c.add(m, via)
+		}
+		return s.write(ctx, tx, &c)
 	})
 }
 
@@ -137,7 +121,7 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 	if err := s.queries.ClipLockByGenerations(ctx, tx, ids[:len(rows)]); err != nil {
 		return nil, err
 	}
-	if err := s.loadClips(ctx, tx, locked); err != nil {
+	if err := s.loadRest(ctx, tx, locked); err != nil {
 		return nil, err
 	}
 	return s.decideAgain(members, locked), nil
@@ -147,12 +131,12 @@ func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*me
 	var writing []*member
 	for _, m := range members {
 		if _, ok := locked[m.g.ID]; !ok {
-			m.decision = task.Decision{Outcome: task.Skipped, Reason: task.ReasonNotPending, Status: m.g.Status}
+			m.decision = leave(m, task.ReasonNotPending, time.Time{})
 			continue
 		}
 		m.decision = s.decide(m)
-		if m.stale || len(m.decision.Probe) > 0 { // another task by now, or a clip that was not there before
-			m.decision = task.Decision{Outcome: task.Skipped, Reason: ReasonNotDue, Status: m.g.Status, Next: s.cfg.Now()}
+		if m.stale || m.decision.Open() { // another task by now, or a clip that was not there before
+			m.decision = leave(m, ReasonNotDue, s.cfg.Now())
 		}
 		if m.decision.Writes(m.g) {
 			writing = append(writing, m)
@@ -161,40 +145,53 @@ func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*me
 	return writing
 }
 
+// changes are the rows that a transaction writes.
+type changes struct {
+	insert queries.ClipInsertManyParams
+	update queries.ClipUpdateManyParams
+	status queries.GenerationUpdateManyParams
+	events queries.EventInsertManyParams
+	memory memories
+}
+
+// add enters what the member's decision changes.
+func (c *changes) add(m *member, via Via) {
+	for _, clip := range m.decision.Clips {
+		addClip(&c.insert, &c.update, m.g.ID, clip)
+	}
+	if m.decision.Status != m.g.Status {
+		addStatus(&c.status, m)
+		addEvent(&c.events, via, m)
+	}
+	if m.decision.Memory != m.g.Memory {
+		c.memory.add(m.g.ID, m.decision.Memory)
+	}
+}
+
 // write stores the decisions: clips first, statuses second, as the
-// specification has it, and the events with them.
-func (s *Syncer) write(ctx context.Context, tx pgx.Tx, via Via, members []*member) error {
-	var insert queries.ClipInsertManyParams
-	var update queries.ClipUpdateManyParams
-	var status queries.GenerationUpdateManyParams
-	var events queries.EventInsertManyParams
-	for _, m := range members {
-		for _, c := range m.decision.Clips {
-			addClip(&insert, &update, m.g.ID, c)
-		}
-		if m.decision.Status != m.g.Status {
-			addStatus(&status, m)
-			addEvent(&events, via, m)
-		}
-	}
-	steps := []struct {
-		rows int
-		run  func() error
-	}{
-		{len(update.Ids), func() error { return all(len(update.Ids))(s.queries.ClipUpdateMany(ctx, tx, update)) }},
-		{len(insert.ClipIds), func() error { return s.queries.ClipInsertMany(ctx, tx, insert) }},
-		{len(status.Ids), func() error { return all(len(status.Ids))(s.queries.GenerationUpdateMany(ctx, tx, status)) }},
-		{len(events.GenerationIds), func() error { return s.queries.EventInsertMany(ctx, tx, events) }},
-	}
-	for _, step := range steps {
-		if step.rows == 0 {
-			continue
-		}
-		if err := step.run(); err != nil {
+// specification has it, and the events and memories with them.
+func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
+	if n := len(c.update.Ids); n > 0 {
+		if err := all(n)(s.queries.ClipUpdateMany(ctx, tx, c.update)); err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(c.insert.ClipIds) > 0 {
+		if err := s.queries.ClipInsertMany(ctx, tx, c.insert); err != nil {
+			return err
+		}
+	}
+	if n := len(c.status.Ids); n > 0 {
+		if err := all(n)(s.queries.GenerationUpdateMany(ctx, tx, c.status)); err != nil {
+			return err
+		}
+	}
+	if len(c.events.GenerationIds) > 0 {
+		if err := s.queries.EventInsertMany(ctx, tx, c.events); err != nil {
+			return err
+		}
+	}
+	return s.writeMemories(ctx, tx, c.memory)
 }
 
 // errUnwritten is of an update that the database did not make without saying
@@ -208,33 +205,4 @@ func all(want int) func(n int64, err error) error {
 		}
 		return err
 	}
-}
-
-// refused reports whether the database refused the data (a constraint, a value,
-// a trigger that raised, whatever its SQLSTATE, a row that is locked), rather
-// than the service: then each member is worth a try of its own.
-func refused(err error) bool {
-	var pg *pgconn.PgError
-	return errors.Is(err, errUnwritten) || errors.As(err, &pg) && !hasClass(pg, "08", "25", "53", "57P", "58")
-}
-
-// lasting reports whether err is a refusal that will be the same next time: not
-// a lock, a deadlock or a statement that took too long.
-func lasting(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && refused(err) && !hasClass(pg, "40", "55", "57")
-}
-
-func hasClass(pg *pgconn.PgError, classes ...string) bool {
-	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(pg.Code, class) })
-}
-
-// redactPg keeps what an operator needs of a database error and drops the
-// row's contents, which Postgres puts into the detail.
-func redactPg(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	return &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: task.Redact(pg.Message), ConstraintName: pg.ConstraintName}
 }

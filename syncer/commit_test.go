@@ -54,7 +54,7 @@ func TestPoisonedMember(t *testing.T) {
 				require.Equal(t, []string{"submitted complete poll SUCCESS"}, b.events(ids[i]))
 				require.Len(t, b.clips(ids[i]), 1)
 			}
-			want := Result{ID: ids[1], Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(retryRefused)}
+			want := Result{ID: ids[1], Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(30 * time.Second)}
 			require.Equal(t, want, results[1])
 			require.True(t, results[1].Unfit())
 			require.Equal(t, row{Status: "submitted"}, b.row(ids[1]))
@@ -68,6 +68,8 @@ func TestPoisonedMember(t *testing.T) {
 	}
 }
 
+// Results that the database refuses end nothing, however late it is: the row waits
+// for the mend, which one line of the log asks for.
 func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
@@ -75,52 +77,44 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	ids := b.cohort(10*time.Minute, "a", "bad")
 	results := b.sync(ids...)
 	require.Equal(t, task.Complete, results[0].NewStatus)
-	require.Equal(t, Result{ID: ids[1], Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, results[1])
-	r := b.row(ids[1])
-	require.Equal(t, "failed", r.Status)
-	require.Equal(t, "API_ERROR", r.Code)
-	require.Contains(t, r.Message, "The results could not be stored")
-	require.Contains(t, r.Message, "no_such_title")
-	require.NotContains(t, r.Message, "title of bad", "the contents of a row are nobody else's business")
-	require.True(t, r.Completed)
-	require.Equal(t, []string{"submitted failed timeout SUCCESS"}, b.events(ids[1]))
-	require.Empty(t, b.clips(ids[1]))
+	told := func() int { return strings.Count(b.log.String(), "The database refuses results") }
+	for i, wait := range []time.Duration{0, 30 * time.Second, 5 * time.Minute, 100 * time.Hour} {
+		require.Equal(t, 1, told(), "one line, not one for each look")
+		b.clock.advance(wait)
+		r := b.syncOne(ids[1])
+		require.Equal(t, ReasonClipsUpdateFailed, r.Reason)
+		require.Equal(t, row{Status: "submitted"}, b.row(ids[1]))
+		require.Empty(t, b.clips(ids[1]))
+		next := r.Next.Sub(b.clock.now())
+		require.GreaterOrEqual(t, next, 30*time.Second)
+		require.LessOrEqual(t, next, 10*time.Minute, "%d", i)
+	}
+	require.Equal(t, 2, told(), "after hours it is told again")
+	require.Contains(t, b.log.String(), "no_such_title")
+	require.NotContains(t, b.log.String(), "title of bad", "the contents of a row stay in it")
+	waiting, err := b.syncer.queries.MemoryRefusedList(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	require.Contains(t, waiting[0].Refused, "no_such_title")
+
+	b.exec(`ALTER TABLE music_clips DROP CONSTRAINT no_such_title`)
+	require.Equal(t, task.Complete, b.syncOne(ids[1]).NewStatus)
+	require.Len(t, b.clips(ids[1]), 1)
+	waiting, err = b.syncer.queries.MemoryRefusedList(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Empty(t, waiting)
 }
 
-// TestPoisonedMemberIsExpired has the sweep of the deadline find it.
-func TestPoisonedMemberIsExpired(t *testing.T) {
+// A message may quote what was to be written.
+func TestARefusalNamesNoContents(t *testing.T) {
 	t.Parallel()
-	b := setup(t, upstreamIs(fetchFunc(allDone)))
-	b.refuseClips("title of bad")
-	id := b.insert(task.Merge, "bad", 0)
-	require.Equal(t, ReasonClipsUpdateFailed, b.syncOne(id).Reason)
-	b.clock.advance(10*time.Minute + expireGrace + time.Second)
-	n, err := b.syncer.Expire(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
-	require.Equal(t, "failed", b.row(id).Status)
-	n, err = b.syncer.Expire(t.Context())
-	require.NoError(t, err)
-	require.Zero(t, n)
-}
-
-// TestRefusedAtTheDeadlineButEndedMeanwhile has a row that another pass
-// completes between our refusal and what would follow from it.
-func TestRefusedAtTheDeadlineButEndedMeanwhile(t *testing.T) {
-	t.Parallel()
-	b := setup(t, upstreamIs(fetchFunc(allDone)))
-	id := b.insert(task.Merge, "t", 10*time.Minute)
-	members, err := b.syncer.load(t.Context(), []string{id})
-	require.NoError(t, err)
-	m := members[id]
-	obs := done("t")
-	m.seen.Observation = &obs
-	m.decision = b.syncer.decide(m)
-	b.exec(`UPDATE music_generations SET status = 'complete' WHERE id = $1`, id)
-	r := b.syncer.committed(t.Context(), ViaPoll, m, &pgconn.PgError{Code: "23514"})
-	require.Equal(t, Result{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotPending}, r)
-	require.Equal(t, "complete", b.row(id).Status)
-	require.Empty(t, b.events(id))
+	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}}
+	for message, want := range map[string]string{
+		`lyrics refused: la la la, of My Song`:               "SQLSTATE P0001, table music_clips: lyrics refused: …, of …",
+		`invalid input syntax for type uuid: "secret words"`: "SQLSTATE P0001, table music_clips: invalid input syntax for type uuid",
+	} {
+		require.Equal(t, want, refusalOf(m, &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}))
+	}
 }
 
 // TestStatusIsRefused has clips that the database takes and a status that it
@@ -263,7 +257,7 @@ func TestPassThatChangesNothingWritesNothing(t *testing.T) {
 		b.syncer.cfg.Pool = b.pool
 		require.Equal(t, before, b.versions())
 	}
-	require.EqualValues(t, 2*4, counts.selects.Load())
+	require.EqualValues(t, 3*4, counts.selects.Load(), "generations, clips, memory")
 	require.Zero(t, counts.begins.Load())
 	require.Zero(t, counts.others.Load())
 }

@@ -60,7 +60,7 @@ func TestPassesInAnyOrderEndAlike(t *testing.T) {
 	b := setup(t)
 	fates := []simulator.Fate{
 		simulator.Success, simulator.Regressing, simulator.Reordered, simulator.Partial, simulator.UUIDTitles,
-		simulator.SourceAudio, simulator.FailedItem, simulator.RefusedPending, simulator.UnknownStatus,
+		simulator.LateItems, simulator.FailedItem, simulator.RefusedPending, simulator.UnknownStatus,
 	}
 	var refs []task.Ref
 	var inOrder, shuffled []string

@@ -1,28 +1,18 @@
 package syncer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/task"
 )
-
-// source is one upstream and what is known of it.
-type source struct {
-	upstream   Upstream
-	proven     atomic.Bool  // it has known a task
-	distrusted sync.Once    // it was said that it has not
-	warned     atomic.Int64 // when a failed fetch was last logged, in Unix nanoseconds
-}
 
 // logEvery spaces the warnings of one upstream.
 const logEvery = time.Minute
@@ -42,21 +32,28 @@ func (from *source) level(err error, now time.Time) slog.Level {
 // fetch asks the upstreams about their members, side by side, and enters what
 // they said. It cannot fail: a member without an answer is one that was not
 // reported.
-func (s *Syncer) fetch(ctx context.Context, due []*member) {
+func (s *Syncer) fetch(ctx context.Context, lane task.Lane, due []*member) {
 	type kind struct { // an observation names its task only: one type at a time
 		provider string
 		taskType task.Type
+		lane     task.Lane
 	}
+	now := s.cfg.Now()
 	of := make(map[kind][]*member)
 	for _, m := range due {
-		if k := (kind{m.g.Provider, m.g.Type}); m.g.TaskID != "" {
-			of[k] = append(of[k], m)
+		if m.g.TaskID == "" {
+			continue
 		}
+		k := kind{m.g.Provider, m.g.Type, lane}
+		if s.cfg.Policy.Overdue(now, m.g) {
+			k.lane = task.LaneBacklog
+		}
+		of[k] = append(of[k], m)
 	}
 	var group errgroup.Group
 	for k, members := range of {
 		group.Go(func() error {
-			s.fetchFrom(ctx, s.sources[k.provider], members)
+			s.fetchFrom(task.InLane(ctx, k.lane), s.sources[k.provider], members)
 			return nil
 		})
 	}
@@ -64,18 +61,19 @@ func (s *Syncer) fetch(ctx context.Context, due []*member) {
 }
 
 func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member) {
-	// Under a rate limit only the first are asked; chance decides who that is.
-	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
-	refs := refsOf(members)
+	order(ctx, members)
+	now := s.cfg.Now()
+	refs := s.refsOf(members)
 	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
 	observations, err := s.ask(ctx, from, refs)
+	from.note(observations, refs, s.cfg.Now())
 	byTask := make(map[string]*task.Observation, len(observations))
 	for i := range observations {
 		byTask[observations[i].TaskID] = &observations[i]
 	}
-	s.distrust(from, observations)
 	failure := callFailure(err)
 	for _, m := range members {
+		m.seen.AskedAt = now
 		if obs, ok := byTask[m.g.TaskID]; ok {
 			m.seen.Observation, m.answered = obs, true
 			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
@@ -84,30 +82,18 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Log(ctx, from.level(err, s.cfg.Now()), "[TaskSync] Fetching status failed; rows stay pending", "provider", cmp.Or(members[0].g.Provider, "default"), "error", err, "answered", len(observations), "asked", len(refs))
+		s.cfg.Logger.Log(ctx, from.level(err, s.cfg.Now()), "[TaskSync] Fetching status failed; rows stay pending", "provider", from.label(), "error", err, "answered", len(observations), "asked", len(refs))
 	}
 }
 
-// distrust takes "unknown task" for a passing failure until the upstream has
-// known one task: a base URL that leads nowhere answers the same for every task,
-// and must not fail them all.
-func (s *Syncer) distrust(from *source, observations []task.Observation) {
-	for i := range observations {
-		if f := observations[i].Failure; f == nil || f.Verdict >= task.TaskDead {
-			from.proven.Store(true)
-		}
-	}
-	if from.proven.Load() {
+// order says which members are asked first, as under a rate limit only the first
+// are asked: of a backlog the newest, whose users still wait; else chance decides.
+func order(ctx context.Context, members []*member) {
+	if task.LaneOf(ctx) == task.LaneBacklog {
+		slices.SortStableFunc(members, func(a, b *member) int { return b.g.CreatedAt.Compare(a.g.CreatedAt) })
 		return
 	}
-	for i := range observations {
-		if f := observations[i].Failure; f != nil && f.Verdict == task.UnknownTask {
-			observations[i].Failure = &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter}
-			from.distrusted.Do(func() {
-				s.cfg.Logger.Warn("[TaskSync] The upstream knows none of the tasks so far; is TASKSYNC_API_URL right, and TASKSYNC_PROVIDER?", "reason", f.Reason)
-			})
-		}
-	}
+	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 }
 
 // ask calls the adapter and survives its panic.
@@ -120,12 +106,15 @@ func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []
 	return from.upstream.Fetch(ctx, refs)
 }
 
-// callFailure is what a failed call means for the tasks that it did not
-// answer. A verdict on a task cannot come from a call that answered none.
+// callFailure is what the error of a fetch means for the tasks that it did not
+// answer; nil: their calls did not come to an end. A verdict on a task cannot come
+// from a call that answered none.
 func callFailure(err error) *task.Failure {
 	var f *task.Failure
 	switch {
-	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case err == nil: // the answers have left them out
+		return &task.Failure{Verdict: task.Transient, Reason: task.ReasonNotReported}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil
 	case errors.As(err, &f) && f.Verdict == task.Account:
 		return f
@@ -136,8 +125,9 @@ func callFailure(err error) *task.Failure {
 	}
 }
 
-// refsOf names each task once, whatever the number of its rows.
-func refsOf(members []*member) []task.Ref {
+// refsOf names each task once, whatever the number of its rows. One that an answer
+// about many has left out since its deadline wants an answer about itself.
+func (s *Syncer) refsOf(members []*member) []task.Ref {
 	at := make(map[string]int, len(members))
 	var refs []task.Ref
 	for _, m := range members {
@@ -147,8 +137,9 @@ func refsOf(members []*member) []task.Ref {
 			at[m.g.TaskID] = i
 			refs = append(refs, task.Ref{TaskID: m.g.TaskID, Type: m.g.Type})
 		}
+		refs[i].Alone = refs[i].Alone || m.g.Memory.Reason == task.ReasonNotReported
 		for _, c := range m.clips {
-			if _, placeholder := task.PlaceholderNumber(c.ClipID); !placeholder {
+			if _, placeholder := s.cfg.Policy.Handlers.PlaceholderNumber(c.ClipID); !placeholder {
 				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
 			}
 		}
@@ -161,7 +152,7 @@ const maxProbes = 16
 
 // probeTimeout bounds the probes of a pass together. What has not answered by
 // then has not answered: the deadline is kept while a CDN hangs.
-const probeTimeout = 5 * time.Second
+const probeTimeout = 4 * time.Second
 
 // probe looks at the URLs that decisions ask for, and decides again.
 func (s *Syncer) probe(ctx context.Context, due []*member) {

@@ -22,17 +22,29 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 	for _, r := range rows {
 		members[r.ID] = &member{g: generation(r)}
 	}
-	return members, s.loadClips(ctx, s.cfg.Pool, members)
+	underWay := make(map[string]*member, len(members))
+	for id, m := range members {
+		if m.g.Status.Pending() && m.g.Type != "" {
+			underWay[id] = m
+		}
+	}
+	return members, s.loadRest(ctx, s.cfg.Pool, underWay)
 }
 
-// loadClips fills in the clips of those members that are under way.
+// loadRest fills in what belongs to the members' rows: their clips, and what is
+// remembered of them.
+func (s *Syncer) loadRest(ctx context.Context, db queries.DBTX, members map[string]*member) error {
+	if err := s.loadClips(ctx, db, members); err != nil {
+		return err
+	}
+	return s.loadMemory(ctx, db, members)
+}
+
 func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[string]*member) error {
-	var ids []string
+	ids := make([]string, 0, len(members))
 	for id, m := range members {
 		m.clips = nil
-		if m.g.Status.Pending() && m.g.Type != "" {
-			ids = append(ids, id)
-		}
+		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
 		return nil
@@ -51,7 +63,7 @@ func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[str
 func generation(r queries.GenerationListRow) task.Generation {
 	return task.Generation{
 		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType), Provider: r.Provider,
-		Status: task.Status(r.Status), CreatedAt: r.CreatedAt,
+		Status: task.Status(r.Status), ErrorCode: task.Code(r.ErrorCode), ErrorMessage: r.ErrorMessage, CreatedAt: r.CreatedAt,
 	}
 }
 

@@ -42,7 +42,7 @@ const spacing = 2 * time.Second
 // spaced is a pass that a user's request makes.
 func (b *bundle) spaced(ids ...string) []Result {
 	b.Helper()
-	results, err := b.syncer.Sync(context.Background(), Request{IDs: ids, Via: ViaRequest, Spacing: spacing, Yields: true})
+	results, err := b.syncer.Sync(context.Background(), Request{IDs: ids, Via: ViaRequest, Spacing: spacing, Lane: task.LaneUser})
 	require.NoError(b, err)
 	return results
 }
@@ -129,8 +129,8 @@ func TestSpacingOfLooksInVain(t *testing.T) {
 	})
 }
 
-// TestLookThatWasNotMade has a row past its deadline, whose call by a user's request
-// had to give way to others. Its job's pass is the one that ends it.
+// TestLookThatWasNotMade has a row past its deadline whose call is not sent. That
+// ends it neither by a user's request nor by its job.
 func TestLookThatWasNotMade(t *testing.T) {
 	t.Parallel()
 	up := &still{
@@ -140,9 +140,11 @@ func TestLookThatWasNotMade(t *testing.T) {
 	b := setup(t, upstreamIs(up))
 	id := b.insert(task.Generate, "one", 11*time.Minute)
 	require.Equal(t, []Result{{
-		ID: id, Outcome: task.Skipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(3 * time.Second),
+		ID: id, Outcome: task.Skipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(5 * time.Second),
 	}}, b.spaced(id))
+	b.sync(id)
 	require.Equal(t, "submitted", b.row(id).Status)
+	up.reply, up.err = nil, nil
 	b.sync(id)
 	require.Equal(t, "failed", b.row(id).Status, "by its deadline")
 }

@@ -1,12 +1,10 @@
 package syncer
 
 import (
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"tasksync/queries"
 	"tasksync/task"
 )
 
@@ -15,6 +13,8 @@ type metrics struct {
 	results *prometheus.CounterVec
 	commit  prometheus.Histogram
 	first   prometheus.Histogram
+	refused prometheus.Counter
+	late    *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -34,8 +34,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 14),
 		}),
 	}
+	m.refused = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tasksync_commits_refused_total", Help: "Commits of one row's results that the database refused; the row stays pending.",
+	})
+	m.late = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tasksync_late_results_total", Help: "Results that came after their rows had ended: kept beside the row, completing it, or the final audio for a preview.",
+	}, []string{"effect"})
 	if reg != nil {
-		reg.MustRegister(m.passes, m.results, m.commit, m.first)
+		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.refused, m.late)
 	}
 	return m
 }
@@ -61,52 +67,16 @@ func (s *Syncer) account(members map[string]*member, results map[string]Result) 
 	}
 }
 
-// seenNames remembers which unknown names were logged.
-type seenNames struct {
-	mu   sync.Mutex
-	seen map[string]bool
-}
-
-// maxUnknownNames bounds what rows can make us remember and log.
-const maxUnknownNames = 100
-
-// first tells of each name once that it is new.
-func (n *seenNames) first(name string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.seen[name] || len(n.seen) >= maxUnknownNames {
-		return false
-	}
-	if n.seen == nil {
-		n.seen = make(map[string]bool)
-	}
-	n.seen[name] = true
-	return true
-}
-
 // noteUnknown says once of each task type that nobody handles it, and of each
 // provider that it is not configured.
 func (s *Syncer) noteUnknown(g task.Generation) {
 	if g.Type == "" || !g.Status.Pending() {
 		return
 	}
-	if _, known := s.cfg.Policy.Handlers[g.Type]; !known && s.unknown.first("type "+string(g.Type)) {
+	if _, known := s.cfg.Policy.Handlers[g.Type]; !known && s.unknown.first("type "+string(g.Type), s.cfg.Now()) {
 		s.cfg.Logger.Warn("[TaskSync] Unknown task type; its rows are left pending", attrs(g)...)
 	}
-	if s.sources[g.Provider] == nil && s.unknown.first("provider "+g.Provider) {
+	if s.sources[g.Provider] == nil && s.unknown.first("provider "+g.Provider, s.cfg.Now()) {
 		s.cfg.Logger.Warn("[TaskSync] Unknown provider; its rows are left pending until TASKSYNC_PROVIDERS names it", append(attrs(g), "provider", task.Redact(g.Provider))...)
 	}
-}
-
-// overdue asks for the rows of known types and providers that were created
-// before a time.
-func (s *Syncer) overdue(before time.Time) queries.GenerationListOverdueParams {
-	p := queries.GenerationListOverdueParams{Before: before, MaxRows: expireMax}
-	for t := range s.cfg.Policy.Handlers {
-		p.TaskTypes = append(p.TaskTypes, string(t))
-	}
-	for name := range s.sources {
-		p.Providers = append(p.Providers, name)
-	}
-	return p
 }

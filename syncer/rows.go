@@ -48,14 +48,18 @@ func addEvent(p *queries.EventInsertManyParams, via Via, m *member) {
 	if m.decision.TimedOut {
 		via = ViaTimeout
 	}
-	raw := ""
-	if m.seen.Observation != nil {
-		raw = task.Redact(m.seen.Observation.Raw)
-	}
 	p.GenerationIds = append(p.GenerationIds, m.g.ID)
 	p.UserIds = append(p.UserIds, m.g.UserID)
 	p.FromStatuses = append(p.FromStatuses, string(m.g.Status))
 	p.ToStatuses = append(p.ToStatuses, string(m.decision.Status))
 	p.Vias = append(p.Vias, string(via))
-	p.UpstreamStatuses = append(p.UpstreamStatuses, raw)
+	p.UpstreamStatuses = append(p.UpstreamStatuses, rawStatus(m))
+}
+
+// rawStatus is the upstream's own word for how the task stands.
+func rawStatus(m *member) string {
+	if m.seen.Observation == nil {
+		return ""
+	}
+	return task.Redact(m.seen.Observation.Raw)
 }

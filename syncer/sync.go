@@ -27,12 +27,8 @@ type member struct {
 // error is for a pass that could not be made at all: then nothing was written.
 //
 // When ctx ends during the fetch, what was answered by then is still committed,
-// and a member that was not is left as it is, even past its deadline.
+// and a member that was not is left as it is.
 func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
-	return s.pass(ctx, req, s.cfg.FetchTimeout)
-}
-
-func (s *Syncer) pass(ctx context.Context, req Request, fetchTimeout time.Duration) ([]Result, error) {
 	req.Via = cmp.Or(req.Via, ViaPoll)
 	ids, results := sortIDs(req.IDs)
 	ids, spared := s.looks.begin(ids, s.cfg.Now(), req.Spacing)
@@ -45,7 +41,7 @@ func (s *Syncer) pass(ctx context.Context, req Request, fetchTimeout time.Durati
 		s.metrics.passes.Inc()
 	}
 	due := s.selectDue(req, ids, members, results)
-	s.look(ctx, req, due, fetchTimeout)
+	s.look(ctx, req, due)
 	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) {
 		results[id] = r
 	}
@@ -114,6 +110,10 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 			s.noteUnknown(m.g)
 			continue
 		}
+		if m.g.Status.Pending() && m.g.Type != "" && m.g.TaskID != "" && req.LeaveOverdue && s.cfg.Policy.Overdue(now, m.g) {
+			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonOverdue, Next: now}
+			continue
+		}
 		m.decision = s.decide(m) // on nothing seen: tells whether it is a row of ours
 		if m.decision.Next.IsZero() && m.decision.Outcome == task.Skipped {
 			results[id] = resultOf(m)
@@ -126,58 +126,40 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 }
 
 // look asks the upstream about the members and decides what follows.
-func (s *Syncer) look(ctx context.Context, req Request, due []*member, timeout time.Duration) {
+func (s *Syncer) look(ctx context.Context, req Request, due []*member) {
 	if len(due) == 0 {
 		return
-	}
-	for _, m := range due {
-		m.seen.First = req.First
 	}
 	if req.First {
 		s.metrics.firstLook(s.cfg.Now(), due)
 	}
-	fetchCtx, cancel := context.WithTimeout(ctx, timeout)
+	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
-	if req.Yields {
-		fetchCtx = task.InLane(fetchCtx, task.LaneUser)
-	}
-	s.fetch(fetchCtx, due)
+	s.fetch(fetchCtx, req.Lane, due)
 	s.looks.answered(due, s.cfg.Now())
 	for _, m := range due {
 		m.decision = s.decide(m)
 	}
-	if req.Via == ViaRequest {
-		s.leave(due)
-	}
+	s.askVouchers(fetchCtx, due)
 	s.probe(ctx, due)
 	if ctx.Err() != nil {
 		s.putOff(due, errors.Is(ctx.Err(), context.Canceled))
 	}
 }
 
-// leave leaves to their jobs the members whose calls were not made, because of a
-// limit or a pause: by a user's impatience no row may come to its deadline without
-// the look that it is due.
-func (s *Syncer) leave(due []*member) {
+// putOff leaves alone what could not be asked to the end because the pass was
+// told to stop.
+func (s *Syncer) putOff(due []*member, cancelled bool) {
 	for _, m := range due {
-		if o := m.seen.Observation; o != nil && o.Failure != nil && o.Failure.Unsent {
-			m.decision = task.Decision{
-				Outcome: task.Skipped, Reason: o.Failure.Reason, Status: m.g.Status,
-				Next: s.cfg.Now().Add(o.Failure.RetryAfter),
-			}
+		if m.seen.Observation == nil || (cancelled && len(m.seen.Probes) > 0) {
+			m.decision = leave(m, task.ReasonNotReported, s.cfg.Now())
 		}
 	}
 }
 
-// putOff leaves alone what could not be asked to the end because the pass was
-// told to stop: only a member that had its chance may be failed or completed by
-// its deadline.
-func (s *Syncer) putOff(due []*member, cancelled bool) {
-	for _, m := range due {
-		if m.seen.Observation == nil || (cancelled && len(m.seen.Probes) > 0) {
-			m.decision = task.Decision{Outcome: task.Skipped, Reason: task.ReasonNotReported, Status: m.g.Status, Next: s.cfg.Now()}
-		}
-	}
+// leave is the decision that changes nothing.
+func leave(m *member, reason string, next time.Time) task.Decision {
+	return task.Decision{Outcome: task.Skipped, Reason: reason, Status: m.g.Status, Memory: m.g.Memory, Next: next}
 }
 
 // decide runs the pure decision and survives its panic: a row that breaks it
@@ -186,7 +168,8 @@ func (s *Syncer) decide(m *member) (d task.Decision) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.cfg.Logger.Error("[TaskSync] Panic while deciding; the row stays as it is", append(attrs(m.g), "panic", fmt.Sprint(p))...)
-			d = task.Decision{Outcome: task.OutFail, Reason: "panic", Status: m.g.Status, Next: s.cfg.Now().Add(retryRefused)}
+			d = leave(m, "panic", s.cfg.Now().Add(retryRefused))
+			d.Outcome = task.OutFail
 		}
 	}()
 	return s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)

@@ -21,6 +21,7 @@ func TestSyncResults(t *testing.T) {
 		fate   simulator.Fate
 		faults []simulator.Fault
 		age    time.Duration // at which it is looked at
+		before int           // looks before that, 30 s apart
 		want   Result
 		code   task.Code
 		clips  int
@@ -50,7 +51,8 @@ func TestSyncResults(t *testing.T) {
 			event: "submitted failed poll CREATE_TASK_FAILED",
 		},
 		"not known yet":       {fate: simulator.Forgotten, want: Result{Outcome: task.Skipped, Reason: "unknown_task"}},
-		"not known any more":  {fate: simulator.Forgotten, age: 2 * time.Minute, want: Result{Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError},
+		"not known once":      {fate: simulator.Forgotten, age: 2 * time.Minute, want: Result{Outcome: task.Skipped, Reason: "unknown_task"}},
+		"not known any more":  {fate: simulator.Forgotten, age: 2 * time.Minute, before: 2, want: Result{Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError},
 		"HTTP 500":            {fate: simulator.Ready, faults: []simulator.Fault{simulator.HTTP500}, want: Result{Outcome: task.Skipped, Reason: "http_5xx"}},
 		"HTTP 429":            {fate: simulator.Ready, faults: []simulator.Fault{simulator.HTTP429}, want: Result{Outcome: task.Skipped, Reason: "rate_limited"}},
 		"maintenance":         {fate: simulator.Ready, faults: []simulator.Fault{simulator.Maintenance}, want: Result{Outcome: task.Skipped, Reason: "maintenance"}},
@@ -72,6 +74,10 @@ func TestSyncResults(t *testing.T) {
 			require.Equal(t, task.Complete, b.syncOne(known).NewStatus)
 			id, _ := b.submit(task.Generate, tc.fate, tc.faults...)
 			b.clock.advance(tc.age)
+			for range tc.before {
+				b.syncOne(id)
+				b.clock.advance(30 * time.Second)
+			}
 			got := b.syncOne(id)
 
 			want := tc.want
@@ -261,7 +267,7 @@ func (b *bundle) requireEnd(id, taskID string) {
 		delete(clips, w.ClipID)
 	}
 	for _, c := range clips { // placeholders that nothing filled
-		_, placeholder := task.PlaceholderNumber(c.ClipID)
+		_, placeholder := task.DefaultHandlers().PlaceholderNumber(c.ClipID)
 		require.True(b, placeholder, "%s: %+v", name, c)
 		require.Equal(b, task.Failed, c.Status, "%s: %+v", name, c)
 	}
@@ -282,16 +288,19 @@ func TestUnknownTasksAreDoubted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	ids := []string{b.insert(task.Generate, "nobody", 5*time.Minute), b.insert(task.Lyrics, "knows", 5*time.Minute)}
-	for range 2 {
+	for _, reason := range []string{"unknown_task", "unknown_task", task.ReasonKnowsNone, task.ReasonKnowsNone} {
 		for _, r := range b.sync(ids...) {
 			require.Equal(t, task.Skipped, r.Outcome)
-			require.Equal(t, "unknown_task", r.Reason)
+			require.Equal(t, reason, r.Reason)
 			require.False(t, r.Next.IsZero())
 		}
+		b.clock.advance(30 * time.Second)
 	}
 	require.Equal(t, 1, strings.Count(b.log.String(), "knows none of the tasks"))
+	require.Contains(t, b.syncer.Trouble()[""], "knows none of the tasks")
 	known, _ := b.submit(task.Merge, simulator.Ready)
 	require.Equal(t, task.Complete, b.sync(known)[0].NewStatus)
+	require.Empty(t, b.syncer.Trouble())
 	for _, r := range b.sync(ids...) {
 		require.True(t, r.NewStatus.Terminal(), "%+v", r)
 	}
@@ -364,7 +373,7 @@ func TestPanics(t *testing.T) {
 			return b.clock.now()
 		}
 		ids := []string{b.insert(task.Merge, "a", 0), b.insert(task.Merge, "b", 0), b.insert(task.Merge, "c", 0)}
-		panicAt = 2 + 3 + 1 + 2 // beginning, selecting, once for each member, noting the answers, and then for the second one
+		panicAt = 2 + 3 + 3 + 1 + 2 // beginning, selecting, once for each member, asking, noting the answers, and then for the second one
 		broken := 0
 		for _, r := range b.sync(ids...) {
 			if r.Reason != "panic" {
@@ -428,5 +437,6 @@ func TestFetchTimeout(t *testing.T) {
 	results := b.sync(slow, quick, overdue)
 	require.True(t, results[0].Unanswered())
 	require.Equal(t, task.Complete, results[1].NewStatus)
-	require.Equal(t, row{"failed", "API_ERROR", "Task timed out after 10 minutes.", true}, b.row(overdue), "the deadline is kept")
+	require.True(t, results[2].Unanswered())
+	require.Equal(t, row{Status: "submitted"}, b.row(overdue), "a deadline without an answer ends nothing")
 }

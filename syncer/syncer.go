@@ -45,8 +45,6 @@ type Config struct {
 	FetchTimeout time.Duration
 	// CommitTimeout bounds the database part of a pass; default 6 s.
 	CommitTimeout time.Duration
-	// ExpireFetchTimeout bounds the last fetch past the deadline; default 2 s.
-	ExpireFetchTimeout time.Duration
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: nobody.
 	Committed func()
@@ -56,7 +54,6 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 10*time.Second)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
-	c.ExpireFetchTimeout = cmp.Or(c.ExpireFetchTimeout, 2*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -75,19 +72,29 @@ type Syncer struct {
 	queries *queries.Queries
 	metrics *metrics
 	sources map[string]*source // by provider; "" is the default
-	unknown seenNames
+	unknown seldom             // names that rows have made up
+	seldom  seldom             // what goes on until somebody mends it
 	looks   looks
 }
+
+// tellAgain is when a trouble that goes on is logged again.
+const tellAgain = 10 * time.Minute
 
 // New makes a Syncer.
 func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
-	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer)}
+	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), seldom: seldom{again: tellAgain}}
 	s.sources = map[string]*source{"": {upstream: cfg.Upstream}}
 	for name, up := range cfg.Others {
-		s.sources[name] = &source{upstream: up}
+		s.sources[name] = &source{name: name, upstream: up}
 	}
 	return s
+}
+
+// PastDeadline reports whether a row that was created at that time is past its
+// deadline and the look that is due then, as far as its row alone tells.
+func (s *Syncer) PastDeadline(created time.Time) bool {
+	return s.cfg.Policy.Overdue(s.cfg.Now(), task.Generation{CreatedAt: created})
 }
 
 // Via is what made a pass happen, as the event log has it.
@@ -99,6 +106,8 @@ const (
 	ViaWebhook Via = "webhook"
 	ViaRequest Via = "request"
 	ViaTimeout Via = "timeout"
+	ViaLate    Via = "late"
+	ViaRetry   Via = "retry"
 )
 
 // Request is a pass to be made.
@@ -114,9 +123,11 @@ type Request struct {
 	// it had the upstream's answer for less than this ago: they are neither loaded
 	// nor asked for. Zero spares none.
 	Spacing time.Duration
-	// Yields has the upstream's limit serve others first ([task.LaneUser]): a
-	// user's impatience must not delay the looks that rows need.
-	Yields bool
+	// Lane is the place of the looks among others; default [task.LaneDue]. Those at
+	// rows that are overdue are made in [task.LaneBacklog] whatever it is.
+	Lane task.Lane
+	// LeaveOverdue leaves rows that are overdue unasked: see [ReasonOverdue].
+	LeaveOverdue bool
 }
 
 // Result is how a pass ended for one generation.
@@ -133,6 +144,9 @@ type Result struct {
 const (
 	ReasonInvalidID = "invalid_id"
 	ReasonNotDue    = "not_due"
+	// ReasonOverdue is for a row past its deadline that the request has left: a
+	// job of the backlog follows it.
+	ReasonOverdue = "overdue"
 	// ReasonSpared is for an id that the Spacing of the request has spared.
 	ReasonSpared = "spared"
 	// ReasonUnknownProvider is for a row that names a provider that is not

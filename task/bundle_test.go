@@ -70,7 +70,17 @@ func (w *world) clone() *world {
 	return &c
 }
 
-func (w *world) decide(seen Seen) Decision { return w.policy.Decide(w.now, w.g, w.clips, seen) }
+// decide asks as a pass does: what was observed was asked for now, and the
+// provider can be believed.
+func (w *world) decide(seen Seen) Decision {
+	if seen.AskedAt.IsZero() && seen.Observation != nil {
+		seen.AskedAt = w.now
+	}
+	if seen.Vouch == VouchUnasked {
+		seen.Vouch = Vouched
+	}
+	return w.policy.Decide(w.now, w.g, w.clips, seen)
+}
 
 // look decides and commits, as syncer does.
 func (w *world) look(t require.TestingT, seen Seen) Decision {
@@ -86,7 +96,7 @@ func (w *world) commit(t require.TestingT, d Decision) {
 	if d.Status == Failed && w.g.Status != Failed {
 		w.g.ErrorCode, w.g.ErrorMessage = d.ErrorCode, d.ErrorMessage
 	}
-	w.g.Status = d.Status
+	w.g.Status, w.g.Memory = d.Status, d.Memory
 	for _, c := range d.Clips {
 		if c.ID == "" {
 			w.fresh++

@@ -72,6 +72,55 @@ func TestClassifyRefusesWhatLooksAlike(t *testing.T) {
 	require.Equal(t, Copyrighted, code)
 }
 
+// TestContentComesBeforeTheAccount has texts that sound like an account's, a
+// lost task's or a provider's in trouble, and blame what the task was made of.
+func TestContentComesBeforeTheAccount(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Code{
+		"The song id does not exist or has been taken offline.": InvalidRequest,
+		"400: the song ID doesn't exist":                        InvalidRequest,
+		"This song has been taken offline":                      InvalidRequest,
+		"Unauthorized - Failed to fetch the image. Kindly verify any access limits set by you or your service provider.":      InvalidRequest,
+		"Unauthorized - Failed to fetch the audio file. Kindly verify any access limits set by you or your service provider.": InvalidRequest,
+		"Cannot download the file: access denied":                                InvalidRequest,
+		"Unauthorized: Prompt likely copyrighted":                                Copyrighted,
+		"Song Description contained artist name: captcha":                        ProducerTag,
+		"Access denied: Prompt contained inappropriate material":                 InappropriateContent,
+		"Insufficient credits were used: Prompt flagged for moderation":          ModerationFlagged,
+		"Task failed: Lyrics contained copyrighted material":                     Copyrighted,
+		"Rate limit exceeded. Please try rephrasing with more specific details.": MalformedPrompt,
+	} {
+		code, verdict, ok := Classify(text)
+		require.True(t, ok, text)
+		require.Equal(t, Permanent.String(), verdict.String(), text)
+		require.Equal(t, want, code, text)
+		code, ok = Refusal(text)
+		require.True(t, ok, text)
+		require.Equal(t, want, code, text)
+	}
+}
+
+func TestRefusalBlamesTheTaskAlone(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Verdict{
+		"":                         Transient,
+		"Something new went wrong": Transient,
+		"The content moderation service is unavailable": Transient,
+		"copyright check timed out":                     Transient,
+		"Validation Error - taskId is required":         Permanent,
+		"Prompt too long.":                              Permanent,
+		"task not found":                                UnknownTask,
+		"Unauthorized":                                  Account,
+		"Insufficient credits":                          Account,
+		"Server Error - Sorry, the generation failed due to an issue. Your credits have been refunded. Please try again": TaskDead,
+	} {
+		_, verdict, _ := Classify(text)
+		require.Equal(t, want.String(), verdict.String(), text)
+		_, ok := Refusal(text)
+		require.False(t, ok, text)
+	}
+}
+
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

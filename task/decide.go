@@ -6,29 +6,26 @@ import (
 	"time"
 )
 
-// Policy is what Decide is free to be told. The zero value has no handlers and
-// therefore skips every row; see [DefaultPolicy].
-type Policy struct {
-	Handlers     Handlers
-	Timeout      time.Duration // deadline after created_at
-	PollInterval time.Duration // fixed space between looks; 0: the handler's schedule
-	ProbeCDN     bool          // probe a derived URL before it is published; false: the specification's blind rule
-}
-
-// DefaultTimeout is the deadline of the specification.
-const DefaultTimeout = 10 * time.Minute
-
-// DefaultPolicy has the five handlers, the ten-minute deadline and the probe.
-func DefaultPolicy() Policy {
-	return Policy{Handlers: DefaultHandlers(), Timeout: DefaultTimeout, ProbeCDN: true}
-}
-
 // Seen is what a pass found out about one generation.
 type Seen struct {
-	Observation *Observation     // nil: the upstream did not report the task
-	Probes      map[string]Probe // by URL, for those that an earlier decision asked for
-	First       bool             // nobody has looked at this task before
+	// Observation is nil when no call for the task came to an end.
+	Observation *Observation
+	// AskedAt is when the pass began to ask; zero: it did not. A call is sent at
+	// that time or later.
+	AskedAt time.Time
+	Probes  map[string]Probe // by URL, for those that an earlier decision asked for
+	Vouch   Vouch            // what an earlier decision asked for
 }
+
+// Vouch tells whether a provider can be believed that it does not know a task.
+type Vouch int
+
+// The answers to [Decision.Vouch].
+const (
+	VouchUnasked Vouch = iota
+	Vouched            // it knows another task, of which it is certain that it must
+	VouchRefused       // it knows none, or there is none to ask for: something is wrong
+)
 
 // Outcome is how a pass ended for one generation, in the specification's words.
 type Outcome string
@@ -50,6 +47,12 @@ const (
 	ReasonNotReported = "not_reported"
 	ReasonUnchanged   = "unchanged"
 	ReasonTimeout     = "timeout"
+	// ReasonKnowsNone is for a provider that does not know the task, nor others
+	// that it must know.
+	ReasonKnowsNone = "knows_no_task"
+	// ReasonNoCall is that of a [Transient] failure when a gateway does not know
+	// the address: like an account's, it stops the grace.
+	ReasonNoCall = "no_such_call"
 )
 
 // Decision is what follows from one look at one generation.
@@ -61,31 +64,49 @@ type Decision struct {
 	ErrorCode    Code
 	ErrorMessage string
 	Clips        []Clip    // clips to write, as they are to be; those without ID are new
+	Memory       Memory    // what to remember from now on
 	Next         time.Time // when to look again; zero: never
 	TimedOut     bool      // the deadline made the decision
+	Late         bool      // a result that came after the end made it
 	// Probe lists URLs that must be probed before this can be decided; ask
-	// again with [Seen.Probes]. Everything else is then unset.
+	// again with [Seen.Probes]. Everything else is then unset, as it is with Vouch.
 	Probe []string
+	// Vouch wants to know whether the provider still knows tasks that it must
+	// know; ask again with [Seen.Vouch].
+	Vouch bool
 }
 
 // Writes reports whether there is anything to commit for g.
-func (d Decision) Writes(g Generation) bool { return d.Status != g.Status || len(d.Clips) > 0 }
+func (d Decision) Writes(g Generation) bool {
+	return d.Status != g.Status || len(d.Clips) > 0 || d.Memory != g.Memory
+}
 
-// Deadline is when g is out of time.
-func (p Policy) Deadline(g Generation) time.Time { return g.CreatedAt.Add(p.Timeout) }
+// Open reports whether something has to be found out before this can be decided.
+func (d Decision) Open() bool { return len(d.Probe) > 0 || d.Vouch }
 
 // Decide judges one generation. It is pure: the same arguments give the same
 // decision. It never changes a terminal status, never empties a value, and
 // leaves alone rows of the V1 API and of types without a handler.
+//
+// A row ends
+//
+//   - by the provider's word: complete, refused or dead; a provisional verdict
+//     only when it is confirmed and the provider can be believed;
+//   - by its deadline, on an answer to a look that was sent at or after it;
+//   - by the end of its grace, when nobody answered since its deadline.
+//
+// With results it is then completed by the CDN rule, without them failed. Until
+// one of the three has happened it stays pending, however late it is: a look that
+// was not sent, or not answered, ends nothing.
 func (p Policy) Decide(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
 	h, known := p.Handlers[g.Type]
 	switch {
 	case g.Type == "" || !g.Status.Pending():
-		return Decision{Outcome: Skipped, Reason: ReasonNotPending, Status: g.Status}
+		return Decision{Outcome: Skipped, Reason: ReasonNotPending, Status: g.Status, Memory: g.Memory}
 	case !known:
-		return Decision{Outcome: Skipped, Reason: ReasonUnknownType, Status: g.Status}
+		return Decision{Outcome: Skipped, Reason: ReasonUnknownType, Status: g.Status, Memory: g.Memory}
 	}
-	pass := pass{Policy: p, h: h, now: now, g: g, seen: seen}
+	pass := pass{Policy: p, h: h, now: now, g: g, seen: seen, obs: observation(g, seen)}
 	return pass.decide(clips)
 }
 
@@ -96,25 +117,29 @@ type pass struct {
 	now  time.Time
 	g    Generation
 	seen Seen
+	obs  Observation
+	mem  Memory
+	// answered: the observation is the provider's word, and is believed.
+	answered bool
 }
 
 func (p *pass) decide(clips []Clip) Decision {
-	obs := p.observation()
-	m := merge(clips, p.h.MapToClips(p.g, obs.Items))
-	failure := p.settle(obs.Failure)
+	m := p.Handlers.merge(clips, p.h.MapToClips(p.g, p.obs.Items), parseWritten(p.g.Memory.Written))
+	p.mem = p.remember()
+	failure, vouch := p.settle(m)
+	dead := failure != nil && failure.Verdict == TaskDead
 	switch {
-	case failure != nil && failure.Verdict == TaskDead && m.completeResult():
+	case vouch:
+		return Decision{Vouch: true, Status: p.g.Status, Memory: p.g.Memory}
+	case dead && m.completeResult():
 		return p.move(m, Complete) // what the dead task still shows as done is the user's
+	case dead && p.obs.Failure.provisional() && p.timedOut():
+		return p.timeout(m) // with the results of before, which may be enough
 	case failure != nil && failure.Verdict >= TaskDead:
 		return p.fail(m, failure.Code, failure.Message)
 	case failure == nil:
-		status := p.g.Status.Join(p.h.DeriveStatus(obs.Status, m.ofResults()))
-		if status == Failed {
-			code, message := itemFailure(obs.Items)
-			return p.fail(m, code, message)
-		}
-		if status == Complete || !p.timedOut() {
-			return p.move(m, status)
+		if d, ended := p.progress(m); ended {
+			return d
 		}
 	}
 	if p.timedOut() {
@@ -123,13 +148,36 @@ func (p *pass) decide(clips []Clip) Decision {
 	return p.wait(m, failure)
 }
 
+// progress follows the provider's report of a task that goes well. ended is false
+// if only the deadline can end it.
+func (p *pass) progress(m *merged) (d Decision, ended bool) {
+	status := p.g.Status.Join(p.h.DeriveStatus(p.obs.Status, m.ofResults()))
+	if p.obs.Status == Complete && !status.Terminal() {
+		probe := p.complete(m)
+		if len(probe) > 0 {
+			return Decision{Probe: probe, Status: p.g.Status, Memory: p.g.Memory}, true
+		}
+		status = p.g.Status.Join(p.h.DeriveStatus(p.obs.Status, m.ofResults()))
+	}
+	switch {
+	case status == Failed:
+		code, message := itemFailure(p.obs.Items)
+		return p.fail(m, code, message), true
+	case status == Complete, !p.timedOut():
+		return p.move(m, status), true
+	}
+	return d, false
+}
+
 // observation is what was seen. An account failure touches no row, so nothing
 // that came with it counts.
-func (p *pass) observation() Observation {
-	obs := p.seen.Observation
+func observation(g Generation, seen Seen) Observation {
+	obs := seen.Observation
 	switch {
+	case obs == nil && g.TaskID == "":
+		return Observation{Failure: &Failure{Reason: ReasonNoTaskID, Unsent: true}}
 	case obs == nil:
-		return Observation{Failure: p.unseen()}
+		return Observation{Failure: &Failure{Reason: ReasonNotReported, Unsent: true}}
 	case obs.Failure != nil && obs.Failure.Verdict == Account:
 		return Observation{Failure: obs.Failure}
 	default:
@@ -137,45 +185,81 @@ func (p *pass) observation() Observation {
 	}
 }
 
-// unseen is why there is no observation.
-func (p *pass) unseen() *Failure {
-	if p.g.TaskID == "" {
-		return &Failure{Reason: ReasonNoTaskID}
-	}
-	return &Failure{Reason: ReasonNotReported}
-}
-
-// unknownGrace is how long a provider may not know a task that it accepted. Nor
-// is the first look enough: a row may be older than its task.
-const unknownGrace = time.Minute
-
-// settle turns the verdict that depends on the age of the task into one that
-// does not.
-func (p *pass) settle(f *Failure) *Failure {
-	if f == nil || f.Verdict != UnknownTask {
-		return f
+// settle turns a provisional verdict into what it comes to. vouch asks whether
+// the provider can be believed, before its word ends the row.
+func (p *pass) settle(m *merged) (f *Failure, vouch bool) {
+	f = p.obs.Failure
+	if f == nil || !f.provisional() {
+		p.answered = p.obs.answers()
+		return f, false
 	}
 	settled := *f
-	settled.Verdict = TaskDead
-	settled.Message = cmp.Or(f.Message, "The provider does not know this task.")
-	if p.seen.First || p.now.Sub(p.g.CreatedAt) < unknownGrace {
+	settled.Provisional = false
+	switch {
+	case !p.confirmed(f), p.now.Before(p.deadline()) && p.hasResults(m):
 		settled.Verdict = Transient
+	case p.seen.Vouch == VouchUnasked:
+		return nil, true
+	case p.seen.Vouch == VouchRefused:
+		settled.Verdict, settled.Reason = Transient, ReasonKnowsNone
+		p.note(&settled)
+	case f.Verdict == UnknownTask:
+		settled.Verdict = TaskDead
+		settled.Message = cmp.Or(f.Message, "The provider does not know this task.")
 	}
-	return &settled
+	p.answered = settled.Verdict != Transient
+	return &settled, false
 }
 
-func (p *pass) timedOut() bool { return !p.now.Before(p.Deadline(p.g)) }
+func (p *pass) confirmed(f *Failure) bool {
+	c := p.confirmation(f)
+	return p.mem.Doubts >= c.Answers && p.now.Sub(p.mem.DoubtedAt) >= c.Over
+}
+
+// hasResults reports whether the task has given its user something already.
+func (p *pass) hasResults(m *merged) bool {
+	for _, c := range m.clips {
+		if p.worth(c) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *pass) deadline() time.Time { return p.Deadline(p.now, p.g) }
+
+// timedOut reports whether the row is out of time: it is past its deadline, and
+// the provider answered a look that was sent then, or its grace is over, or there
+// is nobody to ask.
+func (p *pass) timedOut() bool {
+	switch {
+	case p.now.Before(p.deadline()):
+		return false
+	case p.g.TaskID == "":
+		return true
+	case p.answered && p.askedLate():
+		return true
+	}
+	return p.graceOver()
+}
+
+// askedLate reports whether the look was sent at or after the deadline.
+func (p *pass) askedLate() bool {
+	return !p.seen.AskedAt.IsZero() && !p.seen.AskedAt.Before(p.deadline())
+}
 
 // move writes what was learned; status is complete or pending.
 func (p *pass) move(m *merged, status Status) Decision {
 	d := Decision{Outcome: Synced, Status: status}
 	if status.Terminal() {
 		m.close()
+		p.mem = Memory{}
 	} else {
 		d.Next = p.next(0)
+		p.mem.Written = m.written.String()
 	}
-	d.Clips = m.changed()
-	if !d.Writes(p.g) {
+	d.Clips, d.Memory = m.changed(), p.mem
+	if d.Status == p.g.Status && len(d.Clips) == 0 {
 		d.Outcome, d.Reason = Skipped, ReasonUnchanged
 	}
 	return d
@@ -183,7 +267,11 @@ func (p *pass) move(m *merged, status Status) Decision {
 
 // wait leaves the row as it is, but for items that came with the failure.
 func (p *pass) wait(m *merged, f *Failure) Decision {
-	d := Decision{Outcome: Skipped, Reason: cmp.Or(f.Reason, f.Verdict.String()), Status: p.g.Status, Clips: m.changed(), Next: p.next(f.RetryAfter)}
+	p.mem.Written = m.written.String()
+	d := Decision{
+		Outcome: Skipped, Reason: cmp.Or(f.Reason, f.Verdict.String()), Status: p.g.Status,
+		Clips: m.changed(), Memory: p.mem, Next: p.next(f.RetryAfter),
+	}
 	if len(d.Clips) > 0 {
 		d.Outcome = Synced
 	}
@@ -213,18 +301,57 @@ func itemFailure(items []Item) (Code, string) {
 // next is when to look again: after retryAfter at least, and once at the
 // deadline, which is never slept through.
 func (p *pass) next(retryAfter time.Duration) time.Time {
-	every := cmp.Or(p.PollInterval, p.h.Schedule.every(max(0, p.now.Sub(p.g.CreatedAt))))
-	at := p.now.Add(max(every, retryAfter))
-	if deadline := p.Deadline(p.g); at.After(deadline) {
-		at = deadline
+	deadline := p.deadline()
+	switch {
+	case p.now.Before(deadline):
+		every := cmp.Or(p.PollInterval, p.h.Schedule.every(max(0, p.now.Sub(p.Began(p.now, p.g)))))
+		if at := p.now.Add(max(p.soon(every), retryAfter)); at.Before(deadline) {
+			return at
+		}
+		return deadline.Add(deadlineMargin)
+	case p.answered && p.mem.AskedAt.IsZero():
+		return p.now.Add(deadlineMargin) // asked before the deadline: the look that ends the row is due
 	}
-	return at
+	every := p.overdueEvery(p.waited())
+	if p.mem.Doubts > 0 && p.PollInterval == 0 {
+		c := p.confirmation(p.obs.Failure)
+		every = max(every, c.Over/time.Duration(c.Answers))
+	}
+	return p.now.Add(max(p.soon(every), min(retryAfter, longestWait)))
+}
+
+// longestWait is the most that a provider can make a row wait past its deadline.
+const longestWait = time.Hour
+
+// deadlineMargin is how long after the deadline the look is due that ends the
+// row, so that it is sent after it even if it shares the pass of an earlier one.
+const deadlineMargin = 300 * time.Millisecond
+
+// soon is every, or less where something is due before: the rule for tasks that
+// are done without audio.
+func (p *pass) soon(every time.Duration) time.Duration {
+	if due := p.mem.DoneAt.Add(doneGrace).Sub(p.now); !p.mem.DoneAt.IsZero() && due > 0 {
+		return min(every, due)
+	}
+	return every
+}
+
+// waited is how long the row has been asked for past its deadline.
+func (p *pass) waited() time.Duration {
+	if p.mem.AskedAt.IsZero() {
+		return 0
+	}
+	return p.now.Sub(p.mem.AskedAt)
 }
 
 // timeoutMessage is the specification's text, for whatever the deadline is.
 func timeoutMessage(d time.Duration) string {
 	if d%time.Minute == 0 && d > time.Minute {
-		return fmt.Sprintf("Task timed out after %d minutes.", d/time.Minute)
+		return fmt.Sprintf("%s%d minutes.", TimeoutPrefix, d/time.Minute)
 	}
-	return fmt.Sprintf("Task timed out after %s.", d)
+	return fmt.Sprintf("%s%s.", TimeoutPrefix, d)
 }
+
+// TimeoutPrefix begins the error_message of every row that was failed because its
+// time was up.
+const TimeoutPrefix = "Task timed out after "

@@ -148,6 +148,8 @@ func TestTransientFailuresKeepTheRowPending(t *testing.T) {
 		w := newWorld(Extend, rows("t-extend-0")...)
 		w.g.TaskID, w.g.Status = c.taskID, Queued
 		d := w.lookStrictly(t, c.seen)
+		require.Equal(t, c.reason == "unknown_task", d.Memory.Doubts == 1, name)
+		d.Memory.Doubts, d.Memory.DoubtedAt = 0, time.Time{}
 		require.Equal(t, Decision{Outcome: Skipped, Reason: c.reason, Status: Queued, Next: w.now.Add(15 * time.Second)}, d, name)
 	}
 }
@@ -176,29 +178,27 @@ func TestAnAccountFailureTouchesNoRow(t *testing.T) {
 	require.Equal(t, w.now.Add(time.Minute), d.Next)
 }
 
-func TestAnUnknownTaskIsDeadAfterItsFirstMinute(t *testing.T) {
+// One answer of an unknown task is no knowledge: it counts from the third on, over
+// a minute, however old the row is and whether the task was known before.
+func TestAnUnknownTaskIsDeadWhenConfirmed(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		age           time.Duration
-		text, message string
-		status        Status
-	}{
-		{-time.Hour, "record not found", "", Submitted},
-		{0, "record not found", "", Submitted},
-		{time.Minute - 1, "record not found", "", Submitted},
-		{time.Minute, "record not found", "record not found", Failed},
-		{time.Hour, "", "The provider does not know this task.", Failed},
-	} {
-		f := Failure{Verdict: UnknownTask, Message: c.text}
-		w := newWorld(Extend, rows("t-extend-0")...).at(c.age)
-		d := w.lookStrictly(t, refused(f))
-		require.Equal(t, c.status, d.Status)
-		require.Equal(t, c.message, d.ErrorMessage)
-		if c.status == Failed {
-			require.Equal(t, APIError, d.ErrorCode)
-			require.False(t, d.TimedOut)
+	unknown := func(text string) Seen { return refused(Failure{Verdict: UnknownTask, Message: text}) }
+	for _, age := range []time.Duration{0, time.Minute, 5 * time.Minute} {
+		w := newWorld(Extend, rows("t-extend-0")...).at(age)
+		w.lookStrictly(t, saw(Processing))
+		for _, later := range []time.Duration{1, 30 * time.Second, time.Minute} {
+			require.Equal(t, Processing, w.at(age+later).lookStrictly(t, unknown("record not found")).Status)
 		}
+		d := w.at(age+time.Minute+1).lookStrictly(t, unknown("record not found"))
+		require.Equal(t, Failed, d.Status)
+		require.Equal(t, APIError, d.ErrorCode)
+		require.Equal(t, "record not found", d.ErrorMessage)
+		require.False(t, d.TimedOut)
 	}
+	w := newWorld(Extend).at(0)
+	w.lookStrictly(t, unknown(""))
+	require.Equal(t, Submitted, w.at(2*time.Minute).lookStrictly(t, unknown("")).Status, "two are not enough, over any time")
+	require.Equal(t, "The provider does not know this task.", w.at(3*time.Minute).lookStrictly(t, unknown("")).ErrorMessage)
 }
 
 func TestLyrics(t *testing.T) {

@@ -4,22 +4,25 @@ import "slices"
 
 // merged is the clips of a generation while an observation is joined into them.
 type merged struct {
-	clips   []Clip // loaded first, in their order, then new ones
-	before  []Clip // the loaded ones, untouched
-	results []int  // indexes into clips that the observation spoke of
-	stray   []Clip // results that found no place: see isStray
+	handlers Handlers
+	clips    []Clip  // loaded first, in their order, then new ones
+	before   []Clip  // the loaded ones, untouched
+	results  []int   // indexes into clips that the observation spoke of
+	stray    []Clip  // results that found no place: see isStray
+	written  written // what tasksync has written into the clips, this observation included
 }
 
 // merge joins results into clips, each into its place; one without is a new
-// clip, unless it is a stray.
-func merge(clips, results []Clip) *merged {
-	m := &merged{clips: slices.Clone(clips), before: clips}
+// clip, unless it is a stray. What the application wrote over a value of
+// tasksync's stays.
+func (hs Handlers) merge(clips, results []Clip, w written) *merged {
+	m := &merged{handlers: hs, clips: slices.Clone(clips), before: clips, written: w}
 	results = once(results)
 	at := m.places(results)
 	for i, r := range results {
 		switch {
 		case r.ClipID == "":
-		case at[i] < 0 && isStray(r, clips, results):
+		case at[i] < 0 && m.isStray(r, clips, results):
 			m.stray = append(m.stray, r)
 		default:
 			m.apply(at[i], r)
@@ -49,7 +52,7 @@ func (m *merged) places(results []Clip) []int {
 	at := slices.Repeat([]int{-1}, len(results))
 	find := func(named bool, by func(i int) int) {
 		for i, r := range results {
-			if at[i] < 0 && isNamed(r) == named && r.ClipID != "" {
+			if at[i] < 0 && m.handlers.isNamed(r) == named && r.ClipID != "" {
 				at[i] = by(i)
 			}
 		}
@@ -69,12 +72,10 @@ func (m *merged) places(results []Clip) []int {
 // isStray reports whether r, which has no place among clips, gets none: it has
 // no id and has not ended, but ids of the task are known already. It may be an
 // old view of one of those, and a clip made for it would never be filled.
-func isStray(r Clip, clips, results []Clip) bool {
+func (m *merged) isStray(r Clip, clips, results []Clip) bool {
+	isNamed := m.handlers.isNamed
 	return !isNamed(r) && !r.Status.Terminal() && (slices.ContainsFunc(clips, isNamed) || slices.ContainsFunc(results, isNamed))
 }
-
-// isNamed reports whether the provider has given c its id.
-func isNamed(c Clip) bool { return c.ClipID != "" && !isPlaceholder(c.ClipID) }
 
 // exact finds the untaken clip with this id; -1 if there is none.
 func (m *merged) exact(clipID string, taken []int) int {
@@ -91,11 +92,11 @@ func (m *merged) exact(clipID string, taken []int) int {
 func (m *merged) placeholder(r Clip, want func(n int) bool, taken []int) int {
 	best, bestNumber := -1, 0
 	for i, c := range m.clips {
-		n, ok := PlaceholderNumber(c.ClipID)
+		n, ok := m.handlers.PlaceholderNumber(c.ClipID)
 		if !ok || n < 0 || !want(n) || slices.Contains(taken, i) {
 			continue
 		}
-		if c.Status.Terminal() && isNamed(r) {
+		if c.Status.Terminal() && m.handlers.isNamed(r) {
 			continue
 		}
 		if best < 0 || n < bestNumber {
@@ -107,13 +108,25 @@ func (m *merged) placeholder(r Clip, want func(n int) bool, taken []int) int {
 
 // apply joins r into the clip at index i, or appends it if i is negative.
 func (m *merged) apply(i int, r Clip) {
+	var have Clip
 	if i < 0 {
 		m.clips = append(m.clips, r)
 		i = len(m.clips) - 1
 	} else {
-		m.clips[i] = join(m.clips[i], r)
+		have = m.clips[i]
+		m.clips[i] = m.join(have, r)
 	}
+	m.written.keep(have, &m.clips[i])
 	m.results = append(m.results, i)
+}
+
+// join is the least upper bound, under the id that the provider has given.
+func (m *merged) join(have, seen Clip) Clip {
+	out := join(have, seen)
+	if m.handlers.isNamed(seen) {
+		out.ClipID = seen.ClipID
+	}
+	return out
 }
 
 // join is the least upper bound of two descriptions of one clip. Where both
@@ -132,9 +145,6 @@ func join(have, seen Clip) Clip {
 	}
 	out := have
 	out.Status = have.Status.Join(seen.Status)
-	if isNamed(seen) {
-		out.ClipID = seen.ClipID
-	}
 	out.Title = pick(have.Title, seen.Title)
 	out.AudioURL = joinAudio(have.AudioURL, seen.AudioURL, pick)
 	out.StreamAudioURL = pick(have.StreamAudioURL, seen.StreamAudioURL)

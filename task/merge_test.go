@@ -219,9 +219,10 @@ func TestJoin(t *testing.T) {
 		"a real id replaces a placeholder":     {Clip{ID: "r", ClipID: "t-extend-0"}, Clip{ClipID: idA}, Clip{ID: "r", ClipID: idA}},
 		"a placeholder never a real id":        {Clip{ID: "r", ClipID: idA}, Clip{ClipID: "t-extend-0"}, Clip{ID: "r", ClipID: idA}},
 	} {
-		got := join(c.have, c.seen)
+		m := &merged{handlers: DefaultHandlers()}
+		got := m.join(c.have, c.seen)
 		require.Equal(t, c.want, got, name)
-		require.Equal(t, got, join(got, c.seen), name)
+		require.Equal(t, got, m.join(got, c.seen), name)
 	}
 }
 

@@ -26,6 +26,7 @@ type Generation struct {
 	ErrorCode    Code
 	ErrorMessage string
 	CreatedAt    time.Time
+	Memory       Memory
 }
 
 // Clip is one row of music_clips. An empty string and a zero duration mean

@@ -2,30 +2,48 @@ package task
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
+	"strings"
 )
 
-var placeholderPattern = regexp.MustCompile(`-(clip|extend|lyrics|generate|replace|merge)-(\d+)$`)
+// v1Word stands in the placeholders of the V1 API for the type of the task.
+const v1Word = "clip"
 
 // PlaceholderNumber tells whether clipID is a placeholder, which an application
 // inserts before the provider has named its clips, and for which result of the
 // task it stands, counted from 0; -1 if for none. V1 placeholders (…-clip-1)
-// count from 1, V2 ones (…-extend-0) from 0.
-func PlaceholderNumber(clipID string) (position int, ok bool) {
-	m := placeholderPattern.FindStringSubmatch(clipID)
-	if m == nil {
+// count from 1, those of V2, which name a task type of hs (…-extend-0), from 0.
+func (hs Handlers) PlaceholderNumber(clipID string) (position int, ok bool) {
+	rest := strings.TrimRight(clipID, "0123456789")
+	digits := clipID[len(rest):]
+	rest, dashed := strings.CutSuffix(rest, "-")
+	if digits == "" || !dashed {
 		return -1, false
 	}
-	n, err := strconv.Atoi(m[2])
+	v2 := hs.nameSuffixOf(rest)
+	v1 := !v2 && strings.HasSuffix(rest, "-"+v1Word) // a program may have a type that ends so
+	if !v1 && !v2 {
+		return -1, false
+	}
+	n, err := strconv.Atoi(digits)
 	switch {
 	case err != nil:
 		return -1, true
-	case m[1] == "clip":
+	case v1:
 		return n - 1, true
 	default:
 		return n, true
 	}
+}
+
+// nameSuffixOf reports whether text ends in a dash and a task type.
+func (hs Handlers) nameSuffixOf(text string) bool {
+	for t := range hs {
+		if t != "" && strings.HasSuffix(text, "-"+string(t)) {
+			return true
+		}
+	}
+	return false
 }
 
 // PlaceholderID is the clip id of a result that the provider gives none.
@@ -33,4 +51,10 @@ func PlaceholderID(taskID string, t Type, position int) string {
 	return fmt.Sprintf("%s-%s-%d", taskID, t, position)
 }
 
-func isPlaceholder(clipID string) bool { return placeholderPattern.MatchString(clipID) }
+func (hs Handlers) isPlaceholder(clipID string) bool {
+	_, ok := hs.PlaceholderNumber(clipID)
+	return ok
+}
+
+// isNamed reports whether the provider has given c its id.
+func (hs Handlers) isNamed(c Clip) bool { return c.ClipID != "" && !hs.isPlaceholder(c.ClipID) }

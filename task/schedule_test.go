@@ -59,11 +59,11 @@ func TestNextLook(t *testing.T) {
 		"over a fixed interval too":           {age: 10 * time.Second, interval: time.Second, retryAfter: 90 * time.Second, want: 100 * time.Second},
 		"a short RetryAfter is no hurry":      {age: 10 * time.Second, retryAfter: time.Second, want: 20 * time.Second},
 		"a negative one is none":              {age: 10 * time.Second, retryAfter: -time.Hour, want: 20 * time.Second},
-		"never past the deadline":             {age: 9*time.Minute + 50*time.Second, want: 10 * time.Minute},
-		"not even by RetryAfter":              {age: time.Minute, retryAfter: time.Hour, want: 10 * time.Minute},
-		"nor by a fixed interval":             {age: time.Minute, interval: time.Hour, want: 10 * time.Minute},
+		"never past the deadline":             {age: 9*time.Minute + 50*time.Second, want: 10*time.Minute + deadlineMargin},
+		"not even by RetryAfter":              {age: time.Minute, retryAfter: time.Hour, want: 10*time.Minute + deadlineMargin},
+		"nor by a fixed interval":             {age: time.Minute, interval: time.Hour, want: 10*time.Minute + deadlineMargin},
 		"created_at in the future is age 0":   {age: -5 * time.Minute, want: -5*time.Minute + 5*time.Second},
-		"the last moment before the deadline": {age: 10*time.Minute - 1, want: 10 * time.Minute},
+		"the last moment before the deadline": {age: 10*time.Minute - 1, want: 10*time.Minute + deadlineMargin},
 	} {
 		w := newWorld(Generate, rows("t-generate-0")...).at(c.age)
 		w.policy.PollInterval = c.interval

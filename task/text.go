@@ -13,7 +13,7 @@ const (
 	maxMessage = 1 << 10  // bytes of an error message
 	maxShort   = 1 << 10  // bytes of a title, tags or model name
 	maxLyrics  = 64 << 10 // bytes of lyrics
-	maxURL     = 2 << 10  // bytes of a URL; a longer one counts as none
+	maxURL     = 8 << 10  // bytes of a URL, presigned ones come near 2 KiB; a longer one counts as none
 	maxClipID  = 200      // bytes of a clip id; an item with a longer one is ignored
 )
 

@@ -20,19 +20,20 @@ func TestTimeoutWithoutResults(t *testing.T) {
 		rows []Clip
 		seen Seen
 	}{
-		"nothing seen":               {Extend, nil, Seen{}},
-		"placeholders only":          {Extend, rows("t-extend-0", "t-clip-2"), Seen{}},
-		"placeholders with words":    {Extend, withWords, Seen{}},
+		"nothing there":              {Extend, nil, saw(Processing)},
+		"placeholders only":          {Extend, rows("t-extend-0", "t-clip-2"), saw(Processing)},
+		"placeholders with words":    {Extend, withWords, saw(Queued)},
 		"lyrics":                     {Lyrics, rows("t-lyrics-0"), saw(Processing)},
 		"still processing":           {Generate, rows("t-generate-0"), saw(Processing)},
 		"SUCCESS without items":      {Generate, rows("t-generate-0"), saw(Complete)},
 		"nameless items":             {Generate, rows("t-generate-0"), saw(Processing, Item{Status: Queued, Title: "Song"})},
-		"rate limited":               {Generate, rows("t-generate-0"), refused(Failure{Verdict: Transient, RetryAfter: time.Hour})},
-		"credits are used up":        {Generate, rows("t-generate-0"), refused(Failure{Verdict: Account})},
 		"no task_id until the end":   {Generate, rows("t-generate-0"), Seen{}},
-		"number of nobody's, no uid": {Generate, rows("t-generate-99999999999999999999"), Seen{}},
+		"number of nobody's, no uid": {Generate, rows("t-generate-99999999999999999999"), saw(Streaming)},
 	} {
 		w := newWorld(c.typ, c.rows...).at(DefaultTimeout)
+		if c.seen.Observation == nil {
+			w.g.TaskID = "" // there is nothing to ask for
+		}
 		w.policy.ProbeCDN = false
 		d := w.lookStrictly(t, c.seen)
 		require.Equal(t, OutFail, d.Outcome, name)
@@ -51,13 +52,13 @@ func TestTimeoutWithoutResults(t *testing.T) {
 func TestTimeoutIsAtTheDeadlineNotBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(Extend, rows("t-extend-0")...).at(DefaultTimeout - 1)
-	require.Equal(t, Submitted, w.lookStrictly(t, Seen{}).Status)
-	require.Equal(t, Failed, w.at(DefaultTimeout).lookStrictly(t, Seen{}).Status)
-	require.Equal(t, born.Add(DefaultTimeout), w.policy.Deadline(w.g))
+	require.Equal(t, Processing, w.lookStrictly(t, saw(Processing)).Status)
+	require.Equal(t, Failed, w.at(DefaultTimeout).lookStrictly(t, saw(Processing)).Status)
+	require.Equal(t, born.Add(DefaultTimeout), w.policy.Deadline(w.now, w.g))
 
 	w = newWorld(Extend)
 	w.policy.Timeout = 90 * time.Second
-	d := w.at(90*time.Second).lookStrictly(t, Seen{})
+	d := w.at(90*time.Second).lookStrictly(t, saw(Processing))
 	require.Equal(t, "Task timed out after 1m30s.", d.ErrorMessage)
 }
 
@@ -141,13 +142,15 @@ func (c cdnCase) requireEnd(t *testing.T, w *world, d Decision) {
 	}
 }
 
-// Earlier passes found results; at the deadline the upstream does not answer.
+// Earlier passes found results; since the deadline the upstream does not answer.
 func TestTimeoutCompletesWhatIsStored(t *testing.T) {
 	t.Parallel()
-	for _, hanging := range []Seen{{}, refused(Failure{Verdict: Transient, Reason: "timeout"}), refused(Failure{Verdict: Account})} {
+	for _, hanging := range []Seen{refused(Failure{Verdict: Transient, Reason: "timeout"}), refused(Failure{Verdict: Transient, Reason: "http_5xx"})} {
 		w := newWorld(Extend, rows("t-extend-0", "t-extend-1", "t-extend-2")...)
 		w.lookStrictly(t, saw(Streaming, song(idA), Item{ID: idB, Status: Streaming, StreamAudioURL: streamOf(idB)}))
-		w.at(DefaultTimeout)
+		require.Equal(t, Streaming, w.at(DefaultTimeout).lookStrictly(t, hanging).Status, "an end without an answer")
+		require.Equal(t, Streaming, w.at(DefaultTimeout+DefaultGrace-1).lookStrictly(t, hanging).Status, "an end in the grace")
+		w.at(DefaultTimeout + DefaultGrace)
 
 		require.Equal(t, []string{CDNURL(idB)}, w.lookStrictly(t, hanging).Probe, "only what is missing")
 		hanging.Probes = map[string]Probe{CDNURL(idB): ProbeRefused}
@@ -193,7 +196,9 @@ func TestTimeoutJudgesStoredURLs(t *testing.T) {
 		clips := rows(idA)
 		clips[0].AudioURL, clips[0].StreamAudioURL = c.audio, c.stream
 		w := newWorld(Extend, clips...).at(DefaultTimeout)
-		d := w.lookStrictly(t, Seen{Probes: map[string]Probe{CDNURL(idA): ProbeRefused}})
+		seen := saw(Processing)
+		seen.Probes = map[string]Probe{CDNURL(idA): ProbeRefused}
+		d := w.lookStrictly(t, seen)
 		require.Equal(t, c.status, d.Status, "%+v", c)
 		require.Equal(t, c.audio, w.clip(t, idA).AudioURL, "nothing is emptied")
 	}

@@ -32,8 +32,9 @@ const (
 )
 
 // usableURL gives raw back if a row may carry it: absolute http(s), a host, no
-// user info, no control characters, at most 2 KiB, and not the sentinel that
-// stands for "no audio" at Suno since August 2026. Else it is "".
+// user info, no control characters, at most 8 KiB, and not one that leads
+// nowhere: the sentinel that stands for "no audio" at Suno since August 2026, or
+// a name that some server made of an id that it did not have. Else it is "".
 func usableURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	if raw == "" || len(raw) > maxURL || strings.ContainsFunc(raw, isControl) {
@@ -43,10 +44,21 @@ func usableURL(raw string) string {
 	if err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
 		return ""
 	}
-	if strings.HasSuffix(strings.TrimSuffix(u.Path, "/"), "/api/forbidden") {
+	path := strings.TrimRight(u.Path, "/")
+	if strings.HasSuffix(path, "/api/forbidden") || namesNothing(path) || namesNothing(u.Query().Get("item_id")) {
 		return ""
 	}
 	return raw
+}
+
+// nothing is how the languages of the servers between us and Suno spell an id
+// that they do not have, as a whole name or in that of an image, with an
+// extension or without.
+var nothing = regexp.MustCompile(`(?i)^(image_(large_)?)?(none|null|undefined)(\.(mp3|m4a|m4b|wav|flac|ogg|oga|opus|aac|mp4|m4v|mov|webm|mkv|jpe?g|png|webp|gif|avif))?$`)
+
+// namesNothing reports whether the last part of path is such a name.
+func namesNothing(path string) bool {
+	return nothing.MatchString(strings.TrimSpace(path[strings.LastIndexByte(path, '/')+1:]))
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' }

@@ -45,6 +45,33 @@ func TestUsableURL(t *testing.T) {
 	}
 }
 
+func TestUsableURLOfAName(t *testing.T) {
+	t.Parallel()
+	for raw, usable := range map[string]bool{
+		"https://cdn1.suno.ai/None.mp3":                               false,
+		"https://cdn1.suno.ai/null.mp3?sig=1":                         false,
+		"https://cdn1.suno.ai/undefined":                              false,
+		"https://cdn1.suno.ai/undefined.MP3":                          false,
+		"https://cdn1.suno.ai/a/NULL":                                 false,
+		"https://cdn1.suno.ai/None/":                                  false,
+		"https://cdn1.suno.ai/%4eone.mp4":                             false,
+		"https://cdn2.suno.ai/image_None.jpeg":                        false,
+		"https://cdn2.suno.ai/image_large_undefined.png":              false,
+		"https://audiopipe.suno.ai/?item_id=None":                     false,
+		"https://cdn.example/none-of-us.mp3":                          true,
+		"https://cdn.example/undefined.html":                          true,
+		"https://cdn.example/None.mp3/a.mp3":                          true,
+		"https://null.example/a.mp3?next=null":                        true,
+		"https://cdn.example/nullable":                                true,
+		"https://cdn.example/":                                        true,
+		"https://cdn.example":                                         true,
+		"https://cdn.example/a.mp3?X-Amz-Signature=" + longText(2048): true,
+		"https://audiopipe.suno.ai/?item_id=" + idA:                   true,
+	} {
+		require.Equal(t, usable, usableURL(raw) != "", "%q", raw)
+	}
+}
+
 func TestFinalURL(t *testing.T) {
 	t.Parallel()
 	for raw, final := range map[string]bool{

@@ -27,14 +27,14 @@ func TestCutPath(t *testing.T) {
 	t.Parallel()
 	paths := []string{"/api/v1", "/api/v1/generate"}
 	for base, want := range map[string]string{
-		"https://h":                   "https://h",
-		"https://h/":                  "https://h",
-		"https://h/api/v1":            "https://h",
-		" https://h/api/v1/generate/": "https://h",
-		"https://h/x/api/v1//":        "https://h/x",
-		"https://h/api/v1/api/v1":     "https://h/api/v1", // a server with a path of its own
-		"https://h/myapi/v1":          "https://h/myapi/v1",
-		"":                            "",
+		"https://h":                    "https://h",
+		"https://h/":                   "https://h",
+		"https://h/api/v1":             "https://h",
+		"\thttps://h/api/v1/generate/": "https://h",
+		"https://h/x/api/v1//":         "https://h/x",
+		"https://h/api/v1/api/v1":      "https://h/api/v1", // a server with a path of its own
+		"https://h/myapi/v1":           "https://h/myapi/v1",
+		"":                             "",
 	} {
 		require.Equal(t, want, cutPath(base, paths), base)
 	}

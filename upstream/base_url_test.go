@@ -24,16 +24,26 @@ func TestBaseURLAsPeoplePasteIt(t *testing.T) {
 		open   func(upstream.Config) (upstream.Adapter, error)
 		pasted []string
 	}{
-		"sunoapi": {func(c upstream.Config) (upstream.Adapter, error) { return sunoapi.New(sunoapi.SunoAPI(), c) },
-			[]string{"", "/", "/api/v1", "/api/v1/", "/api/v1/generate", "/api/v1/generate/record-info"}},
-		"kie": {func(c upstream.Config) (upstream.Adapter, error) { return sunoapi.New(sunoapi.Kie(), c) },
-			[]string{"", "/api/v1/", "/api/v1/jobs", "/api/v1/jobs/recordInfo"}},
-		"sunoproxy": {func(c upstream.Config) (upstream.Adapter, error) { return sunoproxy.New(c) },
-			[]string{"", "/suno", "/suno/", "/suno/fetch", "/suno/submit"}},
-		"acedata": {func(c upstream.Config) (upstream.Adapter, error) { return acedata.New(c) },
-			[]string{"", "/suno", "/suno/tasks/", "/suno/audios"}},
-		"sunoclips": {func(c upstream.Config) (upstream.Adapter, error) { return sunoclips.New(c) },
-			[]string{"", "/", "/clips", "/clips/"}},
+		"sunoapi": {
+			func(c upstream.Config) (upstream.Adapter, error) { return sunoapi.New(sunoapi.SunoAPI(), c) },
+			[]string{"", "/", "/api/v1", "/api/v1/", "/api/v1/generate", "/api/v1/generate/record-info"},
+		},
+		"kie": {
+			func(c upstream.Config) (upstream.Adapter, error) { return sunoapi.New(sunoapi.Kie(), c) },
+			[]string{"", "/api/v1/", "/api/v1/jobs", "/api/v1/jobs/recordInfo"},
+		},
+		"sunoproxy": {
+			func(c upstream.Config) (upstream.Adapter, error) { return sunoproxy.New(c) },
+			[]string{"", "/suno", "/suno/", "/suno/fetch", "/suno/submit"},
+		},
+		"acedata": {
+			func(c upstream.Config) (upstream.Adapter, error) { return acedata.New(c) },
+			[]string{"", "/suno", "/suno/tasks/", "/suno/audios"},
+		},
+		"sunoclips": {
+			func(c upstream.Config) (upstream.Adapter, error) { return sunoclips.New(c) },
+			[]string{"", "/", "/clips", "/clips/"},
+		},
 	} {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()

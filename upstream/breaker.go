@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -187,19 +188,15 @@ func (b *breaker) end(now time.Time, a attempt, h health) {
 // remember enters the newest end of a question, and forgets what is too old.
 func (b *breaker) remember(now time.Time, q question, failed bool) {
 	entry := remembered{question: q, at: now, failed: failed}
-	kept := b.memory[:0]
 	for _, m := range b.memory {
-		switch {
-		case m.question == q && failed:
+		if m.question == q && failed {
 			entry.excused = m.excused
-		case m.question != q && now.Sub(m.at) < breakerSpan:
-			kept = append(kept, m)
 		}
 	}
-	b.memory = append(kept, entry)
-	if extra := len(b.memory) - breakerMemory; extra > 0 {
-		b.memory = append(b.memory[:0], b.memory[extra:]...)
-	}
+	b.memory = append(slices.DeleteFunc(b.memory, func(m remembered) bool {
+		return m.question == q || now.Sub(m.at) >= breakerSpan
+	}), entry)
+	b.memory = slices.Delete(b.memory, 0, max(0, len(b.memory)-breakerMemory))
 }
 
 // tripped reports whether enough of the questions failed.

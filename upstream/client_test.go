@@ -385,6 +385,6 @@ func TestCodeLabelsAreAClosedSet(t *testing.T) {
 	}
 	require.LessOrEqual(t, len(labels), 30)
 	require.Equal(t, "502", codeLabel(0, 502))
-	require.Equal(t, "4xx", codeLabel(433, 200))
+	require.Equal(t, "4xx", codeLabel(434, 200))
 	require.Equal(t, labelOther, codeLabel(7, 200))
 }

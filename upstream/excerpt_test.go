@@ -40,7 +40,7 @@ func TestDescribe(t *testing.T) {
 		"no beginning":        {"", `walking home","tags":"x"}`, "HTTP 200, 25 bytes, $ at byte 1: no JSON"},
 		"the key":             {"text/plain", "key " + testKey, `HTTP 200, text/plain, 33 bytes, begins with "key `},
 	} {
-		resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {tc.kind}}}
+		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {tc.kind}}}
 		got := c.describe(resp, []byte(tc.body))
 		require.True(t, strings.HasPrefix(got, tc.want), "%s: %s", name, got)
 		require.NotContains(t, got, "walking", name)
@@ -62,7 +62,7 @@ func TestDescribeShowsNoString(t *testing.T) {
 		if len(body) > 0 && rapid.Bool().Draw(t, "changed") {
 			body[rapid.IntRange(0, len(body)-1).Draw(t, "at")] = rapid.Byte().Draw(t, "byte")
 		}
-		resp := &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {rapid.SampledFrom([]string{"", "application/json", "text/html"}).Draw(t, "type")}}}
+		resp := &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {rapid.SampledFrom([]string{"", "application/json", "text/html"}).Draw(t, "type")}}}
 		if got := c.describe(resp, body); strings.Contains(got, content) || len(got) > 1<<10 {
 			t.Fatalf("%s", got)
 		}

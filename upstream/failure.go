@@ -24,7 +24,7 @@ const (
 	ReasonAccountPaused = "account_paused"       // no call was made: an account verdict stands
 	ReasonBadTaskID     = "bad_task_id"          // no call was made: the id of the task can be none
 	ReasonBreakerOpen   = "breaker_open"         // no call was made: the last ones found the upstream down
-	ReasonNoCall        = "no_such_call"         // a gateway does not know the address: a wrong base URL, or it is in trouble
+	ReasonNoCall        = task.ReasonNoCall      // a gateway does not know the address: a wrong base URL, or it is in trouble
 	ReasonUnknownTask   = "unknown_task"         // the provider does not know the task
 	ReasonTaskFailed    = "task_failed"          // the provider ended the task
 	ReasonRefused       = "refused"              // the provider refuses what the task asks for

@@ -44,27 +44,26 @@ func (g *gate) opening(l *lane, before int, now time.Time) time.Time {
 // when the backlog is owed one.
 func (g *gate) backlogOpening(before int, now time.Time) time.Time {
 	limit := len(g.window.last)
-	turn := time.Duration(before + 1)
 	slack := min(max(1, limit/keptForOthers), limit-1) // of one slot nothing can be kept
 	left := g.window.opening(before+g.first.waiting+g.late.waiting+slack, now)
 	if !g.backlog.last.IsZero() {
-		left = later(left, g.backlog.last.Add(turn*g.pace()))
+		left = later(left, g.backlog.last.Add(g.pace(before+1)))
 	}
-	due := later(g.window.opening(before, now), g.backlog.since.Add(turn*g.allowance()))
+	due := later(g.window.opening(before, now), g.backlog.since.Add(g.allowance(before+1)))
 	if due.Before(left) {
 		return due
 	}
 	return left
 }
 
-// pace is the least time between two slots of the backlog.
-func (g *gate) pace() time.Duration {
-	return g.window.span * 10 / time.Duration(paceOfBacklog*len(g.window.last))
+// pace is the least time in which the backlog takes so many slots.
+func (g *gate) pace(slots int) time.Duration {
+	return g.window.span * time.Duration(10*slots) / time.Duration(paceOfBacklog*len(g.window.last))
 }
 
-// allowance is the longest time between two slots of the backlog while it waits.
-func (g *gate) allowance() time.Duration {
-	return g.window.span * keptForBacklog / time.Duration(len(g.window.last))
+// allowance is the longest time in which it gets so many while it waits.
+func (g *gate) allowance(slots int) time.Duration {
+	return g.window.span * time.Duration(keptForBacklog*slots) / time.Duration(len(g.window.last))
 }
 
 // owed is how many slots the other lanes leave open for the backlog. It is none
@@ -74,7 +73,7 @@ func (g *gate) owed(now time.Time) int {
 		return 0
 	}
 	owed := len(g.window.last)/keptForBacklog - g.window.taken(task.LaneBacklog, now)
-	if !now.Before(g.backlog.since.Add(g.allowance())) {
+	if !now.Before(g.backlog.since.Add(g.allowance(1))) {
 		owed = max(owed, 1)
 	}
 	return max(owed, 0)
@@ -104,7 +103,7 @@ func (r *recent) add(now time.Time, took time.Duration) {
 // slowest is the longest time that a recent call took; 0: there is none.
 func (r *recent) slowest(now time.Time) time.Duration {
 	var longest time.Duration
-	for _, c := range r.calls {
+	for _, c := range &r.calls {
 		if now.Sub(c.at) < recentSpan {
 			longest = max(longest, c.took)
 		}

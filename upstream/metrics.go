@@ -111,7 +111,7 @@ func codeLabel(code, status int) string {
 		code = status
 	}
 	switch code {
-	case 200, 400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 429, 430, 451, 455,
+	case 200, 400, 401, 402, 403, 404, 405, 408, 409, 413, 422, 429, 430, 433, 451, 455,
 		500, 501, 502, 503, 504, 505, 531:
 		return strconv.Itoa(code)
 	}

@@ -180,7 +180,7 @@ func (f *fetch) failure(g group, why *task.Failure) (o outcome, again bool) {
 	if len(g.asks) == 1 && why.Verdict >= task.UnknownTask {
 		a := g.asks[0]
 		a.done, a.obs, a.why = true, &task.Observation{Failure: why}, nil
-		if why.Verdict == task.Permanent {
+		if why.Verdict == task.Permanent && !why.Provisional {
 			a.obs.Status = task.Failed
 		}
 		return o, false

@@ -30,6 +30,17 @@ func Transient(reason, message string) *task.Failure {
 	return &task.Failure{Verdict: task.Transient, Code: task.APIError, Reason: reason, Message: message}
 }
 
+// Blames reports whether f refuses what its task was asked to make, or to make it
+// of, as [task.Refusal] has it: then it is that task's, whatever the code that came
+// with it. What else is permanent may be wrong with how we ask.
+func Blames(f *task.Failure) bool {
+	if f == nil || f.Verdict != task.Permanent {
+		return false
+	}
+	_, ok := task.Refusal(f.Message)
+	return ok || AboutContent(f.Code)
+}
+
 // Refusal is the permanent failure that a text speaks of, or else one of its
 // codes; nil if none does. A code is only a bucket (copyright stands under
 // moderation_failure, too), so it counts where no rule knows the text.

@@ -35,9 +35,6 @@ const (
 	demoPatience = 20 * time.Second
 )
 
-// errInterrupted ends a demo that a signal cut short.
-var errInterrupted = errors.New("interrupted; everything is stopped, and nothing is left behind")
-
 // Help implements kong's detailed help.
 func (demoCmd) Help() string {
 	return fmt.Sprintf(`Starts a private Postgres, a simulated upstream API and the daemon, inserts some
@@ -55,7 +52,7 @@ func (c *demoCmd) Run(ctx context.Context, std *streams) error {
 	result, err := c.play(ctx, std, stage)
 	interrupted := ctx.Err() != nil && result == nil // then err is only what broke by it
 	if interrupted {
-		err = errInterrupted
+		err = fmt.Errorf("%w; everything is stopped, and nothing is left behind", errInterrupted)
 	}
 	err = errors.Join(err, stage.close())
 	switch {

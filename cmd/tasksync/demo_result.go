@@ -167,7 +167,7 @@ func (r *demoRow) compareClips(d *differences, want []simulator.Clip) {
 		left = slices.Delete(left, i, i+1)
 	}
 	for _, c := range left {
-		if _, ok := task.PlaceholderNumber(c.ClipID); !ok && r.Status != task.Failed {
+		if _, ok := task.DefaultHandlers().PlaceholderNumber(c.ClipID); !ok && r.Status != task.Failed {
 			*d = append(*d, "clip "+c.ClipID+" is none of the task's")
 			continue
 		}

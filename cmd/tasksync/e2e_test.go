@@ -212,7 +212,7 @@ func verifyClips(t *testing.T, record simulator.Record, got map[string]simulator
 		delete(got, want.ClipID)
 	}
 	for id, left := range got {
-		_, placeholder := task.PlaceholderNumber(id)
+		_, placeholder := task.DefaultHandlers().PlaceholderNumber(id)
 		require.True(t, placeholder || record.Expected.Status == task.Failed, "%s: clip %s too many", what, id)
 		require.Equal(t, simulator.Clip{ClipID: id, Status: task.Failed}, left, what)
 	}

@@ -30,6 +30,7 @@ type cli struct {
 	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream until stopped."`
 	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
 	Sync     syncCmd     `cmd:"" help:"Look at some generations now and tell what became of each."`
+	Retry    retryCmd    `cmd:"" help:"Put failed generations back under way."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do where it is not there."`
 	Demo     demoCmd     `cmd:"" help:"Show it all at work: a private Postgres, a simulated upstream, the daemon."`
@@ -80,6 +81,9 @@ func (e usageError) Unwrap() error { return e.error }
 
 // errQuiet fails a command that has told why already.
 var errQuiet = errors.New("failed")
+
+// errInterrupted ends a command that a signal cut short.
+var errInterrupted = errors.New("interrupted")
 
 func report(err error, errOut io.Writer) int {
 	var usage usageError

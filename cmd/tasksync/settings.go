@@ -33,6 +33,8 @@ type upstreamFlags struct {
 	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
 	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential."`
 	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a generation after its created_at (${default})."`
+	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long past its deadline a row is asked for that its provider does not answer for (${default})."`
+	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What a result does that comes after the deadline has failed its row: event (kept beside it), complete (the row becomes complete) or off (${default})."`
 	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a task (default: by age and task type)."`
 	RateLimit    *float64      `env:"TASKSYNC_RATE_LIMIT" placeholder:"N" help:"Upstream requests per second (default: the provider's limit; 0: none)."`
 	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}."`
@@ -46,7 +48,7 @@ func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		DatabaseURL: databaseURL, Provider: first.Name, APIURL: first.APIURL, APIKey: first.APIKey, RateLimit: first.RateLimit,
-		Others: others, Timeout: f.Timeout, PollInterval: f.PollInterval,
+		Others: others, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
 		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
 }

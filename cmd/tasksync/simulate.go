@@ -18,7 +18,7 @@ import (
 // simulateCmd is `tasksync simulate`.
 type simulateCmd struct {
 	Provider  string  `default:"sunoapi" enum:"sunoapi,kie,sunoproxy,acedata,sunoclips" help:"Whose API it is: ${enum}."`
-	Dialect   string  `placeholder:"NAME" help:"Dialect of the API: single, data-only or integer for sunoproxy, wrapped or sentinel for sunoclips."`
+	Dialect   string  `placeholder:"NAME" help:"Dialect of the API: old for kie, single, data-only or integer for sunoproxy, wrapped or sentinel for sunoclips."`
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
 	Seed      uint64  `help:"Seed of what is drawn; the same seed and order of submits give the same tasks (default: random, and printed)."`
 	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`

@@ -185,7 +185,7 @@ func (a *API) look(ctx context.Context, ids []string, v *visit) ([]syncer.Result
 		defer a.passes.Done()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.SyncTimeout*4/5)
 		defer cancel()
-		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest, Spacing: a.cfg.Spacing, Yields: true})
+		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest, Spacing: a.cfg.Spacing, Lane: task.LaneUser})
 	})
 	end, _ := ctx.Deadline()
 	timer := time.NewTimer(time.Until(end) - a.cfg.SyncTimeout/10)

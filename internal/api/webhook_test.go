@@ -218,7 +218,7 @@ func TestWebhookSamples(t *testing.T) {
 			require.Zero(t, record.Asked, "%s does not name it", name)
 		}
 	}
-	require.Equal(t, 22, looks)
+	require.Equal(t, 25, looks)
 	require.EqualValues(t, looks, b.sim.Requests().Total, "one look for each")
 	require.Equal(t, "submitted", b.status(decoy))
 	require.Equal(t, 1, counted(t, b.reg, "tasksync_webhooks_total", "no_task"))

@@ -75,7 +75,8 @@ func refusedTask(status int, err upstream.Trouble) *task.Failure {
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusTooManyRequests || status >= 500:
 		return nil
-	case f != nil && upstream.AboutContent(f.Code):
+	case upstream.Blames(f):
+		f.Provisional = !upstream.AboutContent(f.Code)
 		return f
 	case err.Given() && (status == http.StatusConflict || status == http.StatusUnavailableForLegalReasons):
 		f = upstream.Permanent(task.InvalidRequest, cmp.Or(string(err.Message), fmt.Sprintf("The provider refused the request (HTTP %d).", status)))

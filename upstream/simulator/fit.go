@@ -22,6 +22,10 @@ type fitted struct {
 	// known to be all.
 	itemsOnly bool
 	lostText  string // what is said of a lost task; default taskNotFound
+	// sourceExpires: the URL of the source's audio is not for storage, so that it
+	// is no final one.
+	sourceExpires bool
+	made          string // in which of the provider's models of calls, where it has several
 }
 
 // fit makes a drawn life one of the configured provider.
@@ -36,6 +40,15 @@ func (s *Simulator) fit(l *life) *life {
 func (l *life) withoutVideo() {
 	for i := range l.items {
 		l.items[i].VideoURL = ""
+	}
+}
+
+// withoutEarlyItems is for a format that tells results at the end only.
+func (l *life) withoutEarlyItems() {
+	for i := range l.phases {
+		if !l.phases[i].state.over() {
+			l.phases[i].shows = nil
+		}
 	}
 }
 
@@ -95,6 +108,7 @@ func Dialects(provider string) []string { return dialects[provider] }
 
 // dialects by provider; those that are not here have none.
 var dialects = map[string][]string{
+	"kie":       {madeTheOld},
 	"sunoclips": {"wrapped", "sentinel"},
 	"sunoproxy": {"single", "data-only", "integer", "reseller"},
 }

@@ -170,7 +170,9 @@ func (f *follower) see(t require.TestingT, s *Simulator, kind task.Type, id stri
 	}
 	switch st := a.Data.Status; {
 	case (st == "SUCCESS" || st == "CALLBACK_EXCEPTION") && len(a.items()) > 0:
-		f.ended = task.Complete
+		if !slices.ContainsFunc(slices.Collect(maps.Values(f.clips)), isDerived) {
+			f.ended = task.Complete
+		}
 	case strings.HasSuffix(st, "_FAILED"), st == "SENSITIVE_WORD_ERROR":
 		f.ended = task.Failed
 	}
@@ -199,7 +201,7 @@ func (f *follower) merge(item map[string]any, placeholder string) {
 		}
 	}
 	join(&c.Title, text("title"))
-	join(&c.AudioURL, text("audioUrl", "sourceAudioUrl"))
+	join(&c.AudioURL, text("audioUrl")) // the source's expires
 	join(&c.StreamAudioURL, text("streamAudioUrl", "sourceStreamAudioUrl"))
 	join(&c.ImageURL, text("imageUrl", "sourceImageUrl"))
 	join(&c.Lyrics, text("prompt", "text"))

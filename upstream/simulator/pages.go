@@ -29,7 +29,8 @@ func Help() string {
 	for _, provider := range Providers() {
 		f, ok := formats[provider]
 		if !ok {
-			fmt.Fprintf(&b, "Endpoints (%s): as above, with its own codes\n", provider)
+			fmt.Fprintf(&b, "Endpoints (%s): as above, with its own codes, as its old model; and\n", provider)
+			fmt.Fprintf(&b, "  %s\n  %s\n", kieCreate, kieRecord)
 			continue
 		}
 		fmt.Fprintf(&b, "Endpoints (%s):\n", provider)

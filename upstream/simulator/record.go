@@ -114,6 +114,9 @@ func (l *life) expectedClips() []Clip {
 	var clips []Clip
 	last := l.last()
 	for i, item := range l.finalItems() {
+		if l.sourceExpires {
+			item.SourceAudioURL = ""
+		}
 		c := item.expected()
 		c.Derive = !l.lyrics() && c.AudioURL == ""
 		c.Fleeting = l.oneURL && last.shows[i].look == lookFinal

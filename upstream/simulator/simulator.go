@@ -48,7 +48,7 @@ func New(cfg Config) *Simulator {
 		s.faults.add(e.fault, cfg.FaultMix[e.fault])
 	}
 	if cfg.Provider == "kie" { // it has the paths of sunoapi
-		s.serve(kie{})
+		s.serve(kie{dialect: cfg.Dialect})
 	} else {
 		s.serve(sunoapi{})
 	}
@@ -95,6 +95,7 @@ type order struct {
 	faults []Fault
 	param  string // the request's own JSON; empty: a canned one
 	parent string // the clip that is extended; empty: drawn
+	made   string // in which of the provider's models of calls; empty: that of the dialect
 }
 
 // submit draws the life under the lock, because the task's number decides it.
@@ -110,7 +111,9 @@ func (s *Simulator) submit(o order) string {
 	if o.fate == "" {
 		o.fate = Success // an empty mix
 	}
-	t := s.newSubject(number, o, s.fit(draftLife(d, o.kind, o.fate, s.cfg.media())))
+	l := draftLife(d, o.kind, o.fate, s.cfg.media())
+	l.made = o.made
+	t := s.newSubject(number, o, s.fit(l))
 	s.subjects = append(s.subjects, t)
 	s.byID[t.life.id] = t
 	return t.life.id

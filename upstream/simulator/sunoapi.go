@@ -22,7 +22,10 @@ func (sunoapi) name() string { return "sunoapi" }
 
 func (f sunoapi) routes() []route { return sunoapiRoutes(f) }
 
-func (sunoapi) fit(l *life) { l.withoutVideo() }
+func (sunoapi) fit(l *life) {
+	l.withoutVideo()
+	l.sourceExpires = true
+}
 
 // sunoapiRoutes are the requests of f, which is sunoapi or refuses in its own
 // way.
@@ -47,7 +50,7 @@ func sunoapiTelling(f wire, lyrics bool) func(*Simulator, *http.Request) reply {
 		if taskID == "" {
 			return f.refuse(badRequest, "taskId is required")
 		}
-		return s.status(f, taskID, func(l *life) bool { return l.lyrics() == lyrics })
+		return s.status(f, taskID, func(l *life) bool { return l.lyrics() == lyrics && l.made != madeAsJob })
 	}
 }
 
@@ -64,6 +67,7 @@ func sunoapiSubmitting(f wire, kind task.Type) func(*Simulator, *http.Request) r
 		if why, detail := fields.check(kind); detail != "" {
 			return f.refuse(why, detail)
 		}
+		o.made = madeTheOld // where there is a newer model
 		if kind == task.Extend {
 			o.parent = fields.AudioID
 		}

@@ -19,6 +19,7 @@ type Adapter struct {
 	limits  upstream.Limits
 	fanOut  int
 	client  *upstream.Client
+	known   memory
 }
 
 // New returns an adapter for cfg of the profile, [SunoAPI] or [Kie]. The error

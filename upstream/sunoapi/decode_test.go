@@ -37,17 +37,41 @@ func TestTolerantDecoding(t *testing.T) {
 		"items null":                {data(`{"status":"SUCCESS","response":{"sunoData":null}}`), task.Complete, nil},
 		"items of wrong types":      {data(`{"status":"FIRST_SUCCESS","response":{"sunoData":[null,1,"x",[],{},{"id":null},{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","duration":154.6}]}}`), task.Streaming, one},
 		"fields of wrong types": {
-			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","title":{"a":1},"tags":["x"],"duration":"154.6","modelName":true,"prompt":null}]}}`),
-			task.Complete, one,
+			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","audioUrl":"https://h/a.mp3","title":{"a":1},"tags":["x","y"],"duration":"154.6","modelName":true,"prompt":null}]}}`),
+			task.Complete,
+			[]task.Item{{ID: clipA, AudioURL: "https://h/a.mp3", Duration: 154.6, Tags: "x, y"}},
 		},
 		"duration that is none": {
 			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"a","duration":"NaN"},{"id":"b","duration":-1},{"id":"c","duration":"long"},{"id":"d","duration":1e999}]}}`),
 			task.Complete,
 			[]task.Item{{ID: "a"}, {ID: "b"}, {ID: "c"}, {ID: "d"}},
 		},
-		"title is the id":     {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","title":"` + strings.ToUpper(clipA) + `","audioUrl":"https://h/a.mp3","duration":154.6}]}}`), task.Complete, one},
-		"numbers for strings": {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":12,"title":1999}]}}`), task.Complete, []task.Item{{ID: "12", Title: "1999"}}},
-		"snake case":          {data(`{"task_id":"T1","status":"SUCCESS","response":{"suno_data":[{"id":"` + clipA + `","audio_url":"https://h/a.mp3","duration":154.6}]}}`), task.Complete, one},
+		"no task id":                {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"task id in the response":   {data(`{"status":"SUCCESS","response":{"taskId":"t1","sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"task id of the whole only": {data(`{"taskId":"T1","status":"SUCCESS","response":{"taskId":"parent","sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"tracks":                    {data(`{"status":"SUCCESS","response":{"sunoData":[],"tracks":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"clips":                     {data(`{"status":"SUCCESS","response":{"sunoData":null,"clips":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"spellings of others": {
+			data(`{"status":"SUCCESS","response":{"items":[{"clipId":"A","cld2AudioUrl":"a","status":30,"metadata":{"duration":9,"tags":"t","prompt":"la"}},{"id":"B","state":"published","audio_url":"b"}]}}`), task.Complete,
+			[]task.Item{{ID: "A", AudioURL: "a", Status: task.Complete, Duration: 9, Tags: "t", Lyrics: "la"}, {ID: "B", AudioURL: "b"}},
+		},
+		"data that is the results":   {data(`[{"id":"A"},{"id":"B"}]`), "", []task.Item{{ID: "A"}, {ID: "B"}}},
+		"source audio is a preview":  {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A","sourceAudioUrl":"s"},{"id":"B","audio_url":"a","source_audio_url":"s"}]}}`), task.Complete, []task.Item{{ID: "A", StreamAudioURL: "s"}, {ID: "B", AudioURL: "a", StreamAudioURL: "s"}}},
+		"job with data":              {data(`{"taskId":"T1","state":"success","resultJson":"{\"data\":[{\"id\":\"A\",\"audio_url\":\"a\",\"model_name\":\"m\"}]}"}`), task.Complete, []task.Item{{ID: "A", AudioURL: "a", ModelName: "m"}}},
+		"job with a nested response": {data(`{"state":"success","resultJson":"{\"response\":{\"sunoData\":[{\"id\":\"A\"}]}}"}`), task.Complete, []task.Item{{ID: "A"}}},
+		"job with URLs": {
+			data(`{"state":"success","resultJson":"{\"resultUrls\":[\"https://h/` + clipA + `.mp3\",\"https://h/` + clipA + `.wav\",\"https://h/x.mp3?s=1\",\"https://h/x.png\",7,null,\"\"]}"}`),
+			task.Complete,
+			[]task.Item{{ID: clipA, AudioURL: "https://h/" + clipA + ".mp3"}, {AudioURL: "https://h/x.mp3?s=1"}},
+		},
+		"job with data and URLs":                     {data(`{"state":"success","resultJson":{"data":[{"id":"A"}],"resultUrls":["https://h/x.mp3"]}}`), task.Complete, []task.Item{{ID: "A"}}},
+		"job with results on the way":                {data(`{"state":"generating","resultJson":"{\"data\":[{\"id\":\"A\",\"stream_audio_url\":\"s\"}]}"}`), task.Processing, []task.Item{{ID: "A", StreamAudioURL: "s"}}},
+		"job with a result cut":                      {data(`{"state":"success","resultJson":"{\"data\":[{\"id\":\"A\""}`), task.Complete, nil},
+		"job queuing":                                {data(`{"state":"queuing","resultJson":"","failCode":"","failMsg":"","progress":0}`), task.Processing, nil},
+		"an account's code that refuses the content": {`{"code":401,"msg":"Prompt likely copyrighted","data":{"status":"FIRST_SUCCESS","response":{"sunoData":[{"id":"A","audioUrl":"a"}]}}}`, task.Streaming, []task.Item{{ID: "A", AudioURL: "a"}}},
+		"title is the id":                            {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"` + clipA + `","title":"` + strings.ToUpper(clipA) + `","audioUrl":"https://h/a.mp3","duration":154.6}]}}`), task.Complete, one},
+		"numbers for strings":                        {data(`{"status":"SUCCESS","response":{"sunoData":[{"id":12,"title":1999}]}}`), task.Complete, []task.Item{{ID: "12", Title: "1999"}}},
+		"snake case":                                 {data(`{"task_id":"T1","status":"SUCCESS","response":{"suno_data":[{"id":"` + clipA + `","audio_url":"https://h/a.mp3","duration":154.6}]}}`), task.Complete, one},
 		"one id twice": {
 			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A","title":"first"},{"id":"B"},{"id":"A","title":"second","audioUrl":"https://h/a.mp3","tags":""}]}}`),
 			task.Complete,
@@ -56,7 +80,7 @@ func TestTolerantDecoding(t *testing.T) {
 		"second choices": {
 			data(`{"status":"SUCCESS","response":{"sunoData":[{"id":"A","audioUrl":"","sourceAudioUrl":"s","sourceStreamAudioUrl":"ss","sourceImageUrl":"si","videoUrl":"v"}]}}`),
 			task.Complete,
-			[]task.Item{{ID: "A", SourceAudioURL: "s", StreamAudioURL: "ss", ImageURL: "si", VideoURL: "v"}},
+			[]task.Item{{ID: "A", StreamAudioURL: "ss", ImageURL: "si", VideoURL: "v"}},
 		},
 		"callback exception with items": {data(`{"status":"CALLBACK_EXCEPTION","response":{"sunoData":[{"id":"A"}]}}`), task.Complete, []task.Item{{ID: "A"}}},
 		"items without a status":        {data(`{"response":{"sunoData":[{"id":"A"}]}}`), "", []task.Item{{ID: "A"}}},
@@ -119,17 +143,22 @@ func TestLyrics(t *testing.T) {
 func TestBodiesThatAreNoRecord(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`null`: "bad_body", `[]`: "bad_body", `7`: "bad_body", `"x"`: "bad_body", `{}`: "bad_body",
-		`{"code":200}`: "bad_body",
-		`{"code":200,"msg":"success","data":null}`:            "bad_body",
-		`{"code":200,"data":{"taskId":"T1"}}`:                 "bad_body",
-		`{"code":200,"data":[]}`:                              "bad_body",
-		`{"code":1e300,"data":null}`:                          "bad_body",
-		`{"code":"success","data":"T1"}`:                      "bad_body",
-		data(`{"taskId":"T2","status":"SUCCESS"}`):            "bad_body",
-		`{"code":200,"msg":"recordInfo is null","data":null}`: "unknown_task",
-		`{"code":401,"msg":"x","data":{"status":"PENDING"}}`:  "unauthorized",
-		`{"code":430,"msg":"x","data":{"status":"PENDING"}}`:  "rate_limited",
+		`null`: "bad_body", `[]`: "bad_body", `7`: "bad_body", `"x"`: "bad_body",
+		`{}`: "no_record", `{"code":200}`: "no_record", `{"msg":"Insufficient credits"}`: "no_record",
+		`{"code":200,"msg":"success","data":null}`:                                      "no_record",
+		`{"code":200,"msg":"Insufficient credits","data":null}`:                         "no_record",
+		`{"code":200,"data":{"taskId":"T1"}}`:                                           "no_record",
+		`{"code":200,"data":[]}`:                                                        "no_record",
+		`{"code":1e300,"data":null}`:                                                    "no_record",
+		`{"code":"success","data":"T1"}`:                                                "no_record",
+		data(`{"taskId":"T2","status":"SUCCESS"}`):                                      "no_record",
+		data(`{"task_id":"T2","status":"SUCCESS"}`):                                     "no_record",
+		data(`{"status":"SUCCESS","response":{"taskId":"T2","sunoData":[{"id":"A"}]}}`): "no_record",
+		`{"code":500,"msg":"Server Error","data":null}`:                                 "provider_error",
+		`{"code":455,"msg":"System maintenance","data":null}`:                           "maintenance",
+		`{"code":200,"msg":"recordInfo is null","data":null}`:                           "unknown_task",
+		`{"code":401,"msg":"x","data":{"status":"PENDING"}}`:                            "unauthorized",
+		`{"code":430,"msg":"x","data":{"status":"PENDING"}}`:                            "rate_limited",
 	} {
 		b := setup(t, SunoAPI(), nil)
 		_, _, f := b.decode(task.Generate, body)
@@ -148,8 +177,8 @@ func TestArraysAndObjectsAreBounded(t *testing.T) {
 	}
 	obs, _, f := b.decode(task.Generate, data(`{"status":"SUCCESS","response":{"sunoData":[`+strings.Join(items, ",")+`]}}`))
 	require.Nil(t, f)
-	require.Len(t, obs.Items, maxItems)
-	require.Len(t, parseObject([]byte("{"+strings.Join(keys, ",")+"}")), maxKeys)
+	require.Len(t, obs.Items, 64)
+	require.Len(t, upstream.ParseFields([]byte("{"+strings.Join(keys, ",")+"}")), 128)
 	deep := data(`{"status":"SUCCESS","response":{"sunoData":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}}`)
 	obs, _, f = b.decode(task.Generate, deep)
 	require.Nil(t, f)
@@ -186,6 +215,9 @@ func FuzzRead(f *testing.F) {
 		f.Add(body, strings.Contains(file, "lyrics"))
 	}
 	f.Add([]byte(data(`{"state":"fail","failCode":"1","failMsg":"x","resultJson":"[{\"id\":\"a\"}]","sunoData":[{"id":1}]}`)), false)
+	f.Add([]byte(data(`{"state":"success","resultJson":"{\"resultUrls\":[\"https://h/`+clipA+`.mp3\",7]}"}`)), false)
+	f.Add([]byte(data(`[{"clipId":"a","state":40,"failMsg":"x"}]`)), false)
+	f.Add([]byte(`{"code":451,"msg":"Unauthorized - Failed to fetch the image.","data":null}`), false)
 	b := setup(f, Kie(), nil)
 	f.Fuzz(func(t *testing.T, body []byte, lyrics bool) {
 		kind := task.Generate
@@ -195,9 +227,10 @@ func FuzzRead(f *testing.F) {
 		obs, _, failure := b.adapter.read(task.Ref{TaskID: "5c79aaaa0000bbbb1111cccc2222be8e", Type: kind}, upstream.Answer{Status: 200, Body: body})
 		if failure != nil {
 			require.Empty(t, obs)
+			require.True(t, failure.Provisional || failure.Verdict < task.UnknownTask || upstream.AboutContent(failure.Code), failure)
 			return
 		}
-		require.LessOrEqual(t, len(obs.Items), maxItems)
+		require.LessOrEqual(t, len(obs.Items), 64)
 		require.LessOrEqual(t, len(obs.Raw), 64)
 		require.Equal(t, obs.Status == task.Failed, obs.Failure != nil)
 		seen := map[string]bool{}

@@ -6,15 +6,24 @@
 //	GET /api/v1/lyrics/record-info?taskId=     lyrics
 //
 // and answer with an envelope (code, msg, data) around a record (status,
-// errorCode, errorMessage, response). What an answer means is judged in two
-// places, because the same number means different things in them, and at the
-// two providers:
+// errorCode, errorMessage, response). At kie this is the old model by now; its
+// tasks are jobs, of all types alike, in the same envelope (state, failCode,
+// failMsg, resultJson):
 //
-//	envelope without a record ─▶ verdict of the call    profile.go
-//	record ───────────────────▶ verdict of the task     refusal.go
+//	GET /api/v1/jobs/recordInfo?taskId=
 //
-// Both ask the numeric code first, then the text, then the status. The decoder
-// takes what the providers were seen to send and more: unknown fields, other
-// spellings of a key, numbers as strings, objects inside strings, nulls
-// everywhere. What it cannot take is a transient failure, never a failed task.
+// A task is known only to the model that it was made in: it is looked for among
+// the jobs first, and where it was found is remembered (model.go).
+//
+// What an answer means is judged in two places, because the same number means
+// different things in them, and at the two providers:
+//
+//	envelope without a record ─▶ callFailure    the call, or provisionally the task
+//	record ───────────────────▶ ending          the task
+//
+// Both look at a text about the content first, then at the numeric code, then at
+// the text, then at the status; no text pauses the credential. The decoder takes
+// what the providers were seen to send and more: unknown fields, other spellings of
+// a key, numbers as strings, objects inside strings, nulls everywhere. What it
+// cannot take is a transient failure, never a failed task.
 package sunoapi

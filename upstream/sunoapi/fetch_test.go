@@ -53,6 +53,7 @@ func seen(obs []task.Observation) map[string]string {
 
 func TestFetch(t *testing.T) {
 	t.Parallel()
+	const spaced = " spaced\n"
 	handler, calls := byTask(t, map[string]string{
 		"done":    data(`{"taskId":"done","status":"SUCCESS"}`),
 		"a&b=c/ü": data(`{"status":"PENDING"}`),
@@ -61,19 +62,20 @@ func TestFetch(t *testing.T) {
 		"other":   data(`{"taskId":"done","status":"SUCCESS"}`),
 		"html":    `<html>`,
 		"down":    "503",
+		"spaced":  data(`{"taskId":"spaced","status":"PENDING"}`),
 	})
 	b := setup(t, SunoAPI(), handler)
 	obs, err := b.adapter.Fetch(t.Context(), refs(
-		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down",
+		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down", spaced,
 		"done", "", strings.Repeat("x", 257), "a\nb", "\xff"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{
 		"done": "complete", "a&b=c/ü": "processing", "gone": "unknown_task unknown_task", "refused": "permanent refused",
-		"other": "transient bad_body", "html": "transient bad_body", "down": "transient http_5xx",
+		"other": "transient no_record", "html": "transient bad_body", "down": "transient http_5xx", spaced: "processing",
 		"": "unknown_task bad_task_id", strings.Repeat("x", 257): "unknown_task bad_task_id",
 		"a\nb": "unknown_task bad_task_id", "\xff": "unknown_task bad_task_id",
 	}, seen(obs))
-	require.EqualValues(t, 7, calls.Load(), "what was asked for twice was asked once")
+	require.EqualValues(t, 8, calls.Load(), "what was asked for twice was asked once")
 	at := slices.IndexFunc(obs, func(o task.Observation) bool { return o.TaskID == "refused" })
 	require.Equal(t, task.Failed, obs[at].Status)
 	require.Equal(t, task.Copyrighted, obs[at].Failure.Code)
@@ -83,7 +85,7 @@ func TestFetchAsksWhereTheTypeIs(t *testing.T) {
 	t.Parallel()
 	body := `{"code":200,"data":{"status":"$path"}}`
 	handler, _ := byTask(t, map[string]string{"generate": body, "extend": body, "replace": body, "merge": body, "lyrics": body, "new": body})
-	b := setup(t, Kie(), handler)
+	b := setup(t, SunoAPI(), handler)
 	var refs []task.Ref
 	for _, kind := range []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics, "new"} {
 		refs = append(refs, task.Ref{TaskID: string(kind), Type: kind})

@@ -3,105 +3,97 @@ package sunoapi
 import (
 	"cmp"
 	"encoding/json"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
-// itemsOf finds the array of results: in the response, under its name for audio
-// or for lyrics; next to it in kie's newer records; or in their resultJson.
-func itemsOf(data object) []json.RawMessage {
-	response, result := parseObject(data["response"]), parseObject(data["resultjson"])
-	for _, raw := range []json.RawMessage{
-		response["sunodata"], response["data"], data["response"],
-		data["sunodata"],
-		result["sunodata"], result["data"], data["resultjson"],
+// parseResults reads the results in the data of an envelope: in its response, next
+// to it, or in the resultJson of a job; data may also be the results alone.
+func parseResults(raw json.RawMessage, t task.Type) []upstream.Result {
+	data := upstream.ParseFields(raw)
+	response, job := data.Get("response"), data.Get("resultJson")
+	if data == nil {
+		response = raw
+	}
+	for _, list := range []json.RawMessage{
+		response, data.Get("sunoData"), data.Get("data"), data.Get("tracks"), data.Get("clips"), data.Get("items"),
+		upstream.ParseFields(job).Get("response"), job,
 	} {
-		if items := parseArray(raw); len(items) > 0 {
-			return items
+		if results := parseList(list, t); len(results) > 0 {
+			return results
 		}
 	}
-	return nil
-}
-
-// parseItems reads results in their order. What is no object, or an empty one,
-// is left out. Of those with the same id the first stays, and takes from the
-// others what it lacks.
-func parseItems(raws []json.RawMessage, t task.Type) []task.Item {
-	var items []task.Item
-	for _, raw := range raws {
-		it := parseItem(parseObject(raw), t)
-		if it == (task.Item{}) {
-			continue
-		}
-		same := func(o task.Item) bool { return it.ID != "" && o.ID == it.ID }
-		if at := slices.IndexFunc(items, same); at >= 0 {
-			items[at] = fill(items[at], it)
-			continue
-		}
-		items = append(items, it)
-	}
-	return items
-}
-
-func parseItem(o object, t task.Type) task.Item {
 	if t == task.Lyrics {
-		return parseLyrics(o)
+		return nil
 	}
-	it := task.Item{
-		ID:             o.text("id"),
-		Title:          o.text("title"),
-		AudioURL:       o.text("audioUrl"),
-		SourceAudioURL: o.text("sourceAudioUrl"),
-		StreamAudioURL: o.text("streamAudioUrl", "sourceStreamAudioUrl"),
-		ImageURL:       o.text("imageUrl", "sourceImageUrl"),
-		VideoURL:       o.text("videoUrl", "sourceVideoUrl"),
-		Lyrics:         o.text("prompt"),
-		Tags:           o.text("tags"),
-		ModelName:      o.text("modelName"),
-	}
-	if strings.EqualFold(it.Title, it.ID) { // the provider had none
-		it.Title = ""
-	}
-	if seconds, ok := o.number("duration"); ok && seconds > 0 {
-		it.Duration = seconds
-	}
-	return it
+	return resultsAt(upstream.ParseFields(job).Get("resultUrls"))
 }
 
-// parseLyrics reads a lyric. It has no id at the provider: its position is all
-// that it is known by. Only lyrics have a status of their own.
-func parseLyrics(o object) task.Item {
-	it := task.Item{Title: o.text("title"), Lyrics: o.text("text"), Tags: o.text("tags")}
-	switch strings.ToLower(o.text("status")) {
-	case "complete":
-		it.Status = task.Complete
-	case "failed":
-		it.Status, it.Failure = task.Failed, itemEnding(o.text("errorMessage"))
+// parseList reads one list. What is not as in the formats of others: lyrics have
+// no id, so that their position is all that they are known by; the source's URLs
+// expire and are not for storage, by the provider's page, so that they are previews
+// where there are no others; a word that no table has says nothing of a result.
+func parseList(raw json.RawMessage, t task.Type) []upstream.Result {
+	results := upstream.Items{}.Parse(raw, t)
+	for i := range results {
+		r := &results[i]
+		r.StreamAudioURL = cmp.Or(r.StreamAudioURL, r.SourceAudioURL)
+		r.SourceAudioURL = ""
+		if r.Unknown {
+			r.Status, r.Unknown = "", false
+		}
+		if t == task.Lyrics {
+			r.ID = ""
+		}
 	}
-	return it
+	return slices.DeleteFunc(results, func(r upstream.Result) bool { return r.Item == task.Item{} && !r.Err.Given() })
 }
 
-// fill gives a what it lacks and b has.
-func fill(a, b task.Item) task.Item {
-	a.Title = cmp.Or(a.Title, b.Title)
-	a.AudioURL = cmp.Or(a.AudioURL, b.AudioURL)
-	a.SourceAudioURL = cmp.Or(a.SourceAudioURL, b.SourceAudioURL)
-	a.StreamAudioURL = cmp.Or(a.StreamAudioURL, b.StreamAudioURL)
-	a.VideoURL = cmp.Or(a.VideoURL, b.VideoURL)
-	a.ImageURL = cmp.Or(a.ImageURL, b.ImageURL)
-	a.Lyrics = cmp.Or(a.Lyrics, b.Lyrics)
-	a.Tags = cmp.Or(a.Tags, b.Tags)
-	a.ModelName = cmp.Or(a.ModelName, b.ModelName)
-	a.Duration = cmp.Or(a.Duration, b.Duration)
-	return a
+// resultsAt reads the results of a job that tells URLs alone.
+func resultsAt(raw json.RawMessage) (results []upstream.Result) {
+	for _, element := range upstream.Elements(upstream.Unquote(raw), maxURLs) {
+		var u upstream.Text
+		_ = u.UnmarshalJSON(element) // refuses nothing
+		it, ok := itemAt(string(u))
+		same := func(o upstream.Result) bool { return it.ID != "" && o.ID == it.ID }
+		if ok && !slices.ContainsFunc(results, same) {
+			results = append(results, upstream.Result{Item: it})
+		}
+	}
+	return results
+}
+
+// maxURLs bounds how many URLs of a job are looked at.
+const maxURLs = 64
+
+// itemAt is the result whose audio is at that URL. A file whose name is a UUID is
+// named by the clip's id. ok is false for a file of another kind.
+func itemAt(raw string) (it task.Item, ok bool) {
+	u, err := url.Parse(raw)
+	if err != nil || !u.IsAbs() {
+		return it, false
+	}
+	name := path.Base(u.Path)
+	ext := path.Ext(name)
+	if !slices.Contains([]string{"", ".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus", ".aac"}, strings.ToLower(ext)) {
+		return it, false
+	}
+	it.AudioURL = raw
+	if id := strings.TrimSuffix(name, ext); task.IsUUID(id) {
+		it.ID = id
+	}
+	return it, true
 }
 
 // hasResults reports whether an item carries what its task was for: audio, or
 // finished lyrics. The lyrics of a song that is still being made are no result.
 func hasResults(items []task.Item) bool {
 	return slices.ContainsFunc(items, func(it task.Item) bool {
-		return it.AudioURL != "" || it.SourceAudioURL != "" || it.StreamAudioURL != "" || it.Status == task.Complete
+		return it.AudioURL != "" || it.StreamAudioURL != "" || it.Status == task.Complete
 	})
 }

@@ -26,43 +26,68 @@ func TestProfilesByName(t *testing.T) {
 func TestCallCodes(t *testing.T) {
 	t.Parallel()
 	const content, missing, odd = "Prompt likely copyrighted", "task not exist", "something odd"
+	const offline = "The song id does not exist or has been taken offline."
+	const noFile = "Unauthorized - Failed to fetch the image. Kindly verify any access limits set by you or your service provider."
 	for _, tc := range []struct {
 		code         int
 		text         string
-		sunoapi, kie string // verdict, reason
+		sunoapi, kie string // verdict, ? for a provisional one, reason
 	}{
 		{400, odd, "unknown_task unknown_task", "unknown_task unknown_task"},
 		{400, "", "unknown_task unknown_task", "unknown_task unknown_task"},
 		{400, content, "permanent refused", "permanent refused"},
+		{400, offline, "permanent? refused", "permanent? refused"},
 		{400, "taskId is required", "unknown_task unknown_task", "unknown_task unknown_task"},
 		{400, "task not ready", "transient busy", "transient busy"},
-		{400, "Token validation failed", "account account", "account account"},
+		{400, "Token validation failed", "transient unclear", "transient unclear"},
+		{400, "Insufficient credits", "transient unclear", "transient unclear"},
 		{400, "task failed", "unknown_task unknown_task", "unknown_task unknown_task"},
 		{401, odd, "account unauthorized", "account unauthorized"},
-		{401, content, "account unauthorized", "account unauthorized"},
+		{401, content, "permanent refused", "permanent refused"},
+		{401, noFile, "permanent? refused", "permanent? refused"},
 		{402, odd, "transient unknown_code", "account credits"},
-		{402, "Insufficient credits", "account account", "account credits"},
+		{402, "Insufficient credits", "transient unknown_code", "account credits"},
 		{403, odd, "transient unknown_code", "transient unknown_code"},
+		{403, content, "permanent refused", "permanent refused"},
 		{404, odd, "unknown_task unknown_task", "unknown_task unknown_task"},
+		{404, missing, "unknown_task unknown_task", "unknown_task unknown_task"},
+		{404, offline, "permanent? refused", "permanent? refused"},
+		{404, "", "transient no_such_call", "transient no_such_call"},
+		{404, "Not found", "transient no_such_call", "transient no_such_call"},
+		{404, "404 page not found", "transient no_such_call", "transient no_such_call"},
+		{404, "Not Found: /api/v1/api/v1/x", "transient no_such_call", "transient no_such_call"},
+		{404, "Not Found - The requested resource or endpoint does not exist", "transient no_such_call", "transient no_such_call"},
+		{404, "No static resource api/v1/x.", "transient no_such_call", "transient no_such_call"},
+		{500, "No static resource api/v1/x.", "transient no_such_call", "transient no_such_call"},
 		{405, "Rate limit exceeded", "transient rate_limited", "transient unknown_code"},
-		{408, odd, "transient unknown_code", "transient unknown_code"},
-		{409, odd, "transient unknown_code", "transient unknown_code"},
-		{413, "Prompt too long.", "transient unknown_code", "transient unknown_code"},
+		{405, "Method Not Allowed", "transient no_such_call", "transient no_such_call"},
+		{405, "Request method 'GET' is not supported", "transient no_such_call", "transient no_such_call"},
+		{408, odd, "task_dead? task_failed", "task_dead? task_failed"},
+		{408, content, "permanent refused", "permanent refused"},
+		{409, odd, "permanent? refused", "permanent? refused"},
+		{413, "Prompt too long.", "permanent? refused", "permanent? refused"},
+		{413, odd, "permanent? refused", "permanent? refused"},
 		{422, odd, "unknown_task unknown_task", "unknown_task unknown_task"},
+		{422, "Not found", "unknown_task unknown_task", "unknown_task unknown_task"},
 		{422, content, "permanent refused", "permanent refused"},
 		{429, "Insufficient credits", "account credits", "transient rate_limited"},
 		{429, "Rate limited", "account credits", "transient rate_limited"},
 		{430, odd, "transient rate_limited", "transient unknown_code"},
-		{433, odd, "transient unknown_code", "transient unknown_code"},
-		{433, missing, "unknown_task unknown_task", "unknown_task unknown_task"},
-		{451, odd, "transient unknown_code", "transient unknown_code"},
+		{433, odd, "transient unknown_code", "transient rate_limited"},
+		{433, missing, "unknown_task unknown_task", "transient rate_limited"},
+		{451, odd, "permanent? refused", "permanent? refused"},
+		{451, noFile, "permanent? refused", "permanent? refused"},
 		{455, content, "transient maintenance", "transient maintenance"},
-		{500, odd, "transient http_5xx", "transient http_5xx"},
-		{500, "Internal Error, Please try again later.", "transient http_5xx", "transient http_5xx"},
+		{500, odd, "transient provider_error", "transient provider_error"},
+		{500, "Insufficient credits", "transient provider_error", "transient provider_error"},
+		{500, "Internal Error, Please try again later.", "transient provider_error", "transient provider_error"},
 		{500, "recordInfo is null", "unknown_task unknown_task", "unknown_task unknown_task"},
-		{501, odd, "transient http_5xx", "transient http_5xx"},
-		{505, odd, "transient http_5xx", "transient http_5xx"},
-		{531, odd, "transient http_5xx", "transient http_5xx"},
+		{500, content, "permanent refused", "permanent refused"},
+		{501, odd, "task_dead? task_failed", "task_dead? task_failed"},
+		{501, "Not Implemented", "transient no_such_call", "transient no_such_call"},
+		{505, odd, "permanent? refused", "permanent? refused"},
+		{531, odd, "task_dead? task_failed", "task_dead? task_failed"},
+		{531, "Insufficient credits", "task_dead? task_failed", "task_dead? task_failed"},
 		{7, odd, "transient unknown_code", "transient unknown_code"},
 		{0, "", "transient unknown_code", "transient unknown_code"},
 	} {
@@ -71,7 +96,12 @@ func TestCallCodes(t *testing.T) {
 			want string
 		}{{SunoAPI(), tc.sunoapi}, {Kie(), tc.kie}} {
 			f := side.callFailure(tc.code, tc.text)
-			require.Equal(t, side.want, f.Verdict.String()+" "+f.Reason, "%s %d %q", side.Name, tc.code, tc.text)
+			got := f.Verdict.String() + " " + f.Reason
+			if f.Provisional && f.Verdict != task.UnknownTask { // that always is
+				got = f.Verdict.String() + "? " + f.Reason
+			}
+			require.Equal(t, side.want, got, "%s %d %q", side.Name, tc.code, tc.text)
+			require.True(t, f.Provisional || f.Verdict != task.UnknownTask)
 			require.NotEmpty(t, f.Message)
 			require.NotEmpty(t, f.Code)
 		}

@@ -13,17 +13,26 @@ import (
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	for _, p := range []Profile{SunoAPI(), Kie()} {
-		t.Run(p.Name, func(t *testing.T) {
+	for name, tc := range map[string]struct {
+		profile Profile
+		dialect string
+		calls   int // of the first look
+		places  int
+	}{
+		"sunoapi":         {SunoAPI(), "", 1, 1},
+		"kie":             {Kie(), "", 1, 2},
+		"kie's old model": {Kie(), "old", 2, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-				a, err := New(p, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
+				a, err := New(tc.profile, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
 				require.NoError(t, err)
 				t.Cleanup(a.CloseIdle)
 				return a
 			}
 			upstreamtest.Run(t, upstreamtest.Subject{
-				Provider: p.Name,
+				Provider: tc.profile.Name, Dialect: tc.dialect, FirstLook: tc.calls, Places: tc.places,
 				New: func(t testing.TB, baseURL, key string) upstream.Adapter {
 					return limited(t, baseURL, key, -1, 0)
 				},

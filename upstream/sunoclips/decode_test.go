@@ -195,7 +195,7 @@ func TestCompletionAsDecideSeesIt(t *testing.T) {
 		obs, f := setup(t, nil).read(false, 200, body)
 		require.Nil(t, f)
 		require.Len(t, obs, 1)
-		return task.DefaultPolicy().Decide(created.CreatedAt.Add(time.Duration(age)*time.Minute), created, rows, task.Seen{Observation: &obs[0]})
+		return task.DefaultPolicy().Decide(created.CreatedAt.Add(time.Duration(age)*time.Minute), created, rows, task.Seen{Observation: &obs[0], AskedAt: created.CreatedAt.Add(time.Duration(age) * time.Minute)})
 	}
 	d := decide(one(`"status":"complete","audio_url":"https://cdn1.suno.ai/a.mp3"`), 2)
 	require.Equal(t, task.Complete, d.Status)

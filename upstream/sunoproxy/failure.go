@@ -26,8 +26,8 @@ func callFailure(env envelope, status int) *task.Failure {
 	_, byText, _ := task.Classify(env.text())
 	refused := upstream.Refusal(env.text(), word)
 	switch {
-	case refused != nil && upstream.AboutContent(refused.Code):
-		refused.Message = message
+	case upstream.Blames(refused):
+		refused.Message, refused.Provisional = message, !upstream.AboutContent(refused.Code)
 		return refused
 	case byCode == task.Account, strings.Contains(word, "quota"):
 		return &task.Failure{Verdict: task.Account, Code: task.APIError, Reason: upstream.ReasonAccount, Message: message}

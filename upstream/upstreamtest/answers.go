@@ -72,7 +72,12 @@ func testRequests(t *testing.T, w *world) {
 			require.NoError(t, err)
 			requireReady(t, seen, refs...)
 		})
-		require.EqualValues(t, (n+batch-1)/batch, got, "requests for %d tasks at %d each", n, batch)
+		require.EqualValues(t, (n+batch-1)/batch*w.subject.firstLook(), got, "requests for %d tasks at %d each", n, batch)
+		got = w.requests(func() {
+			_, err := w.fetch(t.Context(), t, refs...)
+			require.NoError(t, err)
+		})
+		require.EqualValues(t, (n+batch-1)/batch, got, "requests for %d tasks at %d each, again", n, batch)
 	}
 	require.Zero(t, w.requests(func() { _, _ = w.fetch(t.Context(), t) }))
 }

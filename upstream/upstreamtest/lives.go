@@ -103,9 +103,9 @@ func (s *store) next() (next time.Time) {
 func refsOf(rows []*row) []task.Ref {
 	refs := make([]task.Ref, len(rows))
 	for i, r := range rows {
-		refs[i] = task.Ref{TaskID: r.g.TaskID, Type: r.g.Type}
+		refs[i] = task.Ref{TaskID: r.g.TaskID, Type: r.g.Type, Alone: r.g.Memory.Reason == task.ReasonNotReported}
 		for _, c := range r.clips {
-			if _, placeholder := task.PlaceholderNumber(c.ClipID); !placeholder {
+			if _, placeholder := task.DefaultHandlers().PlaceholderNumber(c.ClipID); !placeholder {
 				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
 			}
 		}
@@ -116,19 +116,23 @@ func refsOf(rows []*row) []task.Ref {
 // sync decides about a row and writes the decision.
 func (s *store) sync(t *testing.T, r *row, now time.Time, seen map[string]task.Observation, err error) {
 	t.Helper()
-	what := task.Seen{}
-	if obs, ok := seen[r.g.TaskID]; ok {
-		what.Observation = &obs
-	} else if f := failureOf(r.g.TaskID, seen, err); f != nil {
-		what.Observation = &task.Observation{TaskID: r.g.TaskID, Failure: f}
+	what := task.Seen{AskedAt: now, Vouch: task.Vouched}
+	obs, ok := seen[r.g.TaskID]
+	switch f := failureOf(r.g.TaskID, seen, err); {
+	case ok:
+	case f != nil:
+		obs = task.Observation{TaskID: r.g.TaskID, Failure: f}
+	default: // the answers have left it out
+		obs = task.Observation{TaskID: r.g.TaskID, Failure: &task.Failure{Reason: task.ReasonNotReported}}
 	}
+	what.Observation = &obs
 	d := s.policy.Decide(now, r.g, r.clips, what)
 	require.Empty(t, d.Probe)
 	for _, c := range d.Clips {
 		r.write(c)
 	}
 	r.g.Status, r.g.ErrorCode, r.g.ErrorMessage = d.Status, d.ErrorCode, d.ErrorMessage
-	r.next, r.timedOut = d.Next, d.TimedOut
+	r.g.Memory, r.next, r.timedOut = d.Memory, d.Next, d.TimedOut
 	require.Equal(t, d.Status.Terminal(), d.Next.IsZero())
 }
 

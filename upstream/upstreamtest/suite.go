@@ -25,7 +25,17 @@ type Subject struct {
 	// Unbatched: this server answers one task a request, whatever the adapter's
 	// Limits say that the format can do.
 	Unbatched bool
+	// FirstLook is how many requests the first look at a task takes, because it may
+	// be in several places; the later ones take one. Default 1.
+	FirstLook int
+	// Places is in how many places a task may be, so how many requests it takes to
+	// hear that there is no such task. Default 1.
+	Places int
 }
+
+func (s Subject) firstLook() int { return max(1, s.FirstLook) }
+
+func (s Subject) places() int { return max(1, s.Places) }
 
 func (s Subject) types() []task.Type {
 	if len(s.Types) > 0 {

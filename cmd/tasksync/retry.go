@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"tasksync/daemon"
+	"tasksync/task"
+)
+
+// retryCmd is `tasksync retry ID…`.
+type retryCmd struct {
+	databaseFlags
+	logFlags
+	Code    string   `placeholder:"CODE" help:"Only rows with this error_code, like API_ERROR."`
+	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
+	Unasked bool     `help:"Only rows that their deadline failed without an answer of the provider."`
+	DryRun  bool     `help:"Tell how many rows it would be, and change nothing."`
+	IDs     []string `arg:"" optional:"" name:"id" help:"Ids of generations: the column id of music_generations."`
+}
+
+// Help is what `tasksync retry --help` adds.
+func (c *retryCmd) Help() string {
+	return `Puts failed rows back under way, with an event each: their status becomes
+submitted, their failed clips are open again, and they have a deadline from now
+on. A running daemon then looks at them, which costs a request or more each;
+nothing is submitted anew. Without ids the flags choose the rows.`
+}
+
+// Run implements kong's command.
+func (c *retryCmd) Run(ctx context.Context, std *streams) error {
+	if err := c.require(); err != nil {
+		return err
+	}
+	req, err := c.request(time.Now())
+	if err != nil {
+		return usageError{err}
+	}
+	cfg := daemon.Config{DatabaseURL: c.DatabaseURL, Version: version(), Logger: c.logger(std)}
+	counting := req
+	counting.DryRun = true
+	total, err := daemon.Retry(ctx, cfg, counting, nil)
+	if err != nil {
+		return asUsage(err)
+	}
+	if missing := len(c.IDs) - total; missing > 0 {
+		fmt.Fprintf(std.err, "tasksync: %d of the ids name no failed row that the flags choose\n", missing)
+	}
+	if c.DryRun {
+		fmt.Fprintf(std.out, "%d failed rows would be put back under way\n", total)
+		return nil
+	}
+	progress := newRetryProgress(ctx, std, total)
+	done, err := daemon.Retry(ctx, cfg, req, progress.show)
+	progress.close()
+	fmt.Fprintf(std.out, "%d failed rows are under way again\n", done)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+// request checks the flags and makes a request of them.
+func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
+	req = daemon.RetryRequest{IDs: c.IDs, Code: c.Code, Unasked: c.Unasked}
+	if len(c.IDs) == 0 && c.Code == "" && c.Since == "" && !c.Unasked {
+		return req, errors.New("name the rows by their ids, or choose them by --code, --since or --unasked")
+	}
+	for _, id := range c.IDs {
+		if !task.IsUUID(id) {
+			return req, fmt.Errorf("%q is no id of a generation, which is a UUID", id)
+		}
+	}
+	if c.Since == "" {
+		return req, nil
+	}
+	if ago, err := time.ParseDuration(c.Since); err == nil && ago > 0 {
+		req.Since = now.Add(-ago)
+		return req, nil
+	}
+	if req.Since, err = time.Parse(time.RFC3339, c.Since); err != nil {
+		return req, fmt.Errorf("--since %q is neither a duration like 24h nor a time like 2026-11-29T08:00:00Z", c.Since)
+	}
+	return req, nil
+}
+
+// retryProgress shows how many rows are done, on standard error: a bar on a
+// terminal, else a line for each batch.
+type retryProgress struct {
+	std   *streams
+	total int
+	bars  *mpb.Progress
+	bar   *mpb.Bar
+}
+
+func newRetryProgress(ctx context.Context, std *streams, total int) *retryProgress {
+	p := &retryProgress{std: std, total: total}
+	if isTerminal(std.err) && total > 0 {
+		p.bars = mpb.NewWithContext(ctx, mpb.WithOutput(std.err), mpb.WithRefreshRate(100*time.Millisecond))
+		p.bar = p.bars.AddBar(int64(total), mpb.PrependDecorators(decor.CountersNoUnit("%d / %d rows")), mpb.AppendDecorators(decor.Percentage()))
+	}
+	return p
+}
+
+func (p *retryProgress) show(done int) {
+	if p.bar == nil {
+		fmt.Fprintf(p.std.err, "%d of %d rows\n", done, p.total)
+		return
+	}
+	p.bar.SetCurrent(int64(done))
+}
+
+func (p *retryProgress) close() {
+	if p.bar != nil {
+		p.bar.Abort(false) // does nothing to a full one
+		p.bars.Wait()
+	}
+}

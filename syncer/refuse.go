@@ -1,0 +1,110 @@
+package syncer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tasksync/task"
+)
+
+// refuse keeps a row pending whose results the database refuses: they were paid
+// for, and are still at the provider. What refused them is remembered with the
+// row and logged once for all rows, not with each look; the looks become rare, and
+// the first one after the mend completes the row.
+func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
+	now := s.cfg.Now()
+	what := refusalOf(m, cause)
+	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
+	s.metrics.refused.Inc()
+	if s.seldom.first("refused "+what, now) {
+		s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
+			"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
+	}
+	if !m.decision.Status.Terminal() {
+		return result // the next step may be one that the database takes
+	}
+	mem := m.g.Memory
+	mem.Refused = what
+	if mem.RefusedAt.IsZero() {
+		mem.RefusedAt = now
+	}
+	var ms memories
+	ms.add(m.g.ID, mem)
+	if err := s.writeMemories(ctx, s.cfg.Pool, ms); err != nil {
+		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
+	}
+	result.Next = now.Add(s.cfg.Policy.RefusedEvery(now.Sub(mem.RefusedAt)))
+	return result
+}
+
+// refusalOf names what refused the member's results, without any of them: the
+// SQLSTATE, the table, the column or constraint, and the database's message.
+func refusalOf(m *member, cause error) string {
+	var pg *pgconn.PgError
+	if !errors.As(cause, &pg) {
+		return cause.Error()
+	}
+	words := []string{"SQLSTATE " + pg.Code}
+	for _, w := range [][2]string{{"table ", pg.TableName}, {"column ", pg.ColumnName}, {"constraint ", pg.ConstraintName}} {
+		if w[1] != "" {
+			words = append(words, w[0]+w[1])
+		}
+	}
+	const shown = 200
+	text := task.Redact(withoutContents(m, pg.Message))
+	text = strings.ToValidUTF8(text[:min(len(text), shown)], "")
+	return strings.Join(words, ", ") + ": " + text
+}
+
+// withoutContents cuts out of a message what the row holds: a trigger of the
+// application's, or a value that cannot be cast, may quote it.
+func withoutContents(m *member, message string) string {
+	for _, c := range m.decision.Clips {
+		for _, value := range []string{c.Lyrics, c.Title, c.Tags} {
+			if value != "" {
+				message = strings.ReplaceAll(message, value, "…")
+			}
+		}
+	}
+	if head, _, quoted := strings.Cut(message, `: "`); quoted {
+		return head
+	}
+	return message
+}
+
+// refused reports whether the database refused the data (a constraint, a value,
+// a trigger that raised, whatever its SQLSTATE, a row that is locked), rather
+// than the service: then each member is worth a try of its own.
+func refused(err error) bool {
+	var pg *pgconn.PgError
+	return errors.Is(err, errUnwritten) || errors.As(err, &pg) && !hasClass(pg, "08", "25", "53", "57P", "58")
+}
+
+// lasting reports whether err is a refusal that will be the same next time: not
+// a lock, a deadlock or a statement that took too long.
+func lasting(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return refused(err) && !hasClass(pg, "40", "55", "57")
+	}
+	return errors.Is(err, errUnwritten)
+}
+
+func hasClass(pg *pgconn.PgError, classes ...string) bool {
+	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(pg.Code, class) })
+}
+
+// redactPg keeps what an operator needs of a database error and drops the
+// row's contents, which Postgres puts into the detail.
+func redactPg(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	return &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: task.Redact(pg.Message), ConstraintName: cmp.Or(pg.ConstraintName, pg.ColumnName)}
+}

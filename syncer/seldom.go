@@ -1,0 +1,33 @@
+package syncer
+
+import (
+	"sync"
+	"time"
+)
+
+// seldom lets what rows, providers and databases can cause without end be logged
+// now and then. Its zero value tells of each key once.
+type seldom struct {
+	again time.Duration // a key may be told of again after that; 0: never
+
+	mu   sync.Mutex
+	told map[string]time.Time
+}
+
+// maxSeldom bounds how many keys are remembered, and so logged.
+const maxSeldom = 100
+
+// first reports whether key is to be told of now.
+func (s *seldom) first(key string, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, known := s.told[key]
+	if known && (s.again == 0 || now.Sub(at).Abs() < s.again) || !known && len(s.told) >= maxSeldom {
+		return false
+	}
+	if s.told == nil {
+		s.told = make(map[string]time.Time)
+	}
+	s.told[key] = now
+	return true
+}
