@@ -33,7 +33,7 @@ var demoScript = slices.Concat( //nolint:gochecknoglobals // a constant table
 		simulator.CreateFailed, simulator.InternalError, simulator.Stuck, simulator.StuckStreaming),
 	demoParts(task.Extend, simulator.Success, simulator.SourceAudio, simulator.Regressing,
 		simulator.RefusedAudio, simulator.RefusedInappropriate, simulator.AudioFailed, simulator.StuckStreaming),
-	demoParts(task.Replace, simulator.Success, simulator.Ready, simulator.RefusedCopyright, simulator.Refunded),
+	demoParts(task.Replace, simulator.Success, simulator.Ready, simulator.RefusedCopyright, simulator.Refunded, simulator.LacksCredits),
 	demoParts(task.Merge, simulator.Success, simulator.Partial, simulator.InternalError, simulator.StuckStreaming),
 	demoParts(task.Lyrics, simulator.Success, simulator.Ready, simulator.OneClip, simulator.LateItems,
 		simulator.FailedItem, simulator.NullTitles, simulator.RefusedInappropriate, simulator.RefusedModeration, simulator.Stuck),
