@@ -15,7 +15,6 @@ import (
 	"tasksync/feed"
 	"tasksync/syncer"
 	"tasksync/task"
-	"tasksync/upstream/sunoproxy"
 )
 
 // Config is what Run needs. DatabaseURL and APIKey are enough.
@@ -160,9 +159,9 @@ func (p Provider) validate(prefix string) error {
 	switch {
 	case !slices.Contains(Providers(), p.Name):
 		return fmt.Errorf("TASKSYNC_PROVIDER %q is not one of %s", p.Name, strings.Join(Providers(), ", "))
-	case p.APIKey == "" && p.Name != sunoproxy.Name:
+	case p.APIKey == "" && p.Name != "sunoproxy":
 		return fmt.Errorf("%[1]sAPI_KEY is not set; give the key of your %[2]s account, or %[1]sAPI_KEY_FILE with a file that holds it", prefix, p.Name)
-	case p.APIURL == "" && p.Name == sunoproxy.Name:
+	case p.APIURL == "" && p.Name == "sunoproxy":
 		return fmt.Errorf("%sAPI_URL is not set; give the address of your /suno/fetch server, without /suno", prefix)
 	case p.RateLimit != nil && !(*p.RateLimit >= 0 && *p.RateLimit <= maxRate):
 		return fmt.Errorf("%sRATE_LIMIT %g is not between 0 and %g", prefix, *p.RateLimit, maxRate)

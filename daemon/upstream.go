@@ -119,17 +119,12 @@ func openAdapter(p Provider, cfg Config, reg prometheus.Registerer) (upstream.Ad
 		Timeout:   callTimeout,
 		UserAgent: "tasksync/" + cfg.Version, Registerer: reg, Logger: cfg.Logger,
 	}
-	switch p.Name {
-	case sunoproxy.Name:
-		return sunoproxy.New(c)
-	case acedata.Name:
-		return acedata.New(c)
-	case sunoclips.Name:
-		return sunoclips.New(c)
-	default:
-		profile, _ := sunoapi.Profiles(p.Name)
-		return sunoapi.New(profile, c)
+	for _, known := range []upstream.Provider{sunoapi.SunoAPI(), sunoapi.Kie(), sunoproxy.Provider(), acedata.Provider()} {
+		if known.Name == p.Name {
+			return known.New(c)
+		}
 	}
+	return sunoclips.Provider().New(c)
 }
 
 // window is a limit in requests per second as the adapters have it: so many

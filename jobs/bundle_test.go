@@ -65,11 +65,10 @@ func setup(t *testing.T, change ...func(*task.Policy, *simulator.Config)) *bundl
 	server := httptest.NewServer(b.sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(b.sim.Close)
-	adapter, err := sunoapi.New(sunoapi.SunoAPI(), upstream.Config{
+	adapter, err := sunoapi.SunoAPI().New(upstream.Config{
 		BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	t.Cleanup(adapter.CloseIdle)
 	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: b.policy, Logger: b.logger()})
 	b.client = b.newClient()
 	return b

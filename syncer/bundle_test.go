@@ -111,19 +111,18 @@ func setup(t *testing.T, change ...func(*Config)) *bundle {
 }
 
 // adapter asks handler over HTTP, in the format of sunoapi.org.
-func adapter(t *testing.T, handler http.Handler) *sunoapi.Adapter {
+func adapter(t *testing.T, handler http.Handler) upstream.Adapter {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	if sim, ok := handler.(*simulator.Simulator); ok {
 		t.Cleanup(sim.Close) // first, so that the server can close
 	}
-	a, err := sunoapi.New(sunoapi.SunoAPI(), upstream.Config{
+	a, err := sunoapi.SunoAPI().New(upstream.Config{
 		BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	t.Cleanup(a.CloseIdle)
 	return a
 }
 

@@ -80,9 +80,8 @@ func TestGreedyUser(t *testing.T) {
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(sim.Close)
-	adapter, err := sunoapi.New(sunoapi.SunoAPI(), upstream.Config{BaseURL: server.URL, APIKey: "key", Requests: limit, Window: time.Hour})
+	adapter, err := sunoapi.SunoAPI().New(upstream.Config{BaseURL: server.URL, APIKey: "key", Requests: limit, Window: time.Hour})
 	require.NoError(t, err)
-	t.Cleanup(adapter.CloseIdle)
 	b := setup(t, func(c *Config) {
 		c.UserAtOnce = 0 // the default
 		c.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstream: adapter, Policy: task.DefaultPolicy()})

@@ -34,10 +34,8 @@ func setupHooks(t *testing.T, cfg simulator.Config, limit int, change ...func(*C
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	t.Cleanup(sim.Close)
-	profile, _ := sunoapi.Profiles("sunoapi")
-	adapter, err := sunoapi.New(profile, upstream.Config{BaseURL: server.URL, APIKey: "key", Requests: limit, Window: 10 * time.Second})
+	adapter, err := sunoapi.SunoAPI().New(upstream.Config{BaseURL: server.URL, APIKey: "key", Requests: limit, Window: 10 * time.Second})
 	require.NoError(t, err)
-	t.Cleanup(adapter.CloseIdle)
 	held := &watchedSyncer{}
 	hold := func(c *Config) {
 		held.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstream: adapter, Policy: task.DefaultPolicy(), Logger: c.Logger})

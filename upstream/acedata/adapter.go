@@ -7,8 +7,7 @@ import (
 	"tasksync/upstream"
 )
 
-// Name of the provider, as metrics, log lines and TASKSYNC_PROVIDER have it.
-const Name = "acedata"
+const name = "acedata"
 
 const (
 	defaultBaseURL = "https://api.acedata.cloud"
@@ -31,12 +30,18 @@ type Adapter struct {
 	suspects upstream.Suspects
 }
 
-// New returns an adapter for cfg. The error names the field that is wrong.
-func New(cfg upstream.Config) (*Adapter, error) {
-	client, limits, err := upstream.Provider{
-		Name: Name, BaseURL: defaultBaseURL, Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
+// Provider is AceData.
+func Provider() upstream.Provider {
+	return upstream.Provider{
+		Name: name, BaseURL: defaultBaseURL, Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
 		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
-	}.Open(cfg)
+		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },
+	}
+}
+
+// open returns an adapter for cfg. The error names the field that is wrong.
+func open(cfg upstream.Config) (*Adapter, error) {
+	client, limits, err := Provider().Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("acedata config: %w", err)
 	}

@@ -12,7 +12,7 @@ const path = "/suno/tasks"
 // Fetch is [upstream.Round.Fetch], with up to fifty tasks a call.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	return upstream.Round{
-		Provider: Name, FanOut: a.fanOut, Batch: batch, One: a.one, Many: a.many, Suspects: &a.suspects,
+		Provider: name, FanOut: a.fanOut, Batch: batch, One: a.one, Many: a.many, Suspects: &a.suspects,
 	}.Fetch(ctx, refs)
 }
 

@@ -188,7 +188,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	ids, records := numbered(50)
 	p := &provider{t: t, records: records}
 	b := setup(t, p.ServeHTTP)
-	small, err := New(upstream.Config{BaseURL: b.url, APIKey: testKey, Requests: -1, MaxBody: 540})
+	small, err := open(upstream.Config{BaseURL: b.url, APIKey: testKey, Requests: -1, MaxBody: 540})
 	require.NoError(t, err)
 	t.Cleanup(small.CloseIdle)
 	obs, err := small.Fetch(t.Context(), refs(ids...))
@@ -254,7 +254,7 @@ func TestFetchKeepsToTheWindow(t *testing.T) {
 	ids, records := numbered(120)
 	p := &provider{t: t, records: records}
 	b := setup(t, p.ServeHTTP)
-	a, err := New(upstream.Config{BaseURL: b.url, APIKey: testKey, Requests: 1, Window: time.Hour})
+	a, err := open(upstream.Config{BaseURL: b.url, APIKey: testKey, Requests: 1, Window: time.Hour})
 	require.NoError(t, err)
 	a.fanOut = 1
 	t.Cleanup(a.CloseIdle)
@@ -329,10 +329,10 @@ func TestConfigNamesTheWrongField(t *testing.T) {
 		"Timeout: negative":       {APIKey: "k", Timeout: -1},
 		"APIKey: holds a space, ": {APIKey: "k k"},
 	} {
-		_, err := New(cfg)
+		_, err := open(cfg)
 		require.ErrorContains(t, err, field)
 	}
-	a, err := New(upstream.Config{APIKey: "k"})
+	a, err := open(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
 	require.Equal(t, 10, a.Limits().Requests)
 	require.Equal(t, time.Second, a.Limits().Window)

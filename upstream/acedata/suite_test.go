@@ -14,13 +14,13 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-		a, err := New(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
+		a, err := open(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
 		require.NoError(t, err)
 		t.Cleanup(a.CloseIdle)
 		return a
 	}
 	upstreamtest.Run(t, upstreamtest.Subject{
-		Provider: Name,
+		Provider: name,
 		New: func(t testing.TB, baseURL, key string) upstream.Adapter {
 			return limited(t, baseURL, key, -1, 0)
 		},

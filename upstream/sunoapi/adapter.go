@@ -1,7 +1,6 @@
 package sunoapi
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,29 +14,21 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one provider with one credential. It is safe for concurrent use.
 type Adapter struct {
-	profile Profile
+	profile profile
 	limits  upstream.Limits
 	fanOut  int
 	client  *upstream.Client
 	known   memory
 }
 
-// New returns an adapter for cfg of the profile, [SunoAPI] or [Kie]. The error
-// names the field that is wrong.
-func New(profile Profile, cfg upstream.Config) (*Adapter, error) {
-	if profile.Name == "" {
-		return nil, errors.New("sunoapi config: Profile: required")
-	}
-	client, limits, err := upstream.Provider{
-		Name: profile.Name, BaseURL: profile.BaseURL, Paths: paths(),
-		Limits: upstream.Limits{
-			Batch: 1, Requests: profile.Requests, Window: profile.Window, MinInterval: profile.MinInterval,
-		},
-	}.Open(cfg)
+// open returns an adapter for cfg of the profile. The error names the field that
+// is wrong.
+func open(p profile, cfg upstream.Config) (*Adapter, error) {
+	client, limits, err := p.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoapi config: %w", err)
 	}
-	return &Adapter{profile: profile, limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{profile: p, limits: limits, fanOut: fanOut, client: client}, nil
 }
 
 // paths are those of the provider's pages, with which base URLs are pasted.

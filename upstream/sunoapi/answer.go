@@ -99,7 +99,7 @@ func (a *Adapter) read(ref task.Ref, ans upstream.Answer) (obs task.Observation,
 
 // speaksForAll reports whether an envelope says more than what is wrong with one
 // task: then it counts before the record in it.
-func (p Profile) speaksForAll(code int, text string) bool {
+func (p profile) speaksForAll(code int, text string) bool {
 	_, refusal := task.Refusal(text)
 	return !refusal && p.concernsAll(code)
 }

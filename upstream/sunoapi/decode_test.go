@@ -100,7 +100,7 @@ func TestTolerantDecoding(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setup(t, SunoAPI(), nil)
+			b := setup(t, sunoAPI(), nil)
 			obs, _, f := b.decode(task.Generate, tc.body)
 			require.Nil(t, f)
 			require.Equal(t, tc.status, obs.Status)
@@ -111,7 +111,7 @@ func TestTolerantDecoding(t *testing.T) {
 
 func TestEnvelopeErrorExplainsARecord(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Kie(), nil)
+	b := setup(t, kie(), nil)
 	obs, code, f := b.decode(task.Lyrics, `{"code":400,"msg":"Song Description flagged for moderation","data":{"taskId":"T1","status":"GENERATE_LYRICS_FAILED"}}`)
 	require.Nil(t, f)
 	require.Equal(t, 400, code)
@@ -124,7 +124,7 @@ func TestEnvelopeErrorExplainsARecord(t *testing.T) {
 
 func TestLyrics(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Kie(), nil)
+	b := setup(t, kie(), nil)
 	obs, _, f := b.decode(task.Lyrics, data(`{"status":"SUCCESS","response":{"data":[
 		{"id":"x","text":"la","title":"A","status":"complete","errorMessage":""},
 		{"text":"","title":"B","status":"failed","error_message":"Prompt flagged for moderation"},
@@ -160,7 +160,7 @@ func TestBodiesThatAreNoRecord(t *testing.T) {
 		`{"code":401,"msg":"x","data":{"status":"PENDING"}}`:                            "unauthorized",
 		`{"code":430,"msg":"x","data":{"status":"PENDING"}}`:                            "rate_limited",
 	} {
-		b := setup(t, SunoAPI(), nil)
+		b := setup(t, sunoAPI(), nil)
 		_, _, f := b.decode(task.Generate, body)
 		require.NotNil(t, f, body)
 		require.Equal(t, want, f.Reason, body)
@@ -169,7 +169,7 @@ func TestBodiesThatAreNoRecord(t *testing.T) {
 
 func TestArraysAndObjectsAreBounded(t *testing.T) {
 	t.Parallel()
-	b := setup(t, SunoAPI(), nil)
+	b := setup(t, sunoAPI(), nil)
 	var items, keys []string
 	for i := range 100_000 {
 		items = append(items, fmt.Sprintf(`{"id":"%d"}`, i))
@@ -187,7 +187,7 @@ func TestArraysAndObjectsAreBounded(t *testing.T) {
 
 func TestUnknownWordsAreCountedAndLoggedOnce(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Kie(), nil)
+	b := setup(t, kie(), nil)
 	for range 3 {
 		for _, word := range []string{"GENERATING", "SECOND_SUCCESS"} {
 			_, _, f := b.decode(task.Generate, data(`{"status":"`+word+`"}`))
@@ -218,7 +218,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(data(`{"state":"success","resultJson":"{\"resultUrls\":[\"https://h/`+clipA+`.mp3\",7]}"}`)), false)
 	f.Add([]byte(data(`[{"clipId":"a","state":40,"failMsg":"x"}]`)), false)
 	f.Add([]byte(`{"code":451,"msg":"Unauthorized - Failed to fetch the image.","data":null}`), false)
-	b := setup(f, Kie(), nil)
+	b := setup(f, kie(), nil)
 	f.Fuzz(func(t *testing.T, body []byte, lyrics bool) {
 		kind := task.Generate
 		if lyrics {

@@ -23,7 +23,7 @@ const (
 // code; then the code decides, and where that only says that there is no such
 // task, the text may say more. No text blames the account: it may be that of one
 // task.
-func (p Profile) callFailure(code int, text string) *task.Failure {
+func (p profile) callFailure(code int, text string) *task.Failure {
 	rule := p.rule(code)
 	f := &task.Failure{
 		Verdict: rule.verdict, Code: task.APIError, Reason: rule.reason,
@@ -74,9 +74,9 @@ func unknownUnless(text string) (task.Verdict, string) {
 
 // provisional marks a verdict on the task that an envelope gives without a record:
 // the provider may know better at the next look.
-func (p Profile) provisional(f *task.Failure) *task.Failure {
+func (p profile) provisional(f *task.Failure) *task.Failure {
 	if f.Verdict >= task.UnknownTask {
-		f.Provisional, f.Confirm = true, p.Confirm
+		f.Provisional, f.Confirm = true, p.confirm
 	}
 	return f
 }

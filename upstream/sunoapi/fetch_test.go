@@ -64,7 +64,7 @@ func TestFetch(t *testing.T) {
 		"down":    "503",
 		"spaced":  data(`{"taskId":"spaced","status":"PENDING"}`),
 	})
-	b := setup(t, SunoAPI(), handler)
+	b := setup(t, sunoAPI(), handler)
 	obs, err := b.adapter.Fetch(t.Context(), refs(
 		"done", "a&b=c/ü", "gone", "refused", "other", "html", "down", spaced,
 		"done", "", strings.Repeat("x", 257), "a\nb", "\xff"))
@@ -85,7 +85,7 @@ func TestFetchAsksWhereTheTypeIs(t *testing.T) {
 	t.Parallel()
 	body := `{"code":200,"data":{"status":"$path"}}`
 	handler, _ := byTask(t, map[string]string{"generate": body, "extend": body, "replace": body, "merge": body, "lyrics": body, "new": body})
-	b := setup(t, SunoAPI(), handler)
+	b := setup(t, sunoAPI(), handler)
 	var refs []task.Ref
 	for _, kind := range []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics, "new"} {
 		refs = append(refs, task.Ref{TaskID: string(kind), Type: kind})
@@ -107,17 +107,17 @@ func TestFetchStops(t *testing.T) {
 	t.Parallel()
 	ok := data(`{"status":"PENDING"}`)
 	for name, tc := range map[string]struct {
-		profile Profile
+		profile profile
 		body    string
 		verdict task.Verdict
 		reason  string
 	}{
-		"out of credits at sunoapi": {SunoAPI(), `{"code":429,"msg":"Insufficient credits"}`, task.Account, "credits"},
-		"rate limited at kie":       {Kie(), `{"code":429,"msg":"Rate Limited"}`, task.Transient, "rate_limited"},
-		"out of credits at kie":     {Kie(), `{"code":402,"msg":"Insufficient credits"}`, task.Account, "credits"},
-		"rate limited at sunoapi":   {SunoAPI(), `{"code":430,"msg":"slow down"}`, task.Transient, "rate_limited"},
-		"HTTP 401":                  {SunoAPI(), "HTTP 401", task.Account, "unauthorized"},
-		"HTTP 429":                  {SunoAPI(), "HTTP 429", task.Transient, "rate_limited"},
+		"out of credits at sunoapi": {sunoAPI(), `{"code":429,"msg":"Insufficient credits"}`, task.Account, "credits"},
+		"rate limited at kie":       {kie(), `{"code":429,"msg":"Rate Limited"}`, task.Transient, "rate_limited"},
+		"out of credits at kie":     {kie(), `{"code":402,"msg":"Insufficient credits"}`, task.Account, "credits"},
+		"rate limited at sunoapi":   {sunoAPI(), `{"code":430,"msg":"slow down"}`, task.Transient, "rate_limited"},
+		"HTTP 401":                  {sunoAPI(), "HTTP 401", task.Account, "unauthorized"},
+		"HTTP 429":                  {sunoAPI(), "HTTP 429", task.Transient, "rate_limited"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,10 +155,10 @@ func TestFetchStops(t *testing.T) {
 func TestFetchKeepsToTheWindow(t *testing.T) {
 	t.Parallel()
 	handler, calls := byTask(t, map[string]string{"a": data(`{"status":"PENDING"}`), "b": data(`{"status":"PENDING"}`)})
-	b := setup(t, SunoAPI(), handler)
-	limited := SunoAPI()
-	limited.Requests, limited.Window, limited.BaseURL = 2, time.Hour, b.url
-	a, err := New(limited, upstream.Config{APIKey: testKey})
+	b := setup(t, sunoAPI(), handler)
+	limited := sunoAPI()
+	limited.Limits.Requests, limited.Limits.Window, limited.BaseURL = 2, time.Hour, b.url
+	a, err := open(limited, upstream.Config{APIKey: testKey})
 	require.NoError(t, err)
 	a.fanOut = 1
 	t.Cleanup(a.CloseIdle)
@@ -176,7 +176,7 @@ func TestFetchKeepsToTheWindow(t *testing.T) {
 func TestFetchWhenNothingAnswers(t *testing.T) {
 	t.Parallel()
 	handler, _ := byTask(t, map[string]string{"a": "503", "b": "503"})
-	b := setup(t, SunoAPI(), handler)
+	b := setup(t, sunoAPI(), handler)
 	obs, err := b.adapter.Fetch(t.Context(), refs("a", "b"))
 	require.Equal(t, map[string]string{"a": "transient http_5xx", "b": "transient http_5xx"}, seen(obs))
 	var f *task.Failure
@@ -198,7 +198,7 @@ func TestFetchAtAnOpenBreaker(t *testing.T) {
 		bodies[ids[i]] = "503"
 	}
 	handler, calls := byTask(t, bodies)
-	b := setup(t, SunoAPI(), handler)
+	b := setup(t, sunoAPI(), handler)
 	b.adapter.fanOut = 1
 	obs, err := b.adapter.Fetch(t.Context(), refs(ids...))
 	require.EqualValues(t, 8, calls.Load())
@@ -218,7 +218,7 @@ func TestFetchAtAnOpenBreaker(t *testing.T) {
 func TestFetchEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	b := setup(t, SunoAPI(), func(w http.ResponseWriter, r *http.Request) {
+	b := setup(t, sunoAPI(), func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("taskId") == "a" {
 			_, _ = w.Write([]byte(data(`{"status":"PENDING"}`)))
 			return
@@ -238,7 +238,7 @@ func TestFetchBoundsItsFanOut(t *testing.T) {
 	t.Parallel()
 	var underWay atomic.Int32
 	full := make(chan struct{})
-	b := setup(t, SunoAPI(), func(w http.ResponseWriter, _ *http.Request) {
+	b := setup(t, sunoAPI(), func(w http.ResponseWriter, _ *http.Request) {
 		switch n := underWay.Add(1); {
 		case n == 8:
 			close(full) // all eight are here together
@@ -268,7 +268,7 @@ func TestKeyIsShownNowhere(t *testing.T) {
 		"c": `{"code":404,"msg":"` + echo + `"}`,
 		"d": `{"code":401,"msg":"` + echo + `"}`,
 	})
-	b := setup(t, SunoAPI(), handler)
+	b := setup(t, sunoAPI(), handler)
 	b.adapter.fanOut = 1
 	obs, err := b.adapter.Fetch(t.Context(), refs("a", "e", "b", "c", "d"))
 	require.Len(t, obs, 4)
@@ -284,15 +284,13 @@ func TestKeyIsShownNowhere(t *testing.T) {
 
 func TestConfigNamesTheWrongField(t *testing.T) {
 	t.Parallel()
-	_, err := New(Profile{}, upstream.Config{APIKey: "k"})
-	require.ErrorContains(t, err, "Profile: required")
 	for field, cfg := range map[string]upstream.Config{
 		"APIKey: required":        {},
 		"BaseURL: ":               {APIKey: "k", BaseURL: "api"},
 		"Timeout: negative":       {APIKey: "k", Timeout: -1},
 		"APIKey: holds a space, ": {APIKey: "k k"},
 	} {
-		_, err := New(Kie(), cfg)
+		_, err := open(kie(), cfg)
 		require.ErrorContains(t, err, field)
 	}
 }

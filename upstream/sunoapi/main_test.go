@@ -27,14 +27,14 @@ type bundle struct {
 }
 
 // setup returns an adapter that asks handler.
-func setup(t testing.TB, p Profile, handler http.HandlerFunc) *bundle {
+func setup(t testing.TB, p profile, handler http.HandlerFunc) *bundle {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	p.Requests = -1
+	p.Limits.Requests = -1
 	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}, url: server.URL}
 	var err error
-	b.adapter, err = New(p, upstream.Config{
+	b.adapter, err = open(p, upstream.Config{
 		BaseURL: server.URL, APIKey: testKey, Registerer: b.reg,
 		Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})

@@ -77,7 +77,7 @@ func TestATaskIsAskedForInItsModel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := &models{jobs: tc.jobs, old: tc.old}
-			b := setup(t, Kie(), m.ServeHTTP)
+			b := setup(t, kie(), m.ServeHTTP)
 			obs, err := b.adapter.Fetch(t.Context(), refs("t"))
 			require.Equal(t, tc.asked, m.take())
 			if tc.want == "" {
@@ -93,7 +93,7 @@ func TestATaskIsAskedForInItsModel(t *testing.T) {
 func TestTheModelOfATaskIsRemembered(t *testing.T) {
 	t.Parallel()
 	m := &models{jobs: unknown, old: anOldTask}
-	b := setup(t, Kie(), m.ServeHTTP)
+	b := setup(t, kie(), m.ServeHTTP)
 	look := func(want, asked string) {
 		t.Helper()
 		obs, _ := b.adapter.Fetch(t.Context(), refs("t"))
@@ -119,7 +119,7 @@ func TestLyricsAreAskedForInBothModels(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var paths []string
-	b := setup(t, Kie(), func(w http.ResponseWriter, r *http.Request) {
+	b := setup(t, kie(), func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		paths = append(paths, r.URL.Path)
@@ -132,12 +132,12 @@ func TestLyricsAreAskedForInBothModels(t *testing.T) {
 
 func TestProvisionalVerdictsHaveTheProfilesConfirmation(t *testing.T) {
 	t.Parallel()
-	p := Kie()
-	p.Confirm = task.Confirmation{Answers: 5}
+	p := kie()
+	p.confirm = task.Confirmation{Answers: 5}
 	for _, code := range []int{400, 404, 408, 413, 451} {
 		f := p.callFailure(code, "something odd")
 		require.True(t, f.Provisional)
-		require.Equal(t, p.Confirm, f.Confirm)
+		require.Equal(t, p.confirm, f.Confirm)
 	}
 	require.Zero(t, p.callFailure(500, "something odd").Confirm)
 }

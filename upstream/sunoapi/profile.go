@@ -7,21 +7,22 @@ import (
 	"tasksync/upstream"
 )
 
-// Profile is one dialect: a provider, where its tasks are asked for, and what its
-// codes mean. The limits may be changed before use.
-type Profile struct {
-	Name     string // label of metrics and log lines, and TASKSYNC_PROVIDER
-	BaseURL  string
-	Requests int // calls in any span of Window; 0: no limit
-	Window   time.Duration
-	// MinInterval is the least time between two looks at one task.
-	MinInterval time.Duration
-	// Confirm is what confirms a provisional verdict of this provider; zero: the
+// profile is one dialect: a provider, where its tasks are asked for, and what its
+// codes mean.
+type profile struct {
+	upstream.Provider
+	// confirm is what confirms a provisional verdict of this provider; zero: the
 	// policy's own.
-	Confirm task.Confirmation
+	confirm task.Confirmation
 	// models are where a task may be asked for, the present one first.
 	models []model
 	codes  map[int]callRule
+}
+
+// provider is the profile as others see it.
+func (p profile) provider() upstream.Provider {
+	p.New = func(cfg upstream.Config) (upstream.Adapter, error) { return open(p, cfg) }
+	return p.Provider
 }
 
 // model is a generation of a provider's calls: the path of the status call of a
@@ -40,25 +41,22 @@ func recordInfo(t task.Type) string {
 // jobsRecordInfo has one call for all types.
 func jobsRecordInfo(task.Type) string { return "/api/v1/jobs/recordInfo" }
 
-// Profiles finds a profile by its name.
-func Profiles(name string) (p Profile, ok bool) {
-	for _, p := range []Profile{SunoAPI(), Kie()} {
-		if p.Name == name {
-			return p, true
-		}
-	}
-	return Profile{}, false
-}
+// SunoAPI is sunoapi.org. It permits 20 requests in 10 s.
+func SunoAPI() upstream.Provider { return sunoAPI().provider() }
 
-// SunoAPI is sunoapi.org: 429 means out of credits, 405 and 430 rate limited. It
-// permits 20 requests in 10 s.
-func SunoAPI() Profile {
-	return Profile{
-		Name:     "sunoapi",
-		BaseURL:  "https://api.sunoapi.org",
-		Requests: 20,
-		Window:   10 * time.Second,
-		models:   []model{recordInfo},
+// Kie is kie.ai. It publishes no limit of an account, only three queries a second
+// and task; ten requests a second are a guess at what it bears. It signs its
+// callbacks: see [VerifyCallback].
+func Kie() upstream.Provider { return kie().provider() }
+
+// sunoAPI: 429 means out of credits, 405 and 430 rate limited.
+func sunoAPI() profile {
+	return profile{
+		Provider: upstream.Provider{
+			Name: "sunoapi", BaseURL: "https://api.sunoapi.org", Paths: paths(),
+			Limits: upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second},
+		},
+		models: []model{recordInfo},
 		codes: map[int]callRule{
 			401: unauthorized,
 			405: rateLimited,
@@ -69,18 +67,17 @@ func SunoAPI() Profile {
 	}
 }
 
-// Kie is kie.ai: 402 means out of credits, 429 and 433 rate limited. Its tasks
-// are jobs now; those that an application still makes by the calls of the old
-// model are known only there. It publishes no limit of an account, only three
-// queries a second and task; ten requests a second are a guess at what it bears.
-func Kie() Profile {
-	return Profile{
-		Name:        "kie",
-		BaseURL:     "https://api.kie.ai",
-		Requests:    10,
-		Window:      time.Second,
-		MinInterval: time.Second / 3, // three queries a second and task
-		models:      []model{jobsRecordInfo, recordInfo},
+// kie: 402 means out of credits, 429 and 433 rate limited. Its tasks are jobs now;
+// those that an application still makes by the calls of the old model are known
+// only there.
+func kie() profile {
+	return profile{
+		Provider: upstream.Provider{
+			Name: "kie", BaseURL: "https://api.kie.ai", Paths: paths(),
+			Limits:         upstream.Limits{Batch: 1, Requests: 10, Window: time.Second, MinInterval: time.Second / 3},
+			VerifyCallback: VerifyCallback,
+		},
+		models: []model{jobsRecordInfo, recordInfo},
 		codes: map[int]callRule{
 			401: unauthorized,
 			402: outOfCredits,
@@ -108,7 +105,7 @@ var (
 // rule finds what a code means: by the provider's own table, else by what both
 // agree on. Status calls are about one task, so that 400, 404 and 422 say that
 // there is no such task, and what a task can end with is said of that task.
-func (p Profile) rule(code int) callRule {
+func (p profile) rule(code int) callRule {
 	if rule, ok := p.codes[code]; ok {
 		return rule
 	}
@@ -128,7 +125,7 @@ func (p Profile) rule(code int) callRule {
 
 // concernsAll reports whether a code says the same of every call: it is the
 // account's, or asks for fewer calls.
-func (p Profile) concernsAll(code int) bool {
+func (p profile) concernsAll(code int) bool {
 	rule := p.rule(code)
 	return rule.verdict == task.Account || rule == rateLimited
 }

@@ -9,17 +9,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
-func TestProfilesByName(t *testing.T) {
+func TestProviders(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"sunoapi", "kie"} {
-		p, ok := Profiles(name)
-		require.True(t, ok)
-		require.Equal(t, name, p.Name)
+	require.Equal(t, "sunoapi", SunoAPI().Name)
+	require.Nil(t, SunoAPI().VerifyCallback, "sunoapi.org documents no signature")
+	require.Equal(t, "kie", Kie().Name)
+	require.NotNil(t, Kie().VerifyCallback)
+	for _, p := range []upstream.Provider{SunoAPI(), Kie()} {
+		a, err := p.New(upstream.Config{APIKey: "k"})
+		require.NoError(t, err, p.Name)
+		require.Equal(t, p.Limits, a.Limits(), p.Name)
+		_, err = p.New(upstream.Config{})
+		require.ErrorContains(t, err, "APIKey: required", p.Name)
 	}
-	_, ok := Profiles("suno")
-	require.False(t, ok)
 }
 
 // TestCallCodes is table 1.3 as it holds for a status call without a record.
@@ -92,9 +97,9 @@ func TestCallCodes(t *testing.T) {
 		{0, "", "transient unknown_code", "transient unknown_code"},
 	} {
 		for _, side := range []struct {
-			Profile
+			profile
 			want string
-		}{{SunoAPI(), tc.sunoapi}, {Kie(), tc.kie}} {
+		}{{sunoAPI(), tc.sunoapi}, {kie(), tc.kie}} {
 			f := side.callFailure(tc.code, tc.text)
 			got := f.Verdict.String() + " " + f.Reason
 			if f.Provisional && f.Verdict != task.UnknownTask { // that always is
@@ -158,7 +163,7 @@ func TestRecordCodes(t *testing.T) {
 		{"GENERATING", 500, odd, "processing"},
 		{"NEVER_HEARD_OF", nil, "", "processing"},
 	} {
-		for _, p := range []Profile{SunoAPI(), Kie()} {
+		for _, p := range []profile{sunoAPI(), kie()} {
 			code, err := json.Marshal(tc.code)
 			require.NoError(t, err)
 			text, err := json.Marshal(tc.text)
@@ -186,7 +191,7 @@ func TestNoTextFailsAPendingTaskWrongly(t *testing.T) {
 	require.NoError(t, err)
 	var corpus []struct{ Text, Verdict string }
 	require.NoError(t, json.Unmarshal(raw, &corpus))
-	b := setup(t, Kie(), nil)
+	b := setup(t, kie(), nil)
 	for _, e := range corpus {
 		text, err := json.Marshal(e.Text)
 		require.NoError(t, err)

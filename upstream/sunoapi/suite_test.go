@@ -14,19 +14,19 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		profile Profile
+		profile profile
 		dialect string
 		calls   int // of the first look
 		places  int
 	}{
-		"sunoapi":         {SunoAPI(), "", 1, 1},
-		"kie":             {Kie(), "", 1, 2},
-		"kie's old model": {Kie(), "old", 2, 2},
+		"sunoapi":         {sunoAPI(), "", 1, 1},
+		"kie":             {kie(), "", 1, 2},
+		"kie's old model": {kie(), "old", 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-				a, err := New(tc.profile, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
+				a, err := open(tc.profile, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
 				require.NoError(t, err)
 				t.Cleanup(a.CloseIdle)
 				return a

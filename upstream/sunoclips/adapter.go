@@ -7,12 +7,11 @@ import (
 	"tasksync/upstream"
 )
 
-// Name is the provider's: label of metrics and log lines, and TASKSYNC_PROVIDER.
-const Name = "sunoclips"
+const name = "sunoclips"
 
-// DefaultBaseURL is that of TreeHacks 2026. The path has changed with the event
+// defaultBaseURL is that of TreeHacks 2026. The path has changed with the event
 // before (HackMIT 2025: …/external/hackmit), and may again.
-const DefaultBaseURL = "https://studio-api.prod.suno.com/api/v2/external/hackathons"
+const defaultBaseURL = "https://studio-api.prod.suno.com/api/v2/external/hackathons"
 
 // What the provider's page permits, and what fits into a URL.
 const (
@@ -32,12 +31,18 @@ type Adapter struct {
 	suspects upstream.Suspects
 }
 
-// New returns an adapter for cfg. The error names the field that is wrong.
-func New(cfg upstream.Config) (*Adapter, error) {
-	client, limits, err := upstream.Provider{
-		Name: Name, BaseURL: DefaultBaseURL, Paths: []string{"/clips", "/lyrics"},
+// Provider is Suno's token-based API.
+func Provider() upstream.Provider {
+	return upstream.Provider{
+		Name: name, BaseURL: defaultBaseURL, Paths: []string{"/clips", "/lyrics"},
 		Limits: upstream.Limits{Batch: maxClips, Requests: defaultRequests, Window: defaultWindow},
-	}.Open(cfg)
+		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },
+	}
+}
+
+// open returns an adapter for cfg. The error names the field that is wrong.
+func open(cfg upstream.Config) (*Adapter, error) {
+	client, limits, err := Provider().Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoclips config: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	p := planOf(refs)
 	found, err := upstream.Round{
-		Provider: Name, FanOut: a.fanOut, Batch: maxClips, Kind: kind, Check: nothingToCheck,
+		Provider: name, FanOut: a.fanOut, Batch: maxClips, Kind: kind, Check: nothingToCheck,
 		One: a.one, Many: a.many, Suspects: &a.suspects,
 	}.Fetch(ctx, p.asks)
 	clips := map[string]task.Observation{}

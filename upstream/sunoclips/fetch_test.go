@@ -181,7 +181,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	p := provider{t: t}
 	server := httptest.NewServer(&p)
 	t.Cleanup(server.Close)
-	a, err := New(upstream.Config{BaseURL: server.URL + "/api/v2/external/hackathons", APIKey: testKey, Requests: -1, MaxBody: 700})
+	a, err := open(upstream.Config{BaseURL: server.URL + "/api/v2/external/hackathons", APIKey: testKey, Requests: -1, MaxBody: 700})
 	require.NoError(t, err)
 	t.Cleanup(a.CloseIdle)
 	obs, err := a.Fetch(t.Context(), songs(0, 20))
@@ -332,10 +332,10 @@ func TestConfig(t *testing.T) {
 		"Timeout: negative":       {APIKey: "k", Timeout: -1},
 		"APIKey: holds a space, ": {APIKey: "k k"},
 	} {
-		_, err := New(cfg)
+		_, err := open(cfg)
 		require.ErrorContains(t, err, field)
 	}
-	a, err := New(upstream.Config{APIKey: "k"})
+	a, err := open(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
 	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: defaultWindow}, a.Limits())
 }

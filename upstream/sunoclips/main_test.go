@@ -36,7 +36,7 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 	t.Cleanup(server.Close)
 	b := &bundle{reg: prometheus.NewRegistry(), log: &bytes.Buffer{}}
 	var err error
-	b.adapter, err = New(upstream.Config{
+	b.adapter, err = open(upstream.Config{
 		BaseURL: server.URL + "/api/v2/external/hackathons/", APIKey: testKey, Requests: -1,
 		Registerer: b.reg, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 	})

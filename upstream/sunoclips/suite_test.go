@@ -13,7 +13,7 @@ import (
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-		a, err := New(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
+		a, err := open(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
 		require.NoError(t, err)
 		t.Cleanup(a.CloseIdle)
 		return a
@@ -22,7 +22,7 @@ func TestSuite(t *testing.T) {
 		t.Run("dialect "+dialect, func(t *testing.T) {
 			t.Parallel()
 			upstreamtest.Run(t, upstreamtest.Subject{
-				Provider: Name, Dialect: dialect,
+				Provider: name, Dialect: dialect,
 				New: func(t testing.TB, baseURL, key string) upstream.Adapter {
 					return limited(t, baseURL, key, -1, 0)
 				},

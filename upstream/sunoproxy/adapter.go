@@ -9,8 +9,7 @@ import (
 	"tasksync/upstream"
 )
 
-// Name of the provider, as metrics, log lines and TASKSYNC_PROVIDER have it.
-const Name = "sunoproxy"
+const name = "sunoproxy"
 
 const (
 	// batch is how many tasks a request asks for; no server names a limit.
@@ -33,13 +32,20 @@ type Adapter struct {
 	suspects upstream.Suspects
 }
 
-// New returns an adapter for cfg. The error names the field that is wrong.
-func New(cfg upstream.Config) (*Adapter, error) {
-	client, limits, err := upstream.Provider{
-		Name: Name, Keyless: true, // some self-hosted servers want no key
+// Provider is a server with the calls of /suno/fetch. It has no address of its own:
+// [upstream.Config] must give one.
+func Provider() upstream.Provider {
+	return upstream.Provider{
+		Name: name, Keyless: true, // some self-hosted servers want no key
 		Paths:  []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
 		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
-	}.Open(cfg)
+		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },
+	}
+}
+
+// open returns an adapter for cfg. The error names the field that is wrong.
+func open(cfg upstream.Config) (*Adapter, error) {
+	client, limits, err := Provider().Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoproxy config: %w", err)
 	}

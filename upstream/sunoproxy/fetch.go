@@ -18,7 +18,7 @@ const path = "/suno/fetch"
 // tasks a call; or with a call for each task, where there is no batch call.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	r := upstream.Round{
-		Provider: Name, FanOut: a.fanOut, Batch: batch, Kind: action, Check: check,
+		Provider: name, FanOut: a.fanOut, Batch: batch, Kind: action, Check: check,
 		One: a.one, Many: a.many, Suspects: &a.suspects,
 	}
 	if a.learnt.single(time.Now()) {

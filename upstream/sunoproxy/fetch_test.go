@@ -144,7 +144,7 @@ func TestFetchForgets(t *testing.T) {
 	outside.Config.SetKeepAlivesEnabled(false)
 	defer outside.Close()
 	synctest.Test(t, func(t *testing.T) {
-		a, err := New(upstream.Config{BaseURL: outside.URL, Requests: -1})
+		a, err := open(upstream.Config{BaseURL: outside.URL, Requests: -1})
 		require.NoError(t, err)
 		fetch := func() []string {
 			_, err := a.Fetch(t.Context(), refs("a"))
@@ -189,7 +189,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	s := &server{}
 	b := setup(t, s.ServeHTTP)
 	small := func(limit int64) *Adapter {
-		a, err := New(upstream.Config{BaseURL: b.url, Requests: -1, MaxBody: limit})
+		a, err := open(upstream.Config{BaseURL: b.url, Requests: -1, MaxBody: limit})
 		require.NoError(t, err)
 		t.Cleanup(a.CloseIdle)
 		return a
@@ -265,7 +265,7 @@ func TestConfigNamesTheWrongField(t *testing.T) {
 		"Timeout: negative":       {BaseURL: "http://h", Timeout: -1},
 		"APIKey: holds a space, ": {BaseURL: "http://h", APIKey: "k k"},
 	} {
-		_, err := New(cfg)
+		_, err := open(cfg)
 		require.ErrorContains(t, err, field)
 	}
 }

@@ -64,7 +64,7 @@ func (l *learnt) asked(now time.Time, answered bool) {
 	switch {
 	case l.doubt != noDoubt && answered:
 		if !now.Before(l.singleUntil) {
-			l.logger.Info("[TaskSync] The upstream has no batch call; tasks are asked for one by one", "provider", Name)
+			l.logger.Info("[TaskSync] The upstream has no batch call; tasks are asked for one by one", "provider", name)
 		}
 		l.batches, l.taught, l.singleUntil = false, l.doubt, now.Add(forgetAfter)
 	case !answered && l.taught == someDoubt:
