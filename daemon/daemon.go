@@ -100,7 +100,7 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 		return nil, nil, err
 	}
 	client, err := jobs.New(jobs.Config{
-		Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSize: ups.cohort, CohortSizes: ups.cohorts,
+		Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSizes: ups.cohorts,
 		PollOnly: pooled,
 	})
 	return client, side, err

@@ -70,7 +70,7 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 
 func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer, committed func()) *syncer.Syncer {
 	return syncer.New(syncer.Config{
-		Pool: pool, Upstream: ups.first, Others: ups.others, Prober: upstream.NewProber(upstream.ProberConfig{}),
+		Pool: pool, Upstreams: ups.adapters, Prober: upstream.NewProber(upstream.ProberConfig{}),
 		Policy: policy(cfg),
 		Logger: cfg.Logger, Registerer: reg, Committed: committed, Now: now,
 	})

@@ -53,12 +53,10 @@ const (
 // upstreams are the adapters of all configured providers, as syncer and jobs
 // want them.
 type upstreams struct {
-	first   syncer.Upstream            // for rows that name no provider
-	cohort  int                        // its cohorts
-	others  map[string]syncer.Upstream // for those that do, by name
-	cohorts map[string]int
-	paused  map[string]func() string // why calls pause, by name
-	spacing time.Duration            // between looks at one row that users and webhooks cause
+	adapters map[string]syncer.Upstream // by name; "" is for rows that name none
+	cohorts  map[string]int             // likewise
+	paused   map[string]func() string   // why calls pause, by name
+	spacing  time.Duration              // between looks at one row that users and webhooks cause
 }
 
 // leastSpacing spaces them where the providers permit more.
@@ -66,9 +64,9 @@ const leastSpacing = 2 * time.Second
 
 // openUpstreams makes the adapters of the configured providers.
 func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
-	u := &upstreams{spacing: leastSpacing, others: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
+	u := &upstreams{spacing: leastSpacing, adapters: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
 	if cfg.Upstream != nil {
-		u.first, u.cohort = cfg.Upstream, cmp.Or(cfg.CohortSize, unbatched)
+		u.adapters[""], u.cohorts[""] = cfg.Upstream, cmp.Or(cfg.CohortSize, unbatched)
 	}
 	for _, p := range cfg.providers() {
 		adapter, err := openAdapter(p, cfg, reg)
@@ -88,10 +86,10 @@ func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
 		cohort = cmp.Or(cohort, min(a.Limits().Batch, batched))
 	}
 	cohort = cmp.Or(cohort, unbatched)
-	if u.first == nil {
-		u.first, u.cohort = a, cohort
+	if u.adapters[""] == nil {
+		u.adapters[""], u.cohorts[""] = a, cohort
 	}
-	u.others[name], u.cohorts[name] = a, cohort
+	u.adapters[name], u.cohorts[name] = a, cohort
 	u.spacing = max(u.spacing, a.Limits().MinInterval)
 	u.paused[name] = func() string { return pausedReason(a.Paused()) }
 }

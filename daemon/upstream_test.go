@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
-	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream"
 )
@@ -25,7 +24,6 @@ func TestSpacingIsWhatEveryProviderPermits(t *testing.T) {
 	u, err := openUpstreams(Config{Provider: "kie", APIKey: "key"}, prometheus.NewRegistry())
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Second, u.spacing, "though kie permits a third of a second")
-	u.others = map[string]syncer.Upstream{}
 	u.add("patient", patient{}, 0)
 	require.Equal(t, 5*time.Second, u.spacing)
 }

@@ -69,7 +69,7 @@ func setup(t *testing.T, change ...func(*task.Policy, *simulator.Config)) *bundl
 		BaseURL: server.URL, APIKey: "key-of-the-test", Requests: -1, Logger: slog.New(slog.DiscardHandler),
 	})
 	require.NoError(t, err)
-	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: b.policy, Logger: b.logger()})
+	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: b.policy, Logger: b.logger()})
 	b.client = b.newClient()
 	return b
 }

@@ -52,10 +52,9 @@ type Config struct {
 	Syncer   *syncer.Syncer // required
 	Handlers task.Handlers  // required: the task types that are followed
 	Logger   *slog.Logger   // default: discard
-	// CohortSize is how many generations one job follows at most; default 10.
-	CohortSize int
-	// CohortSizes are those of the providers that rows may name; rows of others
-	// are not followed.
+	// CohortSizes are how many generations of a provider one job follows at most,
+	// by the name in column provider; "" is for those that name none. Rows of others
+	// are not followed. Default: 10 of those that name none.
 	CohortSizes map[string]int
 	// Workers is how many passes run at once; default 50.
 	Workers int
@@ -69,10 +68,12 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.CohortSize = cmp.Or(c.CohortSize, 10)
 	c.Workers = cmp.Or(c.Workers, 50)
 	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
 	c.EventRetention = cmp.Or(c.EventRetention, 30*24*time.Hour)
+	if c.CohortSizes == nil {
+		c.CohortSizes = map[string]int{"": 10}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

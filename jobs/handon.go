@@ -23,7 +23,7 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	cohorts := c.newCohorts()
 	for _, r := range rows {
 		_, typed := c.cfg.Handlers[task.Type(r.TaskType)]
-		_, provided := c.size(r.Provider)
+		_, provided := c.cfg.CohortSizes[r.Provider]
 		if typed && provided && task.Status(r.Status).Pending() {
 			cohorts.add(kind{r.Provider, task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
 		}
@@ -67,9 +67,9 @@ func validIDs(ids []string) []string {
 // cohorts groups ids by provider and task type, up to the provider's size in a
 // group.
 type cohorts struct {
-	size func(provider string) (n int, known bool)
-	jobs []SyncArgs
-	open map[kind]int // index of the group that still has room
+	sizes map[string]int
+	jobs  []SyncArgs
+	open  map[kind]int // index of the group that still has room
 }
 
 // kind is what the members of a cohort have in common.
@@ -79,21 +79,13 @@ type kind struct {
 	backlog  bool
 }
 
-func (c *Client) newCohorts() *cohorts { return &cohorts{size: c.size, open: map[kind]int{}} }
-
-// size is how many generations of a provider share a job.
-func (c *Client) size(provider string) (n int, known bool) {
-	if provider == "" {
-		return c.cfg.CohortSize, true
-	}
-	n, known = c.cfg.CohortSizes[provider]
-	return n, known
+func (c *Client) newCohorts() *cohorts {
+	return &cohorts{sizes: c.cfg.CohortSizes, open: map[kind]int{}}
 }
 
 func (c *cohorts) add(k kind, id string) {
-	size, _ := c.size(k.provider)
 	i, ok := c.open[k]
-	if !ok || len(c.jobs[i].IDs) >= size {
+	if !ok || len(c.jobs[i].IDs) >= c.sizes[k.provider] {
 		i = len(c.jobs)
 		c.jobs = append(c.jobs, SyncArgs{TaskType: k.taskType, Provider: k.provider, Backlog: k.backlog})
 		c.open[k] = i
@@ -194,7 +186,7 @@ func (c *Client) types() []string {
 }
 
 func (c *Client) providers() []string {
-	names := []string{""}
+	names := make([]string, 0, len(c.cfg.CohortSizes))
 	for name := range c.cfg.CohortSizes {
 		names = append(names, name)
 	}

@@ -160,7 +160,7 @@ func TestSweepOfMany(t *testing.T) {
 	b.exec(`ALTER TABLE music_generations DISABLE TRIGGER USER`)
 	b.exec(`INSERT INTO music_generations (task_id, task_type, created_at)
 		SELECT 't' || n, 'generate', now() - interval '1 minute' FROM generate_series(1, $1) n`, sweepMax+7)
-	c := b.newClient(func(c *Config) { c.CohortSize = 100 })
+	c := b.newClient(func(c *Config) { c.CohortSizes = map[string]int{"": 100} })
 	swept, err := c.Sweep(t.Context(), sweepGrace)
 	require.NoError(t, err)
 	require.Len(t, swept, sweepMax+7)

@@ -26,7 +26,7 @@ func TestBacklogWhileEveryWorkerWaits(t *testing.T) {
 		id, _ = b.submit(task.Generate, simulator.Stuck, time.Hour)
 		overdue = append(overdue, id)
 	}
-	c := b.start(b.newClient(sweepEvery(200*time.Millisecond), func(c *Config) { c.Workers, c.CohortSize = 1, 1 }))
+	c := b.start(b.newClient(sweepEvery(200*time.Millisecond), func(c *Config) { c.Workers, c.CohortSizes = 1, map[string]int{"": 1} }))
 	require.NoError(t, c.HandOn(t.Context(), young))
 	for _, id := range overdue {
 		b.until("it is timed out", func() bool { return b.status(id) == "failed" })

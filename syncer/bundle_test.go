@@ -103,8 +103,8 @@ func setup(t *testing.T, change ...func(*Config)) *bundle {
 	for _, f := range change {
 		f(&cfg)
 	}
-	if cfg.Upstream == nil {
-		cfg.Upstream = adapter(t, b.sim)
+	if cfg.Upstreams == nil {
+		upstreamIs(adapter(t, b.sim))(&cfg)
 	}
 	b.syncer = New(cfg)
 	return b
@@ -126,7 +126,9 @@ func adapter(t *testing.T, handler http.Handler) upstream.Adapter {
 	return a
 }
 
-func upstreamIs(u Upstream) func(*Config) { return func(c *Config) { c.Upstream = u } }
+func upstreamIs(u Upstream) func(*Config) {
+	return func(c *Config) { c.Upstreams = map[string]Upstream{"": u} }
+}
 
 // answers is an upstream that says the same of every task.
 func answers(obs task.Observation) func(*Config) {

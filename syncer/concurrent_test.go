@@ -37,7 +37,7 @@ func TestSlowPassEndsAfterALaterOne(t *testing.T) {
 		slow <- results
 	}()
 	<-fetched
-	quick := New(Config{Pool: b.pool, Upstream: fetchFunc(allDone), Policy: task.DefaultPolicy(), Now: b.clock.now})
+	quick := New(Config{Pool: b.pool, Upstreams: map[string]Upstream{"": fetchFunc(allDone)}, Policy: task.DefaultPolicy(), Now: b.clock.now})
 	results, err := quick.Sync(t.Context(), Request{IDs: []string{id}, Via: ViaWebhook})
 	require.NoError(t, err)
 	require.Equal(t, task.Complete, results[0].NewStatus)
@@ -82,13 +82,13 @@ func TestPassesInAnyOrderEndAlike(t *testing.T) {
 	}
 	var views []fetchFunc
 	for range 24 {
-		seen, err := b.syncer.cfg.Upstream.Fetch(t.Context(), refs)
+		seen, err := b.syncer.cfg.Upstreams[""].Fetch(t.Context(), refs)
 		require.NoError(t, err)
 		views = append(views, func(context.Context, []task.Ref) ([]task.Observation, error) { return seen, nil })
 		b.clock.advance(15 * time.Second) // up to six minutes: all is over
 	}
 	pass := func(view fetchFunc, ids []string) error {
-		s := New(Config{Pool: b.pool, Upstream: view, Policy: task.DefaultPolicy(), Now: b.clock.now})
+		s := New(Config{Pool: b.pool, Upstreams: map[string]Upstream{"": view}, Policy: task.DefaultPolicy(), Now: b.clock.now})
 		_, err := s.Sync(context.Background(), Request{IDs: ids})
 		return err
 	}

@@ -168,11 +168,11 @@ func TestWhatTheApplicationWroteStays(t *testing.T) {
 		first, second := newUUID(), newUUID()
 		obs := task.Observation{Status: task.Streaming, Items: []task.Item{item(first, "One"), {ID: second, Status: task.Streaming}}}
 		b := setup(t, answers(task.Observation{}), func(c *Config) {
-			c.Upstream = fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+			upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 				seen := obs
 				seen.TaskID = refs[0].TaskID
 				return []task.Observation{seen}, nil
-			})
+			}))(c)
 		})
 		id := b.insert(task.Generate, "t", 0)
 		b.sync(id)
@@ -203,11 +203,11 @@ func TestLateResults(t *testing.T) {
 			obs := task.Observation{Status: task.Processing}
 			b := setup(t, func(c *Config) {
 				c.Policy.Late = mode
-				c.Upstream = fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+				upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 					seen := obs
 					seen.TaskID = refs[0].TaskID
 					return []task.Observation{seen}, nil
-				})
+				}))(c)
 			})
 			id := b.insert(task.Merge, "t", 10*time.Minute)
 			b.exec(`INSERT INTO music_clips (generation_id, clip_id) VALUES ($1, 't-merge-0')`, id)
@@ -296,11 +296,11 @@ func TestAPreviewGetsItsAudioLate(t *testing.T) {
 	obs := task.Observation{Status: task.Streaming, Items: []task.Item{{ID: id, Status: task.Streaming, StreamAudioURL: "https://stream.example/a"}}}
 	b := setup(t, func(c *Config) {
 		c.Prober = probeFunc(func(string) task.Probe { return task.ProbeRefused })
-		c.Upstream = fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+		upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 			seen := obs
 			seen.TaskID = refs[0].TaskID
 			return []task.Observation{seen}, nil
-		})
+		}))(c)
 	})
 	g := b.insert(task.Merge, "t", 10*time.Minute)
 	b.sync(g)

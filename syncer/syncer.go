@@ -31,11 +31,10 @@ type Prober interface {
 
 // Config is what a Syncer needs.
 type Config struct {
-	Pool     *pgxpool.Pool // required
-	Upstream Upstream      // required: asked for rows that name no provider
-	// Others are asked for the rows that name them in column provider. Rows of
-	// any other name are left pending.
-	Others     map[string]Upstream
+	Pool *pgxpool.Pool // required
+	// Upstreams are asked for the rows that name them in column provider; "" is
+	// asked for those that name none. Rows of any other name are left pending.
+	Upstreams  map[string]Upstream
 	Prober     Prober       // nil: nothing is ever known of a URL
 	Policy     task.Policy  // required; see task.DefaultPolicy
 	Logger     *slog.Logger // default: discard
@@ -84,8 +83,8 @@ const tellAgain = 10 * time.Minute
 func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
 	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), seldom: seldom{again: tellAgain}}
-	s.sources = map[string]*source{"": {upstream: cfg.Upstream}}
-	for name, up := range cfg.Others {
+	s.sources = map[string]*source{}
+	for name, up := range cfg.Upstreams {
 		s.sources[name] = &source{name: name, upstream: up}
 	}
 	return s

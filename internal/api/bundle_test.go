@@ -92,7 +92,7 @@ func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 	b.tell = live.NewAnnouncer(b.pool)
 	b.cfg = Config{
 		Pool: b.pool, Verifier: verifier, Logger: logger, Registerer: b.reg, Version: "test",
-		Syncer: syncer.New(syncer.Config{Pool: b.pool, Upstream: adapter, Policy: task.DefaultPolicy(), Logger: logger, Registerer: b.reg, Committed: b.tell.Announce}),
+		Syncer: syncer.New(syncer.Config{Pool: b.pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy(), Logger: logger, Registerer: b.reg, Committed: b.tell.Announce}),
 		Live:   live.New(live.Config{ConnConfig: b.pool.Config().ConnConfig, Registerer: b.reg}),
 		Webhooks: map[string]Webhook{
 			"kie":     {Providers: []string{"kie", ""}, Tasks: upstream.CallbackTaskIDs},

@@ -84,7 +84,7 @@ func TestGreedyUser(t *testing.T) {
 	require.NoError(t, err)
 	b := setup(t, func(c *Config) {
 		c.UserAtOnce = 0 // the default
-		c.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstream: adapter, Policy: task.DefaultPolicy()})
+		c.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy()})
 	})
 	b.sim = sim
 	for range maxRows {

@@ -24,7 +24,7 @@ func TestStopClosesThePool(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 		c.Pool = pool
-		c.Syncer = syncer.New(syncer.Config{Pool: pool, Upstream: nobody{}, Policy: task.DefaultPolicy()})
+		c.Syncer = syncer.New(syncer.Config{Pool: pool, Upstreams: map[string]syncer.Upstream{"": nobody{}}, Policy: task.DefaultPolicy()})
 	}, holding(held))
 	api, err := New(Config{Pool: pool, Syncer: b.cfg.Syncer, Verifier: b.cfg.Verifier, Live: b.cfg.Live, Logger: b.cfg.Logger})
 	require.NoError(t, err)

@@ -38,7 +38,7 @@ func setupHooks(t *testing.T, cfg simulator.Config, limit int, change ...func(*C
 	require.NoError(t, err)
 	held := &watchedSyncer{}
 	hold := func(c *Config) {
-		held.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstream: adapter, Policy: task.DefaultPolicy(), Logger: c.Logger})
+		held.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy(), Logger: c.Logger})
 		c.Syncer = held
 	}
 	b := setup(t, append([]func(*Config){hold}, change...)...)
