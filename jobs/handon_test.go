@@ -70,7 +70,7 @@ func TestSweepFindsWhoIsNotFollowed(t *testing.T) {
 		"a completed job":           "completed",
 		"a cancelled job":           "cancelled",
 		"a discarded job":           "discarded",
-		"the job of a dead daemon":  "running 21 s",
+		"the job of a dead daemon":  "running 25 s",
 		"the job of an old outage":  "running 5 hours",
 		"no job, its hint was lost": "",
 	} {

@@ -5,93 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"tasksync/task"
 )
-
-// fake is a provider whose calls fail when they ask for a task that breaks them.
-type fake struct {
-	poison  map[string]*task.Failure // breaks every call
-	absent  map[string]bool          // missing from the answers
-	down    *task.Failure            // breaks all calls
-	noBatch bool
-
-	mu    sync.Mutex
-	calls []string // "3" for a batch call, "one id" for a single one
-}
-
-func (p *fake) round(batch int) Round {
-	return Round{
-		Provider: "fake", FanOut: 4, Batch: batch, Suspects: &Suspects{},
-		One: func(_ context.Context, ref task.Ref) (*task.Observation, error) {
-			p.count("one " + ref.TaskID)
-			if f := p.fails(ref); f != nil {
-				return nil, f
-			}
-			return p.tell(ref), nil
-		},
-		Many: func(_ context.Context, _ string, refs []task.Ref) ([]*task.Observation, error) {
-			p.count(fmt.Sprint(len(refs)))
-			if p.noBatch {
-				return nil, NoBatch(transient(ReasonHTTP4xx, "HTTP 404"))
-			}
-			told := make([]*task.Observation, len(refs))
-			for i, ref := range refs {
-				if f := p.fails(ref); f != nil {
-					return nil, f
-				}
-				told[i] = p.tell(ref)
-			}
-			return told, nil
-		},
-	}
-}
-
-func (p *fake) count(call string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.calls = append(p.calls, call)
-}
-
-func (p *fake) made() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	calls := p.calls
-	p.calls = nil
-	slices.Sort(calls)
-	return calls
-}
-
-func (p *fake) fails(ref task.Ref) *task.Failure {
-	if p.down != nil {
-		return p.down
-	}
-	return p.poison[ref.TaskID]
-}
-
-func (p *fake) tell(ref task.Ref) *task.Observation {
-	if p.absent[ref.TaskID] {
-		return nil
-	}
-	return &task.Observation{Status: task.Processing}
-}
-
-func page() *task.Failure { return transient(ReasonHTTP5xx, "HTTP 500") }
-
-func manyRefs(n int) []task.Ref {
-	refs := make([]task.Ref, n)
-	for i := range refs {
-		refs[i] = task.Ref{TaskID: fmt.Sprintf("t%02d", i), Type: task.Generate}
-	}
-	return refs
-}
 
 // told are observations by task: the status, or the failure's verdict and reason.
 func told(t *testing.T, seen []task.Observation) map[string]string {
@@ -179,6 +102,52 @@ func TestRoundFindsThePoison(t *testing.T) {
 	}
 }
 
+// TestRoundWaitsForFewCalls counts the calls that come one after the other: each
+// takes a second of a clock that only the calls move.
+func TestRoundWaitsForFewCalls(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{2, 12, 50, 64} {
+		for _, poison := range [][]int{{0}, {n / 2}, {n - 1}} {
+			synctest.Test(t, func(t *testing.T) {
+				p := &fake{poison: map[string]*task.Failure{}, takes: time.Second}
+				for _, at := range poison {
+					p.poison[fmt.Sprintf("t%02d", at)] = page()
+				}
+				began := time.Now()
+				seen, err := p.round(100).Fetch(t.Context(), manyRefs(n))
+				require.NoError(t, err)
+				require.Len(t, seen, n)
+				require.LessOrEqual(t, time.Since(began), time.Duration(1+bits.Len(uint(n-1)))*time.Second)
+			})
+		}
+	}
+}
+
+// TestRoundGoesOnWhereItWasCutShort: a call that hangs leaves no time to make it
+// smaller, so that the next Fetch begins with smaller ones.
+func TestRoundGoesOnWhereItWasCutShort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &fake{hang: "t05"}
+		r := p.round(100)
+		healthy := 0
+		for fetches := range 6 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			seen, err := r.Fetch(ctx, manyRefs(12))
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.GreaterOrEqual(t, len(seen), healthy, "fetch %d", fetches)
+			healthy = len(seen)
+		}
+		require.Equal(t, 11, healthy)
+		p.made()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		_, _ = r.Fetch(ctx, manyRefs(12))
+		require.Equal(t, []string{"11", "one t05"}, p.made())
+	})
+}
+
 func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{
@@ -241,7 +210,8 @@ func TestRoundLosesNoMember(t *testing.T) {
 	failures := []*task.Failure{
 		page(), BadBody(""), transient(ReasonTimeout, ""), transient(ReasonTooLarge, ""), transient(ReasonNetwork, ""), transient(ReasonNoCall, ""),
 		Unknown(""), Dead(""), Permanent(task.Copyrighted, ""), transient(ReasonRateLimited, ""),
-		{Verdict: task.Account, Reason: ReasonCredits}, {Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
+		{Verdict: task.Account, Reason: ReasonCredits},
+		{Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		p := &fake{poison: map[string]*task.Failure{}, absent: map[string]bool{}, noBatch: rapid.IntRange(0, 9).Draw(t, "no batch") == 0}

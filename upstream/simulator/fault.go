@@ -33,8 +33,8 @@ const (
 	CreditsText Fault = "credits_text"
 )
 
-// Always, after the last fault of a task, has it met by every later request that
-// asks for the task, alone or among others: the task is poison.
+// Always stands after the last fault of a task: every later request that asks for
+// the task, alone or among others, meets that fault. The task is poison.
 const Always Fault = "*"
 
 // creditsText sounds like the account's, and is of one task.

@@ -110,7 +110,7 @@ func Dialects(provider string) []string { return dialects[provider] }
 var dialects = map[string][]string{
 	"kie":       {madeTheOld},
 	"sunoclips": {"wrapped", "sentinel"},
-	"sunoproxy": {"single", "data-only", "integer"},
+	"sunoproxy": {"single", "data-only", "integer", "reseller"},
 }
 
 func (s *Simulator) mustKnow(provider, dialect string) {

@@ -16,7 +16,10 @@ import (
 //	""         a batch call and a single one, both with the task around its results
 //	single     the batch call is answered with HTTP 405
 //	data-only  no batch call (404); the single one gives the results alone
-//	integer    code 1 for success, and statuses in words of its own
+//	integer    code 1 for success, and statuses in words of its own; a clip has no
+//	           metadata, but its values beside the others
+//	reseller   no code for success, numbers for statuses, and names of its own for
+//	           the values of a clip, which are in response.tracks
 type sunoproxy struct{ dialect string }
 
 // The dialects beside the usual one.
@@ -24,6 +27,7 @@ const (
 	sunoproxySingle   = "single"
 	sunoproxyDataOnly = "data-only"
 	sunoproxyInteger  = "integer"
+	sunoproxyReseller = "reseller"
 )
 
 var (
@@ -51,7 +55,7 @@ func (f sunoproxy) fit(l *life) {
 	l.withoutCodes()
 	l.withoutDelivery()
 	l.lostText = "task not exist"
-	l.leftOut = f.dialect == "" || f.dialect == sunoproxyInteger
+	l.leftOut = f.dialect == "" || f.dialect == sunoproxyInteger || f.dialect == sunoproxyReseller
 	l.itemsOnly = f.dialect == sunoproxyDataOnly
 	if l.lyrics() {
 		l.items[0].ID = l.id[:8] + "-" + l.id[8:12] + "-" + l.id[12:16] + "-" + l.id[16:20] + "-" + l.id[20:]
@@ -192,11 +196,14 @@ func (f sunoproxy) success(data any, fault Fault) reply {
 
 func (f sunoproxy) encode(code, message string, data any) reply {
 	var told any = code
-	if f.dialect == sunoproxyInteger {
+	switch {
+	case f.dialect == sunoproxyInteger:
 		told = slices.Index([]string{"", "success"}, code) // 1, or -1
+	case f.dialect == sunoproxyReseller && code == "success":
+		told = nil
 	}
 	body, err := json.Marshal(struct {
-		Code    any    `json:"code"`
+		Code    any    `json:"code,omitempty"`
 		Message string `json:"message"`
 		Data    any    `json:"data"`
 	}{told, message, data})
@@ -209,8 +216,11 @@ func (f sunoproxy) encode(code, message string, data any) reply {
 // tell is a task without the envelope.
 func (f sunoproxy) tell(t *subject, p phase) []byte {
 	var told any = f.task(t, p)
-	if f.dialect == sunoproxyDataOnly {
+	switch f.dialect {
+	case sunoproxyDataOnly:
 		told = f.data(t, p)
+	case sunoproxyReseller:
+		told = f.resold(t, p)
 	}
 	body, err := json.Marshal(told)
 	if err != nil {

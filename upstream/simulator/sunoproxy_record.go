@@ -113,9 +113,17 @@ func (f sunoproxy) data(t *subject, p phase) any {
 	case t.life.lyrics():
 		return f.lyric(t, p)
 	}
-	clips := []sunoproxyClip{}
+	clips := []any{}
 	for _, item := range t.life.told(p) {
-		clips = append(clips, sunoproxyClipOf(t, item))
+		clip := sunoproxyClipOf(t, item)
+		switch f.dialect {
+		case sunoproxyInteger:
+			clips = append(clips, sunoproxyFlat(clip))
+		case sunoproxyReseller:
+			clips = append(clips, sunoproxyResold(clip))
+		default:
+			clips = append(clips, clip)
+		}
 	}
 	return clips
 }

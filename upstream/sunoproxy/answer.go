@@ -79,7 +79,7 @@ func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]*task.Observ
 	switch {
 	case hasNoCall(ans):
 		return nil, upstream.Transient(upstream.ReasonNoCall, fmt.Sprintf("HTTP %d: the server has no batch call", ans.Status))
-	case !ok:
+	case !ok && !(env.many && len(env.records) == 0 && ans.Status < 300): // an empty array says that it knows none
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is in another format", ans.Status))
 	case !env.success() && len(env.records) == 0:
 		return nil, callFailure(env, ans.Status)

@@ -15,6 +15,7 @@
 //	data an array, or one object       tasks, if they look like it; else results
 //	data an array of clips, no task    the quirk of self-hosted servers
 //	code "success", or 1               the integer dialect, with status words of its own
+//	no code, but tasks or results      resellers, with numbers for states and names of their own
 //
 // A task is judged by its status, then by its text; its clips by their own
 // status, whatever that of the task. The decoder takes more than was seen:

@@ -19,6 +19,8 @@ func TestSampleBodies(t *testing.T) {
 		"sunoproxy-music-not_start":   "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa01",
 		"sunoproxy-music-in_progress": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa01",
 		"sunoproxy-music-success":     "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa02",
+		"sunoproxy-music-integer":     "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa03",
+		"sunoproxy-music-reseller":    "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa04",
 	}
 	upstreamtest.Golden(t, "testdata", func(t *testing.T, name string, body []byte) upstreamtest.Reading {
 		b := setup(t, nil)

@@ -20,7 +20,7 @@ func TestSuite(t *testing.T) {
 		t.Cleanup(a.CloseIdle)
 		return a
 	}
-	for dialect, unbatched := range map[string]bool{"": false, "integer": false, "single": true, "data-only": true} {
+	for dialect, unbatched := range map[string]bool{"": false, "integer": false, "reseller": false, "single": true, "data-only": true} {
 		t.Run(cmp.Or(dialect, "usual"), func(t *testing.T) {
 			t.Parallel()
 			upstreamtest.Run(t, upstreamtest.Subject{

@@ -27,8 +27,12 @@ const (
 
 // testPoison has one or two of a dozen tasks break every call that asks for them.
 func testPoison(t *testing.T, s Subject) {
-	for _, fault := range poisons {
-		for _, at := range [][]int{{0}, {5}, {cohort - 1}, {2, 9}} {
+	for i, fault := range poisons {
+		places := [][]int{{5}, {2, 9}}
+		if i == 0 { // the kind makes no difference to the search
+			places = append(places, []int{0}, []int{cohort - 1})
+		}
+		for _, at := range places {
 			t.Run(fmt.Sprint(fault, at), func(t *testing.T) {
 				t.Parallel()
 				s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testPoisoned(t, w, fault, at) })
@@ -161,7 +165,7 @@ func testDown(t *testing.T, s Subject) {
 				}
 				w.sim.Outage(simulator.NoFault)
 				w.pass(task.DefaultConfirmation().Over)
-				require.EqualValues(t, up, w.requests(func() {
+				require.Equal(t, up, w.requests(func() {
 					seen, err := w.fetch(t.Context(), t, refs...)
 					require.NoError(t, err)
 					requireReady(t, seen, refs...)
