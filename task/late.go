@@ -92,7 +92,9 @@ func (p *pass) lateAudio(clips []Clip) Decision {
 	for _, at := range seen.results {
 		url := finalURL(seen.clips[at].AudioURL)
 		if at < len(clips) && url != "" && clips[at].Status == Complete && finalURL(clips[at].AudioURL) == "" {
-			m.clips[at].AudioURL = url
+			final := seen.clips[at] // which tells what no preview does
+			m.clips[at].AudioURL, m.clips[at].VideoURL = url, orElse(m.clips[at].VideoURL, final.VideoURL)
+			m.clips[at].Duration = orElse(m.clips[at].Duration, final.Duration)
 			m.written.keep(clips[at], &m.clips[at])
 		}
 	}
