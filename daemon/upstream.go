@@ -160,7 +160,11 @@ func pausedReason(reason string, until time.Time, paused bool) string {
 func troubleReason(trouble map[string]string) string {
 	var reasons []string
 	for _, name := range slices.Sorted(maps.Keys(trouble)) {
-		reasons = append(reasons, fmt.Sprintf("provider %s: %s", cmp.Or(name, "default"), trouble[name]))
+		prefix := "TASKSYNC_"
+		if name != "" {
+			prefix += strings.ToUpper(name) + "_"
+		}
+		reasons = append(reasons, fmt.Sprintf("provider %s: %s; check %[3]sAPI_URL and %[3]sAPI_KEY", cmp.Or(name, "default"), trouble[name], prefix))
 	}
 	return strings.Join(reasons, "; ")
 }
