@@ -160,11 +160,7 @@ func pausedReason(reason string, until time.Time, paused bool) string {
 func troubleReason(trouble map[string]string) string {
 	var reasons []string
 	for _, name := range slices.Sorted(maps.Keys(trouble)) {
-		prefix := "TASKSYNC_"
-		if name != "" {
-			prefix += strings.ToUpper(name) + "_"
-		}
-		reasons = append(reasons, fmt.Sprintf("provider %s: %s; check %[3]sAPI_URL and %[3]sAPI_KEY", cmp.Or(name, "default"), trouble[name], prefix))
+		reasons = append(reasons, fmt.Sprintf("provider %s: %s; check TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key", cmp.Or(name, "default"), trouble[name]))
 	}
 	return strings.Join(reasons, "; ")
 }

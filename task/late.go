@@ -90,11 +90,8 @@ func (p *pass) lateAudio(clips []Clip) Decision {
 	m := p.Handlers.merge(clips, nil, parseWritten(p.mem.Written))
 	seen := p.Handlers.merge(clips, p.h.MapToClips(p.g, p.obs.Items), written{})
 	for _, at := range seen.results {
-		url := finalURL(seen.clips[at].AudioURL)
-		if at < len(clips) && url != "" && clips[at].Status == Complete && finalURL(clips[at].AudioURL) == "" {
-			final := seen.clips[at] // which tells what no preview does
-			m.clips[at].AudioURL, m.clips[at].VideoURL = url, orElse(m.clips[at].VideoURL, final.VideoURL)
-			m.clips[at].Duration = orElse(m.clips[at].Duration, final.Duration)
+		if at < len(clips) && clips[at].Status == Complete && finalURL(clips[at].AudioURL) == "" && finalURL(seen.clips[at].AudioURL) != "" {
+			m.clips[at] = fillIn(clips[at], seen.clips[at])
 			m.written.keep(clips[at], &m.clips[at])
 		}
 	}
@@ -107,6 +104,17 @@ func (p *pass) lateAudio(clips []Clip) Decision {
 		d.Memory.Written = m.written.String()
 	}
 	return d
+}
+
+// fillIn gives a clip its final audio, and the other values that it lacks.
+func fillIn(have, seen Clip) Clip {
+	out := have
+	from := seen.values()
+	for i, to := range out.values() {
+		*to = orElse(*to, *from[i])
+	}
+	out.AudioURL, out.Duration = seen.AudioURL, orElse(have.Duration, seen.Duration)
+	return out
 }
 
 // ReasonLate is that of a result that came after the end of its row.

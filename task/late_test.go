@@ -137,6 +137,7 @@ func TestAPreviewGetsItsFinalAudio(t *testing.T) {
 		require.Equal(t, Complete, w.g.Status)
 		require.Equal(t, audioOf(idA), w.clip(t, idA).AudioURL)
 		require.Equal(t, streamOf(idA), w.clip(t, idA).StreamAudioURL)
+		require.InDelta(t, 61.5, w.clip(t, idA).Duration, 0, "what was not known before")
 		require.Equal(t, "https://own.example/b.mp3", w.clip(t, idB).AudioURL)
 		require.Zero(t, w.g.Memory)
 	}
