@@ -2,11 +2,9 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,7 +16,6 @@ import (
 	"tasksync/internal/live"
 	"tasksync/syncer"
 	"tasksync/upstream"
-	"tasksync/upstream/sunoapi"
 )
 
 // API is what the HTTP side for users and webhooks needs. Each part is off until
@@ -37,8 +34,6 @@ type API struct {
 	// WebhookTokens are the last part of the webhooks' address; several during a
 	// change.
 	WebhookTokens []string `json:"-"`
-	// WebhookSecret checks the signature of kie's webhooks.
-	WebhookSecret string `json:"-"`
 }
 
 // webhookToken is a token that cannot be guessed and that stands in a path as it
@@ -49,27 +44,23 @@ func (a API) auth(cfg Config) auth.Config {
 	return auth.Config{Secret: a.JWTSecret, JWKSURL: a.JWKSURL, Issuer: a.JWTIssuer, Audience: a.JWTAudience, Logger: cfg.Logger}
 }
 
-func (a API) validate(cfg Config) error {
-	if err := a.auth(cfg).Validate(); err != nil {
-		return err
+func (a API) validate() error {
+	if err := auth.ValidateSecret(a.JWTSecret); err != nil {
+		return wrong("API.JWTSecret", "%s", err)
+	}
+	if err := auth.ValidateJWKSURL(a.JWKSURL); err != nil {
+		return wrong("API.JWKSURL", "%s", err)
 	}
 	if err := api.ValidateOrigins(a.CORSOrigins); err != nil {
-		return fmt.Errorf("TASKSYNC_CORS_ORIGINS: %w", err)
+		return wrong("API.CORSOrigins", ": %s", err)
 	}
 	for _, token := range a.WebhookTokens {
 		if !webhookToken.MatchString(token) {
-			return errors.New("TASKSYNC_WEBHOOK_TOKEN has a token that is not 16 to 128 letters, digits, - or _; make one with: openssl rand -hex 32")
+			return wrong("API.WebhookTokens", "has a token that is not 16 to 128 letters, digits, - or _; make one with: openssl rand -hex 32")
 		}
-	}
-	kie := slices.ContainsFunc(cfg.providers(), func(p Provider) bool { return p.Name == signing })
-	if a.WebhookSecret != "" && !kie {
-		return errors.New("TASKSYNC_WEBHOOK_SECRET is set, but kie, the only provider that signs its webhooks, is not configured")
 	}
 	return nil
 }
-
-// signing is the provider that signs its webhooks.
-const signing = "kie"
 
 // httpSide is the HTTP side with the parts that it runs on.
 type httpSide struct {
@@ -111,14 +102,14 @@ func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *l
 // webhooks are the configured providers, as they call back.
 func (c Config) webhooks() map[string]api.Webhook {
 	hooks := map[string]api.Webhook{}
-	for i, p := range c.providers() {
+	for i, p := range c.Providers {
 		hook := api.Webhook{Providers: []string{p.Name}, Tasks: upstream.CallbackTaskIDs}
-		if i == 0 && c.Upstream == nil {
+		if i == 0 {
 			hook.Providers = append(hook.Providers, "") // rows that name none are its too
 		}
-		if p.Name == signing && c.API.WebhookSecret != "" {
+		if p.WebhookSecret != "" && p.VerifyCallback != nil {
 			hook.Verify = func(h http.Header, taskID string, now time.Time) error {
-				return sunoapi.VerifyCallback(c.API.WebhookSecret, h, taskID, now)
+				return p.VerifyCallback(p.WebhookSecret, h, taskID, now)
 			}
 		}
 		hooks[p.Name] = hook

@@ -14,6 +14,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"tasksync/upstream/acedata"
+	"tasksync/upstream/sunoapi"
 )
 
 const (
@@ -22,9 +25,10 @@ const (
 	userOfTheAPI = "a11ce000-0000-4000-8000-000000000001"
 )
 
-// TestAPIConfig: what is wrong is named by its variable, and never told itself.
+// TestAPIConfig: what is wrong is named by its field, and never told itself.
 func TestAPIConfig(t *testing.T) {
 	t.Parallel()
+	signing := Provider{Provider: sunoapi.Kie(), APIKey: "k", WebhookSecret: "hunter2"}
 	for name, tc := range map[string]struct {
 		change func(*Config)
 		want   string // empty: it is good
@@ -34,27 +38,27 @@ func TestAPIConfig(t *testing.T) {
 		"keys":                  {func(c *Config) { c.API.JWKSURL = "https://x.supabase.co/auth/v1/.well-known/jwks.json" }, ""},
 		"origins":               {func(c *Config) { c.API.CORSOrigins = []string{"https://app.example", "*"} }, ""},
 		"tokens":                {func(c *Config) { c.API.WebhookTokens = []string{webhookTest, strings.Repeat("a", 128)} }, ""},
-		"signatures":            {func(c *Config) { c.API.WebhookSecret, c.Provider = "hunter2", "kie" }, ""},
-		"signatures of another": {func(c *Config) { c.API.WebhookSecret, c.Others = "hunter2", []Provider{{Name: "kie", APIKey: "k"}} }, ""},
+		"signatures":            {func(c *Config) { c.Providers = []Provider{signing} }, ""},
+		"signatures of another": {func(c *Config) { c.Providers = append(c.Providers, signing) }, ""},
 
-		"short secret":       {func(c *Config) { c.API.JWTSecret = "hunter2" }, "TASKSYNC_JWT_SECRET"},
-		"secret with blanks": {func(c *Config) { c.API.JWTSecret = jwtSecret + "\n" }, "TASKSYNC_JWT_SECRET"},
-		"key for secret":     {func(c *Config) { c.API.JWTSecret = "-----BEGIN PUBLIC KEY-----hunter2" }, "TASKSYNC_JWT_SECRET"},
-		"address":            {func(c *Config) { c.API.JWKSURL = "hunter2" }, "TASKSYNC_JWKS_URL"},
-		"file":               {func(c *Config) { c.API.JWKSURL = "file:///hunter2" }, "TASKSYNC_JWKS_URL"},
-		"password":           {func(c *Config) { c.API.JWKSURL = "https://u:hunter2@h/jwks" }, "TASKSYNC_JWKS_URL"},
-		"no scheme":          {func(c *Config) { c.API.CORSOrigins = []string{"app.example"} }, "TASKSYNC_CORS_ORIGINS"},
-		"path":               {func(c *Config) { c.API.CORSOrigins = []string{"https://app.example/"} }, "TASKSYNC_CORS_ORIGINS"},
-		"short token":        {func(c *Config) { c.API.WebhookTokens = []string{"hunter2"} }, "TASKSYNC_WEBHOOK_TOKEN"},
-		"long token":         {func(c *Config) { c.API.WebhookTokens = []string{"hunter2" + strings.Repeat("a", 128)} }, "TASKSYNC_WEBHOOK_TOKEN"},
-		"second token":       {func(c *Config) { c.API.WebhookTokens = []string{webhookTest, "hunter2"} }, "TASKSYNC_WEBHOOK_TOKEN"},
-		"token with a slash": {func(c *Config) { c.API.WebhookTokens = []string{"hunter2/hunter2/hunter2"} }, "TASKSYNC_WEBHOOK_TOKEN"},
-		"token with a break": {func(c *Config) { c.API.WebhookTokens = []string{webhookTest + "\n"} }, "TASKSYNC_WEBHOOK_TOKEN"},
-		"nobody signs":       {func(c *Config) { c.API.WebhookSecret = "hunter2" }, "TASKSYNC_WEBHOOK_SECRET"},
+		"short secret":       {func(c *Config) { c.API.JWTSecret = "hunter2" }, "API.JWTSecret"},
+		"secret with blanks": {func(c *Config) { c.API.JWTSecret = jwtSecret + "\n" }, "API.JWTSecret"},
+		"key for secret":     {func(c *Config) { c.API.JWTSecret = "-----BEGIN PUBLIC KEY-----hunter2" }, "API.JWTSecret"},
+		"address":            {func(c *Config) { c.API.JWKSURL = "hunter2" }, "API.JWKSURL"},
+		"file":               {func(c *Config) { c.API.JWKSURL = "file:///hunter2" }, "API.JWKSURL"},
+		"password":           {func(c *Config) { c.API.JWKSURL = "https://u:hunter2@h/jwks" }, "API.JWKSURL"},
+		"no scheme":          {func(c *Config) { c.API.CORSOrigins = []string{"app.example"} }, "API.CORSOrigins"},
+		"path":               {func(c *Config) { c.API.CORSOrigins = []string{"https://app.example/"} }, "API.CORSOrigins"},
+		"short token":        {func(c *Config) { c.API.WebhookTokens = []string{"hunter2"} }, "API.WebhookTokens"},
+		"long token":         {func(c *Config) { c.API.WebhookTokens = []string{"hunter2" + strings.Repeat("a", 128)} }, "API.WebhookTokens"},
+		"second token":       {func(c *Config) { c.API.WebhookTokens = []string{webhookTest, "hunter2"} }, "API.WebhookTokens"},
+		"token with a slash": {func(c *Config) { c.API.WebhookTokens = []string{"hunter2/hunter2/hunter2"} }, "API.WebhookTokens"},
+		"token with a break": {func(c *Config) { c.API.WebhookTokens = []string{webhookTest + "\n"} }, "API.WebhookTokens"},
+		"nobody signs":       {func(c *Config) { c.Providers[0].WebhookSecret = "hunter2" }, "Providers[0].WebhookSecret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{DatabaseURL: goodURL, APIKey: "key", ListenAddr: "127.0.0.1:0"}
+			cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key"}}, ListenAddr: "127.0.0.1:0"}
 			tc.change(&cfg)
 			err := cfg.withDefaults().validate()
 			if tc.want == "" {
@@ -71,7 +75,7 @@ func TestAPIConfig(t *testing.T) {
 
 func TestWebhookProviders(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Provider: "sunoapi", Others: []Provider{{Name: "kie"}, {Name: "acedata"}}, API: API{WebhookSecret: "s"}}
+	cfg := Config{Providers: []Provider{{Provider: sunoapi.SunoAPI()}, {Provider: sunoapi.Kie(), WebhookSecret: "s"}, {Provider: acedata.Provider()}}}
 	hooks := cfg.webhooks()
 	require.Len(t, hooks, 3)
 	require.Equal(t, []string{"sunoapi", ""}, hooks["sunoapi"].Providers, "rows without a provider are the default one's")

@@ -20,6 +20,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
 	"tasksync/upstream/simulator"
+	"tasksync/upstream/sunoapi"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
@@ -71,10 +72,10 @@ func setupOn(t *testing.T, database string) *bundle {
 
 // config is that of a daemon on b.
 func (b *bundle) config() Config {
-	var unlimited float64
 	return Config{
-		DatabaseURL: b.database, APIKey: "key-of-the-test", APIURL: b.simURL, RateLimit: &unlimited,
-		ListenAddr: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Version: "test",
+		DatabaseURL: b.database,
+		Providers:   []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: b.simURL, RateLimit: new(0.0)}},
+		ListenAddr:  "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Version: "test",
 	}
 }
 

@@ -4,13 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
+	"tasksync/upstream"
+	"tasksync/upstream/acedata"
+	"tasksync/upstream/sunoapi"
+	"tasksync/upstream/sunoclips"
+	"tasksync/upstream/sunoproxy"
 )
 
 const goodURL = "postgres://user:pass@localhost:5432/app"
@@ -24,36 +31,44 @@ func TestConfig(t *testing.T) {
 	}{
 		"least":              {func(*Config) {}, ""},
 		"keywords":           {func(c *Config) { c.DatabaseURL = "host=localhost dbname=app" }, ""},
-		"upstream, no key":   {func(c *Config) { c.APIKey, c.Upstream = "", noUpstream{} }, ""},
-		"kie":                {func(c *Config) { c.Provider = "kie" }, ""},
-		"no limit":           {func(c *Config) { c.RateLimit = rate(0) }, ""},
+		"own, no key":        {func(c *Config) { c.Providers = []Provider{{Provider: own("mine")}} }, ""},
+		"own beside":         {func(c *Config) { c.Providers = append(c.Providers, Provider{Provider: own("My.own_1")}) }, ""},
+		"kie":                {func(c *Config) { c.Providers[0].Provider = sunoapi.Kie() }, ""},
+		"no limit":           {func(c *Config) { c.Providers[0].RateLimit = rate(0) }, ""},
 		"shortest poll":      {func(c *Config) { c.PollInterval = 50 * time.Millisecond }, ""},
-		"no database":        {func(c *Config) { c.DatabaseURL = "" }, "DATABASE_URL is not set"},
-		"no key":             {func(c *Config) { c.APIKey = "" }, "TASKSYNC_API_KEY is not set"},
-		"unknown provider":   {func(c *Config) { c.Provider = "acme" }, `TASKSYNC_PROVIDER "acme" is not one of sunoapi, kie, sunoproxy, acedata, sunoclips`},
-		"unknown feed":       {func(c *Config) { c.Feed = "wal2" }, `TASKSYNC_FEED "wal2"`},
+		"no database":        {func(c *Config) { c.DatabaseURL = "" }, "DatabaseURL is not set"},
+		"no key":             {func(c *Config) { c.Providers[0].APIKey = "" }, "Providers[0].APIKey is not set"},
+		"no provider":        {func(c *Config) { c.Providers = nil }, "Providers is empty"},
+		"provider in name":   {func(c *Config) { c.Providers[0].New = nil }, "Providers[0].New is nil, so that nothing can ask sunoapi"},
+		"two of a name":      {func(c *Config) { c.Providers = append(c.Providers, c.Providers[0]) }, `Providers[1].Name "sunoapi" is that of another provider`},
+		"nameless":           {func(c *Config) { c.Providers[0].Name = "" }, `Providers[0].Name "" is not`},
+		"name of a path":     {func(c *Config) { c.Providers[0].Name = "a/b" }, `Providers[0].Name "a/b" is not`},
+		"long name":          {func(c *Config) { c.Providers[0].Name = strings.Repeat("a", 65) }, "Providers[0].Name"},
+		"no gatherer":        {func(c *Config) { c.Registerer = prometheus.WrapRegistererWith(nil, prometheus.NewRegistry()) }, "Gatherer is nil"},
+		"no registerer":      {func(c *Config) { c.Gatherer = prometheus.NewRegistry() }, "Registerer is nil"},
+		"unknown feed":       {func(c *Config) { c.Feed = "wal2" }, `Feed "wal2"`},
 		"feed wal":           {func(c *Config) { c.Feed = "wal" }, ""},
-		"bad listen URL":     {func(c *Config) { c.ListenURL = "postgres://u:hunter2@h:port/db" }, "TASKSYNC_LISTEN_URL"},
-		"feed polls often":   {func(c *Config) { c.FeedPollInterval = time.Millisecond }, "TASKSYNC_FEED_POLL_INTERVAL 1ms"},
-		"negative feed poll": {func(c *Config) { c.FeedPollInterval = -time.Second }, "TASKSYNC_FEED_POLL_INTERVAL -1s"},
-		"small slot":         {func(c *Config) { c.SlotLimit = 1 << 20 }, "TASKSYNC_SLOT_LIMIT 1048576"},
-		"timeout too short":  {func(c *Config) { c.Timeout = time.Millisecond }, "TASKSYNC_TIMEOUT 1ms"},
-		"negative timeout":   {func(c *Config) { c.Timeout = -time.Minute }, "TASKSYNC_TIMEOUT -1m0s"},
-		"poll too often":     {func(c *Config) { c.PollInterval = time.Millisecond }, "TASKSYNC_POLL_INTERVAL 1ms"},
-		"negative poll":      {func(c *Config) { c.PollInterval = -1 }, "TASKSYNC_POLL_INTERVAL"},
-		"negative limit":     {func(c *Config) { c.RateLimit = rate(-1) }, "TASKSYNC_RATE_LIMIT -1"},
-		"limit is no number": {func(c *Config) { c.RateLimit = rate(math.NaN()) }, "TASKSYNC_RATE_LIMIT NaN"},
-		"limit is infinite":  {func(c *Config) { c.RateLimit = rate(math.Inf(1)) }, "TASKSYNC_RATE_LIMIT +Inf"},
-		"no URL":             {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" }, "DATABASE_URL"},
-		"URL that escapes":   {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2%zz@h/db" }, "DATABASE_URL"},
-		"keywords that fail": {func(c *Config) { c.DatabaseURL = "host=h password='hunter2' port=x" }, "DATABASE_URL"},
-		"pool setting":       {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?pool_max_conns=x" }, "DATABASE_URL"},
-		"bad sslmode":        {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?sslmode=x" }, "DATABASE_URL"},
-		"address of the API": {func(c *Config) { c.APIURL = "api" }, "BaseURL"},
+		"bad listen URL":     {func(c *Config) { c.ListenURL = "postgres://u:hunter2@h:port/db" }, "ListenURL"},
+		"feed polls often":   {func(c *Config) { c.FeedPollInterval = time.Millisecond }, "FeedPollInterval 1ms"},
+		"negative feed poll": {func(c *Config) { c.FeedPollInterval = -time.Second }, "FeedPollInterval -1s"},
+		"small slot":         {func(c *Config) { c.SlotLimit = 1 << 20 }, "SlotLimit 1048576"},
+		"timeout too short":  {func(c *Config) { c.Timeout = time.Millisecond }, "Timeout 1ms"},
+		"negative timeout":   {func(c *Config) { c.Timeout = -time.Minute }, "Timeout -1m0s"},
+		"poll too often":     {func(c *Config) { c.PollInterval = time.Millisecond }, "PollInterval 1ms"},
+		"negative poll":      {func(c *Config) { c.PollInterval = -1 }, "PollInterval"},
+		"negative limit":     {func(c *Config) { c.Providers[0].RateLimit = rate(-1) }, "Providers[0].RateLimit -1"},
+		"limit is no number": {func(c *Config) { c.Providers[0].RateLimit = rate(math.NaN()) }, "Providers[0].RateLimit NaN"},
+		"limit is infinite":  {func(c *Config) { c.Providers[0].RateLimit = rate(math.Inf(1)) }, "Providers[0].RateLimit +Inf"},
+		"no URL":             {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" }, "DatabaseURL"},
+		"URL that escapes":   {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2%zz@h/db" }, "DatabaseURL"},
+		"keywords that fail": {func(c *Config) { c.DatabaseURL = "host=h password='hunter2' port=x" }, "DatabaseURL"},
+		"pool setting":       {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?pool_max_conns=x" }, "DatabaseURL"},
+		"bad sslmode":        {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?sslmode=x" }, "DatabaseURL"},
+		"address of the API": {func(c *Config) { c.Providers[0].APIURL = "api" }, "BaseURL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{DatabaseURL: goodURL, APIKey: "hunter2"}
+			cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "hunter2"}}}
 			tc.change(&cfg)
 			cfg = cfg.withDefaults()
 			err := cfg.validate()
@@ -80,7 +95,6 @@ func TestConfig(t *testing.T) {
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	c := Config{}.withDefaults()
-	require.Equal(t, "sunoapi", c.Provider)
 	require.Equal(t, "auto", c.Feed)
 	require.Equal(t, ":8080", c.ListenAddr)
 	require.Equal(t, task.DefaultTimeout, c.Timeout)
@@ -143,29 +157,29 @@ func TestPoolIsSmall(t *testing.T) {
 func TestPollIntervalOfTheProvider(t *testing.T) {
 	t.Parallel()
 	cfg := setup(t).config()
-	cfg.Provider, cfg.PollInterval = "kie", 100*time.Millisecond
+	cfg.Providers[0].Provider, cfg.PollInterval = sunoapi.Kie(), 100*time.Millisecond
 	_, err := openUpstreams(cfg.withDefaults(), nil)
 	require.ErrorIs(t, err, ErrConfig)
-	require.ErrorContains(t, err, "TASKSYNC_POLL_INTERVAL 100ms is under the 333")
+	require.ErrorContains(t, err, "PollInterval 100ms is under the 333")
 }
 
 func TestProviders(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	base := b.config()
 	for name, tc := range map[string]struct {
 		other Provider
 		want  string
 	}{
-		"fine":         {Provider{Name: "acedata", APIKey: "key-of-another"}, ""},
-		"no key":       {Provider{Name: "kie"}, "TASKSYNC_KIE_API_KEY is not set"},
-		"no address":   {Provider{Name: "sunoproxy"}, "TASKSYNC_SUNOPROXY_API_URL is not set"},
-		"bad limit":    {Provider{Name: "sunoclips", APIKey: "k", RateLimit: new(-1.0)}, "TASKSYNC_SUNOCLIPS_RATE_LIMIT -1"},
-		"unknown name": {Provider{Name: "acme", APIKey: "k"}, `"acme" is not one of`},
-		"bad address":  {Provider{Name: "acedata", APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
+		"fine":        {Provider{Provider: acedata.Provider(), APIKey: "key-of-another"}, ""},
+		"own":         {Provider{Provider: own("mine")}, ""},
+		"no key":      {Provider{Provider: sunoapi.Kie()}, "Providers[1].APIKey is not set"},
+		"no address":  {Provider{Provider: sunoproxy.Provider()}, "Providers[1].APIURL is not set"},
+		"bad limit":   {Provider{Provider: sunoclips.Provider(), APIKey: "k", RateLimit: new(-1.0)}, "Providers[1].RateLimit -1"},
+		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
+		"no adapter":  {Provider{Provider: upstream.Provider{Name: "mine", BaseURL: "x", Keyless: true, New: noAdapter}}, "mine: New has made no adapter"},
 	} {
-		cfg := base
-		cfg.Others = []Provider{tc.other}
+		cfg := b.config()
+		cfg.Providers = append(cfg.Providers, tc.other)
 		cfg = cfg.withDefaults()
 		err := cfg.validate()
 		if err == nil {
@@ -179,4 +193,17 @@ func TestProviders(t *testing.T) {
 		require.ErrorContains(t, err, tc.want, name)
 		require.NotContains(t, err.Error(), "key-of-another", name)
 	}
+}
+
+func noAdapter(upstream.Config) (upstream.Adapter, error) { return nil, nil }
+
+// TestFieldError: whoever has another name for a field can tell of the error by it.
+func TestFieldError(t *testing.T) {
+	t.Parallel()
+	cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: own("mine")}, {Provider: sunoapi.Kie()}}}
+	err, ok := errors.AsType[*FieldError](cfg.withDefaults().validate())
+	require.True(t, ok)
+	require.Equal(t, "Providers[1].APIKey", err.Field)
+	require.Equal(t, "kie", err.Provider)
+	require.Equal(t, "configuration: KIE_KEY is not set; give the key of your kie account", err.Says("KIE_KEY"))
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed"
@@ -30,7 +29,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.validate(); err != nil {
 		return err
 	}
-	reg := newRegistry(cfg.Version)
+	reg := newRegistry(cfg)
+	defer reg.close()
+	if err := reg.failed(); err != nil {
+		return err
+	}
 	health := newHealth("database", "feed", "jobs")
 	server, err := openHTTP(cfg, reg, health)
 	if err != nil {
@@ -49,7 +52,7 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // serve opens what needs the database, runs it, and closes it.
-func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *health, server *httpServer) (err error) {
+func serve(ctx context.Context, cfg Config, reg *registry, health *health, server *httpServer) (err error) {
 	pool, pooled, err := openPool(ctx, cfg, func(reason string) { health.set("database", reason) })
 	if err != nil {
 		return err
@@ -79,7 +82,7 @@ func serve(ctx context.Context, cfg Config, reg prometheus.Registerer, health *h
 }
 
 // open makes the parts between the database and the feed.
-func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg prometheus.Registerer, health *health) (*jobs.Client, *httpSide, error) {
+func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg *registry, health *health) (*jobs.Client, *httpSide, error) {
 	ups, err := openUpstreams(cfg, reg)
 	if err != nil {
 		return nil, nil, err
@@ -103,13 +106,13 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 		Pool: pool, Syncer: s, Now: now, Handlers: cfg.Handlers, Logger: cfg.Logger, CohortSizes: ups.cohorts,
 		PollOnly: pooled,
 	})
-	return client, side, err
+	return client, side, errors.Join(err, reg.failed())
 }
 
 // runParts hears of new rows, works the jobs and runs what the HTTP side needs,
 // until ctx ends or one of them fails. Then all of them stop at once: what a feed
 // still hands on is a job for the next daemon.
-func runParts(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, side *httpSide, reg prometheus.Registerer, health *health, server *httpServer) error {
+func runParts(ctx context.Context, cfg Config, pool *pgxpool.Pool, client *jobs.Client, side *httpSide, reg *registry, health *health, server *httpServer) error {
 	f, err := openFeed(cfg, pool, client, reg, health, server)
 	if err != nil {
 		return errors.Join(err, stopJobs(ctx, client, cfg.Logger))
@@ -160,13 +163,13 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, context.Can
 }
 
 // openFeed makes the feed, which tells health and, at first, Config.Started.
-func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg prometheus.Registerer, health *health, server *httpServer) (*feed.Feed, error) {
+func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg *registry, health *health, server *httpServer) (*feed.Feed, error) {
 	session, err := directConfig(cfg.ListenURL)
 	if err != nil {
 		return nil, err
 	}
 	started := false
-	return feed.New(feed.Config{
+	f, err := feed.New(feed.Config{
 		Pool: pool, Session: session, To: client, Mode: cfg.Feed, PollInterval: cfg.FeedPollInterval, SlotLimit: cfg.SlotLimit,
 		Logger: cfg.Logger, Registerer: reg,
 		State: func(reason string) {
@@ -177,11 +180,8 @@ func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg prometheu
 			started = started || reason == ""
 		},
 	})
+	return f, errors.Join(err, reg.failed())
 }
-
-// ErrSchema is wrapped by Run's error when migrations are pending and may not
-// be applied.
-var ErrSchema = errors.New("the database lacks migrations")
 
 func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 	if err := checkColumns(ctx, pool, cfg.API.auth(cfg).Enabled()); err != nil {

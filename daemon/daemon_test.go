@@ -23,11 +23,6 @@ import (
 	"tasksync/upstream/simulator"
 )
 
-// noUpstream knows nothing of any task.
-type noUpstream struct{}
-
-func (noUpstream) Fetch(context.Context, []task.Ref) ([]task.Observation, error) { return nil, nil }
-
 func TestRunBringsRowsToTheirEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -259,8 +254,9 @@ func TestAddressIsTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	err = Run(t.Context(), Config{DatabaseURL: goodURL, APIKey: "k", ListenAddr: l.Addr().String()})
-	require.ErrorContains(t, err, "TASKSYNC_LISTEN_ADDR")
+	err = Run(t.Context(), Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: own("mine")}}, ListenAddr: l.Addr().String()})
+	require.ErrorIs(t, err, ErrListen)
+	require.ErrorContains(t, err, l.Addr().String())
 }
 
 // TestTwoDaemons start at once on an empty database.
@@ -346,11 +342,11 @@ func TestMetrics(t *testing.T) {
 func TestMetricsOfARegistry(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	reg := newRegistry("v1")
+	reg := newRegistry(Config{Version: "v1"})
 	_, err := feed.New(feed.Config{Pool: b.pool, To: &jobs.Client{}, Registerer: reg})
 	require.NoError(t, err)
 	reg.MustRegister(newPendingCollector(b.pool, b.config().withDefaults()))
-	problems, err := testutil.GatherAndLint(reg)
+	problems, err := testutil.GatherAndLint(reg.gatherer)
 	require.NoError(t, err)
 	require.Empty(t, problems)
 }

@@ -59,7 +59,7 @@ func openPool(ctx context.Context, cfg Config, report func(reason string)) (pool
 func newPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(databaseURL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: DATABASE_URL: %s", ErrConfig, redactDSN(err, databaseURL))
+		return nil, wrong("DatabaseURL", ": %s", redactDSN(err, databaseURL))
 	}
 	cfg.MaxConns = poolConns
 	cfg.ConnConfig.ConnectTimeout = connectTimeout
@@ -74,12 +74,12 @@ func newPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// directConfig is of a connection beside the pool, to TASKSYNC_LISTEN_URL. The
+// directConfig is of a connection beside the pool, to Config.ListenURL. The
 // settings of a pool, which the address may have, are not the server's.
 func directConfig(listenURL string) (*pgx.ConnConfig, error) {
 	cfg, err := pgxpool.ParseConfig(listenURL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: TASKSYNC_LISTEN_URL: %s", ErrConfig, redactDSN(err, listenURL))
+		return nil, wrong("ListenURL", ": %s", redactDSN(err, listenURL))
 	}
 	cfg.ConnConfig.DialFunc = dialer().DialContext
 	return cfg.ConnConfig, nil

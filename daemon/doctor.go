@@ -28,6 +28,7 @@ type Finding struct {
 	Verdict Verdict
 	What    string
 	Next    string // what to do; "" where there is nothing
+	Err     error  // of the settings, where Next is about them: most likely a [FieldError]
 }
 
 // String is the finding in one line.
@@ -43,12 +44,12 @@ func (f Finding) String() string {
 func Doctor(ctx context.Context, cfg Config, tell func(Finding)) error {
 	d := &doctor{cfg: cfg.withDefaults(), queries: queries.New(), tell: tell}
 	if err := d.cfg.validate(); err != nil {
-		d.say(Bad, "settings", "%s", err)
+		d.tell(Finding{Verdict: Bad, What: "settings", Next: err.Error(), Err: err})
 		if _, err := pgxpool.ParseConfig(d.cfg.DatabaseURL); err != nil || d.cfg.DatabaseURL == "" {
 			return ctx.Err()
 		}
 	} else {
-		d.say(Good, "settings: provider "+d.cfg.Provider, "")
+		d.say(Good, "settings: provider "+d.cfg.Providers[0].Name, "")
 	}
 	d.examine(ctx)
 	return ctx.Err()

@@ -80,5 +80,5 @@ func (d *doctor) seeLate(ctx context.Context) {
 }
 
 func (d *doctor) provides(name string) bool {
-	return name == "" || slices.ContainsFunc(d.cfg.providers(), func(p Provider) bool { return p.Name == name })
+	return name == "" || slices.ContainsFunc(d.cfg.Providers, func(p Provider) bool { return p.Name == name })
 }

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"tasksync/internal/api"
@@ -38,14 +37,14 @@ func (s *handlerSwitch) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	(*s.handler.Load()).ServeHTTP(w, r)
 }
 
-func openHTTP(cfg Config, reg *prometheus.Registry, h *health) (*httpServer, error) {
+func openHTTP(cfg Config, reg *registry, h *health) (*httpServer, error) {
 	unavailable, err := api.Unavailable(cfg.API.CORSOrigins)
 	if err != nil {
 		return nil, err
 	}
 	listener, err := net.Listen("tcp", cfg.ListenAddr)
 	if err != nil {
-		return nil, fmt.Errorf("serve HTTP: %w; choose another address with TASKSYNC_LISTEN_ADDR", err)
+		return nil, fmt.Errorf("%w: %w", ErrListen, err)
 	}
 	later := &handlerSwitch{}
 	later.set(unavailable)
@@ -63,9 +62,9 @@ func openHTTP(cfg Config, reg *prometheus.Registry, h *health) (*httpServer, err
 // routes sends the paths of the daemon itself where they belong, and everything
 // else to the API. A ServeMux would clean paths before the API sees them, and send
 // redirects of its own.
-func routes(reg *prometheus.Registry, h *health, rest http.Handler) http.Handler {
+func routes(reg *registry, h *health, rest http.Handler) http.Handler {
 	own := map[string]http.Handler{
-		"/metrics": api.Plain(promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg})),
+		"/metrics": api.Plain(promhttp.HandlerFor(reg.gatherer, promhttp.HandlerOpts{Registry: reg})),
 		"/healthz": api.Plain(http.HandlerFunc(h.live)),
 		"/readyz":  api.Plain(http.HandlerFunc(h.ready)),
 	}

@@ -2,28 +2,16 @@ package daemon
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"tasksync/queries"
 	"tasksync/task"
 	"tasksync/upstream"
 )
-
-func newRegistry(version string) *prometheus.Registry {
-	reg := prometheus.NewRegistry()
-	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "tasksync_build_info", Help: "Always 1; the labels tell what runs.",
-	}, []string{"version", "go_version"})
-	build.WithLabelValues(version, runtime.Version()).Set(1)
-	reg.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return reg
-}
 
 // pendingCollector counts pending rows when it is scraped.
 type pendingCollector struct {
@@ -125,7 +113,7 @@ func (c Config) overdue() queries.MemoryOverdueStatsParams {
 	for t := range c.Handlers {
 		p.TaskTypes = append(p.TaskTypes, string(t))
 	}
-	for _, provider := range c.providers() {
+	for _, provider := range c.Providers {
 		p.Providers = append(p.Providers, provider.Name)
 	}
 	return p

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,9 +14,6 @@ import (
 
 // Result is what a pass came to for one generation.
 type Result = syncer.Result
-
-// ErrAccount is wrapped by Sync's error when an upstream refused the account.
-var ErrAccount = errors.New("the upstream refuses the account; no row was touched that it was asked for")
 
 // Sync makes one pass over the generations and ends; it leaves no job behind.
 // The database must have its migrations. With an ErrAccount there are results too.

@@ -13,35 +13,7 @@ import (
 
 	"tasksync/syncer"
 	"tasksync/upstream"
-	"tasksync/upstream/acedata"
-	"tasksync/upstream/sunoapi"
-	"tasksync/upstream/sunoclips"
-	"tasksync/upstream/sunoproxy"
 )
-
-// Provider is one upstream API and the credential for it.
-type Provider struct {
-	// Name is one of Providers. Rows choose the provider by it, in column
-	// provider.
-	Name string
-	// APIURL is the base URL; default: the provider's own. sunoproxy has none.
-	APIURL string
-	// APIKey is the credential. Required, but for sunoproxy.
-	APIKey string `json:"-"`
-	// RateLimit is in requests per second; nil: the provider's own limit; 0: none.
-	RateLimit *float64
-}
-
-// Providers are the names of the upstream APIs.
-func Providers() []string { return []string{"sunoapi", "kie", "sunoproxy", "acedata", "sunoclips"} }
-
-// providers are all that adapters are made for, the default one first.
-func (c Config) providers() []Provider {
-	if c.Upstream != nil {
-		return c.Others
-	}
-	return append([]Provider{{Name: c.Provider, APIURL: c.APIURL, APIKey: c.APIKey, RateLimit: c.RateLimit}}, c.Others...)
-}
 
 // unbatched is how many generations share a pass when each costs a request of
 // its own; batched is the most that share one when they do not.
@@ -65,31 +37,27 @@ const leastSpacing = 2 * time.Second
 // openUpstreams makes the adapters of the configured providers.
 func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
 	u := &upstreams{spacing: leastSpacing, adapters: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
-	if cfg.Upstream != nil {
-		u.adapters[""], u.cohorts[""] = cfg.Upstream, cmp.Or(cfg.CohortSize, unbatched)
-	}
-	for _, p := range cfg.providers() {
-		adapter, err := openAdapter(p, cfg, reg)
+	for i, p := range cfg.Providers {
+		adapter, err := p.open(cfg, reg)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrConfig, p.Name, err)
+			return nil, err
 		}
 		if least := adapter.Limits().MinInterval; cfg.PollInterval > 0 && cfg.PollInterval < least {
-			return nil, fmt.Errorf("%w: TASKSYNC_POLL_INTERVAL %s is under the %s that %s permits", ErrConfig, cfg.PollInterval, least, p.Name)
+			return nil, wrong("PollInterval", "%s is under the %s that %s permits", cfg.PollInterval, least, p.Name)
 		}
-		u.add(p.Name, adapter, cfg.CohortSize)
+		u.add(p.Name, adapter)
+		if i == 0 {
+			u.adapters[""], u.cohorts[""] = u.adapters[p.Name], u.cohorts[p.Name]
+		}
 	}
 	return u, nil
 }
 
-func (u *upstreams) add(name string, a upstream.Adapter, cohort int) {
-	if a.Limits().Batch > 1 {
-		cohort = cmp.Or(cohort, min(a.Limits().Batch, batched))
+func (u *upstreams) add(name string, a upstream.Adapter) {
+	u.adapters[name], u.cohorts[name] = a, unbatched
+	if batch := a.Limits().Batch; batch > 1 {
+		u.cohorts[name] = min(batch, batched)
 	}
-	cohort = cmp.Or(cohort, unbatched)
-	if u.adapters[""] == nil {
-		u.adapters[""], u.cohorts[""] = a, cohort
-	}
-	u.adapters[name], u.cohorts[name] = a, cohort
 	u.spacing = max(u.spacing, a.Limits().MinInterval)
 	u.paused[name] = func() string { return pausedReason(a.Paused()) }
 }
@@ -103,43 +71,6 @@ func (u *upstreams) refused() error {
 		}
 	}
 	return err
-}
-
-// callTimeout bounds one upstream call. It is shorter than a pass may take (10 s),
-// so that an upstream that hangs is a time-out, which the breaker counts.
-const callTimeout = 8 * time.Second
-
-// openAdapter makes the adapter of one provider. Config.validate knows the names.
-func openAdapter(p Provider, cfg Config, reg prometheus.Registerer) (upstream.Adapter, error) {
-	requests, span := window(p.RateLimit)
-	c := upstream.Config{
-		BaseURL: p.APIURL, APIKey: p.APIKey, Requests: requests, Window: span,
-		Timeout:   callTimeout,
-		UserAgent: "tasksync/" + cfg.Version, Registerer: reg, Logger: cfg.Logger,
-	}
-	for _, known := range []upstream.Provider{sunoapi.SunoAPI(), sunoapi.Kie(), sunoproxy.Provider(), acedata.Provider()} {
-		if known.Name == p.Name {
-			return known.New(c)
-		}
-	}
-	return sunoclips.Provider().New(c)
-}
-
-// window is a limit in requests per second as the adapters have it: so many
-// requests in any 10 s, or one in a longer time. Nil is the provider's own limit
-// (0 requests), 0 none at all (a negative number).
-func window(perSecond *float64) (requests int, span time.Duration) {
-	const ten = 10 * time.Second
-	switch {
-	case perSecond == nil:
-		return 0, 0
-	case *perSecond == 0:
-		return -1, 0
-	case *perSecond < 0.1:
-		return 1, time.Duration(float64(time.Second) / *perSecond)
-	default:
-		return int(*perSecond * ten.Seconds()), ten
-	}
 }
 
 func pausedReason(reason string, until time.Time, paused bool) string {

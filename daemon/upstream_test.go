@@ -10,6 +10,7 @@ import (
 
 	"tasksync/task"
 	"tasksync/upstream"
+	"tasksync/upstream/sunoapi"
 )
 
 // patient is a provider that wants long spaces between two looks at one task.
@@ -21,9 +22,9 @@ func (patient) Fetch(context.Context, []task.Ref) ([]task.Observation, error) { 
 
 func TestSpacingIsWhatEveryProviderPermits(t *testing.T) {
 	t.Parallel()
-	u, err := openUpstreams(Config{Provider: "kie", APIKey: "key"}, prometheus.NewRegistry())
+	u, err := openUpstreams(Config{Providers: []Provider{{Provider: sunoapi.Kie(), APIKey: "key"}}}, prometheus.NewRegistry())
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Second, u.spacing, "though kie permits a third of a second")
-	u.add("patient", patient{}, 0)
+	u.add("patient", patient{})
 	require.Equal(t, 5*time.Second, u.spacing)
 }

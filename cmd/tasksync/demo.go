@@ -17,7 +17,7 @@ import (
 // demoCmd is `tasksync demo`: every part for real on this machine, from the
 // INSERT of an application to the row that is complete, in half a minute.
 type demoCmd struct {
-	Provider string `default:"sunoapi" enum:"sunoapi,kie,sunoproxy,acedata,sunoclips" help:"The upstream API that is simulated: ${enum}."`
+	Provider string `default:"${default_provider}" enum:"${provider_names}" help:"The upstream API that is simulated: ${enum}."`
 	Seed     uint64 `placeholder:"N" help:"Seed of the simulated upstream (default: random, and printed)."`
 	Keep     bool   `help:"Leave everything running afterwards, to explore, until Ctrl-C, and print the link of a page that shows the rows live."`
 	JSON     bool   `name:"json" help:"Print rows and totals as JSON; progress goes to standard error only."`

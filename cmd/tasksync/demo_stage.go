@@ -101,8 +101,9 @@ func (s *demoStage) openSimulator(ctx context.Context, seed uint64) error {
 func (s *demoStage) openDaemon(ctx context.Context) error {
 	ready := make(chan net.Addr, 1)
 	cfg := daemon.Config{
-		DatabaseURL: s.server.URL(), Provider: s.provider, APIURL: s.simURL, APIKey: "demo", RateLimit: new(0.0),
-		Timeout: demoTimeout, Handlers: hastened(task.DefaultHandlers(), demoSpeed), NoCDNProbe: true,
+		DatabaseURL: s.server.URL(),
+		Providers:   []daemon.Provider{{Provider: named(s.provider), APIURL: s.simURL, APIKey: "demo", RateLimit: new(0.0)}},
+		Timeout:     demoTimeout, Handlers: hastened(task.DefaultHandlers(), demoSpeed), NoCDNProbe: true,
 		ListenAddr: "127.0.0.1:0", Version: version(), Logger: s.logger(), API: s.page.api(),
 		Started: func(addr net.Addr) { ready <- addr },
 	}

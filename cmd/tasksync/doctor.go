@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tasksync/daemon"
@@ -30,6 +31,9 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	cfg.Logger = c.logger(std)
 	failed := false
 	err = daemon.Doctor(ctx, cfg, func(f daemon.Finding) {
+		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {
+			f.Next = inVariables(field).Error()
+		}
 		fmt.Fprintln(std.out, f)
 		failed = failed || f.Verdict == daemon.Bad
 	})

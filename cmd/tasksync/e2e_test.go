@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"tasksync/daemon"
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
 	"tasksync/upstream/simulator"
@@ -309,7 +308,7 @@ func TestEveryRowEndsAsItsTask(t *testing.T) {
 // The same for every other upstream, with fewer rows.
 func TestEveryProvider(t *testing.T) {
 	t.Parallel()
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		if provider == "sunoapi" {
 			continue // above
 		}
@@ -358,7 +357,7 @@ func TestTwoProvidersAtOnce(t *testing.T) {
 func TestBurstsTravelTogether(t *testing.T) {
 	t.Parallel()
 	const burst = 1000
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := &e2e{provider: provider, seed: 1, url: postgrestest.URL(t)}

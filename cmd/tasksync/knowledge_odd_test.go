@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/daemon"
 	"tasksync/task"
 	"tasksync/upstream/simulator"
 )
@@ -14,7 +13,7 @@ import (
 // Blanks around a task's id come from copying; the provider is asked without them.
 func TestBlanksAroundTaskIDs(t *testing.T) {
 	t.Parallel()
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/daemon"
 	"tasksync/upstream/simulator"
 )
 
@@ -24,7 +23,7 @@ func TestExcerptsKeepSecrets(t *testing.T) {
 		"quoted":  rewrites(`"status":"`, `"status":["`, `"state":"`, `"state":["`, `"data":`, `"data" `),
 		"overrun": overruns,
 	}
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/daemon"
 	"tasksync/upstream/simulator"
 )
 
@@ -60,7 +59,7 @@ const notNew = 3 * time.Minute
 // slip, not the task's end.
 func TestOneStrayAnswerEndsNothing(t *testing.T) {
 	t.Parallel()
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)
@@ -153,7 +152,7 @@ var gateways = []stray{
 // A gateway that says 404 for a moment knows nothing of any task.
 func TestGatewaysKnowNoTasks(t *testing.T) {
 	t.Parallel()
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)
@@ -184,7 +183,7 @@ func (w *world) fewCalls() func() bool {
 // it is an error of the configuration, and readiness says so.
 func TestWrongAddressIsAConfigurationError(t *testing.T) {
 	t.Parallel()
-	for _, provider := range daemon.Providers() {
+	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -50,7 +51,7 @@ func run(args []string, out, errOut io.Writer) int {
 	std := &streams{out: out, err: errOut}
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("tasksync"), kong.Description(description),
+	parser, err := kong.New(&c, kong.Name("tasksync"), kong.Description(description), tagVars(),
 		kong.Writers(out, errOut), kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
@@ -74,10 +75,16 @@ func run(args []string, out, errOut io.Writer) int {
 	return report(kctx.Run(std), errOut)
 }
 
-// usageError is an error of the command line rather than of the work.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
+// tagVars are what the tags of the flags say of the built-in providers.
+func tagVars() kong.Vars {
+	names := providerNames()
+	last := len(names) - 1
+	return kong.Vars{
+		"providers":        strings.Replace(strings.Join(names[:last], ", "), ",", " (default),", 1) + " or " + names[last],
+		"provider_names":   strings.Join(names, ","),
+		"default_provider": names[0],
+	}
+}
 
 // errQuiet fails a command that has told why already.
 var errQuiet = errors.New("failed")

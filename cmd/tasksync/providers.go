@@ -9,46 +9,76 @@ import (
 	"strings"
 
 	"tasksync/daemon"
+	"tasksync/upstream"
+	"tasksync/upstream/acedata"
+	"tasksync/upstream/sunoapi"
+	"tasksync/upstream/sunoclips"
+	"tasksync/upstream/sunoproxy"
 )
+
+// builtIn are the upstream APIs that the command knows, the default one first. It
+// is the only list of them.
+func builtIn() []upstream.Provider {
+	return []upstream.Provider{sunoapi.SunoAPI(), sunoapi.Kie(), sunoproxy.Provider(), acedata.Provider(), sunoclips.Provider()}
+}
+
+func providerNames() []string {
+	var names []string
+	for _, p := range builtIn() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// named is the provider of that name; one that is not known has a name only.
+func named(name string) upstream.Provider {
+	for _, p := range builtIn() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return upstream.Provider{Name: name}
+}
 
 // providers are the configured upstream APIs, the default one first. With
 // TASKSYNC_PROVIDERS each has variables of its own; what is not set for the
 // default one is taken from the general variables.
-func (f upstreamFlags) providers(getenv func(string) string) (first daemon.Provider, others []daemon.Provider, err error) {
+func (f upstreamFlags) providers(getenv func(string) string) ([]daemon.Provider, error) {
 	names := make([]string, 0, len(f.Providers))
 	for _, name := range f.Providers {
 		names = append(names, strings.TrimSpace(name))
 	}
 	if len(names) == 0 {
-		names = []string{cmp.Or(f.Provider, "sunoapi")}
+		names = []string{cmp.Or(f.Provider, providerNames()[0])}
 	}
 	def := cmp.Or(f.Provider, names[0])
 	if !slices.Contains(names, def) {
-		return first, nil, usageError{fmt.Errorf("TASKSYNC_PROVIDER %q is not among TASKSYNC_PROVIDERS %s", def, strings.Join(names, ","))}
+		return nil, usageError{fmt.Errorf("TASKSYNC_PROVIDER %q is not among TASKSYNC_PROVIDERS %s", def, strings.Join(names, ","))}
 	}
+	all := make([]daemon.Provider, 0, len(names))
 	for i, name := range names {
 		if slices.Contains(names[:i], name) {
-			return first, nil, usageError{fmt.Errorf("TASKSYNC_PROVIDERS names %s twice", name)}
+			return nil, usageError{fmt.Errorf("TASKSYNC_PROVIDERS names %s twice", name)}
 		}
 		p, err := f.provider(name, name == def, len(f.Providers) > 0, getenv)
-		switch {
-		case err != nil:
-			return first, nil, err
-		case name == def:
-			first = p
-		default:
-			others = append(others, p)
+		if err != nil {
+			return nil, err
+		}
+		if name == def {
+			all = slices.Insert(all, 0, p)
+		} else {
+			all = append(all, p)
 		}
 	}
-	return first, others, nil
+	return all, nil
 }
 
 // provider reads the settings of one. own tells whether it has variables of its
 // own, general whether the general ones are meant for it.
 func (f upstreamFlags) provider(name string, general, own bool, getenv func(string) string) (p daemon.Provider, err error) {
-	p.Name = name
+	p.Provider = named(name)
 	if own {
-		prefix := "TASKSYNC_" + strings.ToUpper(name) + "_"
+		prefix := providerPrefix(name)
 		p.APIURL = getenv(prefix + "API_URL")
 		if p.APIKey, err = readKey(prefix, getenv(prefix+"API_KEY"), getenv(prefix+"API_KEY_FILE")); err != nil {
 			return p, err
@@ -60,10 +90,17 @@ func (f upstreamFlags) provider(name string, general, own bool, getenv func(stri
 	if !general {
 		return p, nil
 	}
-	key, err := readKey("TASKSYNC_", f.APIKey, f.APIKeyFile)
+	key, err := readKey(generalPrefix, f.APIKey, f.APIKeyFile)
 	p.APIURL, p.APIKey, p.RateLimit = cmp.Or(p.APIURL, f.APIURL), cmp.Or(p.APIKey, key), cmp.Or(p.RateLimit, f.RateLimit)
 	return p, err
 }
+
+// generalPrefix begins the variables of the default provider, and the others that
+// are not of one.
+const generalPrefix = "TASKSYNC_"
+
+// providerPrefix begins the variables of one of several providers.
+func providerPrefix(name string) string { return generalPrefix + strings.ToUpper(name) + "_" }
 
 // readKey gives the credential, from its variable or from the file that another
 // one names.

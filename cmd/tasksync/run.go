@@ -51,17 +51,12 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.feed(&cfg); err != nil {
 		return err
 	}
+	if err := c.sign(cfg.Providers); err != nil {
+		return err
+	}
 	cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.ListenAddr, c.NoMigrate, logger, c.api()
 	cfg.Started = func(addr net.Addr) {
-		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Provider, "other_providers", len(cfg.Others), "listen_addr", addr.String())
+		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String())
 	}
 	return asUsage(daemon.Run(ctx, cfg))
-}
-
-// asUsage makes an error of the configuration one of the command line.
-func asUsage(err error) error {
-	if errors.Is(err, daemon.ErrConfig) {
-		return usageError{err}
-	}
-	return err
 }

@@ -28,7 +28,7 @@ func (f databaseFlags) require() error {
 
 // upstreamFlags say which API, and how it is asked.
 type upstreamFlags struct {
-	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: sunoapi (default), kie, sunoproxy, acedata or sunoclips."`
+	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: ${providers}."`
 	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. Rows name theirs in column provider."`
 	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
 	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
@@ -43,7 +43,7 @@ type upstreamFlags struct {
 
 // config enters the flags into a daemon's configuration.
 func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
-	first, others, err := f.providers(os.Getenv)
+	providers, err := f.providers(os.Getenv)
 	switch {
 	case err != nil:
 		return daemon.Config{}, err
@@ -51,8 +51,7 @@ func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 		return daemon.Config{}, usageError{fmt.Errorf("TASKSYNC_GRACE %s is under a second", f.Grace)}
 	}
 	return daemon.Config{
-		DatabaseURL: databaseURL, Provider: first.Name, APIURL: first.APIURL, APIKey: first.APIKey, RateLimit: first.RateLimit,
-		Others: others, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
+		DatabaseURL: databaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
 		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"tasksync/daemon"
@@ -13,15 +14,29 @@ type httpFlags struct {
 	JWTIssuer     string   `name:"jwt-issuer" env:"TASKSYNC_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have (default: any)."`
 	JWTAudience   string   `name:"jwt-audience" env:"TASKSYNC_JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have (default: authenticated)."`
 	CORSOrigins   []string `name:"cors-origins" env:"TASKSYNC_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose pages may call, like https://app.example; * for all (default: none)."`
-	WebhookToken  []string `env:"TASKSYNC_WEBHOOK_TOKEN" placeholder:"TOKEN" help:"The last part of the webhooks' address, 16 to 128 letters, digits, - or _; a second one during a change. Without it webhooks are off."`
+	WebhookTokens []string `name:"webhook-token" env:"TASKSYNC_WEBHOOK_TOKEN" placeholder:"TOKEN" help:"The last part of the webhooks' address, 16 to 128 letters, digits, - or _; a second one during a change. Without it webhooks are off."`
 	WebhookSecret string   `env:"TASKSYNC_WEBHOOK_SECRET" placeholder:"SECRET" help:"Checks the signature of kie's webhooks (default: not checked)."`
 }
 
 func (f httpFlags) api() daemon.API {
 	return daemon.API{
 		JWTSecret: f.JWTSecret, JWKSURL: f.JWKSURL, JWTIssuer: f.JWTIssuer, JWTAudience: f.JWTAudience,
-		CORSOrigins: trimmed(f.CORSOrigins), WebhookTokens: trimmed(f.WebhookToken), WebhookSecret: f.WebhookSecret,
+		CORSOrigins: trimmed(f.CORSOrigins), WebhookTokens: trimmed(f.WebhookTokens),
 	}
+}
+
+// sign has the signatures of webhooks checked, for the providers that sign them.
+func (f httpFlags) sign(providers []daemon.Provider) error {
+	signs := false
+	for i := range providers {
+		if p := &providers[i]; f.WebhookSecret != "" && p.VerifyCallback != nil {
+			p.WebhookSecret, signs = f.WebhookSecret, true
+		}
+	}
+	if f.WebhookSecret != "" && !signs {
+		return usageError{fmt.Errorf("%w: TASKSYNC_WEBHOOK_SECRET is set, but kie, the only provider that signs its webhooks, is not configured", daemon.ErrConfig)}
+	}
+	return nil
 }
 
 // trimmed are the parts of a list without the blanks around them, and without

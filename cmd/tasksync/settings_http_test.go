@@ -13,12 +13,17 @@ import (
 // parsed is what a command line asks of the HTTP side.
 func parsed(t *testing.T, args ...string) daemon.API {
 	t.Helper()
+	return flagsOf(t, args...).api()
+}
+
+func flagsOf(t *testing.T, args ...string) httpFlags {
+	t.Helper()
 	var c cli
-	parser, err := kong.New(&c, kong.Name("tasksync"), kong.Writers(io.Discard, io.Discard))
+	parser, err := kong.New(&c, kong.Name("tasksync"), tagVars(), kong.Writers(io.Discard, io.Discard))
 	require.NoError(t, err)
 	_, err = parser.Parse(append([]string{"run"}, args...))
 	require.NoError(t, err)
-	return c.Run.api()
+	return c.Run.httpFlags
 }
 
 func TestHTTPFlags(t *testing.T) {
@@ -26,11 +31,29 @@ func TestHTTPFlags(t *testing.T) {
 	require.Equal(t, daemon.API{}, parsed(t), "everything is off at first")
 	require.Equal(t, daemon.API{
 		JWTSecret: "secret", JWKSURL: "https://x/jwks", JWTIssuer: "iss", JWTAudience: "aud",
-		CORSOrigins: []string{"https://a.example", "https://b.example"}, WebhookTokens: []string{"one", "two", "three"}, WebhookSecret: "signs",
+		CORSOrigins: []string{"https://a.example", "https://b.example"}, WebhookTokens: []string{"one", "two", "three"},
 	}, parsed(t,
-		"--jwt-secret=secret", "--jwks-url=https://x/jwks", "--jwt-issuer=iss", "--jwt-audience=aud", "--webhook-secret=signs",
+		"--jwt-secret=secret", "--jwks-url=https://x/jwks", "--jwt-issuer=iss", "--jwt-audience=aud",
 		"--cors-origins= https://a.example , https://b.example,", "--webhook-token=one, two", "--webhook-token=three"))
 	require.Empty(t, parsed(t, "--cors-origins=, ,").CORSOrigins)
+}
+
+// TestWebhookSecret is for the providers that sign their webhooks.
+func TestWebhookSecret(t *testing.T) {
+	t.Parallel()
+	providers := func(names ...string) (all []daemon.Provider) {
+		for _, name := range names {
+			all = append(all, daemon.Provider{Provider: named(name)})
+		}
+		return all
+	}
+	signs := flagsOf(t, "--webhook-secret=signs")
+	both := providers("sunoapi", "kie")
+	require.NoError(t, signs.sign(both))
+	require.Empty(t, both[0].WebhookSecret)
+	require.Equal(t, "signs", both[1].WebhookSecret)
+	require.NoError(t, flagsOf(t).sign(providers("sunoapi")))
+	require.ErrorContains(t, signs.sign(providers("sunoapi", "acedata")), "TASKSYNC_WEBHOOK_SECRET is set, but kie, the only provider")
 }
 
 // TestHTTPEnvironment: a setting that is wrong is one of usage, which names the

@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -38,44 +39,50 @@ const leastSecret = 16
 // Enabled says whether there is anything to verify a token with.
 func (c Config) Enabled() bool { return c.Secret != "" || c.JWKSURL != "" }
 
-// Validate names the variable that is wrong, and never its value. A Config that
-// is not Enabled is valid.
+// Validate names the field that is wrong, and never its value. A Config that is
+// not Enabled is valid.
 func (c Config) Validate() error {
-	if err := validateSecret(c.Secret); err != nil {
-		return err
+	if err := ValidateSecret(c.Secret); err != nil {
+		return fmt.Errorf("Secret %w", err)
 	}
-	return validateJWKSURL(c.JWKSURL)
-}
-
-// validateSecret also refuses what is taken for the secret by mistake and is
-// known to the public: whoever knows the secret can be any user.
-func validateSecret(s string) error {
-	switch {
-	case s == "":
-		return nil
-	case len(s) < leastSecret:
-		return errors.New("TASKSYNC_JWT_SECRET is shorter than 16 bytes; give the JWT secret of your project, or a random one")
-	case strings.TrimSpace(s) != s:
-		return errors.New("TASKSYNC_JWT_SECRET begins or ends with white space; give the secret alone")
-	case strings.HasPrefix(s, "-----BEGIN"):
-		return errors.New("TASKSYNC_JWT_SECRET is a key in PEM form; give the shared secret, or TASKSYNC_JWKS_URL for public keys")
-	case strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2,
-		strings.HasPrefix(s, "sb_publishable_"), strings.HasPrefix(s, "sb_secret_"):
-		return errors.New("TASKSYNC_JWT_SECRET is an API key; give the JWT secret, with which tokens are signed")
+	if err := ValidateJWKSURL(c.JWKSURL); err != nil {
+		return fmt.Errorf("JWKSURL %w", err)
 	}
 	return nil
 }
 
-func validateJWKSURL(s string) error {
+// ValidateSecret says what is wrong with a secret, in words that go on after its
+// name. It also refuses what is taken for the secret by mistake and is known to
+// the public: whoever knows the secret can be any user.
+func ValidateSecret(s string) error {
+	switch {
+	case s == "":
+		return nil
+	case len(s) < leastSecret:
+		return errors.New("is shorter than 16 bytes; give the JWT secret of your project, or a random one")
+	case strings.TrimSpace(s) != s:
+		return errors.New("begins or ends with white space; give the secret alone")
+	case strings.HasPrefix(s, "-----BEGIN"):
+		return errors.New("is a key in PEM form; give the shared secret, or the address of a JWKS for public keys")
+	case strings.HasPrefix(s, "eyJ") && strings.Count(s, ".") == 2,
+		strings.HasPrefix(s, "sb_publishable_"), strings.HasPrefix(s, "sb_secret_"):
+		return errors.New("is an API key; give the JWT secret, with which tokens are signed")
+	}
+	return nil
+}
+
+// ValidateJWKSURL says what is wrong with the address of a JWKS, in words that go
+// on after its name.
+func ValidateJWKSURL(s string) error {
 	if s == "" {
 		return nil
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
-		return errors.New("TASKSYNC_JWKS_URL is not an absolute http or https address, like https://project.supabase.co/auth/v1/.well-known/jwks.json")
+		return errors.New("is not an absolute http or https address, like https://project.supabase.co/auth/v1/.well-known/jwks.json")
 	case u.User != nil:
-		return errors.New("TASKSYNC_JWKS_URL holds a user or password; the keys are public, give the address alone")
+		return errors.New("holds a user or password; the keys are public, give the address alone")
 	}
 	return nil
 }

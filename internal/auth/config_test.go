@@ -12,8 +12,8 @@ func TestConfigIsValidated(t *testing.T) {
 	t.Parallel()
 	apiKey := token(t, jwt.SigningMethodHS256, secret, "", object{"role": "anon"})
 	for _, c := range []struct {
-		cfg      Config
-		variable string // empty: valid
+		cfg   Config
+		field string // empty: valid
 	}{
 		{Config{}, ""},
 		{Config{Secret: secret}, ""},
@@ -21,34 +21,34 @@ func TestConfigIsValidated(t *testing.T) {
 		{Config{JWKSURL: "https://x.supabase.co/auth/v1/.well-known/jwks.json"}, ""},
 		{Config{JWKSURL: "http://kong:8000/auth/v1/.well-known/jwks.json?apikey=x"}, ""},
 		{Config{Secret: secret, JWKSURL: "https://x.example"}, ""},
-		{Config{Secret: strings.Repeat("x", 15)}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: "canary-" + secret + "\n"}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: " canary-" + secret}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: "-----BEGIN PUBLIC KEY-----\ncanary\n-----END PUBLIC KEY-----"}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: apiKey}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: "sb_publishable_canary"}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: "sb_secret_canary"}, "TASKSYNC_JWT_SECRET"},
-		{Config{Secret: "canary", JWKSURL: "https://x.example"}, "TASKSYNC_JWT_SECRET"},
-		{Config{JWKSURL: "canary.supabase.co/jwks.json"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "/jwks.json"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "https://"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "https://:443/x"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "https:x.example"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "ftp://canary.example/jwks.json"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "file:///etc/jwks.json"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "https://canary:canary@x.example/"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "https://canary@x.example/"}, "TASKSYNC_JWKS_URL"},
-		{Config{JWKSURL: "https://x.example/canary%zz"}, "TASKSYNC_JWKS_URL"},
+		{Config{Secret: strings.Repeat("x", 15)}, "Secret "},
+		{Config{Secret: "canary-" + secret + "\n"}, "Secret "},
+		{Config{Secret: " canary-" + secret}, "Secret "},
+		{Config{Secret: "-----BEGIN PUBLIC KEY-----\ncanary\n-----END PUBLIC KEY-----"}, "Secret "},
+		{Config{Secret: apiKey}, "Secret "},
+		{Config{Secret: "sb_publishable_canary"}, "Secret "},
+		{Config{Secret: "sb_secret_canary"}, "Secret "},
+		{Config{Secret: "canary", JWKSURL: "https://x.example"}, "Secret "},
+		{Config{JWKSURL: "canary.supabase.co/jwks.json"}, "JWKSURL "},
+		{Config{JWKSURL: "/jwks.json"}, "JWKSURL "},
+		{Config{JWKSURL: "https://"}, "JWKSURL "},
+		{Config{JWKSURL: "https://:443/x"}, "JWKSURL "},
+		{Config{JWKSURL: "https:x.example"}, "JWKSURL "},
+		{Config{JWKSURL: "ftp://canary.example/jwks.json"}, "JWKSURL "},
+		{Config{JWKSURL: "file:///etc/jwks.json"}, "JWKSURL "},
+		{Config{JWKSURL: "https://canary:canary@x.example/"}, "JWKSURL "},
+		{Config{JWKSURL: "https://canary@x.example/"}, "JWKSURL "},
+		{Config{JWKSURL: "https://x.example/canary%zz"}, "JWKSURL "},
 	} {
 		err := c.cfg.Validate()
-		if c.variable == "" {
+		if c.field == "" {
 			require.NoError(t, err)
 			continue
 		}
-		require.ErrorContains(t, err, c.variable)
+		require.ErrorContains(t, err, c.field)
 		require.NotContains(t, err.Error(), "canary")
 		_, err = New(c.cfg)
-		require.ErrorContains(t, err, c.variable)
+		require.ErrorContains(t, err, c.field)
 	}
 }
 

@@ -26,8 +26,7 @@ func latency(ctx context.Context, server *postgres.Server, inserts int) error {
 	sim := simulator.New(simulator.Config{Seed: 1, Speed: 1})
 	api := httptest.NewServer(sim)
 	defer api.Close()
-	none := 0.0
-	stop, err := runDaemon(ctx, daemon.Config{DatabaseURL: url, APIURL: api.URL, APIKey: "bench", RateLimit: &none})
+	stop, err := runDaemon(ctx, daemon.Config{DatabaseURL: url, Providers: unlimited(api.URL)})
 	if err != nil {
 		return err
 	}

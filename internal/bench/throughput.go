@@ -16,7 +16,9 @@ import (
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
 	"tasksync/task"
+	"tasksync/upstream"
 	"tasksync/upstream/simulator"
+	"tasksync/upstream/sunoapi"
 )
 
 // source prepares an upstream on which the task ids are over at once.
@@ -94,7 +96,7 @@ func instantUpstream(n int) (daemon.Config, []string, func()) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf("bench-task-%d", i)
 	}
-	return daemon.Config{Upstream: instant{}, CohortSize: 100}, ids, func() {}
+	return daemon.Config{Providers: instantly()}, ids, func() {}
 }
 
 // simulatorUpstream answers over HTTP, one request a task.
@@ -105,14 +107,32 @@ func simulatorUpstream(n int) (daemon.Config, []string, func()) {
 	for i := range ids {
 		ids[i] = sim.Submit(task.Generate, simulator.Success)
 	}
-	none := 0.0
-	return daemon.Config{APIURL: api.URL, APIKey: "bench", RateLimit: &none}, ids, api.Close
+	return daemon.Config{Providers: unlimited(api.URL)}, ids, api.Close
+}
+
+// unlimited is sunoapi, simulated at url, without a limit.
+func unlimited(url string) []daemon.Provider {
+	return []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIURL: url, APIKey: "bench", RateLimit: new(0.0)}}
+}
+
+// instantly is a provider whose adapter is instant.
+func instantly() []daemon.Provider {
+	return []daemon.Provider{{Provider: upstream.Provider{
+		Name: "instant", BaseURL: "in process", Keyless: true,
+		New: func(upstream.Config) (upstream.Adapter, error) { return instant{}, nil },
+	}}}
 }
 
 // instant is an upstream on which every task is complete.
 type instant struct{}
 
-// Fetch implements syncer.Upstream.
+// Limits implements upstream.Adapter.
+func (instant) Limits() upstream.Limits { return upstream.Limits{Batch: 100} }
+
+// Paused implements upstream.Adapter.
+func (instant) Paused() (reason string, until time.Time, paused bool) { return "", time.Time{}, false }
+
+// Fetch implements upstream.Adapter.
 func (instant) Fetch(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 	out := make([]task.Observation, len(refs))
 	for i, ref := range refs {

@@ -85,7 +85,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 	case v.mode == "":
 		return func() {}, nil
 	case v.daemon:
-		return runDaemon(ctx, daemon.Config{DatabaseURL: url, Upstream: instant{}, CohortSize: 100, Feed: v.mode})
+		return runDaemon(ctx, daemon.Config{DatabaseURL: url, Providers: instantly(), Feed: v.mode})
 	}
 	pool, err := pgxpool.New(ctx, url)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
 	"tasksync/upstream/simulator"
+	"tasksync/upstream/sunoapi"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
@@ -88,8 +89,10 @@ func (w *world) start(addr string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	cfg := daemon.Config{
-		DatabaseURL: w.database, APIKey: "key", APIURL: w.simURL, RateLimit: new(0.0), PollInterval: 100 * time.Millisecond,
-		NoCDNProbe: true, ListenAddr: addr, Logger: slog.New(slog.DiscardHandler),
+		DatabaseURL:  w.database,
+		Providers:    []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key", APIURL: w.simURL, RateLimit: new(0.0)}},
+		PollInterval: 100 * time.Millisecond,
+		NoCDNProbe:   true, ListenAddr: addr, Logger: slog.New(slog.DiscardHandler),
 		API:     daemon.API{JWTSecret: secret, CORSOrigins: []string{w.page}},
 		Started: func(net.Addr) { close(ready) },
 	}

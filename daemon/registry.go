@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// registry is where the metrics of one run are registered, until it ends: a
+// program may run a daemon again with the same Registerer.
+type registry struct {
+	prometheus.Registerer
+	gatherer prometheus.Gatherer
+
+	mu    sync.Mutex
+	taken []prometheus.Collector
+	errs  error // of what could not be registered
+}
+
+func newRegistry(cfg Config) *registry {
+	r := &registry{Registerer: cfg.Registerer, gatherer: cfg.Gatherer}
+	if cfg.Registerer == nil {
+		own := prometheus.NewRegistry()
+		own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		r.Registerer, r.gatherer = own, own
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tasksync_build_info", Help: "Always 1; the labels tell what runs.",
+	}, []string{"version", "go_version"})
+	build.WithLabelValues(cfg.Version, runtime.Version()).Set(1)
+	r.MustRegister(build)
+	return r
+}
+
+// Register implements prometheus.Registerer.
+func (r *registry) Register(c prometheus.Collector) error {
+	err := r.Registerer.Register(c)
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.taken = append(r.taken, c)
+	}
+	return err
+}
+
+// MustRegister implements prometheus.Registerer, but for the panic: a registry of
+// the program's own may have such metrics already, and failed tells so.
+func (r *registry) MustRegister(all ...prometheus.Collector) {
+	for _, c := range all {
+		if err := r.Register(c); err != nil {
+			r.mu.Lock()
+			r.errs = errors.Join(r.errs, err)
+			r.mu.Unlock()
+		}
+	}
+}
+
+// failed is an error that wraps ErrConfig if metrics could not be registered.
+func (r *registry) failed() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.errs == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: Registerer: %w; does another daemon use it?", ErrConfig, r.errs)
+}
+
+// close takes the metrics away again.
+func (r *registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.taken {
+		r.Unregister(c)
+	}
+	r.taken = nil
+}
