@@ -91,7 +91,7 @@ func TestProviderOfOnesOwn(t *testing.T) {
 			cfg.Providers = providers(Provider{Provider: mine.provider("mine"), WebhookSecret: "hunter2"}, cfg.Providers[0])
 			cfg.API.WebhookTokens = []string{webhookTest}
 			cfg.Handlers = task.DefaultHandlers()
-			cfg.Handlers[remix] = task.Handler{Type: remix, Clips: 3}
+			cfg.Handlers[remix] = task.Handler{Clips: 3}
 			r := b.run(cfg)
 			ids := []string{b.insertRemix("named", "mine")}
 			if place == "first" {

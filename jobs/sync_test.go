@@ -50,7 +50,7 @@ func TestSyncJobFollowsItsCohortToTheEnd(t *testing.T) {
 // older one once in an hour.
 func hourly(p *task.Policy, _ *simulator.Config) {
 	p.Timeout = 24 * time.Hour
-	p.Handlers[task.Generate] = task.Handler{Type: task.Generate, Clips: 2, Schedule: task.Schedule{
+	p.Handlers[task.Generate] = task.Handler{Clips: 2, Schedule: task.Schedule{
 		{Until: time.Minute, Every: 200 * time.Millisecond}, {Until: time.Hour, Every: time.Hour},
 	}}
 }

@@ -5,7 +5,6 @@ import "cmp"
 // Handler is what tasksync knows of one task type. A new type is one entry in
 // the map that [DefaultHandlers] returns.
 type Handler struct {
-	Type Type
 	// Clips is how many clips a task of this type gives at most. It tells when
 	// an upstream that reports only items is done.
 	Clips int
@@ -23,11 +22,11 @@ type Handlers map[Type]Handler
 // specification. The map is the caller's to extend before it is used.
 func DefaultHandlers() Handlers {
 	return Handlers{
-		Extend:   {Type: Extend, Clips: 2, Schedule: audioSchedule},
-		Generate: {Type: Generate, Clips: 2, Schedule: audioSchedule},
-		Replace:  {Type: Replace, Clips: 1, Schedule: audioSchedule},
-		Merge:    {Type: Merge, Clips: 1, Schedule: audioSchedule},
-		Lyrics:   {Type: Lyrics, Clips: 2, Schedule: lyricsSchedule, Text: true},
+		Extend:   {Clips: 2, Schedule: audioSchedule},
+		Generate: {Clips: 2, Schedule: audioSchedule},
+		Replace:  {Clips: 1, Schedule: audioSchedule},
+		Merge:    {Clips: 1, Schedule: audioSchedule},
+		Lyrics:   {Clips: 2, Schedule: lyricsSchedule, Text: true},
 	}
 }
 

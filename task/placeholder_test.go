@@ -70,7 +70,7 @@ func TestPlaceholdersOfAMadeUpType(t *testing.T) {
 		taskID := rapid.StringMatching(`[a-zA-Z0-9]{1,6}(-[a-z0-9]{1,4}){0,2}`).Draw(t, "task")
 		position := rapid.IntRange(0, 20).Draw(t, "position")
 		hs := DefaultHandlers()
-		hs[name] = Handler{Type: name, Clips: 2}
+		hs[name] = Handler{Clips: 2}
 
 		n, ok := hs.PlaceholderNumber(PlaceholderID(taskID, name, position))
 		require.True(t, ok)
