@@ -113,6 +113,7 @@ verify: ## Prove that generated files, the schema golden, go.mod and formatting 
 	$(GO) test -count=1 -run '^TestSchemaGolden$$' ./migrations
 	$(GO) mod tidy -diff
 	$(GO) -C tools mod tidy -diff
+	$(GO) -C examples/embed mod tidy -diff
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .) && if [ -n "$$unformatted" ]; then \
 		echo "make verify: not formatted (run make fmt):"; echo "$$unformatted"; exit 1; \
 	fi

@@ -1,0 +1,35 @@
+package daemon_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/daemon"
+	"tasksync/upstream/acedata"
+	"tasksync/upstream/sunoapi"
+)
+
+// A daemon with two providers. Rows that name none in column provider are of the
+// first one. A provider and a task type of the program's own are shown by the
+// program in examples/embed.
+func ExampleRun() {
+	metrics := prometheus.NewRegistry() // with those of the program
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := daemon.Run(ctx, daemon.Config{
+		DatabaseURL: os.Getenv("DATABASE_URL"),
+		Providers: []daemon.Provider{
+			{Provider: sunoapi.Kie(), APIKey: os.Getenv("KIE_KEY"), WebhookSecret: os.Getenv("KIE_WEBHOOK_SECRET")},
+			{Provider: acedata.Provider(), APIKey: os.Getenv("ACEDATA_KEY")},
+		},
+		Registerer: metrics,
+		Logger:     slog.Default(),
+	})
+	if err != nil {
+		slog.Error("tasksync ended", "error", err)
+	}
+}
