@@ -75,11 +75,11 @@ func TestTheGraceStandsStillWhileNoProviderCanBeAsked(t *testing.T) {
 	for name, held := range map[string]Seen{"no money": noMoney, "wrong address": noCall} {
 		w := newWorld(Generate).at(DefaultTimeout)
 		w.lookStrictly(t, down)
-		w.at(DefaultTimeout + 10*time.Minute).lookStrictly(t, held)
-		w.at(DefaultTimeout + time.Hour).lookStrictly(t, paused)
-		w.at(24 * time.Hour).lookStrictly(t, unsent)
+		w.at(DefaultTimeout+10*time.Minute).lookStrictly(t, held)
+		w.at(DefaultTimeout+time.Hour).lookStrictly(t, paused)
+		w.at(24*time.Hour).lookStrictly(t, unsent)
 		require.Equal(t, Submitted, w.g.Status, name)
-		w.at(25 * time.Hour).lookStrictly(t, down) // 10 min of its hour were over when it stopped
+		w.at(25*time.Hour).lookStrictly(t, down) // 10 min of its hour were over when it stopped
 		require.Equal(t, Submitted, w.at(25*time.Hour+50*time.Minute-1).lookStrictly(t, down).Status, name)
 		require.Equal(t, Failed, w.at(25*time.Hour+50*time.Minute).lookStrictly(t, down).Status, name)
 	}
