@@ -240,7 +240,7 @@ func (p *pass) timedOut() bool {
 	case p.answered && p.askedLate():
 		return true
 	}
-	return p.graceOver()
+	return p.sent() && p.graceOver()
 }
 
 // askedLate reports whether the look was sent at or after the deadline.
