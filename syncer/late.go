@@ -30,7 +30,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	due := make([]*member, 0, len(members))
 	for _, m := range members {
-		if m.decision = s.decideLate(m); m.decision.Memory != (task.Memory{}) { // else it is not what the deadline made of it
+		if s.cfg.Policy.AwaitsLate(m.g) { // else it is not what the deadline made of it
 			due = append(due, m)
 		}
 	}
