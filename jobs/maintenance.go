@@ -47,13 +47,10 @@ func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error
 	}
 	defer w.running.Store(false)
 	_, err := w.syncer.Late(ctx)
-	switch {
-	case err != nil && ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		return nil // out of time, or stopping: the next run goes on
-	case err != nil:
-		return err
 	}
-	return w.forget(ctx)
+	return errors.Join(err, w.forget(ctx))
 }
 
 // forget deletes events that are past their retention, as many as one run has

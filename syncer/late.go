@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -37,13 +38,20 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	s.fetch(fetchCtx, task.LaneBacklog, due)
-	var first error // of one row; the others go on
+	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
+}
+
+// commitLates writes what the looks have brought, each row by itself. It gives up
+// when the database is not there, and returns the first error otherwise.
+func (s *Syncer) commitLates(ctx context.Context, members map[string]*member) (first error) {
 	for _, m := range members {
-		if err := s.commitLate(context.WithoutCancel(ctx), m); err != nil && first == nil {
-			first = err
+		err := s.commitLate(ctx, m)
+		first = cmp.Or(first, err)
+		if err != nil && !refused(err) {
+			return first
 		}
 	}
-	return len(ids), first
+	return first
 }
 
 func (s *Syncer) loadEnded(ctx context.Context, ids []string) (map[string]*member, error) {
@@ -91,6 +99,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		return s.writeLate(ctx, tx, m)
 	})
 	switch {
+	case lasting(err):
+		return s.refuseLate(ctx, m, err)
 	case err != nil:
 		s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", redactPg(err))...)
 	case late:
@@ -99,6 +109,20 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		s.cfg.Logger.Info("[TaskSync] A result came after the row had ended", append(attrs(m.g), "effect", effect)...)
 	}
 	return err
+}
+
+// refuseLate puts off the next look at a row whose late result the database refuses,
+// as after a look that was not answered.
+func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) error {
+	what := refusalOf(m, cause)
+	s.metrics.refused.Inc()
+	if s.seldom.first("refused late "+what, s.cfg.Now()) {
+		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
+	}
+	m.seen = task.Seen{}
+	var ms memories
+	ms.add(m.g.ID, s.decideLate(m).Memory)
+	return s.writeMemories(ctx, s.cfg.Pool, ms)
 }
 
 // lateEffect is what a late result has done, as metrics and logs have it.

@@ -394,21 +394,3 @@ func (b *bundle) taskOf(id string) (taskID string) {
 	require.NoError(b, b.pool.QueryRow(context.Background(), `SELECT task_id FROM music_generations WHERE id = $1`, id).Scan(&taskID))
 	return taskID
 }
-
-// All looks for a late result are made, the last one as well as the first.
-func TestEveryLateLookIsMade(t *testing.T) {
-	t.Parallel()
-	asked := 0
-	b := setup(t, upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
-		asked++
-		return []task.Observation{{TaskID: refs[0].TaskID, Status: task.Processing}}, nil
-	})))
-	id := b.insert(task.Merge, "t", 10*time.Minute)
-	b.sync(id)
-	for range 30 * 60 {
-		b.clock.advance(time.Minute)
-		b.late()
-	}
-	require.Equal(t, 1+5, asked)
-	require.Zero(t, b.memories())
-}

@@ -1,0 +1,53 @@
+package syncer
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+)
+
+// All looks for a late result are made, the last one as well as the first.
+func TestEveryLateLookIsMade(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	b := setup(t, upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+		asked++
+		return []task.Observation{{TaskID: refs[0].TaskID, Status: task.Processing}}, nil
+	})))
+	id := b.insert(task.Merge, "t", 10*time.Minute)
+	b.sync(id)
+	for range 30 * 60 {
+		b.clock.advance(time.Minute)
+		b.late()
+	}
+	require.Equal(t, 1+5, asked)
+	require.Zero(t, b.memories())
+}
+
+// What refuses a late result is told of once, and asked again seldom.
+func TestALateResultIsRefused(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	b := setup(t, func(c *Config) { c.Policy.Late = task.LateComplete }, upstreamIs(&still{}))
+	id := b.insert(task.Merge, "t", 10*time.Minute)
+	b.sync(id)
+	b.exec(`CREATE FUNCTION final() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'a failed row stays failed'; END $$`)
+	b.exec(`CREATE TRIGGER final BEFORE UPDATE ON music_generations FOR EACH ROW WHEN (OLD.status = 'failed') EXECUTE FUNCTION final()`)
+	b.syncer.sources[""].upstream = fetchFunc(func(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
+		asked++
+		return allDone(ctx, refs)
+	})
+	for range 30 * 60 {
+		b.clock.advance(time.Minute)
+		b.late()
+	}
+	require.Less(t, asked, 40)
+	require.LessOrEqual(t, strings.Count(b.log.String(), "level=ERROR"), asked)
+	require.Equal(t, "failed", b.row(id).Status)
+	require.Zero(t, b.memories())
+}
