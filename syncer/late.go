@@ -83,8 +83,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 { // gone, or under way again
-			return s.queries.MemoryDeleteMany(ctx, tx, []string{m.g.ID})
+		if len(rows) == 0 {
+			return s.forgetLate(ctx, tx, m)
 		}
 		asked := m.g
 		m.g = generation(queries.GenerationListRow(rows[0]))
@@ -109,6 +109,15 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		s.cfg.Logger.Info("[TaskSync] A result came after the row had ended", append(attrs(m.g), "effect", effect)...)
 	}
 	return err
+}
+
+// forgetLate forgets a row that is gone, or under way again. What Retry remembers of
+// it, which awaits no late result, stays.
+func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
+	if err := s.loadMemory(ctx, tx, map[string]*member{m.g.ID: m}); err != nil || m.g.Memory.LateAt.IsZero() {
+		return err
+	}
+	return s.queries.MemoryDeleteMany(ctx, tx, []string{m.g.ID})
 }
 
 // refuseLate puts off the next look at a row whose late result the database refuses,

@@ -51,3 +51,23 @@ func TestALateResultIsRefused(t *testing.T) {
 	require.Equal(t, "failed", b.row(id).Status)
 	require.Zero(t, b.memories())
 }
+
+// A row that is put back under way while a late look is made keeps its deadline.
+func TestARetryDuringALateLook(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(&still{}))
+	id := b.insert(task.Merge, "t", 10*time.Minute)
+	b.sync(id)
+	b.clock.advance(2 * time.Minute)
+	b.syncer.sources[""].upstream = fetchFunc(func(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
+		n, err := b.syncer.Retry(ctx, RetryRequest{IDs: []string{id}}, nil)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		return []task.Observation{{TaskID: refs[0].TaskID, Status: task.Processing}}, nil
+	})
+	require.Equal(t, 1, b.late())
+	b.syncer.sources[""].upstream = &still{}
+	b.clock.advance(time.Minute)
+	b.sync(id)
+	require.Equal(t, "processing", b.row(id).Status)
+}
