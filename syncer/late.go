@@ -95,7 +95,9 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 			return err
 		}
 		m.decision = s.decideLate(m)
-		late = m.decision.Late
+		if late = m.decision.Late; !late && m.g.Memory.LateAt != asked.Memory.LateAt {
+			return nil // another daemon's look is planned already: the two were one
+		}
 		return s.writeLate(ctx, tx, m)
 	})
 	switch {

@@ -71,3 +71,24 @@ func TestARetryDuringALateLook(t *testing.T) {
 	b.sync(id)
 	require.Equal(t, "processing", b.row(id).Status)
 }
+
+// Two daemons look at the same row at once: that is one look.
+func TestTwoLateLooksAtOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(&still{}))
+	id := b.insert(task.Merge, "t", 10*time.Minute)
+	b.sync(id)
+	b.clock.advance(2 * time.Minute)
+	nested := false
+	b.syncer.sources[""].upstream = fetchFunc(func(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
+		if !nested {
+			nested = true
+			b.late()
+		}
+		return []task.Observation{{TaskID: refs[0].TaskID, Status: task.Processing}}, nil
+	})
+	b.late()
+	var looks int
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT late_looks FROM tasksync.generation_memory WHERE generation_id = $1`, id).Scan(&looks))
+	require.Equal(t, 1, looks)
+}
