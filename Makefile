@@ -36,7 +36,7 @@ install: ## Install tasksync to GOBIN
 
 .PHONY: test
 test: ## Run all tests (PG=18: on that version of Postgres)
-	$(GO) test $(ARGS) ./...
+	$(GO) test -timeout 20m $(ARGS) ./...
 
 .PHONY: halfopen
 halfopen: ## Run the test that has Linux drop a connection's packets (as root)

@@ -160,7 +160,7 @@ func pausedReason(reason string, until time.Time, paused bool) string {
 func troubleReason(trouble map[string]string) string {
 	var reasons []string
 	for _, name := range slices.Sorted(maps.Keys(trouble)) {
-		reasons = append(reasons, fmt.Sprintf("provider %s: %s; check TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key", cmp.Or(name, "default"), trouble[name]))
+		reasons = append(reasons, fmt.Sprintf("provider %s: %s; check its address and key (TASKSYNC_API_URL, TASKSYNC_API_KEY; with TASKSYNC_PROVIDERS, its own)", cmp.Or(name, "default"), trouble[name]))
 	}
 	return strings.Join(reasons, "; ")
 }

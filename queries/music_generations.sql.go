@@ -390,19 +390,25 @@ const generationListWitnesses = `-- name: GenerationListWitnesses :many
 SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids
 FROM (
-    SELECT l.id, l.generation_id, l.to_status, l.upstream_status
+    SELECT l.id, l.generation_id, l.created_at, l.to_status, l.upstream_status
     FROM tasksync.generation_events AS l
     ORDER BY l.id DESC
     LIMIT 2000
 ) AS e
 JOIN public.music_generations AS g ON g.id = e.generation_id
 WHERE e.to_status = 'complete'
+    AND e.created_at > $1::timestamptz
     AND e.upstream_status IS NOT NULL
-    AND coalesce(g.provider, '') = $1::text
+    AND coalesce(g.provider, '') = $2::text
     AND g.task_id <> ''
 ORDER BY e.id DESC
 LIMIT 1
 `
+
+type GenerationListWitnessesParams struct {
+	Since    time.Time
+	Provider string
+}
 
 type GenerationListWitnessesRow struct {
 	TaskID   string
@@ -412,8 +418,8 @@ type GenerationListWitnessesRow struct {
 
 // Tasks that the provider has known, the latest first: they can be asked for to
 // see whether it still knows tasks.
-func (q *Queries) GenerationListWitnesses(ctx context.Context, db DBTX, provider string) ([]GenerationListWitnessesRow, error) {
-	rows, err := db.Query(ctx, generationListWitnesses, provider)
+func (q *Queries) GenerationListWitnesses(ctx context.Context, db DBTX, arg GenerationListWitnessesParams) ([]GenerationListWitnessesRow, error) {
+	rows, err := db.Query(ctx, generationListWitnesses, arg.Since, arg.Provider)
 	if err != nil {
 		return nil, err
 	}

@@ -77,13 +77,14 @@ RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id;
 SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids
 FROM (
-    SELECT l.id, l.generation_id, l.to_status, l.upstream_status
+    SELECT l.id, l.generation_id, l.created_at, l.to_status, l.upstream_status
     FROM tasksync.generation_events AS l
     ORDER BY l.id DESC
     LIMIT 2000
 ) AS e
 JOIN public.music_generations AS g ON g.id = e.generation_id
 WHERE e.to_status = 'complete'
+    AND e.created_at > @since::timestamptz
     AND e.upstream_status IS NOT NULL
     AND coalesce(g.provider, '') = @provider::text
     AND g.task_id <> ''

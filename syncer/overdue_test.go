@@ -394,3 +394,29 @@ func (b *bundle) taskOf(id string) (taskID string) {
 	require.NoError(b, b.pool.QueryRow(context.Background(), `SELECT task_id FROM music_generations WHERE id = $1`, id).Scan(&taskID))
 	return taskID
 }
+
+// One row with a task that nobody knows is that row's trouble: it neither ends, on
+// a provider that has known no task, nor takes readiness away.
+func TestALoneUnknownTaskIsNoTroubleOfTheProvider(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lost := b.insert(task.Generate, "nobody-knows", 0)
+	for range 5 {
+		b.sync(lost)
+		b.clock.advance(30 * time.Second)
+		require.Empty(t, b.syncer.Trouble())
+	}
+	require.Equal(t, "submitted", b.row(lost).Status)
+}
+
+// A witness of last week may be forgotten by now.
+func TestAWitnessIsOfTheLastDay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	known, _ := b.submit(task.Merge, simulator.Ready)
+	b.sync(known)
+	b.exec(`UPDATE tasksync.generation_events SET created_at = created_at - interval '25 hours'`)
+	require.NotEmpty(t, b.syncer.findWitness(t.Context(), b.syncer.sources[""]).TaskID)
+	b.syncer = New(b.syncer.cfg.without())
+	require.Empty(t, b.syncer.findWitness(t.Context(), b.syncer.sources[""]).TaskID)
+}

@@ -256,8 +256,10 @@ func (b *bundle) requireEnd(id, taskID string) {
 		require.Equal(b, want.ErrorMessage, got.Message, name)
 	}
 	clips := b.clips(id)
+	probed := false // the CDN has what the provider calls complete: then it does not take until the deadline
 	for _, w := range want.Clips {
 		if w.Derive {
+			probed = record.Fate == simulator.SourceAudio
 			w.AudioURL = task.CDNURL(w.ClipID)
 		}
 		require.Equal(b, task.Clip{
@@ -276,7 +278,9 @@ func (b *bundle) requireEnd(id, taskID string) {
 		words := strings.Fields(e)
 		require.Equal(b, from, words[0], "%s: %v", name, b.events(id))
 		require.NotEqual(b, words[0], words[1], name)
-		require.Equal(b, want.AtDeadline && words[1] == got.Status, words[2] == "timeout", "%s: %v", name, b.events(id))
+		if words[1] == got.Status && !probed {
+			require.Equal(b, want.AtDeadline, words[2] == "timeout", "%s: %v", name, b.events(id))
+		}
 		from = words[1]
 	}
 	require.Equal(b, got.Status, from, name)
@@ -287,7 +291,7 @@ func (b *bundle) requireEnd(id, taskID string) {
 func TestUnknownTasksAreDoubted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	ids := []string{b.insert(task.Generate, "nobody", 5*time.Minute), b.insert(task.Lyrics, "knows", 5*time.Minute)}
+	ids := []string{b.insert(task.Generate, "nobody", 5*time.Minute), b.insert(task.Lyrics, "knows", 5*time.Minute), b.insert(task.Merge, "these", 5*time.Minute)}
 	for _, reason := range []string{"unknown_task", "unknown_task", task.ReasonKnowsNone, task.ReasonKnowsNone} {
 		for _, r := range b.sync(ids...) {
 			require.Equal(t, task.Skipped, r.Outcome)

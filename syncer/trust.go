@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tasksync/queries"
 	"tasksync/task"
 )
 
@@ -16,18 +17,27 @@ type source struct {
 	upstream Upstream
 	warned   atomic.Int64 // when a failed fetch was last logged, in Unix nanoseconds
 
-	mu      sync.Mutex
-	knewAt  time.Time // when it last knew a task
-	witness task.Ref  // how to ask for that task alone; none: no task id
-	trouble string    // why its word on tasks is not believed; "" while it is
+	mu        sync.Mutex
+	knewAt    time.Time       // when it last knew a task
+	witness   task.Ref        // how to ask for that task alone; none: no task id
+	strangers map[string]bool // tasks that it did not know since, at most as many as make a trouble
+	trouble   string          // why its word on tasks is not believed; "" while it is
 
 	vouching sync.Mutex // one call for the witness at a time
 	vouchAt  time.Time  // when vouch was found; vouching guards both
 	vouch    task.Vouch
 }
 
-// vouchFor is how long an answer to the question of [Syncer.vouch] holds.
-const vouchFor = 10 * time.Second
+const (
+	// vouchFor is how long an answer to the question of [Syncer.vouch] holds.
+	vouchFor = 10 * time.Second
+	// witnessFor is how long a provider must know a task that it has known: some
+	// forget theirs after days.
+	witnessFor = 24 * time.Hour
+	// manyStrangers is how many tasks a provider must not know, and none between
+	// them, for a trouble of the provider: fewer are a trouble of those rows.
+	manyStrangers = 3
+)
 
 // knows reports whether obs shows that the provider has the task.
 func knows(obs *task.Observation) bool {
@@ -43,11 +53,16 @@ func (from *source) note(observations []task.Observation, refs []task.Ref, now t
 		obs := &observations[i]
 		switch {
 		case knows(obs):
-			from.knewAt, from.trouble = now, ""
+			from.knewAt, from.strangers, from.trouble = now, nil, ""
 			if at := slices.IndexFunc(refs, func(r task.Ref) bool { return r.TaskID == obs.TaskID }); at >= 0 {
 				from.witness = refs[at]
 				from.witness.Alone = true
 			}
+		case obs.Failure.Verdict == task.UnknownTask && len(from.strangers) < manyStrangers:
+			if from.strangers == nil {
+				from.strangers = map[string]bool{}
+			}
+			from.strangers[obs.TaskID] = true
 		case obs.Failure.Reason == task.ReasonNoCall && now.Sub(from.knewAt) > time.Minute:
 			from.trouble = "the address is not known there: " + obs.Failure.Message
 		}
@@ -60,10 +75,15 @@ func (from *source) knewSince(at time.Time) bool {
 	return !from.knewAt.IsZero() && !from.knewAt.Before(at)
 }
 
-func (from *source) suspect(trouble string) {
+// suspect makes it a trouble that many tasks are unknown; few are none.
+func (from *source) suspect(trouble string) (many bool) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
+	if len(from.strangers) < manyStrangers {
+		return false
+	}
 	from.trouble = trouble
+	return true
 }
 
 // Trouble tells of each provider whose word on tasks is not believed, and why;
@@ -132,10 +152,10 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	return task.VouchRefused
 }
 
-// distrust makes it a trouble of the configuration.
+// distrust makes it a trouble of the configuration, if it concerns many tasks.
 func (s *Syncer) distrust(from *source, why string) {
-	from.suspect("the provider knows none of the tasks that it was asked for, and " + why)
-	if s.seldom.first("trust "+from.name, s.cfg.Now()) {
+	many := from.suspect("it knows none of the tasks that it was asked for, and " + why)
+	if many && s.seldom.first("trust "+from.name, s.cfg.Now()) {
 		s.cfg.Logger.Error("[TaskSync] The upstream knows none of the tasks; rows stay pending", "provider", from.label(), "reason", why,
 			"hint", "are TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key those of the account that made the tasks?")
 	}
@@ -151,13 +171,14 @@ func (from *source) label() string {
 // findWitness is a task that the provider must know: the last one that it knew, be
 // it in the life of another daemon.
 func (s *Syncer) findWitness(ctx context.Context, from *source) task.Ref {
+	since := s.cfg.Now().Add(-witnessFor)
 	from.mu.Lock()
-	witness := from.witness
+	witness, at := from.witness, from.knewAt
 	from.mu.Unlock()
-	if witness.TaskID != "" {
+	if witness.TaskID != "" && at.After(since) {
 		return witness
 	}
-	rows, err := s.queries.GenerationListWitnesses(ctx, s.cfg.Pool, from.name)
+	rows, err := s.queries.GenerationListWitnesses(ctx, s.cfg.Pool, queries.GenerationListWitnessesParams{Provider: from.name, Since: since})
 	if err != nil || len(rows) == 0 {
 		return task.Ref{}
 	}

@@ -23,7 +23,7 @@ func TestDaemonAwayPastTheDeadline(t *testing.T) {
 			d := start(t, settings, "run")
 			d.ready(t)
 			tasks := w.add(t, rows, simulator.Success, 0)
-			w.asked(t, d, 1, tasks[0])
+			w.await(t, d, "some are asked for", func() bool { n, _ := w.front.askedFor(); return n > 0 })
 			require.NoError(t, d.cmd.Process.Kill())
 			<-d.done
 			w.outlive(t, shortTimeout+time.Second)

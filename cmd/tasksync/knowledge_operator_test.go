@@ -49,7 +49,7 @@ func TestVictimsAreRetried(t *testing.T) {
 		WHERE g.status = 'complete' AND c.status = 'complete' AND c.audio_url IS NOT NULL AND c.clip_id NOT LIKE '%-generate-%'`))
 	require.Equal(t, 450, w.count(t, `SELECT count(*) FROM tasksync.generation_events WHERE via = 'retry' AND from_status = 'failed'`))
 	require.Contains(t, retry("--unasked", "--dry-run"), "0 ", "they are victims no more")
-	require.Zero(t, len(w.front.times(asked[0])))
+	require.Empty(t, w.front.times(asked[0]))
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log" //nolint:depguard // what libraries write there is sent on to slog
 	"log/slog"
 	"os"
@@ -43,8 +44,11 @@ type upstreamFlags struct {
 // config enters the flags into a daemon's configuration.
 func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 	first, others, err := f.providers(os.Getenv)
-	if err != nil {
+	switch {
+	case err != nil:
 		return daemon.Config{}, err
+	case f.Grace < time.Second: // 0 would mean the default
+		return daemon.Config{}, usageError{fmt.Errorf("TASKSYNC_GRACE %s is under a second", f.Grace)}
 	}
 	return daemon.Config{
 		DatabaseURL: databaseURL, Provider: first.Name, APIURL: first.APIURL, APIKey: first.APIKey, RateLimit: first.RateLimit,
