@@ -165,23 +165,38 @@ func (s *Syncer) probe(ctx context.Context, due []*member) {
 			continue
 		}
 		group.Go(func() error {
-			m.seen.Probes = s.probeAll(ctx, m.decision.Probe)
-			m.decision = s.decide(m)
+			s.probeFor(ctx, m)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
 }
 
-func (s *Syncer) probeAll(ctx context.Context, urls []string) map[string]task.Probe {
-	found := make(map[string]task.Probe, len(urls))
+// maxRounds is how often a decision may ask for other URLs: once for a task that is
+// done without audio, and once for what its deadline then needs.
+const maxRounds = 2
+
+// probeFor looks at what the decision on one member asks for. What is still open
+// then, which cannot be, is looked at again with the next pass.
+func (s *Syncer) probeFor(ctx context.Context, m *member) {
+	m.seen.Probes = make(map[string]task.Probe)
+	for range maxRounds {
+		s.probeAll(ctx, m.decision.Probe, m.seen.Probes)
+		if m.decision = s.decide(m); !m.decision.Open() {
+			return
+		}
+	}
+	m.decision = leave(m, ReasonNotDue, s.cfg.Now().Add(retryRefused))
+}
+
+// probeAll enters into found what is at the URLs.
+func (s *Syncer) probeAll(ctx context.Context, urls []string, found map[string]task.Probe) {
 	for _, url := range urls {
 		found[url] = task.ProbeNoAnswer
 		if s.cfg.Prober != nil {
 			found[url] = s.probeOne(ctx, url)
 		}
 	}
-	return found
 }
 
 // probeOne survives the prober's panic, which would end the process: it is in a
