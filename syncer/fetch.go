@@ -78,7 +78,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 			m.seen.Observation, m.answered = obs, true
 			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
 		} else if failure != nil {
-			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failure}
+			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: ofTask(failure, err, m.g.TaskID)}
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -104,6 +104,18 @@ func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []
 		}
 	}()
 	return from.upstream.Fetch(ctx, refs)
+}
+
+// ofTask is the failure of a fetch for a task of which it has said nothing: unsent
+// if the call that failed was for others.
+func ofTask(f *task.Failure, err error, taskID string) *task.Failure {
+	part, ok := errors.AsType[*task.PartError](err)
+	if !ok || part.Asked[taskID] {
+		return f
+	}
+	own := *f
+	own.Unsent = true
+	return &own
 }
 
 // callFailure is what the error of a fetch means for the tasks that it did not
