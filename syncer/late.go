@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,12 +16,17 @@ import (
 // lateMax bounds the rows of one run for late results; the next run takes the rest.
 const lateMax = 100
 
+// lateClaim is longer than a run for late results takes. What a daemon that ends in
+// between has claimed is due again then.
+const lateClaim = time.Minute
+
 // Late looks once at rows that their deadline has ended and whose late look is
 // due, the last ended first and behind all other looks. It returns how many there
 // were.
 func (s *Syncer) Late(ctx context.Context) (int, error) {
-	ids, err := s.queries.MemoryListLate(ctx, s.cfg.Pool, queries.MemoryListLateParams{
-		Before: s.cfg.Now(), TaskTypes: s.types(), Providers: s.providers(), MaxRows: lateMax,
+	now := s.cfg.Now()
+	ids, err := s.queries.MemoryClaimLate(ctx, s.cfg.Pool, queries.MemoryClaimLateParams{
+		Before: now, Until: now.Add(lateClaim), TaskTypes: s.types(), Providers: s.providers(), MaxRows: lateMax,
 	})
 	if err != nil || len(ids) == 0 {
 		return 0, err

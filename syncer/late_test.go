@@ -79,15 +79,15 @@ func TestTwoLateLooksAtOnce(t *testing.T) {
 	id := b.insert(task.Merge, "t", 10*time.Minute)
 	b.sync(id)
 	b.clock.advance(2 * time.Minute)
-	nested := false
-	b.syncer.sources[""].upstream = fetchFunc(func(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
-		if !nested {
-			nested = true
-			b.late()
+	asked := 0
+	b.syncer.sources[""].upstream = fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
+		if asked++; asked == 1 {
+			require.Zero(t, b.late())
 		}
 		return []task.Observation{{TaskID: refs[0].TaskID, Status: task.Processing}}, nil
 	})
-	b.late()
+	require.Equal(t, 1, b.late())
+	require.Equal(t, 1, asked)
 	var looks int
 	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT late_looks FROM tasksync.generation_memory WHERE generation_id = $1`, id).Scan(&looks))
 	require.Equal(t, 1, looks)
