@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -30,24 +31,29 @@ const firstID = "00000000-0000-0000-0000-000000000000"
 // deadline from now on. Their failed clips are open again; what has ended well
 // stays. progress, which may be nil, is told after each batch how many rows are
 // done. Retry returns how many it was: rows that have not failed are none of them.
+// A row that the database does not let go is left out, and the first such error is
+// returned when the others are done.
 func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done int)) (int, error) {
 	params := queries.GenerationListRetriableParams{
 		AfterID: firstID, Ids: req.IDs, Code: req.Code, Since: req.Since, Unasked: req.Unasked, MaxRows: retryBatch,
 	}
 	done := 0
+	var first error
 	for {
 		ids, err := s.queries.GenerationListRetriable(ctx, s.cfg.Pool, params)
 		if err != nil {
 			return done, fmt.Errorf("list failed generations: %w", err)
 		}
 		if len(ids) == 0 {
-			return done, nil
+			return done, first
 		}
 		params.AfterID = ids[len(ids)-1]
 		n := len(ids)
 		if !req.DryRun {
-			if n, err = s.reopen(ctx, ids); err != nil {
-				return done, err
+			n, err = s.reopenAll(ctx, ids)
+			first = cmp.Or(first, err)
+			if err != nil && !refused(err) {
+				return done + n, err
 			}
 		}
 		done += n
@@ -57,27 +63,51 @@ func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done
 	}
 }
 
-// reopen puts one batch back, in one transaction.
+// reopenAll puts one batch back; its rows one by one if the database refuses that.
+func (s *Syncer) reopenAll(ctx context.Context, ids []string) (n int, err error) {
+	if n, err = s.reopen(ctx, ids); len(ids) == 1 || !refused(err) {
+		return n, err
+	}
+	var first error
+	for _, id := range ids {
+		one, err := s.reopen(ctx, []string{id})
+		n += one
+		first = cmp.Or(first, err)
+		if err != nil && !refused(err) {
+			return n, err
+		}
+	}
+	return n, first
+}
+
+// reopen puts rows back, in one transaction. What tasksync wrote into their clips is
+// remembered on, so that what the application has changed since stays.
 func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
 	err = s.inTx(ctx, lockTimeout, func(tx pgx.Tx) error {
 		rows, err := s.queries.GenerationReopenMany(ctx, tx, ids)
-		if err != nil {
+		if n = len(rows); err != nil || n == 0 {
 			return err
 		}
-		n = len(rows)
+		members := make(map[string]*member, n)
 		var events queries.EventInsertManyParams
-		var ms memories
 		reopened := make([]string, 0, n)
 		for _, r := range rows {
-			reopened = append(reopened, r.ID)
-			addEvent(&events, ViaRetry, &member{
+			m := &member{
 				g: task.Generation{ID: r.ID, UserID: r.UserID, Status: task.Failed}, decision: task.Decision{Status: task.Submitted},
-			})
-			ms.add(r.ID, task.Memory{BeganAt: s.cfg.Now()})
+			}
+			members[r.ID], reopened = m, append(reopened, r.ID)
+			addEvent(&events, ViaRetry, m)
 		}
-		if err := s.queries.ClipReopenMany(ctx, tx, reopened); err != nil || n == 0 {
+		if err := s.loadMemory(ctx, tx, members); err != nil {
+			return err
+		}
+		var ms memories
+		for id, m := range members {
+			ms.add(id, task.Memory{BeganAt: s.cfg.Now(), Written: m.g.Memory.Written})
+		}
+		if err := s.queries.ClipReopenMany(ctx, tx, reopened); err != nil {
 			return err
 		}
 		if err := s.queries.EventInsertMany(ctx, tx, events); err != nil {

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -14,7 +15,8 @@ type seldom struct {
 	told map[string]time.Time
 }
 
-// maxSeldom bounds how many keys are remembered, and so logged.
+// maxSeldom bounds how many keys are remembered, and so logged: at all, or in the
+// time after which they may be told of again.
 const maxSeldom = 100
 
 // first reports whether key is to be told of now.
@@ -22,6 +24,9 @@ func (s *seldom) first(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, known := s.told[key]
+	if !known && len(s.told) >= maxSeldom && s.again > 0 {
+		maps.DeleteFunc(s.told, func(_ string, at time.Time) bool { return now.Sub(at).Abs() >= s.again })
+	}
 	if known && (s.again == 0 || now.Sub(at).Abs() < s.again) || !known && len(s.told) >= maxSeldom {
 		return false
 	}
