@@ -33,39 +33,39 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	provider := []string{"provider"}
 	var m metrics
 	var errs [6]error
-	m.requests, errs[0] = Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.requests, errs[0] = register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_requests_total",
 		Help: "Calls sent to the upstream, by the code of their answer or what came instead of one.",
 	}, []string{"provider", "code"}))
-	m.duration, errs[1] = Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m.duration, errs[1] = register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "tasksync_upstream_request_duration_seconds",
 		Help:    "Time from sending a call to the upstream to the end of its answer.",
 		Buckets: buckets,
 	}, provider))
-	m.rateWait, errs[2] = Register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	m.rateWait, errs[2] = register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "tasksync_upstream_rate_wait_seconds",
 		Help:    "Time that calls waited for the rate limit and for calls under way.",
 		Buckets: buckets,
 	}, provider))
-	m.paused, errs[3] = Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	m.paused, errs[3] = register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_credential_paused",
 		Help: "1 while the upstream refuses the credential (key, credits, subscription), else 0.",
 	}, provider))
-	m.breaker, errs[4] = Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	m.breaker, errs[4] = register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_breaker_open",
 		Help: "1 while calls pause because the upstream did not answer the last ones, else 0.",
 	}, provider))
-	m.unknown, errs[5] = Register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.unknown, errs[5] = register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_unknown_status_total",
 		Help: "Answers with a status that tasksync does not know and takes for processing.",
 	}, provider))
 	return &m, errors.Join(errs[:]...)
 }
 
-// Register registers c with reg, or returns the like collector that is there
+// register registers c with reg, or returns the like collector that is there
 // already: the clients of several credentials share one registry. A nil reg is
 // none, and c works without it.
-func Register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
+func register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
 	if reg == nil {
 		return c, nil
 	}
