@@ -7,6 +7,9 @@
 //	jobs          River begins to work what is stored
 //	feed          LISTEN, then sweep, then consume
 //
+// What upstream APIs there are, the caller says: [Config] has them as values, and
+// one of the caller's own is like any other. See examples/embed.
+//
 // Run blocks until its context ends; then the feed stops, running passes finish
 // or give their jobs back, and the connections are closed.
 package daemon
