@@ -176,8 +176,8 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 			return err
 		}
 	}
-	if len(c.insert.ClipIds) > 0 {
-		if err := s.queries.ClipInsertMany(ctx, tx, c.insert); err != nil {
+	if n := len(c.insert.ClipIds); n > 0 {
+		if err := all(n)(s.queries.ClipInsertMany(ctx, tx, c.insert)); err != nil {
 			return err
 		}
 	}
@@ -194,8 +194,8 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 	return s.writeMemories(ctx, tx, c.memory)
 }
 
-// errUnwritten is of an update that the database did not make without saying
-// why: a trigger that returns NULL, a policy of row security.
+// errUnwritten is of an insert or update that the database did not make without
+// saying why: a trigger that returns NULL, a policy of row security.
 var errUnwritten = errors.New("the database left rows as they were; is there a trigger or a row security policy?")
 
 func all(want int) func(n int64, err error) error {

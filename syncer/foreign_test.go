@@ -100,6 +100,24 @@ func TestSwallowedUpdateIsAFailure(t *testing.T) {
 	require.Equal(t, "submitted", b.row(ids[0]).Status)
 }
 
+// A trigger that swallows new clips loses what was paid for, so the row waits.
+func TestSwallowedClipsAreAFailure(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.exec(`CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+	b.exec(`CREATE TRIGGER swallow BEFORE INSERT ON music_clips FOR EACH ROW WHEN (NEW.clip_id = 'clip-of-bad') EXECUTE FUNCTION public.swallow()`)
+	ids := b.cohort(time.Hour, "bad", "good")
+	results := b.sync(ids...)
+	require.Equal(t, ReasonClipsUpdateFailed, results[0].Reason)
+	require.Equal(t, task.Complete, results[1].NewStatus)
+	require.Empty(t, b.events(ids[0]))
+	require.Equal(t, "submitted", b.row(ids[0]).Status)
+
+	b.exec(`DROP TRIGGER swallow ON music_clips`)
+	require.Equal(t, task.Complete, b.syncOne(ids[0]).NewStatus)
+	require.Len(t, b.clips(ids[0]), 1)
+}
+
 // A failed fetch is a warning once a minute; one that the adapter has spoken of
 // itself, or that was never sent, is none.
 func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
