@@ -55,7 +55,7 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 	case lasting(err):
 		return s.refuse(ctx, m, err)
 	case err != nil:
-		s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactPg(err))...)
+		s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactOf(m, err))...)
 		return Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: s.cfg.Now().Add(retryRefused)}
 	}
 	if m.decision.Status != m.g.Status {

@@ -108,12 +108,16 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 // A message may quote what was to be written.
 func TestARefusalNamesNoContents(t *testing.T) {
 	t.Parallel()
-	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}}
+	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}, clips: []task.Clip{{Lyrics: "Hidden verse\nof the chorus"}}}
 	for message, want := range map[string]string{
 		`lyrics refused: la la la, of My Song`:               "SQLSTATE P0001, table music_clips: lyrics refused: …, of …",
 		`invalid input syntax for type uuid: "secret words"`: "SQLSTATE P0001, table music_clips: invalid input syntax for type uuid",
+		`bad song HIDDEN VERSE OF THE… (18 of 26)`:           "SQLSTATE P0001, table music_clips: bad song …… (18 of 26)",
 	} {
-		require.Equal(t, want, refusalOf(m, &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}))
+		pg := &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}
+		require.Equal(t, want, refusalOf(m, pg))
+		_, want, _ = strings.Cut(want, "clips: ")
+		require.Equal(t, ": "+want+" (SQLSTATE P0001)", redactOf(m, fmt.Errorf("commit: %w", pg)).Error())
 	}
 }
 

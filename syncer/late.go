@@ -92,7 +92,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	})
 	switch {
 	case err != nil:
-		s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", redactPg(err))...)
+		s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", redactOf(m, err))...)
+		return redactOf(m, err)
 	case late:
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()

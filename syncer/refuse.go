@@ -1,7 +1,6 @@
 package syncer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -55,26 +54,7 @@ func refusalOf(m *member, cause error) string {
 			words = append(words, w[0]+w[1])
 		}
 	}
-	const shown = 200
-	text := task.Redact(withoutContents(m, pg.Message))
-	text = strings.ToValidUTF8(text[:min(len(text), shown)], "")
-	return strings.Join(words, ", ") + ": " + text
-}
-
-// withoutContents cuts out of a message what the row holds: a trigger of the
-// application's, or a value that cannot be cast, may quote it.
-func withoutContents(m *member, message string) string {
-	for _, c := range m.decision.Clips {
-		for _, value := range []string{c.Lyrics, c.Title, c.Tags} {
-			if value != "" {
-				message = strings.ReplaceAll(message, value, "…")
-			}
-		}
-	}
-	if head, _, quoted := strings.Cut(message, `: "`); quoted {
-		return head
-	}
-	return message
+	return strings.Join(words, ", ") + ": " + task.Redact(withoutContents(m, pg.Message))
 }
 
 // refused reports whether the database refused the data (a constraint, a value,
@@ -97,14 +77,4 @@ func lasting(err error) bool {
 
 func hasClass(pg *pgconn.PgError, classes ...string) bool {
 	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(pg.Code, class) })
-}
-
-// redactPg keeps what an operator needs of a database error and drops the
-// row's contents, which Postgres puts into the detail.
-func redactPg(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	return &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: task.Redact(pg.Message), ConstraintName: cmp.Or(pg.ConstraintName, pg.ColumnName)}
 }
