@@ -51,12 +51,8 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 
 // committed is the result of a member whose transaction ended with err.
 func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
-	switch {
-	case lasting(err):
+	if err != nil {
 		return s.refuse(ctx, m, err)
-	case err != nil:
-		s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactOf(m, err))...)
-		return Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: s.cfg.Now().Add(retryRefused)}
 	}
 	if m.decision.Status != m.g.Status {
 		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)

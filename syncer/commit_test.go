@@ -105,6 +105,31 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	require.Empty(t, waiting)
 }
 
+// A statement that takes too long, time and again, is told of once for all rows and
+// looks, and doctor and metrics name it.
+func TestACommitThatNeverEndsInTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.raiseFor("bad", "57014")
+	ids := []string{b.insert(task.Merge, "bad", time.Hour), b.insert(task.Merge, "bad", time.Hour)}
+	for range 4 {
+		for _, r := range b.sync(ids...) {
+			require.Equal(t, ReasonClipsUpdateFailed, r.Reason)
+		}
+		b.clock.advance(30 * time.Second)
+	}
+	require.Equal(t, 1, strings.Count(b.log.String(), "level=ERROR"), b.log)
+	waiting, err := b.syncer.queries.MemoryRefusedList(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	require.Contains(t, waiting[0].Refused, "57014")
+	r := b.syncOne(ids[0])
+	require.Equal(t, time.Minute, r.Next.Sub(b.clock.now()), "it is looked at less and less")
+
+	b.exec(`DROP TRIGGER refuse ON music_generations`)
+	require.Equal(t, task.Complete, b.syncOne(ids[0]).NewStatus)
+}
+
 // A message may quote what was to be written.
 func TestARefusalNamesNoContents(t *testing.T) {
 	t.Parallel()

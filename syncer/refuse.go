@@ -3,28 +3,30 @@ package syncer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"tasksync/task"
 )
 
-// refuse keeps a row pending whose results the database refuses: they were paid
-// for, and are still at the provider. What refused them is remembered with the
-// row and logged once for all rows, not with each look; the looks become rare, and
-// the first one after the mend completes the row.
+// refuse keeps a row pending whose results the database refuses, or could not
+// store: they were paid for, and are still at the provider. What refused them is
+// remembered with the row and logged once for all rows, not with each look; the
+// looks become rare, and the first one after the mend completes the row.
 func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	now := s.cfg.Now()
 	what := refusalOf(m, cause)
-	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
 	s.metrics.refused.Inc()
-	if s.seldom.first("refused "+what, now) {
-		s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
-			"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
+	s.tellRefusal(m, cause, what, now)
+	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
+	if !lasting(cause) {
+		result.Next = now.Add(retryRefused)
 	}
-	if !m.decision.Status.Terminal() {
+	if !m.decision.Status.Terminal() || !refused(cause) {
 		return result // the next step may be one that the database takes
 	}
 	mem := m.g.Memory
@@ -37,8 +39,34 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	if err := s.writeMemories(ctx, s.cfg.Pool, ms); err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
-	result.Next = now.Add(s.cfg.Policy.RefusedEvery(now.Sub(mem.RefusedAt)))
+	since := now.Sub(mem.RefusedAt)
+	wait := s.cfg.Policy.RefusedEvery(since)
+	if !lasting(cause) {
+		wait = min(wait, max(since/2, retryRefused))
+	}
+	result.Next = now.Add(wait)
 	return result
+}
+
+// tellRefusal logs what refuses results, now and then, whatever the number of rows
+// and looks.
+func (s *Syncer) tellRefusal(m *member, cause error, what string, now time.Time) {
+	if lasting(cause) {
+		if s.seldom.first("refused "+what, now) {
+			s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
+				"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
+		}
+		return
+	}
+	level := slog.LevelDebug
+	var code string
+	if pg, ok := errors.AsType[*pgconn.PgError](cause); ok {
+		code = pg.Code
+	}
+	if s.seldom.first("commit "+code, now) {
+		level = slog.LevelError
+	}
+	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactOf(m, cause))...)
 }
 
 // refusalOf names what refused the member's results, without any of them: the
