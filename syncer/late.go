@@ -91,15 +91,33 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		return s.writeLate(ctx, tx, m)
 	})
 	switch {
+	case refused(err):
+		s.refuseLate(ctx, m, err)
+		return nil
 	case err != nil:
-		s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", redactOf(m, err))...)
-		return redactOf(m, err)
+		return fmt.Errorf("commit a late look: %w", redactOf(m, err))
 	case late:
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()
 		s.cfg.Logger.Info("[TaskSync] A result came after the row had ended", append(attrs(m.g), "effect", effect)...)
 	}
 	return err
+}
+
+// refuseLate has a row whose late result the database refuses looked at again like
+// one that was not answered for: after a while, and not without end.
+func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) {
+	what := refusalOf(m, cause)
+	s.metrics.refused.Inc()
+	if s.seldom.first("late refused "+what, s.cfg.Now()) {
+		s.cfg.Logger.Error("[TaskSync] The database refuses late results; they are looked for again until it is mended", append(attrs(m.g), "refused_by", what)...)
+	}
+	m.seen = task.Seen{}
+	var ms memories
+	ms.add(m.g.ID, s.decideLate(m).Memory)
+	if err := s.writeMemories(ctx, s.cfg.Pool, ms); err != nil {
+		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
+	}
 }
 
 // lateEffect is what a late result has done, as metrics and logs have it.
