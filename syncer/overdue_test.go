@@ -402,6 +402,35 @@ func TestRetry(t *testing.T) {
 	require.True(t, slices.IsSorted(told))
 }
 
+// A row that the application holds, or a trigger refuses, keeps no other from being
+// put back.
+func TestRetryLeavesWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	var ids []string
+	for _, name := range []string{"a", "bad", "b", "held", "c", "d", "e"} {
+		ids = append(ids, b.insert(task.Merge, name, time.Hour))
+	}
+	b.exec(`UPDATE music_generations SET status = 'failed'`)
+	b.raiseFor("bad", "P0001")
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(context.Background()) //nolint:errcheck // it holds a lock, and no more
+	_, err = tx.Exec(t.Context(), `SELECT FROM music_generations WHERE id = $1 FOR UPDATE`, ids[3])
+	require.NoError(t, err)
+
+	n, err := b.syncer.Retry(t.Context(), RetryRequest{IDs: ids}, nil)
+	require.ErrorContains(t, err, "2 failed generations were left: ")
+	require.Equal(t, 5, n)
+	for i, id := range ids {
+		want := "submitted"
+		if i == 1 || i == 3 {
+			want = "failed"
+		}
+		require.Equal(t, want, b.row(id).Status, i)
+	}
+}
+
 // The witness is one of the database's, when the daemon has known no task yet.
 func TestAnotherDaemonsTaskVouches(t *testing.T) {
 	t.Parallel()

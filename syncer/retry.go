@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -30,24 +31,27 @@ const firstID = "00000000-0000-0000-0000-000000000000"
 // deadline from now on. Their failed clips are open again; what has ended well
 // stays. progress, which may be nil, is told after each batch how many rows are
 // done. Retry returns how many it was: rows that have not failed are none of them.
+// Rows that the database does not let go, like one that is locked, hurt no other:
+// the error at the end tells how many they were.
 func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done int)) (int, error) {
 	params := queries.GenerationListRetriableParams{
 		AfterID: firstID, Ids: req.IDs, Code: req.Code, Since: req.Since, Unasked: req.Unasked, MaxRows: retryBatch,
 	}
 	done := 0
+	var left refusals
 	for {
 		ids, err := s.queries.GenerationListRetriable(ctx, s.cfg.Pool, params)
 		if err != nil {
 			return done, fmt.Errorf("list failed generations: %w", err)
 		}
 		if len(ids) == 0 {
-			return done, nil
+			return done, left.err()
 		}
 		params.AfterID = ids[len(ids)-1]
 		n := len(ids)
 		if !req.DryRun {
-			if n, err = s.reopen(ctx, ids); err != nil {
-				return done, err
+			if n, err = s.reopenAll(ctx, ids, lockTimeout, &left); err != nil {
+				return done + n, err
 			}
 		}
 		done += n
@@ -57,11 +61,46 @@ func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done
 	}
 }
 
-// reopen puts one batch back, in one transaction.
-func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
+// refusals are the rows that the database did not let be put back.
+type refusals struct {
+	rows  int
+	first error
+}
+
+func (r refusals) err() error {
+	if r.rows == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d failed generations were left: %w", r.rows, r.first)
+}
+
+// reopenAll puts one batch back. One that the database refuses is halved until the
+// rows stand alone that it refuses.
+func (s *Syncer) reopenAll(ctx context.Context, ids []string, wait string, left *refusals) (n int, err error) {
+	n, err = s.reopen(ctx, ids, wait)
+	switch {
+	case !refused(err):
+		return n, err
+	case len(ids) == 1:
+		left.rows++
+		left.first = cmp.Or(left.first, err)
+		return 0, nil
+	}
+	half := len(ids) / 2
+	for _, part := range [][]string{ids[:half], ids[half:]} {
+		some, err := s.reopenAll(ctx, part, lockTimeoutAlone, left)
+		if n += some; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// reopen puts rows back in one transaction.
+func (s *Syncer) reopen(ctx context.Context, ids []string, wait string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	err = s.inTx(ctx, lockTimeout, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, wait, func(tx pgx.Tx) error {
 		rows, err := s.queries.GenerationReopenMany(ctx, tx, ids)
 		if err != nil {
 			return err
