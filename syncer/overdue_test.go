@@ -180,6 +180,9 @@ func TestWhatTheApplicationWroteStays(t *testing.T) {
 		b.exec(`UPDATE music_clips SET audio_url = $1, title = 'My own' WHERE clip_id = $2`, own, first)
 		b.syncer = New(b.syncer.cfg.without())
 		b.sync(id)
+		b.exec(`UPDATE music_generations SET status = 'failed' WHERE id = $1`, id) // and takes it up again
+		_, err := b.syncer.Retry(t.Context(), RetryRequest{IDs: []string{id}}, nil)
+		require.NoError(t, err)
 		obs = task.Observation{Status: task.Complete, Items: []task.Item{item(first, "One"), item(second, "Two")}}
 		b.sync(id)
 		require.Equal(t, "complete", b.row(id).Status)

@@ -107,6 +107,10 @@ func (s *Syncer) reopen(ctx context.Context, ids []string, wait string) (n int, 
 		}
 		n = len(rows)
 		var events queries.EventInsertManyParams
+		written, err := s.writtenInto(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
 		var ms memories
 		reopened := make([]string, 0, n)
 		for _, r := range rows {
@@ -114,7 +118,7 @@ func (s *Syncer) reopen(ctx context.Context, ids []string, wait string) (n int, 
 			addEvent(&events, ViaRetry, &member{
 				g: task.Generation{ID: r.ID, UserID: r.UserID, Status: task.Failed}, decision: task.Decision{Status: task.Submitted},
 			})
-			ms.add(r.ID, task.Memory{BeganAt: s.cfg.Now()})
+			ms.add(r.ID, task.Memory{BeganAt: s.cfg.Now(), Written: written[r.ID]})
 		}
 		if err := s.queries.ClipReopenMany(ctx, tx, reopened); err != nil || n == 0 {
 			return err
@@ -128,4 +132,15 @@ func (s *Syncer) reopen(ctx context.Context, ids []string, wait string) (n int, 
 		return 0, fmt.Errorf("put failed generations back under way: %w", redactPg(err))
 	}
 	return n, nil
+}
+
+// writtenInto is what tasksync is known to have written into the clips of rows: what
+// the application has written over it stays.
+func (s *Syncer) writtenInto(ctx context.Context, db queries.DBTX, ids []string) (map[string]string, error) {
+	rows, err := s.queries.MemoryListByGenerations(ctx, db, ids)
+	written := make(map[string]string, len(rows))
+	for _, r := range rows {
+		written[r.GenerationID] = r.Written
+	}
+	return written, err
 }
