@@ -203,6 +203,33 @@ func TestStopGivesJobsBack(t *testing.T) {
 	b.until("another daemon goes on", func() bool { return b.status(ids[0]) == "complete" && b.status(ids[2]) == "complete" })
 }
 
+// laneOf is an upstream that answers nothing, and tells in which lane it is asked.
+type laneOf chan task.Lane
+
+func (l laneOf) Fetch(ctx context.Context, _ []task.Ref) ([]task.Observation, error) {
+	l <- task.LaneOf(ctx)
+	return nil, &task.Failure{Reason: "http_5xx"}
+}
+
+// Old rows that were put back under way may be thousands, and have their deadline
+// before them: a new row must not wait for them.
+func TestRetriedRowsGiveWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lanes := make(laneOf, 10)
+	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstream: lanes, Policy: b.policy, Logger: b.logger()})
+	old := b.insert(task.Merge, "old", time.Hour)
+	b.exec(`UPDATE music_generations SET status = 'failed'`)
+	n, err := b.syncer.Retry(t.Context(), syncer.RetryRequest{IDs: []string{old}}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	c := b.start(b.newClient(sweepEvery(time.Hour)))
+	require.NoError(t, c.HandOn(t.Context(), []string{old}))
+	require.Equal(t, task.LaneBacklog, <-lanes)
+	require.NoError(t, c.HandOn(t.Context(), []string{b.insert(task.Merge, "new", 0)}))
+	require.Equal(t, task.LaneDue, <-lanes)
+}
+
 // TestPanicInWorker has a client whose syncer has no database.
 func TestPanicInWorker(t *testing.T) {
 	t.Parallel()
