@@ -111,6 +111,9 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		m.g = fresh
 		locked[r.ID] = m
 	}
+	if err := s.unlockable(ctx, tx, members, locked); err != nil {
+		return nil, err
+	}
 	if len(rows) == 0 {
 		return s.decideAgain(members, locked), nil
 	}
@@ -121,6 +124,27 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		return nil, err
 	}
 	return s.decideAgain(members, locked), nil
+}
+
+// unlockable is the refusal of rows that are pending and cannot be locked: row
+// security shows them, and lets nobody write them. Others have ended meanwhile.
+func (s *Syncer) unlockable(ctx context.Context, tx pgx.Tx, members []*member, locked map[string]*member) error {
+	var ids []string
+	for _, m := range members {
+		if locked[m.g.ID] == nil {
+			ids = append(ids, m.g.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := s.queries.GenerationList(ctx, tx, ids)
+	for _, r := range rows {
+		if task.Status(r.Status).Pending() && r.TaskType != "" {
+			return errUnwritten
+		}
+	}
+	return err
 }
 
 func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*member {

@@ -118,6 +118,20 @@ func TestSwallowedClipsAreAFailure(t *testing.T) {
 	require.Len(t, b.clips(ids[0]), 1)
 }
 
+// Row security that shows rows and lets nobody write them is told of like any other
+// refusal; without that the rows would be asked for again and again, in silence.
+func TestRowSecurityIsARefusal(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	id := b.insert(task.Merge, "t", time.Hour)
+	b.exec(`ALTER TABLE music_generations ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`)
+	b.exec(`CREATE POLICY see ON music_generations FOR SELECT USING (true)`)
+	require.Equal(t, ReasonClipsUpdateFailed, b.syncOne(id).Reason)
+	require.Contains(t, b.log.String(), "is there a trigger or a row security policy?")
+	b.exec(`ALTER TABLE music_generations DISABLE ROW LEVEL SECURITY`)
+	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
+}
+
 // A failed fetch is a warning once a minute; one that the adapter has spoken of
 // itself, or that was never sent, is none.
 func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
