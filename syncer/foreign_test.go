@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/queries"
 	"tasksync/task"
 )
 
@@ -39,6 +40,25 @@ func TestForeignRowsHurtNobodyElse(t *testing.T) {
 	b.exec(`UPDATE music_generations SET status = 'submitted', created_at = NULL, updated_at = NULL WHERE id = $1`, ids[4])
 	b.syncOne(ids[4])
 	require.Equal(t, "complete", b.row(ids[4]).Status)
+}
+
+// A time that is none counts in the statistics as it does for the deadline, and
+// spoils them for no other row.
+func TestTimesThatAreNoneAreCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(`ALTER TABLE music_generations ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL`)
+	b.exec(`INSERT INTO music_generations (user_id, task_id, task_type, created_at, updated_at)
+		SELECT gen_random_uuid(), 't', 'merge', u.at, u.at FROM unnest('{NULL,-infinity,infinity,4713-01-01 BC,2026-01-01}'::timestamptz[]) AS u (at)`)
+	pending, err := b.syncer.queries.GenerationPendingStats(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, pending[0].Pending)
+	require.Greater(t, pending[0].OldestSeconds, 3600.0)
+	overdue, err := b.syncer.queries.MemoryOverdueStats(t.Context(), b.pool, queries.MemoryOverdueStatsParams{
+		TaskTypes: []string{"merge"}, Providers: []string{""}, Before: b.clock.now(),
+	})
+	require.NoError(t, err)
+	require.Equal(t, []queries.MemoryOverdueStatsRow{{Reason: "backlog", Overdue: 5}}, overdue)
 }
 
 // The application gives a row another task while the old one is asked about:
