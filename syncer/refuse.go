@@ -29,23 +29,34 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	if !m.decision.Status.Terminal() || !refused(cause) {
 		return result // the next step may be one that the database takes
 	}
-	mem := m.g.Memory
-	mem.Refused = what
-	if mem.RefusedAt.IsZero() {
-		mem.RefusedAt = now
-	}
-	var ms memories
-	ms.add(m.g.ID, mem)
-	if err := s.writeMemories(ctx, s.cfg.Pool, ms); err != nil {
+	since, err := s.rememberRefusal(ctx, m.g.ID, what, now)
+	if err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
-	since := now.Sub(mem.RefusedAt)
 	wait := s.cfg.Policy.RefusedEvery(since)
 	if !lasting(cause) {
 		wait = min(wait, max(since/2, retryRefused))
 	}
 	result.Next = now.Add(wait)
 	return result
+}
+
+// rememberRefusal notes with a row what refuses its results, and tells for how long
+// that goes on. The row is read anew: another pass may have held its lock, and ended
+// it.
+func (s *Syncer) rememberRefusal(ctx context.Context, id, what string, now time.Time) (time.Duration, error) {
+	members, err := s.load(ctx, []string{id})
+	if m := members[id]; err == nil && m != nil && m.g.Status.Pending() {
+		mem := m.g.Memory
+		mem.Refused = what
+		if mem.RefusedAt.IsZero() {
+			mem.RefusedAt = now
+		}
+		var ms memories
+		ms.add(id, mem)
+		return now.Sub(mem.RefusedAt), s.writeMemories(ctx, s.cfg.Pool, ms)
+	}
+	return 0, err
 }
 
 // tellRefusal logs what refuses results, now and then, whatever the number of rows

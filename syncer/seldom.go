@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -14,13 +15,17 @@ type seldom struct {
 	told map[string]time.Time
 }
 
-// maxSeldom bounds how many keys are remembered, and so logged.
+// maxSeldom bounds how many keys are remembered, and so logged; with again set, in
+// that time.
 const maxSeldom = 100
 
 // first reports whether key is to be told of now.
 func (s *seldom) first(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.again > 0 && len(s.told) >= maxSeldom {
+		maps.DeleteFunc(s.told, func(_ string, at time.Time) bool { return now.Sub(at).Abs() >= s.again })
+	}
 	at, known := s.told[key]
 	if known && (s.again == 0 || now.Sub(at).Abs() < s.again) || !known && len(s.told) >= maxSeldom {
 		return false
