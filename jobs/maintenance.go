@@ -36,6 +36,7 @@ type expireWorker struct {
 	queries *queries.Queries
 	client  *Client
 	running atomic.Bool
+	stale   time.Time // when memories were last looked through; only a run under way touches it
 }
 
 // Work implements river.Worker. While the upstream hangs, a run is longer than
@@ -47,13 +48,10 @@ func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error
 	}
 	defer w.running.Store(false)
 	_, err := w.syncer.Late(ctx)
-	switch {
-	case err != nil && ctx.Err() != nil:
+	if err != nil && ctx.Err() != nil {
 		return nil // out of time, or stopping: the next run goes on
-	case err != nil:
-		return err
 	}
-	return w.forget(ctx)
+	return errors.Join(err, w.forget(ctx))
 }
 
 // forget deletes events that are past their retention, as many as one run has
@@ -71,8 +69,13 @@ func (w *expireWorker) forget(ctx context.Context) error {
 			break
 		}
 	}
+	now := w.client.cfg.Now()
+	if now.Sub(w.stale).Abs() < staleEvery {
+		return nil
+	}
+	w.stale = now
 	_, err := w.queries.MemoryDeleteStale(ctx, w.client.cfg.Pool, queries.MemoryDeleteStaleParams{
-		Before: w.client.cfg.Now().Add(-staleMemory), MaxRows: atOnce,
+		Before: now.Add(-staleMemory), MaxRows: atOnce,
 	})
 	return err
 }
@@ -80,6 +83,10 @@ func (w *expireWorker) forget(ctx context.Context) error {
 // staleMemory is how long what is remembered of a row that has ended may be left
 // over, by a daemon that ended in between.
 const staleMemory = time.Hour
+
+// staleEvery spaces the looks at all that is remembered, each of which takes a row of
+// the application's for every memory of more than an hour.
+const staleEvery = time.Minute
 
 // errorHandler makes River's errors and panics part of the daemon's log.
 type errorHandler struct{ logger *slog.Logger }

@@ -56,6 +56,61 @@ func (q *Queries) LateResultInsertMany(ctx context.Context, db DBTX, arg LateRes
 	return err
 }
 
+const memoryClaimLate = `-- name: MemoryClaimLate :many
+WITH due AS (
+    SELECT m.generation_id
+    FROM tasksync.generation_memory AS m
+    JOIN public.music_generations AS g ON g.id = m.generation_id
+    WHERE m.late_at <= $2::timestamptz
+        AND g.task_type = ANY ($3::text[])
+        AND coalesce(g.provider, '') = ANY ($4::text[])
+    ORDER BY m.ended_at DESC, m.generation_id
+    LIMIT $5
+    FOR UPDATE OF m SKIP LOCKED
+)
+UPDATE tasksync.generation_memory AS m
+SET late_at = $1::timestamptz
+FROM due
+WHERE m.generation_id = due.generation_id
+RETURNING m.generation_id
+`
+
+type MemoryClaimLateParams struct {
+	Until     time.Time
+	Before    time.Time
+	TaskTypes []string
+	Providers []string
+	MaxRows   int32
+}
+
+// Ended rows whose late look is due, those that ended last. They are put off for as
+// long as a look takes, so that no other daemon makes it too.
+func (q *Queries) MemoryClaimLate(ctx context.Context, db DBTX, arg MemoryClaimLateParams) ([]string, error) {
+	rows, err := db.Query(ctx, memoryClaimLate,
+		arg.Until,
+		arg.Before,
+		arg.TaskTypes,
+		arg.Providers,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var generation_id string
+		if err := rows.Scan(&generation_id); err != nil {
+			return nil, err
+		}
+		items = append(items, generation_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const memoryDeleteMany = `-- name: MemoryDeleteMany :exec
 DELETE FROM tasksync.generation_memory WHERE generation_id = ANY ($1::uuid[])
 `
@@ -162,50 +217,6 @@ func (q *Queries) MemoryListByGenerations(ctx context.Context, db DBTX, generati
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const memoryListLate = `-- name: MemoryListLate :many
-SELECT m.generation_id
-FROM tasksync.generation_memory AS m
-JOIN public.music_generations AS g ON g.id = m.generation_id
-WHERE m.late_at <= $1::timestamptz
-    AND g.task_type = ANY ($2::text[])
-    AND coalesce(g.provider, '') = ANY ($3::text[])
-ORDER BY m.ended_at DESC, m.generation_id
-LIMIT $4
-`
-
-type MemoryListLateParams struct {
-	Before    time.Time
-	TaskTypes []string
-	Providers []string
-	MaxRows   int32
-}
-
-// Ended rows whose late look is due, the one that ended last first.
-func (q *Queries) MemoryListLate(ctx context.Context, db DBTX, arg MemoryListLateParams) ([]string, error) {
-	rows, err := db.Query(ctx, memoryListLate,
-		arg.Before,
-		arg.TaskTypes,
-		arg.Providers,
-		arg.MaxRows,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var generation_id string
-		if err := rows.Scan(&generation_id); err != nil {
-			return nil, err
-		}
-		items = append(items, generation_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

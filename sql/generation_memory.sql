@@ -48,16 +48,25 @@ SET began_at = EXCLUDED.began_at, doubts = EXCLUDED.doubts, doubted_at = EXCLUDE
 -- name: MemoryDeleteMany :exec
 DELETE FROM tasksync.generation_memory WHERE generation_id = ANY (@generation_ids::uuid[]);
 
--- name: MemoryListLate :many
--- Ended rows whose late look is due, the one that ended last first.
-SELECT m.generation_id
-FROM tasksync.generation_memory AS m
-JOIN public.music_generations AS g ON g.id = m.generation_id
-WHERE m.late_at <= @before::timestamptz
-    AND g.task_type = ANY (@task_types::text[])
-    AND coalesce(g.provider, '') = ANY (@providers::text[])
-ORDER BY m.ended_at DESC, m.generation_id
-LIMIT @max_rows;
+-- name: MemoryClaimLate :many
+-- Ended rows whose late look is due, those that ended last. They are put off for as
+-- long as a look takes, so that no other daemon makes it too.
+WITH due AS (
+    SELECT m.generation_id
+    FROM tasksync.generation_memory AS m
+    JOIN public.music_generations AS g ON g.id = m.generation_id
+    WHERE m.late_at <= @before::timestamptz
+        AND g.task_type = ANY (@task_types::text[])
+        AND coalesce(g.provider, '') = ANY (@providers::text[])
+    ORDER BY m.ended_at DESC, m.generation_id
+    LIMIT @max_rows
+    FOR UPDATE OF m SKIP LOCKED
+)
+UPDATE tasksync.generation_memory AS m
+SET late_at = @until::timestamptz
+FROM due
+WHERE m.generation_id = due.generation_id
+RETURNING m.generation_id;
 
 -- name: MemoryDeleteStale :execrows
 -- What is remembered of rows that are gone, or have ended with no look to come.

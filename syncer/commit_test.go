@@ -105,27 +105,6 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	require.Empty(t, waiting)
 }
 
-// Refusals whose messages are all different are told of within bounds, and do not
-// silence those of later.
-func TestSeldomIsNotSilentForGood(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	s := seldom{again: time.Minute}
-	told := 0
-	for i := range 3 * maxSeldom {
-		if s.first(fmt.Sprint(i), now) {
-			told++
-		}
-	}
-	require.Equal(t, maxSeldom, told)
-	require.True(t, s.first("another", now.Add(time.Minute)))
-	require.False(t, s.first("another", now.Add(time.Minute)))
-
-	once := seldom{}
-	require.True(t, once.first("a", now))
-	require.False(t, once.first("a", now.Add(time.Hour)))
-}
-
 // A row that another daemon has ended while it held the lock keeps its late looks.
 func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
 	t.Parallel()

@@ -78,7 +78,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 			m.seen.Observation, m.answered = obs, true
 			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
 		} else if failure != nil {
-			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failure}
+			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: ofTask(failure, err, m.g.TaskID)}
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -104,6 +104,18 @@ func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []
 		}
 	}()
 	return from.upstream.Fetch(ctx, refs)
+}
+
+// ofTask is the failure of a fetch for a task of which it has said nothing: unsent
+// if the call that failed was for others.
+func ofTask(f *task.Failure, err error, taskID string) *task.Failure {
+	part, ok := errors.AsType[*task.PartError](err)
+	if !ok || part.Asked[taskID] {
+		return f
+	}
+	own := *f
+	own.Unsent = true
+	return &own
 }
 
 // callFailure is what the error of a fetch means for the tasks that it did not
@@ -165,23 +177,38 @@ func (s *Syncer) probe(ctx context.Context, due []*member) {
 			continue
 		}
 		group.Go(func() error {
-			m.seen.Probes = s.probeAll(ctx, m.decision.Probe)
-			m.decision = s.decide(m)
+			s.probeFor(ctx, m)
 			return nil
 		})
 	}
 	_ = group.Wait() // no member returns an error
 }
 
-func (s *Syncer) probeAll(ctx context.Context, urls []string) map[string]task.Probe {
-	found := make(map[string]task.Probe, len(urls))
+// maxRounds is how often a decision may ask for other URLs: once for a task that is
+// done without audio, and once for what its deadline then needs.
+const maxRounds = 2
+
+// probeFor looks at what the decision on one member asks for. What is still open
+// then, which cannot be, is looked at again with the next pass.
+func (s *Syncer) probeFor(ctx context.Context, m *member) {
+	m.seen.Probes = make(map[string]task.Probe)
+	for range maxRounds {
+		s.probeAll(ctx, m.decision.Probe, m.seen.Probes)
+		if m.decision = s.decide(m); !m.decision.Open() {
+			return
+		}
+	}
+	m.decision = leave(m, ReasonNotDue, s.cfg.Now().Add(retryRefused))
+}
+
+// probeAll enters into found what is at the URLs.
+func (s *Syncer) probeAll(ctx context.Context, urls []string, found map[string]task.Probe) {
 	for _, url := range urls {
 		found[url] = task.ProbeNoAnswer
 		if s.cfg.Prober != nil {
 			found[url] = s.probeOne(ctx, url)
 		}
 	}
-	return found
 }
 
 // probeOne survives the prober's panic, which would end the process: it is in a

@@ -1,9 +1,11 @@
 package syncer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,12 +16,17 @@ import (
 // lateMax bounds the rows of one run for late results; the next run takes the rest.
 const lateMax = 100
 
+// lateClaim is longer than a run for late results takes. What a daemon that ends in
+// between has claimed is due again then.
+const lateClaim = time.Minute
+
 // Late looks once at rows that their deadline has ended and whose late look is
 // due, the last ended first and behind all other looks. It returns how many there
 // were.
 func (s *Syncer) Late(ctx context.Context) (int, error) {
-	ids, err := s.queries.MemoryListLate(ctx, s.cfg.Pool, queries.MemoryListLateParams{
-		Before: s.cfg.Now(), TaskTypes: s.types(), Providers: s.providers(), MaxRows: lateMax,
+	now := s.cfg.Now()
+	ids, err := s.queries.MemoryClaimLate(ctx, s.cfg.Pool, queries.MemoryClaimLateParams{
+		Before: now, Until: now.Add(lateClaim), TaskTypes: s.types(), Providers: s.providers(), MaxRows: lateMax,
 	})
 	if err != nil || len(ids) == 0 {
 		return 0, err
@@ -30,20 +37,27 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	due := make([]*member, 0, len(members))
 	for _, m := range members {
-		if m.decision = s.decideLate(m); m.decision.Memory != (task.Memory{}) { // else it is not what the deadline made of it
+		if s.cfg.Policy.AwaitsLate(m.g) { // else it is not what the deadline made of it
 			due = append(due, m)
 		}
 	}
 	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	s.fetch(fetchCtx, task.LaneBacklog, due)
-	var first error // of one row; the others go on
+	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
+}
+
+// commitLates writes what the looks have brought, each row by itself. It gives up
+// when the database is not there, and returns the first error otherwise.
+func (s *Syncer) commitLates(ctx context.Context, members map[string]*member) (first error) {
 	for _, m := range members {
-		if err := s.commitLate(context.WithoutCancel(ctx), m); err != nil && first == nil {
-			first = err
+		err := s.commitLate(ctx, m)
+		first = cmp.Or(first, err)
+		if err != nil && !refused(err) {
+			return first
 		}
 	}
-	return len(ids), first
+	return first
 }
 
 func (s *Syncer) loadEnded(ctx context.Context, ids []string) (map[string]*member, error) {
@@ -75,8 +89,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		if err != nil {
 			return err
 		}
-		if len(rows) == 0 { // gone, or under way again
-			return s.queries.MemoryDeleteMany(ctx, tx, []string{m.g.ID})
+		if len(rows) == 0 {
+			return s.forgetLate(ctx, tx, m)
 		}
 		asked := m.g
 		m.g = generation(queries.GenerationListRow(rows[0]))
@@ -87,15 +101,19 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 			return err
 		}
 		m.decision = s.decideLate(m)
-		late = m.decision.Late
+		if late = m.decision.Late; !late && m.g.Memory.LateAt != asked.Memory.LateAt {
+			return nil // another daemon's look is planned already: the two were one
+		}
 		return s.writeLate(ctx, tx, m)
 	})
 	switch {
-	case refused(err):
-		s.refuseLate(ctx, m, err)
-		return nil
+	case lasting(err):
+		return s.refuseLate(ctx, m, err)
 	case err != nil:
-		return fmt.Errorf("commit a late look: %w", redactOf(m, err))
+		err = redactOf(m, err)
+		if s.seldom.first("late commit", s.cfg.Now()) {
+			s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", err)...)
+		}
 	case late:
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()
@@ -104,20 +122,27 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	return err
 }
 
-// refuseLate has a row whose late result the database refuses looked at again like
-// one that was not answered for: after a while, and not without end.
-func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) {
+// forgetLate forgets a row that is gone, or under way again. What Retry remembers of
+// it, which awaits no late result, stays.
+func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
+	if err := s.loadMemory(ctx, tx, map[string]*member{m.g.ID: m}); err != nil || m.g.Memory.LateAt.IsZero() {
+		return err
+	}
+	return s.queries.MemoryDeleteMany(ctx, tx, []string{m.g.ID})
+}
+
+// refuseLate puts off the next look at a row whose late result the database refuses,
+// as after a look that was not answered.
+func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) error {
 	what := refusalOf(m, cause)
 	s.metrics.refused.Inc()
-	if s.seldom.first("late refused "+what, s.cfg.Now()) {
-		s.cfg.Logger.Error("[TaskSync] The database refuses late results; they are looked for again until it is mended", append(attrs(m.g), "refused_by", what)...)
+	if s.seldom.first("refused late "+what, s.cfg.Now()) {
+		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
 	}
 	m.seen = task.Seen{}
 	var ms memories
 	ms.add(m.g.ID, s.decideLate(m).Memory)
-	if err := s.writeMemories(ctx, s.cfg.Pool, ms); err != nil {
-		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
-	}
+	return s.writeMemories(ctx, s.cfg.Pool, ms)
 }
 
 // lateEffect is what a late result has done, as metrics and logs have it.

@@ -15,18 +15,18 @@ type seldom struct {
 	told map[string]time.Time
 }
 
-// maxSeldom bounds how many keys are remembered, and so logged; with again set, in
-// that time.
+// maxSeldom bounds how many keys are remembered, and so logged: at all, or in the
+// time after which they may be told of again.
 const maxSeldom = 100
 
 // first reports whether key is to be told of now.
 func (s *seldom) first(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.again > 0 && len(s.told) >= maxSeldom {
+	at, known := s.told[key]
+	if !known && len(s.told) >= maxSeldom && s.again > 0 {
 		maps.DeleteFunc(s.told, func(_ string, at time.Time) bool { return now.Sub(at).Abs() >= s.again })
 	}
-	at, known := s.told[key]
 	if known && (s.again == 0 || now.Sub(at).Abs() < s.again) || !known && len(s.told) >= maxSeldom {
 		return false
 	}

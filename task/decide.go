@@ -133,7 +133,7 @@ func (p *pass) decide(clips []Clip) Decision {
 		return Decision{Vouch: true, Status: p.g.Status, Memory: p.g.Memory}
 	case dead && m.completeResult():
 		return p.move(m, Complete) // what the dead task still shows as done is the user's
-	case dead && p.obs.Failure.provisional() && p.timedOut():
+	case failure != nil && failure.Verdict >= TaskDead && p.obs.Failure.provisional() && (dead || p.hasResults(m)) && p.timedOut():
 		return p.timeout(m) // with the results of before, which may be enough
 	case failure != nil && failure.Verdict >= TaskDead:
 		return p.fail(m, failure.Code, failure.Message)
@@ -240,7 +240,7 @@ func (p *pass) timedOut() bool {
 	case p.answered && p.askedLate():
 		return true
 	}
-	return p.graceOver()
+	return p.sent() && p.graceOver()
 }
 
 // askedLate reports whether the look was sent at or after the deadline.

@@ -99,3 +99,17 @@ func (f *Failure) Error() string {
 	}
 	return fmt.Sprintf("%s (%s): %s", f.Reason, f.Verdict, f.Message)
 }
+
+// PartError is the error of a Fetch whose failure concerns all tasks, but came of
+// calls for some: no call was made for the others. An error that is none speaks for
+// tasks that were asked for.
+type PartError struct {
+	Err   error
+	Asked map[string]bool // ids of the tasks that such a call was made for
+}
+
+// Error implements error.
+func (e *PartError) Error() string { return e.Err.Error() }
+
+// Unwrap is the failure.
+func (e *PartError) Unwrap() error { return e.Err }

@@ -62,7 +62,10 @@ func TestTheGraceEnds(t *testing.T) {
 	w.at(DefaultTimeout + 90*time.Minute - 1)
 	require.Equal(t, Submitted, w.lookStrictly(t, down).Status)
 	w.at(DefaultTimeout + 90*time.Minute)
-	d := w.lookStrictly(t, unsent)
+	for _, unasked := range []Seen{unsent, {}} {
+		require.Equal(t, Submitted, w.lookStrictly(t, unasked).Status, "the next look may well be answered")
+	}
+	d := w.lookStrictly(t, down)
 	require.Equal(t, Failed, d.Status)
 	require.True(t, d.TimedOut)
 	require.Equal(t, timedOut+" The provider could not be asked since 2026-03-01T12:40:00Z (http_5xx).", d.ErrorMessage)
@@ -143,6 +146,21 @@ func TestAnUnknownTaskWithResultsWaitsForItsDeadline(t *testing.T) {
 		require.Equal(t, Streaming, w.at(age).lookStrictly(t, gone).Status)
 	}
 	d := w.at(DefaultTimeout).lookStrictly(t, gone)
+	require.Equal(t, Complete, d.Status)
+	require.True(t, d.TimedOut)
+	require.Equal(t, audioOf(idA), w.clip(t, idA).AudioURL)
+}
+
+// A refusal that counts only when it is repeated takes no results away either.
+func TestAProvisionalRefusalKeepsTheResults(t *testing.T) {
+	t.Parallel()
+	no := refused(Failure{Verdict: Permanent, Code: InvalidRequest, Provisional: true, Message: "conflict"})
+	w := newWorld(Generate)
+	w.lookStrictly(t, saw(Streaming, song(idA)))
+	for _, age := range []time.Duration{time.Minute, 3 * time.Minute, 9 * time.Minute} {
+		require.Equal(t, Streaming, w.at(age).lookStrictly(t, no).Status)
+	}
+	d := w.at(DefaultTimeout).lookStrictly(t, no)
 	require.Equal(t, Complete, d.Status)
 	require.True(t, d.TimedOut)
 	require.Equal(t, audioOf(idA), w.clip(t, idA).AudioURL)
@@ -279,7 +297,8 @@ func TestARowEndsOnlyOnKnowledge(t *testing.T) {
 				f = seen.Observation.Failure
 			}
 			answered := seen.Observation != nil && f == nil
-			if sent := seen.Observation != nil && (f == nil || !f.Unsent); late && sent && firstSent.IsZero() {
+			sent := seen.Observation != nil && (f == nil || !f.Unsent)
+			if late && sent && firstSent.IsZero() {
 				firstSent = seen.AskedAt
 			}
 			switch {
@@ -294,7 +313,7 @@ func TestARowEndsOnlyOnKnowledge(t *testing.T) {
 			}
 			byAnswer := late && answered
 			byDoubts := doubts >= 3 && seen.Vouch != VouchRefused
-			byGrace := !firstSent.IsZero() && w.now.Sub(firstSent) >= DefaultGrace
+			byGrace := sent && !firstSent.IsZero() && w.now.Sub(firstSent) >= DefaultGrace
 			require.True(t, byAnswer || byDoubts || byGrace, "ended by %+v at %s", seen, w.now.Sub(born))
 			for _, c := range w.clips {
 				require.True(t, c.Status.Terminal(), "an end with a clip under way")

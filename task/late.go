@@ -61,16 +61,20 @@ func lacksAudio(clips []Clip) bool {
 // or stay as it is; [Decision.Late] marks a result, whose clips are then all in
 // Clips, whether they are to be written or only kept.
 func (p Policy) DecideLate(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
-	h, known := p.Handlers[g.Type]
-	nothing := Decision{Outcome: Skipped, Reason: ReasonNotPending, Status: g.Status}
-	if !known || g.Memory.LateAt.IsZero() || p.Late == LateOff || p.Late == "" || !awaitsLate(g) {
-		return nothing // and nothing is remembered any more
+	if !p.AwaitsLate(g) { // nothing is remembered any more
+		return Decision{Outcome: Skipped, Reason: ReasonNotPending, Status: g.Status}
 	}
-	pass := pass{Policy: p, h: h, now: now, g: g, seen: seen, obs: observation(g, seen), mem: g.Memory}
+	pass := pass{Policy: p, h: p.Handlers[g.Type], now: now, g: g, seen: seen, obs: observation(g, seen), mem: g.Memory}
 	if g.Status == Complete {
 		return pass.lateAudio(clips)
 	}
 	return pass.lateResult(clips)
+}
+
+// AwaitsLate reports whether a row that has ended is looked at for a late result.
+func (p Policy) AwaitsLate(g Generation) bool {
+	_, known := p.Handlers[g.Type]
+	return known && !g.Memory.LateAt.IsZero() && p.Late != LateOff && p.Late != "" && awaitsLate(g)
 }
 
 // awaitsLate reports whether g still is what its deadline has made of it.

@@ -45,8 +45,7 @@ func (p *pass) remember() Memory {
 // was no answer; f is nil if there was.
 func (p *pass) note(f *Failure) {
 	mem := &p.mem
-	sent := !p.seen.AskedAt.IsZero() && (f == nil || !f.Unsent)
-	if sent && mem.AskedAt.IsZero() && !p.seen.AskedAt.Before(p.deadline()) {
+	if p.sent() && mem.AskedAt.IsZero() && !p.seen.AskedAt.Before(p.deadline()) {
 		mem.AskedAt = p.seen.AskedAt
 	}
 	switch {
@@ -79,6 +78,14 @@ func (p *pass) run() {
 		p.mem.Held += max(0, p.now.Sub(p.mem.HeldAt))
 		p.mem.HeldAt = time.Time{}
 	}
+}
+
+// sent reports whether a call was made for this look. One that was not, because of
+// a limit, or after hours without a daemon, may be the first of many that would be
+// answered: the grace ends no row on it.
+func (p *pass) sent() bool {
+	f := p.obs.Failure
+	return !p.seen.AskedAt.IsZero() && (f == nil || !f.Unsent)
 }
 
 // graceOver reports whether the row was asked for long enough in vain. What the

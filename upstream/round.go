@@ -44,7 +44,7 @@ type Round struct {
 // alone is then unknown.
 //
 // The error tells of what concerns all: an account verdict or a rate limit (no
-// further calls are made after one), the end of ctx, or the first failure if no
+// further calls are made after one: see [task.PartError]), the end of ctx, or the first failure if no
 // call at all brought an answer. It holds a *task.Failure, or wraps ctx.Err().
 func (r Round) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	f := &fetch{Round: r}
@@ -62,6 +62,7 @@ type asked struct {
 	obs  *task.Observation // what it said; nil when done: nothing about this task
 	why  *task.Failure     // of the last call for it, if that failed
 	size int               // how many tasks the smallest call that failed was for; 0: none failed
+	sent bool              // a call for it brought what concerns all
 }
 
 // fetch is one Fetch under way.
@@ -194,12 +195,25 @@ func isUnknown(f *task.Failure) bool { return f != nil && f.Verdict == task.Unkn
 
 func (f *fetch) err(ctx context.Context) error {
 	switch {
-	case f.common != nil:
+	case f.common != nil && f.common.Unsent:
 		return f.common
+	case f.common != nil:
+		return &task.PartError{Err: f.common, Asked: f.sent()}
 	case f.ended != nil:
 		return f.ended
 	}
 	return ctx.Err()
+}
+
+// sent are the ids of the tasks for which a call brought what concerns all.
+func (f *fetch) sent() map[string]bool {
+	sent := map[string]bool{}
+	for _, a := range f.asks {
+		for _, ref := range a.as {
+			sent[ref.TaskID] = sent[ref.TaskID] || a.sent
+		}
+	}
+	return sent
 }
 
 type noBatch struct{ why *task.Failure }

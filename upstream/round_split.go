@@ -148,6 +148,9 @@ func (f *fetch) ask(ctx context.Context, g group) (o outcome, again bool) {
 		}
 	case ConcernsAll(why):
 		f.stop(why)
+		for _, a := range g.asks {
+			a.sent = a.sent || !why.Unsent
+		}
 	case why.Unsent: // nothing was learnt
 		for _, a := range g.asks {
 			a.why = cmp.Or(a.why, why)

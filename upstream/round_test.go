@@ -69,6 +69,11 @@ func TestRoundStops(t *testing.T) {
 		require.ErrorContains(t, err, "fetch from fake: ")
 		require.Len(t, seen, 2)
 		require.Equal(t, []string{"2", "2"}, p.made())
+		part, ok := errors.AsType[*task.PartError](err)
+		require.Equal(t, !why.Unsent, ok, "whose call it was")
+		for i, ref := range manyRefs(8) {
+			require.Equal(t, ok && (i == 2 || i == 3), ok && part.Asked[ref.TaskID], ref.TaskID)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -18,7 +18,7 @@ import (
 func TestAnswersHavePlantedWords(t *testing.T) {
 	t.Parallel()
 	for provider, path := range map[string]string{
-		"sunoapi": "/api/v1/generate/record-info?taskId=", "kie": "/api/v1/generate/record-info?taskId=",
+		"sunoapi": "/api/v1/generate/record-info?taskId=", "kie": "/api/v1/jobs/recordInfo?taskId=",
 		"sunoproxy": "/suno/fetch/", "sunoclips": "/clips?ids=", "acedata": "/suno/tasks",
 	} {
 		sim := simulator.New(simulator.Config{Provider: provider, Seed: 1, Speed: math.Inf(1)})

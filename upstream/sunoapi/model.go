@@ -16,6 +16,7 @@ import (
 // nothing of where the task is. The task is unknown when every model says so.
 func (a *Adapter) ask(ctx context.Context, ref task.Ref) (obs *task.Observation, err error) {
 	first, remembered := a.known.model(ref.TaskID)
+	unknown := false
 	for i := range a.profile.models {
 		m := (first + i) % len(a.profile.models)
 		obs, asked := a.askIn(ctx, a.profile.models[m], ref)
@@ -23,12 +24,16 @@ func (a *Adapter) ask(ctx context.Context, ref task.Ref) (obs *task.Observation,
 			a.known.remember(ref.TaskID, m)
 			return &obs, nil
 		}
-		if err == nil || verdictOf(err) == task.UnknownTask {
+		if err == nil || elsewhere(err) {
 			err = asked
 		}
+		unknown = unknown || elsewhere(asked)
 		if !elsewhere(asked) && (remembered || !nowhere(asked)) {
 			break
 		}
+	}
+	if f, ok := errors.AsType[*task.Failure](err); ok && unknown && f.Reason == upstream.ReasonNoCall {
+		return nil, upstream.Transient(reasonUnclear, f.Message)
 	}
 	return nil, err
 }

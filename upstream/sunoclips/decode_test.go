@@ -145,7 +145,7 @@ func TestGroups(t *testing.T) {
 					clips[strings.ToLower(id)] = *b.adapter.clip(r)
 				}
 			}
-			obs, ok := b.adapter.observe(g, clips)
+			obs, ok := b.adapter.observe(g, clips, nil)
 			require.True(t, ok)
 			require.Equal(t, "T1", obs.TaskID)
 			require.Equal(t, tc.status, obs.Status)
@@ -159,7 +159,7 @@ func TestGroups(t *testing.T) {
 			}
 		})
 	}
-	_, ok := setup(t, nil).adapter.observe(group{"T1", []string{clipA}}, nil)
+	_, ok := setup(t, nil).adapter.observe(group{"T1", []string{clipA}}, nil, nil)
 	require.False(t, ok)
 }
 

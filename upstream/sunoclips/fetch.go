@@ -2,8 +2,10 @@ package sunoclips
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tasksync/task"
@@ -29,11 +31,31 @@ func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observatio
 		}
 	}
 	for _, g := range p.groups {
-		if obs, ok := a.observe(g, clips); ok {
+		if obs, ok := a.observe(g, clips, err); ok {
 			seen = append(seen, obs)
 		}
 	}
-	return seen, err
+	return seen, p.ofTasks(err)
+}
+
+// ofTasks is the error of a round about tasks, of which a call was made for if it
+// was for one of their clips.
+func (p *plan) ofTasks(err error) error {
+	part, ok := errors.AsType[*task.PartError](err)
+	if !ok {
+		return err
+	}
+	asked := map[string]bool{}
+	for _, g := range p.groups {
+		asked[g.taskID] = slices.ContainsFunc(g.ids, func(id string) bool { return part.Asked[id] })
+	}
+	for path, ids := range p.lyrics {
+		for _, id := range ids {
+			asked[id] = asked[id] || part.Asked[path]
+		}
+	}
+	part.Asked = asked
+	return err
 }
 
 // plan is what a Fetch asks for.

@@ -3,6 +3,7 @@ package sunoclips
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -338,4 +339,24 @@ func TestConfig(t *testing.T) {
 	a, err := New(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
 	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: defaultWindow}, a.Limits())
+}
+
+// TestATaskIsNotAnsweredByHalf has a round that ends between the two clips of a
+// task: what is known of the first one does not tell how the task stands.
+func TestATaskIsNotAnsweredByHalf(t *testing.T) {
+	t.Parallel()
+	p := provider{refuse: func(ids []string) (int, string) {
+		if ids[0] == clipID(maxClips) {
+			return 429, `{"detail":"rate limit exceeded"}`
+		}
+		return 0, ""
+	}}
+	refs := append(songs(1, maxClips-1), task.Ref{TaskID: "two", Type: task.Generate, ClipIDs: []string{clipID(0), clipID(maxClips)}},
+		task.Ref{TaskID: "never", Type: task.Lyrics})
+	got, err := p.fetch(t, 1, refs...)
+	require.Equal(t, "transient not_reported", got["two"])
+	part, ok := errors.AsType[*task.PartError](err)
+	require.True(t, ok)
+	require.True(t, part.Asked["two"])
+	require.False(t, part.Asked["never"])
 }

@@ -20,7 +20,7 @@ func (b *bundle) read(lyrics bool, status int, body string) (obs []task.Observat
 	}
 	clips, f := b.adapter.readClips([]string{sampleID}, ans)
 	if len(clips) == 1 && clips[0] != nil {
-		seen, _ := b.adapter.observe(group{"T1", []string{sampleID}}, map[string]task.Observation{sampleID: *clips[0]})
+		seen, _ := b.adapter.observe(group{"T1", []string{sampleID}}, map[string]task.Observation{sampleID: *clips[0]}, nil)
 		obs = append(obs, seen)
 	}
 	return obs, f

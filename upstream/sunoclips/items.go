@@ -5,19 +5,23 @@ import (
 	"strings"
 
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // observe puts together what is known of the clips of a group; ok is false if that
 // is nothing. A call that failed for one of them is a failure of the whole: the
 // others' results come with it, but they do not say how the task stands.
-func (a *Adapter) observe(g group, clips map[string]task.Observation) (obs task.Observation, ok bool) {
+// So is a clip that the round, which ended early with err, did not come to.
+func (a *Adapter) observe(g group, clips map[string]task.Observation, err error) (obs task.Observation, ok bool) {
 	obs.TaskID = g.taskID
 	var words []string
 	var failed []*task.Failure
+	unreported := 0
 	for _, id := range g.ids {
 		c, reported := clips[strings.ToLower(id)]
 		switch {
 		case !reported:
+			unreported++
 			continue
 		case len(c.Items) == 0:
 			failed = append(failed, c.Failure)
@@ -29,6 +33,9 @@ func (a *Adapter) observe(g group, clips map[string]task.Observation) (obs task.
 		if c.Raw != "" && !slices.Contains(words, c.Raw) {
 			words = append(words, c.Raw)
 		}
+	}
+	if err != nil && unreported > 0 && unreported < len(g.ids) {
+		failed = append(failed, upstream.Transient(task.ReasonNotReported, ""))
 	}
 	obs.Raw = a.client.StatusWord(strings.Join(words, ","))
 	obs.Status, obs.Failure = ending(obs.Items, len(g.ids))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -361,5 +362,26 @@ func requireSound(t *testing.T, obs task.Observation) {
 	for _, it := range obs.Items {
 		require.Equal(t, it.Status == task.Failed, it.Failure != nil)
 		require.GreaterOrEqual(t, it.Duration, 0.0)
+	}
+}
+
+// A good answer without a word on the task says nothing of it, unless it was asked
+// for alone: then the server does not know it.
+func TestAnAnswerWithoutATask(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{data(`null`), data(`[]`), `{"code":"success"}`} {
+		b := setup(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				body := data(`[{"task_id":"b","status":"QUEUED"}]`)
+				_, _ = w.Write([]byte(body))
+				return
+			}
+			_, _ = w.Write([]byte(body))
+		})
+		asked := refs("a", "b", "c")
+		asked[2].Alone = true
+		obs, err := b.adapter.Fetch(t.Context(), asked)
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"b": "queued", "c": "unknown_task unknown_task"}, seen(obs), body)
 	}
 }

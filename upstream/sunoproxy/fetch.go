@@ -71,13 +71,20 @@ func (a *Adapter) many(ctx context.Context, action string, refs []task.Ref) (tol
 	return nil, err
 }
 
+// saysAnything tells an answer about a task from a good one without: some servers
+// have none while there are no results, others for a task that they do not know.
+func saysAnything(obs task.Observation) bool {
+	return obs.Status != "" || obs.Failure != nil || len(obs.Items) > 0
+}
+
 // one is the single call; or, at a server that has none, the batch call for one
 // task.
 func (a *Adapter) one(ctx context.Context, ref task.Ref) (told *task.Observation, err error) {
 	err = a.client.Get(ctx, path+"/"+url.PathEscape(ref.TaskID), nil, func(ans upstream.Answer) (code int, f *task.Failure) {
 		var obs task.Observation
-		obs, f = a.readOne(ref, ans)
-		told = &obs
+		if obs, f = a.readOne(ref, ans); saysAnything(obs) {
+			told = &obs
+		}
 		return 0, f
 	})
 	f, _ := errors.AsType[*task.Failure](err)

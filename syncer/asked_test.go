@@ -1,0 +1,34 @@
+package syncer
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
+)
+
+// The grace runs for a row that was asked for. What one row's call brought for all
+// does not make it run for those that were to come.
+func TestTheGraceOfARowBeginsWithItsOwnLook(t *testing.T) {
+	t.Parallel()
+	for name, why := range map[string]*task.Failure{
+		"rate": {Verdict: task.Transient, Reason: "rate_limited"}, "account": {Verdict: task.Account, Reason: "credits"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, upstreamIs(fetchFunc(func(context.Context, []task.Ref) ([]task.Observation, error) {
+				return nil, fmt.Errorf("fetch: %w", &task.PartError{Err: why, Asked: map[string]bool{"first": true}})
+			})))
+			first, second := b.insert(task.Merge, "first", time.Hour), b.insert(task.Merge, "second", time.Hour)
+			b.sync(first, second)
+			var asked []string
+			require.NoError(t, b.pool.QueryRow(t.Context(),
+				`SELECT array_agg(generation_id::text) FROM tasksync.generation_memory WHERE asked_at IS NOT NULL`).Scan(&asked))
+			require.Equal(t, []string{first}, asked)
+		})
+	}
+}
