@@ -287,10 +287,18 @@ func TestRetryPolicy(t *testing.T) {
 
 func TestQuietLogger(t *testing.T) {
 	t.Parallel()
-	log := &logBuffer{}
-	l := quiet(slog.New(slog.NewTextHandler(log, nil))).With("a", 1).WithGroup("g")
+	log, now := &logBuffer{}, time.Now()
+	l := quiet(slog.New(slog.NewTextHandler(log, nil)), func() time.Time { return now }).With("a", 1).WithGroup("g")
 	l.Info("not this")
 	l.Warn("but this", "b", 2)
 	require.NotContains(t, log.String(), "not this")
 	require.Contains(t, log.String(), `msg="but this" a=1 g.b=2`)
+
+	l.Error("but this", "b", 3)
+	l.Error("and this")
+	require.NotContains(t, log.String(), "g.b=3", "within a minute")
+	require.Contains(t, log.String(), "and this")
+	now = now.Add(time.Minute)
+	l.Error("but this", "b", 4)
+	require.Contains(t, log.String(), "g.b=4")
 }
