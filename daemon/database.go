@@ -140,7 +140,7 @@ func databaseReason(pool *pgxpool.Pool) string {
 // missingTables tells what to do when tables are gone that the migrations made.
 func missingTables(names []string) string {
 	return "tables are missing: " + strings.Join(names, ", ") +
-		"; restore them from a backup, or have them made anew: DROP SCHEMA IF EXISTS tasksync CASCADE; DROP TABLE public.tasksync_goose_version; and then `tasksync migrate up`"
+		"; run `tasksync migrate up`, and if they are missing still, restore them from a backup, or have them made anew: DROP SCHEMA IF EXISTS tasksync CASCADE; DROP TABLE public.tasksync_goose_version; and then `tasksync migrate up`"
 }
 
 func ping(ctx context.Context, pool *pgxpool.Pool) error {

@@ -131,9 +131,9 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
 		SoftStopTimeout:             softStop,
 		PollOnly:                    c.cfg.PollOnly,
-		ErrorHandler:                &errorHandler{logger: c.cfg.Logger},
+		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: &told{now: c.cfg.Now}},
 		RetryPolicy:                 &retryPolicy{now: c.cfg.Now},
-		Logger:                      quiet(c.cfg.Logger),
+		Logger:                      quiet(c.cfg.Logger, c.cfg.Now),
 	}
 }
 

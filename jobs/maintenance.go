@@ -89,7 +89,10 @@ const staleMemory = time.Hour
 const staleEvery = time.Minute
 
 // errorHandler makes River's errors and panics part of the daemon's log.
-type errorHandler struct{ logger *slog.Logger }
+type errorHandler struct {
+	logger *slog.Logger
+	told   *told
+}
 
 // HandleError implements river.ErrorHandler. A job whose arguments cannot be
 // read will never be of use: it is cancelled, so that the sweep gives its rows
@@ -99,7 +102,11 @@ func (h *errorHandler) HandleError(ctx context.Context, job *jobRow, err error) 
 		h.logger.ErrorContext(ctx, "[TaskSync] Job cannot be read; it is cancelled, and its rows are swept", "job_id", job.ID, "kind", job.Kind, "error", err)
 		return &river.ErrorHandlerResult{SetCancelled: true}
 	}
-	h.logger.ErrorContext(ctx, "[TaskSync] Job failed; it is tried again, or swept", "job_id", job.ID, "kind", job.Kind, "attempt", job.Attempt, "error", err)
+	level := slog.LevelDebug // without a database every job fails
+	if h.told.first("failed") {
+		level = slog.LevelError
+	}
+	h.logger.Log(ctx, level, "[TaskSync] Job failed; it is tried again, or swept", "job_id", job.ID, "kind", job.Kind, "attempt", job.Attempt, "error", err)
 	return nil
 }
 

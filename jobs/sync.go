@@ -12,6 +12,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"tasksync/syncer"
+	"tasksync/task"
 )
 
 // syncWorker makes one pass over a cohort and says when it must be made again.
@@ -30,7 +31,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	before, first := recorded(job)
 	notBefore := before.notBefore(job.Args.IDs)
 	results, err := w.syncer.Sync(ctx, syncer.Request{
-		IDs: job.Args.IDs, First: first, NotBefore: notBefore, LeaveOverdue: !job.Args.Backlog,
+		IDs: job.Args.IDs, First: first, NotBefore: notBefore, Lane: job.Args.lane(), LeaveOverdue: !job.Args.Backlog,
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -71,6 +72,15 @@ func split(args SyncArgs, results []syncer.Result, after schedule) (rest, overdu
 		}
 	}
 	return rest, overdue
+}
+
+// lane is the place of the job's looks. Old rows that were put back under way have
+// their deadline before them, and still give way: there may be thousands of them.
+func (a SyncArgs) lane() task.Lane {
+	if a.Backlog {
+		return task.LaneBacklog
+	}
+	return task.LaneDue
 }
 
 // empty is the same job without members.

@@ -203,6 +203,33 @@ func TestStopGivesJobsBack(t *testing.T) {
 	b.until("another daemon goes on", func() bool { return b.status(ids[0]) == "complete" && b.status(ids[2]) == "complete" })
 }
 
+// laneOf is an upstream that answers nothing, and tells in which lane it is asked.
+type laneOf chan task.Lane
+
+func (l laneOf) Fetch(ctx context.Context, _ []task.Ref) ([]task.Observation, error) {
+	l <- task.LaneOf(ctx)
+	return nil, &task.Failure{Reason: "http_5xx"}
+}
+
+// Old rows that were put back under way may be thousands, and have their deadline
+// before them: a new row must not wait for them.
+func TestRetriedRowsGiveWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	lanes := make(laneOf, 10)
+	b.syncer = syncer.New(syncer.Config{Pool: b.pool, Upstreams: map[string]syncer.Upstream{"": lanes}, Policy: b.policy, Logger: b.logger()})
+	old := b.insert(task.Merge, "old", time.Hour)
+	b.exec(`UPDATE music_generations SET status = 'failed'`)
+	n, err := b.syncer.Retry(t.Context(), syncer.RetryRequest{IDs: []string{old}}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	c := b.start(b.newClient(sweepEvery(time.Hour)))
+	require.NoError(t, c.HandOn(t.Context(), []string{old}))
+	require.Equal(t, task.LaneBacklog, <-lanes)
+	require.NoError(t, c.HandOn(t.Context(), []string{b.insert(task.Merge, "new", 0)}))
+	require.Equal(t, task.LaneDue, <-lanes)
+}
+
 // TestPanicInWorker has a client whose syncer has no database.
 func TestPanicInWorker(t *testing.T) {
 	t.Parallel()
@@ -260,10 +287,18 @@ func TestRetryPolicy(t *testing.T) {
 
 func TestQuietLogger(t *testing.T) {
 	t.Parallel()
-	log := &logBuffer{}
-	l := quiet(slog.New(slog.NewTextHandler(log, nil))).With("a", 1).WithGroup("g")
+	log, now := &logBuffer{}, time.Now()
+	l := quiet(slog.New(slog.NewTextHandler(log, nil)), func() time.Time { return now }).With("a", 1).WithGroup("g")
 	l.Info("not this")
 	l.Warn("but this", "b", 2)
 	require.NotContains(t, log.String(), "not this")
 	require.Contains(t, log.String(), `msg="but this" a=1 g.b=2`)
+
+	l.Error("but this", "b", 3)
+	l.Error("and this")
+	require.NotContains(t, log.String(), "g.b=3", "within a minute")
+	require.Contains(t, log.String(), "and this")
+	now = now.Add(time.Minute)
+	l.Error("but this", "b", 4)
+	require.Contains(t, log.String(), "g.b=4")
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-const clipInsertMany = `-- name: ClipInsertMany :exec
+const clipInsertMany = `-- name: ClipInsertMany :execrows
 INSERT INTO public.music_clips (
     generation_id, clip_id, status, title, audio_url, stream_audio_url, video_url, image_url, lyrics, tags, model_name, duration
 )
@@ -41,8 +41,8 @@ type ClipInsertManyParams struct {
 	Durations       []float64
 }
 
-func (q *Queries) ClipInsertMany(ctx context.Context, db DBTX, arg ClipInsertManyParams) error {
-	_, err := db.Exec(ctx, clipInsertMany,
+func (q *Queries) ClipInsertMany(ctx context.Context, db DBTX, arg ClipInsertManyParams) (int64, error) {
+	result, err := db.Exec(ctx, clipInsertMany,
 		arg.GenerationIds,
 		arg.ClipIds,
 		arg.Statuses,
@@ -56,7 +56,10 @@ func (q *Queries) ClipInsertMany(ctx context.Context, db DBTX, arg ClipInsertMan
 		arg.ModelNames,
 		arg.Durations,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const clipListByGenerations = `-- name: ClipListByGenerations :many

@@ -94,7 +94,7 @@ LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.task_type = ANY (@task_types::text[])
     AND coalesce(g.provider, '') = ANY (@providers::text[])
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-    AND (coalesce(m.began_at, g.created_at) < @before::timestamptz OR m.refused IS NOT NULL)
+    AND (coalesce(m.began_at, CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END) < @before::timestamptz OR m.refused IS NOT NULL)
 GROUP BY 1
 ORDER BY 1;
 

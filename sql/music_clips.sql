@@ -17,7 +17,7 @@ WHERE generation_id = ANY (@generation_ids::uuid[])
     AND clip_id <> ''
 ORDER BY generation_id, created_at, id;
 
--- name: ClipInsertMany :exec
+-- name: ClipInsertMany :execrows
 INSERT INTO public.music_clips (
     generation_id, clip_id, status, title, audio_url, stream_audio_url, video_url, image_url, lyrics, tags, model_name, duration
 )

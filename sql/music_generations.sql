@@ -130,7 +130,9 @@ LIMIT @max_rows;
 
 -- name: GenerationPendingStats :many
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
-    extract(epoch FROM now() - min(created_at))::double precision AS oldest_seconds
+    extract(epoch FROM now() - min(
+        CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
+    ))::double precision AS oldest_seconds
 FROM public.music_generations
 WHERE task_type IS NOT NULL
     AND status IN ('submitted', 'queued', 'processing', 'streaming')

@@ -51,12 +51,8 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 
 // committed is the result of a member whose transaction ended with err.
 func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
-	switch {
-	case lasting(err):
+	if err != nil {
 		return s.refuse(ctx, m, err)
-	case err != nil:
-		s.cfg.Logger.Error("[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactPg(err))...)
-		return Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: s.cfg.Now().Add(retryRefused)}
 	}
 	if m.decision.Status != m.g.Status {
 		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
@@ -115,6 +111,9 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		m.g = fresh
 		locked[r.ID] = m
 	}
+	if err := s.unlockable(ctx, tx, members, locked); err != nil {
+		return nil, err
+	}
 	if len(rows) == 0 {
 		return s.decideAgain(members, locked), nil
 	}
@@ -125,6 +124,27 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		return nil, err
 	}
 	return s.decideAgain(members, locked), nil
+}
+
+// unlockable is the refusal of rows that are pending and cannot be locked: row
+// security shows them, and lets nobody write them. Others have ended meanwhile.
+func (s *Syncer) unlockable(ctx context.Context, tx pgx.Tx, members []*member, locked map[string]*member) error {
+	var ids []string
+	for _, m := range members {
+		if locked[m.g.ID] == nil {
+			ids = append(ids, m.g.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	rows, err := s.queries.GenerationList(ctx, tx, ids)
+	for _, r := range rows {
+		if task.Status(r.Status).Pending() && r.TaskType != "" {
+			return errUnwritten
+		}
+	}
+	return err
 }
 
 func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*member {
@@ -176,8 +196,8 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 			return err
 		}
 	}
-	if len(c.insert.ClipIds) > 0 {
-		if err := s.queries.ClipInsertMany(ctx, tx, c.insert); err != nil {
+	if n := len(c.insert.ClipIds); n > 0 {
+		if err := all(n)(s.queries.ClipInsertMany(ctx, tx, c.insert)); err != nil {
 			return err
 		}
 	}
@@ -194,8 +214,8 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 	return s.writeMemories(ctx, tx, c.memory)
 }
 
-// errUnwritten is of an update that the database did not make without saying
-// why: a trigger that returns NULL, a policy of row security.
+// errUnwritten is of an insert or update that the database did not make without
+// saying why: a trigger that returns NULL, a policy of row security.
 var errUnwritten = errors.New("the database left rows as they were; is there a trigger or a row security policy?")
 
 func all(want int) func(n int64, err error) error {

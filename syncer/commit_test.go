@@ -105,15 +105,58 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	require.Empty(t, waiting)
 }
 
+// A row that another daemon has ended while it held the lock keeps its late looks.
+func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(&still{}))
+	id := b.insert(task.Merge, "t", time.Hour)
+	b.sync(id)
+	require.Equal(t, "failed", b.row(id).Status)
+	require.Equal(t, 1, b.memories())
+	m := &member{g: task.Generation{ID: id, Status: task.Submitted}, decision: task.Decision{Status: task.Complete}}
+	b.syncer.refuse(t.Context(), m, &pgconn.PgError{Code: "55P03"})
+	b.clock.advance(2 * time.Minute)
+	require.Equal(t, 1, b.late())
+}
+
+// A statement that takes too long, time and again, is told of once for all rows and
+// looks, and doctor and metrics name it.
+func TestACommitThatNeverEndsInTime(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.raiseFor("bad", "57014")
+	ids := []string{b.insert(task.Merge, "bad", time.Hour), b.insert(task.Merge, "bad", time.Hour)}
+	for range 4 {
+		for _, r := range b.sync(ids...) {
+			require.Equal(t, ReasonClipsUpdateFailed, r.Reason)
+		}
+		b.clock.advance(30 * time.Second)
+	}
+	require.Equal(t, 1, strings.Count(b.log.String(), "level=ERROR"), b.log)
+	waiting, err := b.syncer.queries.MemoryRefusedList(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	require.Contains(t, waiting[0].Refused, "57014")
+	r := b.syncOne(ids[0])
+	require.Equal(t, time.Minute, r.Next.Sub(b.clock.now()), "it is looked at less and less")
+
+	b.exec(`DROP TRIGGER refuse ON music_generations`)
+	require.Equal(t, task.Complete, b.syncOne(ids[0]).NewStatus)
+}
+
 // A message may quote what was to be written.
 func TestARefusalNamesNoContents(t *testing.T) {
 	t.Parallel()
-	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}}
+	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}, clips: []task.Clip{{Lyrics: "Hidden verse\nof the chorus"}}}
 	for message, want := range map[string]string{
 		`lyrics refused: la la la, of My Song`:               "SQLSTATE P0001, table music_clips: lyrics refused: …, of …",
 		`invalid input syntax for type uuid: "secret words"`: "SQLSTATE P0001, table music_clips: invalid input syntax for type uuid",
+		`bad song HIDDEN VERSE OF THE… (18 of 26)`:           "SQLSTATE P0001, table music_clips: bad song …… (18 of 26)",
 	} {
-		require.Equal(t, want, refusalOf(m, &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}))
+		pg := &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}
+		require.Equal(t, want, refusalOf(m, pg))
+		_, want, _ = strings.Cut(want, "clips: ")
+		require.Equal(t, ": "+want+" (SQLSTATE P0001)", redactOf(m, fmt.Errorf("commit: %w", pg)).Error())
 	}
 }
 

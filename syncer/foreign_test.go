@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/queries"
 	"tasksync/task"
 )
 
@@ -39,6 +40,25 @@ func TestForeignRowsHurtNobodyElse(t *testing.T) {
 	b.exec(`UPDATE music_generations SET status = 'submitted', created_at = NULL, updated_at = NULL WHERE id = $1`, ids[4])
 	b.syncOne(ids[4])
 	require.Equal(t, "complete", b.row(ids[4]).Status)
+}
+
+// A time that is none counts in the statistics as it does for the deadline, and
+// spoils them for no other row.
+func TestTimesThatAreNoneAreCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(`ALTER TABLE music_generations ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL`)
+	b.exec(`INSERT INTO music_generations (user_id, task_id, task_type, created_at, updated_at)
+		SELECT gen_random_uuid(), 't', 'merge', u.at, u.at FROM unnest('{NULL,-infinity,infinity,4713-01-01 BC,2026-01-01}'::timestamptz[]) AS u (at)`)
+	pending, err := b.syncer.queries.GenerationPendingStats(t.Context(), b.pool)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, pending[0].Pending)
+	require.Greater(t, pending[0].OldestSeconds, 3600.0)
+	overdue, err := b.syncer.queries.MemoryOverdueStats(t.Context(), b.pool, queries.MemoryOverdueStatsParams{
+		TaskTypes: []string{"merge"}, Providers: []string{""}, Before: b.clock.now(),
+	})
+	require.NoError(t, err)
+	require.Equal(t, []queries.MemoryOverdueStatsRow{{Reason: "backlog", Overdue: 5}}, overdue)
 }
 
 // The application gives a row another task while the old one is asked about:
@@ -98,6 +118,38 @@ func TestSwallowedUpdateIsAFailure(t *testing.T) {
 	require.Equal(t, task.Complete, results[1].NewStatus)
 	require.Empty(t, b.events(ids[0]))
 	require.Equal(t, "submitted", b.row(ids[0]).Status)
+}
+
+// A trigger that swallows new clips loses what was paid for, so the row waits.
+func TestSwallowedClipsAreAFailure(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.exec(`CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
+	b.exec(`CREATE TRIGGER swallow BEFORE INSERT ON music_clips FOR EACH ROW WHEN (NEW.clip_id = 'clip-of-bad') EXECUTE FUNCTION public.swallow()`)
+	ids := b.cohort(time.Hour, "bad", "good")
+	results := b.sync(ids...)
+	require.Equal(t, ReasonClipsUpdateFailed, results[0].Reason)
+	require.Equal(t, task.Complete, results[1].NewStatus)
+	require.Empty(t, b.events(ids[0]))
+	require.Equal(t, "submitted", b.row(ids[0]).Status)
+
+	b.exec(`DROP TRIGGER swallow ON music_clips`)
+	require.Equal(t, task.Complete, b.syncOne(ids[0]).NewStatus)
+	require.Len(t, b.clips(ids[0]), 1)
+}
+
+// Row security that shows rows and lets nobody write them is told of like any other
+// refusal; without that the rows would be asked for again and again, in silence.
+func TestRowSecurityIsARefusal(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	id := b.insert(task.Merge, "t", time.Hour)
+	b.exec(`ALTER TABLE music_generations ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY`)
+	b.exec(`CREATE POLICY see ON music_generations FOR SELECT USING (true)`)
+	require.Equal(t, ReasonClipsUpdateFailed, b.syncOne(id).Reason)
+	require.Contains(t, b.log.String(), "is there a trigger or a row security policy?")
+	b.exec(`ALTER TABLE music_generations DISABLE ROW LEVEL SECURITY`)
+	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
 }
 
 // A failed fetch is a warning once a minute; one that the adapter has spoken of

@@ -110,7 +110,10 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	case lasting(err):
 		return s.refuseLate(ctx, m, err)
 	case err != nil:
-		s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", redactPg(err))...)
+		err = redactOf(m, err)
+		if s.seldom.first("late commit", s.cfg.Now()) {
+			s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", err)...)
+		}
 	case late:
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()

@@ -179,6 +179,9 @@ func TestWhatTheApplicationWroteStays(t *testing.T) {
 		b.exec(`UPDATE music_clips SET audio_url = $1, title = 'My own' WHERE clip_id = $2`, own, first)
 		b.syncer = New(b.syncer.cfg.without())
 		b.sync(id)
+		b.exec(`UPDATE music_generations SET status = 'failed' WHERE id = $1`, id) // and takes it up again
+		_, err := b.syncer.Retry(t.Context(), RetryRequest{IDs: []string{id}}, nil)
+		require.NoError(t, err)
 		obs = task.Observation{Status: task.Complete, Items: []task.Item{item(first, "One"), item(second, "Two")}}
 		b.sync(id)
 		require.Equal(t, "complete", b.row(id).Status)
@@ -369,6 +372,35 @@ func TestRetry(t *testing.T) {
 	require.Equal(t, len(many), n)
 	require.Equal(t, []int{retryBatch, 2 * retryBatch, len(many)}, told)
 	require.True(t, slices.IsSorted(told))
+}
+
+// A row that the application holds, or a trigger refuses, keeps no other from being
+// put back.
+func TestRetryLeavesWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	var ids []string
+	for _, name := range []string{"a", "bad", "b", "held", "c", "d", "e"} {
+		ids = append(ids, b.insert(task.Merge, name, time.Hour))
+	}
+	b.exec(`UPDATE music_generations SET status = 'failed'`)
+	b.raiseFor("bad", "P0001")
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(context.Background()) //nolint:errcheck // it holds a lock, and no more
+	_, err = tx.Exec(t.Context(), `SELECT FROM music_generations WHERE id = $1 FOR UPDATE`, ids[3])
+	require.NoError(t, err)
+
+	n, err := b.syncer.Retry(t.Context(), RetryRequest{IDs: ids}, nil)
+	require.Error(t, err)
+	require.Equal(t, 5, n)
+	for i, id := range ids {
+		want := "submitted"
+		if i == 1 || i == 3 {
+			want = "failed"
+		}
+		require.Equal(t, want, b.row(id).Status, i)
+	}
 }
 
 // The witness is one of the database's, when the daemon has known no task yet.

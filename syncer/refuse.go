@@ -1,45 +1,83 @@
 package syncer
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"tasksync/task"
 )
 
-// refuse keeps a row pending whose results the database refuses: they were paid
-// for, and are still at the provider. What refused them is remembered with the
-// row and logged once for all rows, not with each look; the looks become rare, and
-// the first one after the mend completes the row.
+// refuse keeps a row pending whose results the database refuses, or could not
+// store: they were paid for, and are still at the provider. What refused them is
+// remembered with the row and logged once for all rows, not with each look; the
+// looks become rare, and the first one after the mend completes the row.
 func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	now := s.cfg.Now()
 	what := refusalOf(m, cause)
-	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
 	s.metrics.refused.Inc()
-	if s.seldom.first("refused "+what, now) {
-		s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
-			"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
+	s.tellRefusal(m, cause, what, now)
+	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
+	if !lasting(cause) {
+		result.Next = now.Add(retryRefused)
 	}
-	if !m.decision.Status.Terminal() {
+	if !m.decision.Status.Terminal() || !refused(cause) {
 		return result // the next step may be one that the database takes
 	}
-	mem := m.g.Memory
-	mem.Refused = what
-	if mem.RefusedAt.IsZero() {
-		mem.RefusedAt = now
-	}
-	var ms memories
-	ms.add(m.g.ID, mem)
-	if err := s.writeMemories(ctx, s.cfg.Pool, ms); err != nil {
+	since, err := s.rememberRefusal(ctx, m.g.ID, what, now)
+	if err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
-	result.Next = now.Add(s.cfg.Policy.RefusedEvery(now.Sub(mem.RefusedAt)))
+	wait := s.cfg.Policy.RefusedEvery(since)
+	if !lasting(cause) {
+		wait = min(wait, max(since/2, retryRefused))
+	}
+	result.Next = now.Add(wait)
 	return result
+}
+
+// rememberRefusal notes with a row what refuses its results, and tells for how long
+// that goes on. The row is read anew: another pass may have held its lock, and ended
+// it.
+func (s *Syncer) rememberRefusal(ctx context.Context, id, what string, now time.Time) (time.Duration, error) {
+	members, err := s.load(ctx, []string{id})
+	if m := members[id]; err == nil && m != nil && m.g.Status.Pending() {
+		mem := m.g.Memory
+		mem.Refused = what
+		if mem.RefusedAt.IsZero() {
+			mem.RefusedAt = now
+		}
+		var ms memories
+		ms.add(id, mem)
+		return now.Sub(mem.RefusedAt), s.writeMemories(ctx, s.cfg.Pool, ms)
+	}
+	return 0, err
+}
+
+// tellRefusal logs what refuses results, now and then, whatever the number of rows
+// and looks.
+func (s *Syncer) tellRefusal(m *member, cause error, what string, now time.Time) {
+	if lasting(cause) {
+		if s.seldom.first("refused "+what, now) {
+			s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
+				"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
+		}
+		return
+	}
+	level := slog.LevelDebug
+	var code string
+	if pg, ok := errors.AsType[*pgconn.PgError](cause); ok {
+		code = pg.Code
+	}
+	if s.seldom.first("commit "+code, now) {
+		level = slog.LevelError
+	}
+	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactOf(m, cause))...)
 }
 
 // refusalOf names what refused the member's results, without any of them: the
@@ -55,26 +93,7 @@ func refusalOf(m *member, cause error) string {
 			words = append(words, w[0]+w[1])
 		}
 	}
-	const shown = 200
-	text := task.Redact(withoutContents(m, pg.Message))
-	text = strings.ToValidUTF8(text[:min(len(text), shown)], "")
-	return strings.Join(words, ", ") + ": " + text
-}
-
-// withoutContents cuts out of a message what the row holds: a trigger of the
-// application's, or a value that cannot be cast, may quote it.
-func withoutContents(m *member, message string) string {
-	for _, c := range m.decision.Clips {
-		for _, value := range []string{c.Lyrics, c.Title, c.Tags} {
-			if value != "" {
-				message = strings.ReplaceAll(message, value, "…")
-			}
-		}
-	}
-	if head, _, quoted := strings.Cut(message, `: "`); quoted {
-		return head
-	}
-	return message
+	return strings.Join(words, ", ") + ": " + task.Redact(withoutContents(m, pg.Message))
 }
 
 // refused reports whether the database refused the data (a constraint, a value,
@@ -97,14 +116,4 @@ func lasting(err error) bool {
 
 func hasClass(pg *pgconn.PgError, classes ...string) bool {
 	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(pg.Code, class) })
-}
-
-// redactPg keeps what an operator needs of a database error and drops the
-// row's contents, which Postgres puts into the detail.
-func redactPg(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	return &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: task.Redact(pg.Message), ConstraintName: cmp.Or(pg.ConstraintName, pg.ColumnName)}
 }
