@@ -384,3 +384,17 @@ func TestUpstreamSendsTooMuch(t *testing.T) {
 		})
 	}
 }
+
+// A clip that the application inserts while the same one is committed costs a
+// moment, not a refusal's wait.
+func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	id := b.insert(task.Merge, "t", 0)
+	b.exec(`CREATE FUNCTION beside() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE unique_violation USING CONSTRAINT = 'music_clips_generation_id_clip_id_key'; END $$;
+		CREATE TRIGGER beside BEFORE INSERT ON music_clips FOR EACH ROW EXECUTE FUNCTION beside()`)
+	require.Equal(t, b.clock.now().Add(retryRefused), b.syncOne(id).Next)
+	b.exec(`DROP TRIGGER beside ON music_clips`)
+	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
+}

@@ -34,11 +34,18 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
 	wait := s.cfg.Policy.RefusedEvery(since)
-	if !lasting(cause) {
+	if !lasting(cause) || doubled(cause) {
 		wait = min(wait, max(since/2, retryRefused))
 	}
 	result.Next = now.Add(wait)
 	return result
+}
+
+// doubled reports whether the application has inserted, at the same moment, a clip
+// that was to be inserted: the next pass finds it.
+func doubled(cause error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](cause)
+	return ok && pg.Code == "23505" // unique_violation
 }
 
 // rememberRefusal notes with a row what refuses its results, and tells for how long
