@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/jobs"
+	"tasksync/syncer"
 	"tasksync/task"
 )
 
@@ -153,7 +154,7 @@ func TestFeedMissesNothingWhileItChangesState(t *testing.T) {
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	r := &race{bundle: setup(t), stop: make(chan struct{})}
-	client, err := jobs.New(jobs.Config{Pool: r.pool, Handlers: task.DefaultHandlers()})
+	client, err := jobs.New(jobs.Config{Pool: r.pool, Handlers: task.DefaultHandlers(), Syncer: syncer.New(syncer.Config{Pool: r.pool, Policy: task.DefaultPolicy()})})
 	require.NoError(t, err)
 	to := &following{client: client}
 	cfg := r.config(to)
