@@ -202,7 +202,10 @@ func (c *Client) noAnswer(ctx context.Context, began time.Time, err error) endin
 		return ending{labelCanceled, healthUnknown, fmt.Errorf("call the upstream: %w", gone)}
 	}
 	if late {
-		within := min(c.timeout, given.Round(100*time.Millisecond))
+		within := c.timeout
+		if ctx.Err() != nil { // the caller's deadline was earlier
+			within = min(within, given.Round(time.Millisecond))
+		}
 		return ending{ReasonTimeout, healthDown, transient(ReasonTimeout, "no answer within "+within.String())}
 	}
 	return ending{ReasonNetwork, healthDown, transient(ReasonNetwork, c.Redact(networkText(err)))}
