@@ -100,18 +100,8 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotFound}
 			continue
 		}
-		at := req.NotBefore[id]
-		if m.g.Status.Pending() && m.g.Type != "" && at.After(now) {
-			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonNotDue, Next: at}
-			continue
-		}
-		if m.g.Status.Pending() && m.g.Type != "" && s.sources[m.g.Provider] == nil {
-			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonUnknownProvider, Next: now.Add(retryUnknown)}
-			s.noteUnknown(m.g)
-			continue
-		}
-		if m.g.Status.Pending() && m.g.Type != "" && m.g.TaskID != "" && req.LeaveOverdue && s.cfg.Policy.Overdue(now, m.g) {
-			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonOverdue, Next: now}
+		if r, left := s.leftUnasked(req, m, now); left {
+			results[id] = r
 			continue
 		}
 		m.decision = s.decide(m) // on nothing seen: tells whether it is a row of ours
@@ -123,6 +113,27 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 		due = append(due, m)
 	}
 	return due
+}
+
+// leftUnasked is the result of a row under way that is not asked for now: it is
+// not due, its provider is not configured, or the backlog has to ask for it.
+func (s *Syncer) leftUnasked(req Request, m *member, now time.Time) (r Result, left bool) {
+	if !m.g.Status.Pending() || m.g.Type == "" {
+		return r, false
+	}
+	r = Result{ID: m.g.ID, Outcome: task.Skipped}
+	switch at := req.NotBefore[m.g.ID]; {
+	case at.After(now):
+		r.Reason, r.Next = ReasonNotDue, at
+	case s.sources[m.g.Provider] == nil:
+		r.Reason, r.Next = ReasonUnknownProvider, now.Add(retryUnknown)
+		s.noteUnknown(m.g)
+	case req.LeaveOverdue && m.g.TaskID != "" && s.cfg.Policy.Overdue(now, m.g):
+		r.Reason, r.Next = ReasonOverdue, now
+	default:
+		return r, false
+	}
+	return r, true
 }
 
 // look asks the upstream about the members and decides what follows.
