@@ -398,3 +398,20 @@ func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
 	b.exec(`DROP TRIGGER beside ON music_clips`)
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
 }
+
+// While the disk is full a row waits longer and longer: each look costs a request.
+func TestAFullDiskIsNotAskedForEveryFiveSeconds(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	b.raiseFor("t", "53100")
+	id := b.insert(task.Merge, "t", 0)
+	for age, want := range map[time.Duration]time.Duration{0: 30 * time.Second, 10 * time.Minute: 150 * time.Second, 24 * time.Hour: 10 * time.Minute} {
+		b.exec(`ALTER TABLE music_generations DISABLE TRIGGER refuse`)
+		b.exec(`UPDATE music_generations SET created_at = $2 WHERE id = $1`, id, b.clock.now().Add(-age))
+		b.exec(`ALTER TABLE music_generations ENABLE TRIGGER refuse`)
+		require.Equal(t, b.clock.now().Add(want), b.syncOne(id).Next, age)
+		require.Equal(t, row{Status: "submitted"}, b.row(id))
+	}
+	b.exec(`DROP TRIGGER refuse ON music_generations`)
+	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
+}

@@ -23,7 +23,10 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	s.metrics.refused.Inc()
 	s.tellRefusal(m, cause, what, now)
 	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
-	if !lasting(cause) {
+	switch {
+	case full(cause): // nor may there be room to remember since when
+		result.Next = now.Add(s.cfg.Policy.RefusedEvery(now.Sub(s.cfg.Policy.Began(now, m.g)) / 2))
+	case !lasting(cause):
 		result.Next = now.Add(retryRefused)
 	}
 	if !m.decision.Status.Terminal() || !refused(cause) {
@@ -39,6 +42,13 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	}
 	result.Next = now.Add(wait)
 	return result
+}
+
+// full reports whether the disk of the database is full, which takes longer to mend
+// than what else keeps it from storing results.
+func full(cause error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](cause)
+	return ok && pg.Code == "53100" // disk_full
 }
 
 // doubled reports whether the application has inserted, at the same moment, a clip

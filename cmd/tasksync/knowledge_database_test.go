@@ -40,6 +40,13 @@ var refusals = []refusalOf{
 		[]string{"clips_are_short"},
 	},
 	{
+		"a full disk", // as Postgres says it
+		`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE disk_full USING MESSAGE = 'could not extend file'; END $$;
+		CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON music_clips FOR EACH ROW EXECUTE FUNCTION no_room()`,
+		`DROP TRIGGER no_room ON music_clips`,
+		[]string{"could not extend file"},
+	},
+	{
 		"a trigger on generations",
 		`CREATE FUNCTION refuse_ends() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 			IF NEW.status IN ('complete', 'failed') THEN RAISE EXCEPTION 'the ledger is closed'; END IF; RETURN NEW; END $$;
