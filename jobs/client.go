@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
+	"tasksync/internal/recent"
 	"tasksync/queries"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -89,15 +89,13 @@ type Client struct {
 	cfg     Config
 	queries *queries.Queries
 	river   *river.Client[pgx.Tx]
-
-	mu   sync.Mutex
-	left map[[2]string]bool // task types and providers of rows that nobody follows
+	left    recent.Seldom // task types and providers of rows that no job follows
 }
 
 // New makes a Client that has not been started.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg, queries: queries.New(), left: map[[2]string]bool{}}
+	c := &Client{cfg: cfg, queries: queries.New()}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
@@ -131,7 +129,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
 		SoftStopTimeout:             softStop,
 		PollOnly:                    c.cfg.PollOnly,
-		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: &told{now: c.cfg.Now}},
+		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: &recent.Seldom{Again: sayAgain}, now: c.cfg.Now},
 		RetryPolicy:                 &retryPolicy{now: c.cfg.Now},
 		Logger:                      quiet(c.cfg.Logger, c.cfg.Now),
 	}

@@ -41,17 +41,10 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 }
 
 // leave says once of a task type or a provider that its rows are left pending.
-// How many names are remembered is bounded: rows make them.
 func (c *Client) leave(taskType, provider string) {
-	const most = 100
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	name := [2]string{taskType, provider}
-	if c.left[name] || len(c.left) >= most {
-		return
+	if c.left.First(taskType+" at "+provider, c.cfg.Now()) {
+		c.cfg.Logger.Warn("[TaskSync] Unknown task type or provider; its rows are left pending", "task_type", task.Redact(taskType), "provider", task.Redact(provider))
 	}
-	c.left[name] = true
-	c.cfg.Logger.Warn("[TaskSync] Unknown task type or provider; its rows are left pending", "task_type", task.Redact(taskType), "provider", task.Redact(provider))
 }
 
 func validIDs(ids []string) []string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"tasksync/internal/recent"
 	"tasksync/queries"
 	"tasksync/syncer"
 )
@@ -91,7 +92,8 @@ const staleEvery = time.Minute
 // errorHandler makes River's errors and panics part of the daemon's log.
 type errorHandler struct {
 	logger *slog.Logger
-	told   *told
+	told   *recent.Seldom
+	now    func() time.Time
 }
 
 // HandleError implements river.ErrorHandler. A job whose arguments cannot be
@@ -103,7 +105,7 @@ func (h *errorHandler) HandleError(ctx context.Context, job *jobRow, err error) 
 		return &river.ErrorHandlerResult{SetCancelled: true}
 	}
 	level := slog.LevelDebug // without a database every job fails
-	if h.told.first("failed") {
+	if h.told.First("failed", h.now()) {
 		level = slog.LevelError
 	}
 	h.logger.Log(ctx, level, "[TaskSync] Job failed; it is tried again, or swept", "job_id", job.ID, "kind", job.Kind, "attempt", job.Attempt, "error", err)

@@ -111,7 +111,7 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		return s.refuseLate(ctx, m, err)
 	case err != nil:
 		err = redactOf(m, err)
-		if s.seldom.first("late commit", s.cfg.Now()) {
+		if s.seldom.First("late commit", s.cfg.Now()) {
 			s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", err)...)
 		}
 	case late:
@@ -136,7 +136,7 @@ func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) error {
 	what := refusalOf(m, cause)
 	s.metrics.refused.Inc()
-	if s.seldom.first("refused late "+what, s.cfg.Now()) {
+	if s.seldom.First("refused late "+what, s.cfg.Now()) {
 		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
 	}
 	m.seen = task.Seen{}

@@ -73,10 +73,10 @@ func (s *Syncer) noteUnknown(g task.Generation) {
 	if g.Type == "" || !g.Status.Pending() {
 		return
 	}
-	if _, known := s.cfg.Policy.Handlers[g.Type]; !known && s.unknown.first("type "+string(g.Type), s.cfg.Now()) {
+	if _, known := s.cfg.Policy.Handlers[g.Type]; !known && s.unknown.First("type "+string(g.Type), s.cfg.Now()) {
 		s.cfg.Logger.Warn("[TaskSync] Unknown task type; its rows are left pending", attrs(g)...)
 	}
-	if s.sources[g.Provider] == nil && s.unknown.first("provider "+g.Provider, s.cfg.Now()) {
+	if s.sources[g.Provider] == nil && s.unknown.First("provider "+g.Provider, s.cfg.Now()) {
 		s.cfg.Logger.Warn("[TaskSync] Unknown provider; its rows are left pending until TASKSYNC_PROVIDERS names it", append(attrs(g), "provider", task.Redact(g.Provider))...)
 	}
 }

@@ -80,7 +80,7 @@ func (s *Syncer) rememberRefusal(ctx context.Context, id, what string, now time.
 // and looks.
 func (s *Syncer) tellRefusal(m *member, cause error, what string, now time.Time) {
 	if lasting(cause) {
-		if s.seldom.first("refused "+what, now) {
+		if s.seldom.First("refused "+what, now) {
 			s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
 				"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
 		}
@@ -91,7 +91,7 @@ func (s *Syncer) tellRefusal(m *member, cause error, what string, now time.Time)
 	if pg, ok := errors.AsType[*pgconn.PgError](cause); ok {
 		code = pg.Code
 	}
-	if s.seldom.first("commit "+code, now) {
+	if s.seldom.First("commit "+code, now) {
 		level = slog.LevelError
 	}
 	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactOf(m, cause))...)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/recent"
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -71,8 +72,8 @@ type Syncer struct {
 	queries *queries.Queries
 	metrics *metrics
 	sources map[string]*source // by provider; "" is the default
-	unknown seldom             // names that rows have made up
-	seldom  seldom             // what goes on until somebody mends it
+	unknown recent.Seldom      // names that rows have made up
+	seldom  recent.Seldom      // what goes on until somebody mends it
 	looks   looks
 }
 
@@ -82,7 +83,7 @@ const tellAgain = 10 * time.Minute
 // New makes a Syncer.
 func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
-	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), seldom: seldom{again: tellAgain}}
+	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), seldom: recent.Seldom{Again: tellAgain}}
 	s.sources = map[string]*source{}
 	for name, up := range cfg.Upstreams {
 		s.sources[name] = &source{name: name, upstream: up}

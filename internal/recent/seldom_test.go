@@ -1,4 +1,4 @@
-package syncer
+package recent
 
 import (
 	"fmt"
@@ -13,11 +13,11 @@ func TestSeldomHasRoomAgain(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for again, want := range map[time.Duration]bool{0: false, time.Minute: true} {
-		s := seldom{again: again}
+		s := Seldom{Again: again}
 		for i := range 2 * maxSeldom {
-			require.Equal(t, i < maxSeldom, s.first(fmt.Sprint(i), now))
+			require.Equal(t, i < maxSeldom, s.First(fmt.Sprint(i), now))
 		}
-		require.False(t, s.first("another", now))
-		require.Equal(t, want, s.first("another", now.Add(time.Minute)))
+		require.False(t, s.First("another", now))
+		require.Equal(t, want, s.First("another", now.Add(time.Minute)))
 	}
 }
