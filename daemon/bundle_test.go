@@ -19,7 +19,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -16,7 +16,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/queries"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // The application's tables as they are best.

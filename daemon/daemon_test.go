@@ -20,7 +20,7 @@ import (
 	"tasksync/jobs"
 	"tasksync/migrations"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 func TestRunBringsRowsToTheirEnd(t *testing.T) {

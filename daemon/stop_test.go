@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // TestStopWhileEverythingHangs: upstream and database answer nobody, and jobs,

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // TestBacklogWhileEveryWorkerWaits has an upstream that hangs for some tasks, and

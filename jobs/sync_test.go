@@ -13,7 +13,7 @@ import (
 
 	"tasksync/syncer"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 func fast(p *task.Policy, c *simulator.Config) {

@@ -20,7 +20,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // TestSlowPassEndsAfterALaterOne has a pass that heard something old and sleeps

@@ -10,7 +10,7 @@ import (
 	"tasksync/task"
 	"tasksync/upstream"
 	"tasksync/upstream/acedata"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 	"tasksync/upstream/sunoclips"
 	"tasksync/upstream/sunoproxy"

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // demoCmd is `tasksync demo`: every part for real on this machine, from the

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // demoResult is what a demo found, as --json prints it.

@@ -18,7 +18,7 @@ import (
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // demoStage is what runs: Postgres, the simulator, the daemon and the page, opened

@@ -17,7 +17,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // TestTheNextDaemonTakesOver has the daemon that is the feed be killed, and be

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // refusalOf is a way in which the application's schema refuses what the provider

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // A daemon that was away past the deadline of its rows asks for each before it

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // failedInTime makes a row end by its deadline while its task is under way.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // Blanks around a task's id come from copying; the provider is asked without them.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // victims makes rows what the rule before made of them: failed by the deadline.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // stray is how a provider answers, in its own words, for a task that it does not

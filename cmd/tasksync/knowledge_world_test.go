@@ -16,7 +16,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // These tests hold the daemon to one rule: a row ends only on what its provider

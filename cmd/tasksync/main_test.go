@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // asCommand makes the test binary be tasksync itself, so that tests can start,

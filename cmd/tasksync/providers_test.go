@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/daemon"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // account is what the environment says of a provider.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // simulateCmd is `tasksync simulate`.

@@ -13,7 +13,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // TestSyncOfARefusedAccount: it shows what became of each row, says what is wrong

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/syncer"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // request is one that call cannot make.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 func TestSyncLooksAtPendingRows(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

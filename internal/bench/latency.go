@@ -12,7 +12,7 @@ import (
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // latency inserts rows one by one on an idle system and measures how long it

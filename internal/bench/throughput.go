@@ -17,7 +17,7 @@ import (
 	"tasksync/internal/postgres"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // testFaults serves each fault once, to an adapter that has had a good answer.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // testLives follows a task of every fate and type from its submit to its end, by

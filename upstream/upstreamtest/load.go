@@ -15,7 +15,7 @@ import (
 
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 func testConcurrency(t *testing.T, w *world) {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // poisons are the ways in which one task breaks every call that asks for it.

@@ -13,7 +13,7 @@ import (
 
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // world is a simulated provider behind a real server, an adapter that asks it,

@@ -12,7 +12,7 @@ import (
 
 	"tasksync/examples/web"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // Rows that an application inserts appear and complete, without a reload; those

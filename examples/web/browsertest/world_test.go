@@ -21,7 +21,7 @@ import (
 	"tasksync/examples/web"
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -7,7 +7,7 @@ import (
 	"net/http/httptest"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 func ExampleSimulator() {

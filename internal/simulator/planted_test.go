@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/task"
-	"tasksync/upstream/simulator"
+	"tasksync/internal/simulator"
 )
 
 // Every answer with results has planted words, whatever the wire format, so that
