@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 	"tasksync/upstream/sunoapi"
 )
 

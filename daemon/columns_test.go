@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/queries"
 	"tasksync/task"
-	"tasksync/internal/simulator"
 )
 
 // The application's tables as they are best.

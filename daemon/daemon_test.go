@@ -17,10 +17,10 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/jobs"
 	"tasksync/migrations"
 	"tasksync/task"
-	"tasksync/internal/simulator"
 )
 
 func TestRunBringsRowsToTheirEnd(t *testing.T) {

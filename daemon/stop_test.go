@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // TestStopWhileEverythingHangs: upstream and database answer nobody, and jobs,

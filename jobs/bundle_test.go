@@ -15,10 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

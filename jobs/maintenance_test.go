@@ -9,8 +9,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/stretchr/testify/require"
 
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // TestBacklogWhileEveryWorkerWaits has an upstream that hangs for some tasks, and

@@ -11,9 +11,9 @@ import (
 	"github.com/riverqueue/river/rivertype"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/simulator"
 	"tasksync/syncer"
 	"tasksync/task"
-	"tasksync/internal/simulator"
 )
 
 func fast(p *task.Policy, c *simulator.Config) {

@@ -18,9 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -11,8 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 func TestSyncResults(t *testing.T) {

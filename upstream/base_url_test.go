@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
 	"tasksync/upstream/acedata"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 	"tasksync/upstream/sunoclips"
 	"tasksync/upstream/sunoproxy"

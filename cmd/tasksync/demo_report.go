@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // demoResult is what a demo found, as --json prints it.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // demoRow is what became of a row.

@@ -17,8 +17,8 @@ import (
 
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // demoStage is what runs: Postgres, the simulator, the daemon and the page, opened

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // TestTheNextDaemonTakesOver has the daemon that is the feed be killed, and be

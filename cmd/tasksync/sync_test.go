@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // TestSyncOfARefusedAccount: it shows what became of each row, says what is wrong

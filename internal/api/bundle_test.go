@@ -22,10 +22,10 @@ import (
 	"tasksync/internal/auth"
 	"tasksync/internal/live"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/internal/simulator"
 	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

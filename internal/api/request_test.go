@@ -14,8 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tasksync/syncer"
 	"tasksync/internal/simulator"
+	"tasksync/syncer"
 )
 
 // request is one that call cannot make.

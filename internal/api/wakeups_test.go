@@ -18,11 +18,11 @@ import (
 
 	"tasksync/internal/live"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/migrations"
 	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -19,9 +19,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // latency inserts rows one by one on an idle system and measures how long it

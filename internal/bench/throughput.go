@@ -15,9 +15,9 @@ import (
 
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 

@@ -6,8 +6,8 @@ import (
 	"math"
 	"net/http/httptest"
 
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 func ExampleSimulator() {

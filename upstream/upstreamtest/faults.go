@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 )
 
 // testFaults serves each fault once, to an adapter that has had a good answer.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
-	"tasksync/internal/simulator"
 )
 
 // world is a simulated provider behind a real server, an adapter that asks it,

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/examples/web"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // Rows that an application inserts appear and complete, without a reload; those

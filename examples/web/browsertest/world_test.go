@@ -20,8 +20,8 @@ import (
 	"tasksync/daemon"
 	"tasksync/examples/web"
 	"tasksync/internal/postgres/postgrestest"
-	"tasksync/task"
 	"tasksync/internal/simulator"
+	"tasksync/task"
 	"tasksync/upstream/sunoapi"
 )
 
