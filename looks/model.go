@@ -1,0 +1,151 @@
+package looks
+
+import (
+	"math"
+	"time"
+)
+
+// Stage is how far a row has come, as a look shows it.
+type Stage uint8
+
+// The stages of a row under way. Not every provider shows all of them.
+const (
+	Submitted Stage = iota // nothing but that it is under way
+	Worded                 // titles, lyrics or tags
+	Previewed              // something that can be streamed
+	Partial                // a result that is final
+	Stages                 // how many there are
+)
+
+// Track is what the looks at one row have told of its time so far. Its zero value
+// has had no look. It stands in the output of the row's job.
+type Track struct {
+	Stage Stage `json:"s,omitempty"`
+	// Last is the row's age at the last look that found it under way; Entered are
+	// its ages at the looks that first found it in each stage. In milliseconds.
+	Last    int64         `json:"l,omitempty"`
+	Entered [Stages]int64 `json:"e,omitzero"`
+}
+
+// Looked is the track after a look at this age that found the row under way in
+// this stage. A stage never falls, as a status does not.
+func (t Track) Looked(age time.Duration, stage Stage) Track {
+	stage = min(max(stage, t.Stage), Stages-1)
+	if stage > t.Stage {
+		t.Entered[stage] = age.Milliseconds()
+	}
+	t.Stage, t.Last = stage, age.Milliseconds()
+	return t
+}
+
+// entered is the age in seconds at which the stage was seen; 0: it was not.
+func (t Track) entered(s Stage) float64 { return float64(t.Entered[s]) / 1000 }
+
+// Model has learnt how long the tasks of one provider and type take. It is not safe
+// for concurrent use.
+type Model struct {
+	stages [Stages][]expert
+	prior  func(age float64) float64 // survival
+}
+
+// Prior is how long tasks take before any was seen: the chance that one is still
+// under way at an age.
+type Prior func(age time.Duration) float64
+
+// NewModel returns a model that has learnt nothing.
+func NewModel(prior Prior) *Model {
+	m := &Model{prior: func(age float64) float64 { return prior(seconds(age)) }}
+	for s := range m.stages {
+		for b := range bases {
+			if b != fromStart && s == int(Submitted) {
+				continue // there is no stage to count from
+			}
+			for _, keep := range memories {
+				m.stages[s] = append(m.stages[s], expert{basis: b, keep: keep})
+			}
+		}
+	}
+	return m
+}
+
+// longestAge is the oldest age at an end that teaches anything.
+const longestAge = 24 * time.Hour
+
+// Learn learns that a row ended between its last look and the age by. It learns
+// nothing of a row without a look before, or with ages that cannot be.
+func (m *Model) Learn(t Track, by time.Duration) {
+	after := float64(t.Last) / 1000
+	if !t.sound() || by <= 0 || by > longestAge || by.Seconds() < after {
+		return
+	}
+	for s := Submitted; s <= t.Stage && s < Stages; s++ {
+		if s == Submitted || t.Entered[s] > 0 {
+			m.learn(s, after, by.Seconds(), t.entered(s))
+		}
+	}
+}
+
+// sound reports whether the ages of t can be those of a row.
+func (t Track) sound() bool {
+	last := int64(0)
+	for s := Submitted; s < Stages; s++ {
+		if at := t.Entered[s]; at != 0 {
+			if at < last || s > t.Stage {
+				return false
+			}
+			last = at
+		}
+	}
+	return t.Last >= last && t.Stage < Stages
+}
+
+func (m *Model) learn(s Stage, after, by, entered float64) {
+	for i := range m.stages[s] {
+		e := &m.stages[s][i]
+		held := e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))
+		left := e.survival(entered, entered, m.prior(entered))
+		e.judge(held / max(left, 1e-6))
+		e.learn(after, by, entered)
+	}
+}
+
+// beliefs are the weights of the experts of a stage, by their scores.
+func (m *Model) beliefs(s Stage) []float64 {
+	experts := m.stages[s]
+	best := math.Inf(-1)
+	for i := range experts {
+		best = max(best, experts[i].score)
+	}
+	sum, weights := 0.0, make([]float64, len(experts))
+	for i := range experts {
+		weights[i] = math.Exp(experts[i].score - best)
+		sum += weights[i]
+	}
+	for i := range weights {
+		weights[i] /= sum
+	}
+	return weights
+}
+
+// curve is the survival of a row in this stage, up to the horizon.
+func (m *Model) curve(t Track, horizon time.Duration) curve {
+	c := curve{ages: ages(horizon.Seconds())}
+	c.survival = make([]float64, len(c.ages))
+	entered := t.entered(t.Stage)
+	experts, beliefs := m.stages[t.Stage], m.beliefs(t.Stage)
+	for k, age := range c.ages {
+		prior := m.prior(age)
+		for i := range experts {
+			c.survival[k] += beliefs[i] * experts[i].survival(age, entered, prior)
+		}
+		if k > 0 {
+			c.survival[k] = min(c.survival[k], c.survival[k-1])
+		}
+	}
+	return c
+}
+
+// Plan is the best schedule for a row, from its last look to its deadline.
+func (m *Model) Plan(t Track, deadline time.Duration, terms Terms) *Plan {
+	return m.curve(t, deadline).plan(terms)
+}

@@ -1,0 +1,94 @@
+package looks
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPriceWithoutNeedIsThePaces(t *testing.T) {
+	t.Parallel()
+	var m Market
+	now := time.Now()
+	require.Equal(t, 500*time.Millisecond, m.Price(now, Balanced, 1))
+	for range 1000 {
+		now = now.Add(2 * time.Second)
+		m.Planned(now, time.Second, time.Second, 1)
+	}
+	require.InDelta(t, 0.5, m.Demand(now), 0.05)
+	require.Equal(t, 500*time.Millisecond, m.Price(now, "", 1))
+	require.Equal(t, 500*time.Millisecond, m.Price(now, Balanced, 0), "without a limit nothing is scarce")
+	require.Greater(t, m.Price(now, Balanced, 0.25), 1900*time.Millisecond)
+	require.Equal(t, 500*time.Millisecond, m.Price(now.Add(time.Hour), Balanced, 0.25))
+}
+
+// The price settles where the looks are nine tenths of the budget, whatever the
+// demand, and stays there.
+func TestPriceConvergesAndDoesNotSwing(t *testing.T) {
+	t.Parallel()
+	c := curve{ages: ages(600)}
+	for _, age := range c.ages {
+		c.survival = append(c.survival, lognormal(age, 110, 0.35))
+	}
+	own := c.plan(Terms{Price: Balanced.Price()})
+	for _, over := range []float64{0.5, 1.5, 4} {
+		budget := 10.0
+		arrivals := over * budget / own.looks[0] // rows per second
+		rates := market(t, c, own, arrivals, budget)
+		want := min(over*budget, 0.9*budget)
+		for _, r := range rates[len(rates)/2:] {
+			require.InEpsilon(t, want, r, 0.25, "demand %v: %v", over, rates)
+		}
+	}
+}
+
+// market plays rows and tells the looks per second of
+// each four minutes of an hour. Rows come evenly.
+func market(t *testing.T, c curve, own *Plan, arrivals, budget float64) (rates []float64) {
+	t.Helper()
+	var m Market
+	r := rand.New(rand.NewPCG(7, 7))
+	began := time.Now()
+	plans := map[int]*Plan{}
+	at := func(price time.Duration) *Plan {
+		k := int(math.Round(4 * math.Log2(price.Seconds())))
+		if plans[k] == nil {
+			plans[k] = c.plan(Terms{Price: seconds(math.Exp2(float64(k) / 4))})
+		}
+		return plans[k]
+	}
+	type job struct{ born, age, end float64 }
+	var jobs []job
+	const step, span = 0.25, 240.0
+	count, due := 0, 0.0
+	for now := 0.0; now < 3600; now += step {
+		for due += arrivals * step; due >= 1; due-- {
+			jobs = append(jobs, job{now, 0, 110 * math.Exp(0.35*r.NormFloat64())})
+		}
+		kept := jobs[:0]
+		for _, j := range jobs {
+			if now < j.born+j.age {
+				kept = append(kept, j)
+				continue
+			}
+			if j.age > 0 {
+				count++
+			}
+			if age := now - j.born; age < j.end {
+				clock := began.Add(seconds(now))
+				next := at(m.Price(clock, Balanced, budget)).Next(seconds(age))
+				m.Planned(clock, next-seconds(age), own.Next(seconds(age))-seconds(age), budget)
+				j.age = next.Seconds()
+				kept = append(kept, j)
+			}
+		}
+		jobs = kept
+		if int((now+step)/span) > int(now/span) {
+			rates, count = append(rates, float64(count)/span), 0
+		}
+	}
+	return rates
+}
