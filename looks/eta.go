@@ -29,3 +29,12 @@ func (p *Plan) Quantile(age time.Duration, part float64) (end time.Duration, ok 
 	}
 	return 0, false
 }
+
+// Rows is how many ended rows the model remembers, at most some hundreds.
+func (m *Model) Rows() float64 {
+	most := 0.0
+	for i := range m.stages[Submitted] {
+		most = max(most, m.stages[Submitted][i].count)
+	}
+	return most
+}

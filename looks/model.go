@@ -44,8 +44,14 @@ func (t Track) entered(s Stage) float64 { return float64(t.Entered[s]) / 1000 }
 // Model has learnt how long the tasks of one provider and type take. It is not safe
 // for concurrent use.
 type Model struct {
+	Hints Hints
+
 	stages [Stages][]expert
 	prior  func(age float64) float64 // survival
+
+	base    []float64   // what was known at the last merge
+	lessons [Stages]int // samples since then, by stage
+	hints   int         // and of hints
 }
 
 // Prior is how long tasks take before any was seen: the chance that one is still
@@ -65,20 +71,23 @@ func NewModel(prior Prior) *Model {
 			}
 		}
 	}
+	m.base = m.numbers()
 	return m
 }
 
 // longestAge is the oldest age at an end that teaches anything.
 const longestAge = 24 * time.Hour
 
-// Learn learns that a row ended between its last look and the age by. It learns
-// nothing of a row without a look before, or with ages that cannot be.
-func (m *Model) Learn(t Track, by time.Duration) {
+// Learn learns that a row ended between its last look and the age by, and whether a
+// hint told of it. It learns nothing from ages that cannot be.
+func (m *Model) Learn(t Track, by time.Duration, hinted bool) {
 	after := float64(t.Last) / 1000
 	if !t.sound() || by <= 0 || by > longestAge || by.Seconds() < after {
 		return
 	}
-	for s := Submitted; s <= t.Stage && s < Stages; s++ {
+	m.Hints.Learn(hinted)
+	m.hints++
+	for s := Submitted; s <= t.Stage; s++ {
 		if s == Submitted || t.Entered[s] > 0 {
 			m.learn(s, after, by.Seconds(), t.entered(s))
 		}
@@ -100,6 +109,7 @@ func (t Track) sound() bool {
 }
 
 func (m *Model) learn(s Stage, after, by, entered float64) {
+	m.lessons[s]++
 	for i := range m.stages[s] {
 		e := &m.stages[s][i]
 		held := e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))

@@ -54,7 +54,7 @@ func row(m *Model, w world, terms Terms, end float64, stages [Stages]float64) (l
 		age = plan.Next(seconds(age)).Seconds()
 		looks++
 		if age >= end || age >= deadline.Seconds() {
-			m.Learn(t, seconds(age))
+			m.Learn(t, seconds(age), false)
 			return looks, max(0, age-end)
 		}
 		stage := Submitted
@@ -148,17 +148,17 @@ func TestWithCallbacksFewLooksAreLeft(t *testing.T) {
 func TestGarbageTeachesNothing(t *testing.T) {
 	t.Parallel()
 	for name, learn := range map[string]func(m *Model){
-		"ended before its last look": func(m *Model) { m.Learn(Track{Last: 5000}, time.Second) },
-		"a negative age":             func(m *Model) { m.Learn(Track{}, -time.Second) },
-		"no age":                     func(m *Model) { m.Learn(Track{}, 0) },
-		"years":                      func(m *Model) { m.Learn(Track{}, 10_000*time.Hour) },
-		"a negative look":            func(m *Model) { m.Learn(Track{Last: -1}, time.Minute) },
-		"a stage that there is not":  func(m *Model) { m.Learn(Track{Stage: 77}, time.Minute) },
+		"ended before its last look": func(m *Model) { m.Learn(Track{Last: 5000}, time.Second, false) },
+		"a negative age":             func(m *Model) { m.Learn(Track{}, -time.Second, false) },
+		"no age":                     func(m *Model) { m.Learn(Track{}, 0, false) },
+		"years":                      func(m *Model) { m.Learn(Track{}, 10_000*time.Hour, false) },
+		"a negative look":            func(m *Model) { m.Learn(Track{Last: -1}, time.Minute, false) },
+		"a stage that there is not":  func(m *Model) { m.Learn(Track{Stage: 77}, time.Minute, false) },
 		"stages out of order": func(m *Model) {
-			m.Learn(Track{Stage: Partial, Last: 9000, Entered: [Stages]int64{0, 8000, 7000, 0}}, time.Minute)
+			m.Learn(Track{Stage: Partial, Last: 9000, Entered: [Stages]int64{0, 8000, 7000, 0}}, time.Minute, false)
 		},
 		"a stage after the last look": func(m *Model) {
-			m.Learn(Track{Stage: Worded, Last: 1000, Entered: [Stages]int64{0, 8000, 0, 0}}, time.Minute)
+			m.Learn(Track{Stage: Worded, Last: 1000, Entered: [Stages]int64{0, 8000, 0, 0}}, time.Minute, false)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestCurveFalls(t *testing.T) {
 				age += time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "space"))
 				track = track.Looked(age, Stage(rapid.IntRange(0, 9).Draw(t, "stage")))
 			}
-			m.Learn(track, age+time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "end")))
+			m.Learn(track, age+time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "end")), rapid.Bool().Draw(t, "hinted"))
 		}
 		c := m.curve(track, time.Duration(rapid.Int64Range(int64(time.Second), int64(3*time.Hour)).Draw(t, "horizon")))
 		last := 1 + 1e-9

@@ -3,3 +3,14 @@
 //   sqlc v1.31.1
 
 package queries
+
+import (
+	"time"
+)
+
+type TasksyncLookModel struct {
+	Provider  string
+	TaskType  string
+	Numbers   []float32
+	UpdatedAt time.Time
+}

@@ -226,7 +226,8 @@ func (p *pass) next(retryAfter time.Duration) time.Time {
 	deadline := p.deadline()
 	switch {
 	case p.now.Before(deadline):
-		every := cmp.Or(p.PollInterval, p.h.Schedule.every(max(0, p.now.Sub(p.Began(p.now, p.g)))))
+		every, _ := p.h.Schedule.At(max(0, p.now.Sub(p.Began(p.now, p.g))))
+		every = cmp.Or(p.PollInterval, every)
 		if at := p.now.Add(max(p.soon(every), retryAfter)); at.Before(deadline) {
 			return at
 		}

@@ -1,6 +1,9 @@
 package task
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Schedule says how long to wait between two looks at a task, by its age. The
 // first look is always at once. Steps are in order of Until; after the last one
@@ -10,17 +13,16 @@ type Schedule []Step
 // Step holds while a task is younger than Until.
 type Step struct{ Until, Every time.Duration }
 
-// every is the wait after a look at a task of this age.
-func (s Schedule) every(age time.Duration) time.Duration {
+// At is the wait after a look at a task of this age, and the age until which it
+// holds.
+func (s Schedule) At(age time.Duration) (every, until time.Duration) {
+	every = defaultEvery
 	for _, step := range s {
-		if age < step.Until {
-			return step.Every
+		if every = step.Every; age < step.Until {
+			return every, step.Until
 		}
 	}
-	if len(s) == 0 {
-		return defaultEvery
-	}
-	return s[len(s)-1].Every
+	return every, math.MaxInt64
 }
 
 const defaultEvery = 15 * time.Second

@@ -26,7 +26,9 @@ func TestScheduleSpacesLooksByAge(t *testing.T) {
 		{lyricsSchedule, 20 * time.Second, 10 * time.Second},
 		{lyricsSchedule, time.Hour, 30 * time.Second},
 	} {
-		require.Equal(t, c.want, c.schedule.every(c.age))
+		every, until := c.schedule.At(c.age)
+		require.Equal(t, c.want, every)
+		require.Greater(t, until, c.age)
 	}
 }
 
@@ -34,7 +36,9 @@ func TestScheduleSpacesLooksByAge(t *testing.T) {
 func TestScheduleLooksOftenEnoughAndNotMore(t *testing.T) {
 	t.Parallel()
 	looks := func(s Schedule, until time.Duration) (n int) {
-		for age := time.Duration(0); age < until; age += s.every(age) {
+		for age := time.Duration(0); age < until; {
+			every, _ := s.At(age)
+			age += every
 			n++
 		}
 		return n

@@ -1,0 +1,218 @@
+// Package planner owns the looks of a daemon: it keeps what package looks has learnt
+// of each provider and task type, shares it with the other daemons through the
+// database, and says when the next look at a row is worth its price.
+package planner
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"tasksync/internal/recent"
+	"tasksync/internal/wait"
+	"tasksync/looks"
+	"tasksync/queries"
+	"tasksync/task"
+)
+
+// Config is what a planner needs.
+type Config struct {
+	DB       queries.DBTX
+	Handlers task.Handlers
+	// Deadline is when a row's time is up, after its beginning. Required.
+	Deadline time.Duration
+	// Pace says what a look costs; default: balanced.
+	Pace looks.Pace
+	// Sources are the providers by name, "" being the default one.
+	Sources map[string]Source
+	Now     func() time.Time // default: time.Now
+	Logger  *slog.Logger     // default: none
+}
+
+// Source is what plans must know of a provider.
+type Source struct {
+	// Name is the provider's own; sources of one name share what they learn.
+	Name string
+	// Least is the least time between two looks at one task.
+	Least time.Duration
+	// Budget is in requests per second; 0: no limit.
+	Budget float64
+}
+
+// Planner plans looks. It is safe for concurrent use. Run has to run for it to
+// learn.
+type Planner struct {
+	cfg     Config
+	queries *queries.Queries
+	seldom  recent.Seldom
+
+	mu      sync.Mutex
+	models  map[subject]*model
+	markets map[string]*looks.Market // by the provider's name
+	ended   []ended                  // what is to be learnt
+
+	since time.Time // Run's: when the models were last read, by the database's clock
+}
+
+// subject is what a model is of.
+type subject struct {
+	provider string
+	taskType task.Type
+}
+
+// model is a model with the plans that were made of it.
+type model struct {
+	*looks.Model
+	made  time.Time // when the first of the plans was made
+	plans map[terms]*looks.Plan
+}
+
+// terms are what plans are made for, in steps, so that many rows share a plan.
+type terms struct {
+	stage                 looks.Stage
+	entered, price, hints int
+}
+
+// ended is a row that has ended.
+type ended struct {
+	subject
+	track  looks.Track
+	age    time.Duration
+	hinted bool
+}
+
+const (
+	// learnEvery is how far apart lessons are written, and the longest time for which
+	// a plan is kept.
+	learnEvery = 5 * time.Second
+	// maxEnded bounds what waits to be learnt. What is more is not learnt.
+	maxEnded = 10_000
+	// maxPlans bounds the plans of one model.
+	maxPlans = 500
+	// maxModels bounds what is read at once.
+	maxModels = 200
+)
+
+// New returns a planner that knows nothing yet.
+func New(cfg Config) *Planner {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Planner{
+		cfg: cfg, queries: queries.New(), seldom: recent.Seldom{Again: time.Minute},
+		models: make(map[subject]*model), markets: make(map[string]*looks.Market),
+	}
+}
+
+// Row is a row whose next look is planned.
+type Row struct {
+	Provider string // as its column has it
+	Type     task.Type
+	Track    looks.Track
+	Age      time.Duration
+	// Sharing is how many looks one request carries, this one included; 0 counts as 1.
+	Sharing int
+}
+
+// Every is how long to wait until the next look at a row, after one that found it
+// under way. The second result is false for a provider that is not configured, or a
+// type without a handler.
+func (p *Planner) Every(r Row) (time.Duration, bool) {
+	source, ok := p.cfg.Sources[r.Provider]
+	if _, known := p.cfg.Handlers[r.Type]; !ok || !known {
+		return 0, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m, now := p.model(subject{source.Name, r.Type}), p.cfg.Now()
+	market := p.markets[source.Name]
+	if market == nil {
+		market = &looks.Market{}
+		p.markets[source.Name] = market
+	}
+	share := time.Duration(max(1, r.Sharing))
+	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/share).Next(r.Age) - r.Age
+	price := market.Price(now, p.cfg.Pace, source.Budget)
+	ahead := p.plan(m, r.Track, source.Least, price/share).Next(r.Age) - r.Age
+	market.Planned(now, ahead, own, source.Budget*float64(share))
+	return ahead, true
+}
+
+// Ended learns that a row has ended, found by a look at this age, and whether a
+// hint made the look.
+func (p *Planner) Ended(r Row, hinted bool) {
+	source, ok := p.cfg.Sources[r.Provider]
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ok && len(p.ended) < maxEnded {
+		p.ended = append(p.ended, ended{subject{source.Name, r.Type}, r.Track, r.Age, hinted})
+	}
+}
+
+// model is the model of a subject. The caller holds the lock.
+func (p *Planner) model(s subject) *model {
+	m := p.models[s]
+	if m == nil {
+		m = &model{Model: looks.NewModel(priorOf(p.cfg.Handlers[s.taskType].Schedule))}
+		p.models[s] = m
+	}
+	return m
+}
+
+// plan is the plan of a model for a row, made anew when it is old. The caller holds the lock.
+func (p *Planner) plan(m *model, t looks.Track, least, price time.Duration) *looks.Plan {
+	now := p.cfg.Now()
+	if now.Sub(m.made).Abs() > learnEvery || len(m.plans) >= maxPlans {
+		m.plans, m.made = make(map[terms]*looks.Plan), now
+	}
+	entered, hinted := float64(t.Entered[t.Stage]), m.Hints.Share()
+	k := terms{t.Stage, step(entered, 12), step(float64(price), 4), int(math.Round(16 * hinted))}
+	plan := m.plans[k]
+	if plan == nil {
+		plan = m.Plan(t, p.cfg.Deadline, looks.Terms{Price: price, Least: least, Hinted: hinted})
+		m.plans[k] = plan
+	}
+	return plan
+}
+
+// step numbers the steps of a logarithmic scale, so many to an octave.
+func step(x float64, perOctave float64) int {
+	if x <= 0 {
+		return math.MinInt
+	}
+	return int(math.Round(perOctave * math.Log2(x)))
+}
+
+// priorOf is the survival for which a schedule would be the best one at the
+// balanced price: spaces of s are best for a hazard of 2·price/s².
+func priorOf(s task.Schedule) looks.Prior {
+	price := looks.Balanced.Price().Seconds()
+	return func(age time.Duration) float64 {
+		sum, from := 0.0, time.Duration(0)
+		for from < age {
+			every, until := s.At(from)
+			every = max(every, time.Second)
+			to := min(until, age)
+			sum += (to - from).Seconds() * 2 * price / (every.Seconds() * every.Seconds())
+			from = to
+		}
+		return math.Exp(-sum)
+	}
+}
+
+// Run learns and teaches until ctx ends.
+func (p *Planner) Run(ctx context.Context) error {
+	for {
+		if err := p.runOnce(ctx); err != nil && ctx.Err() == nil && p.seldom.First("share", p.cfg.Now()) {
+			p.cfg.Logger.Warn("[TaskSync] Sharing what was learnt of durations failed; trying again", "error", err)
+		}
+		if err := wait.For(ctx, learnEvery); err != nil {
+			return nil
+		}
+	}
+}

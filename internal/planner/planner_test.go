@@ -1,0 +1,175 @@
+package planner
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+	"tasksync/looks"
+	"tasksync/task"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+// clock is a clock that tests put forward.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) forward(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+func newPlanner(pool *pgxpool.Pool, c *clock) *Planner {
+	return New(Config{
+		DB: pool, Handlers: task.DefaultHandlers(), Deadline: 10 * time.Minute, Now: c.now,
+		Sources: map[string]Source{"": {Name: "sunoapi"}, "kie": {Name: "kie", Least: 10 * time.Second}, "sunoapi": {Name: "sunoapi"}},
+	})
+}
+
+// teach lets n songs end that take 110 s, more or less.
+func teach(p *Planner, n int) {
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	for range n {
+		end := time.Duration(110 * math.Exp(0.35*r.NormFloat64()) * float64(time.Second))
+		row := Row{Type: task.Generate, Age: end + time.Second, Track: looks.Track{}.Looked(end-time.Second, looks.Worded)}
+		p.Ended(row, false)
+	}
+}
+
+func every(t *testing.T, p *Planner, r Row) time.Duration {
+	t.Helper()
+	d, ok := p.Every(r)
+	require.True(t, ok)
+	return d
+}
+
+func TestBeforeAnythingWasLearntTheScheduleIsThePrior(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(nil, &clock{at: time.Now()})
+	for age, want := range map[time.Duration]time.Duration{time.Minute: 15 * time.Second, 5 * time.Minute: 30 * time.Second} {
+		got := every(t, p, Row{Type: task.Generate, Age: age, Track: looks.Track{}.Looked(age, looks.Submitted)})
+		require.InDelta(t, want.Seconds(), got.Seconds(), 0.35*want.Seconds(), age)
+	}
+	_, ok := p.Every(Row{Provider: "nowhere", Type: task.Generate})
+	require.False(t, ok)
+	_, ok = p.Every(Row{Type: "unheard of"})
+	require.False(t, ok)
+}
+
+func TestPlansArePolite(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(nil, &clock{at: time.Now()})
+	for age := time.Duration(0); age < 9*time.Minute; age += 7 * time.Second {
+		require.GreaterOrEqual(t, every(t, p, Row{Provider: "kie", Type: task.Lyrics, Age: age}), 10*time.Second)
+	}
+}
+
+func TestDaemonsTeachEachOtherAndARestartForgetsNothing(t *testing.T) {
+	t.Parallel()
+	pool, c := postgrestest.Pool(t), &clock{at: time.Now()}
+	one, other := newPlanner(pool, c), newPlanner(pool, c)
+	row := Row{Type: task.Generate, Track: looks.Track{}.Looked(time.Second, looks.Submitted), Age: time.Second}
+	before := every(t, one, row)
+	for range 3 {
+		teach(one, 20)
+		require.NoError(t, one.runOnce(t.Context()))
+		teach(other, 30)
+		require.NoError(t, other.runOnce(t.Context()))
+	}
+	require.NoError(t, one.runOnce(t.Context()))
+	require.NoError(t, newPlanner(pool, c).runOnce(t.Context()))
+	c.forward(time.Minute)
+	require.Greater(t, every(t, one, row), 2*before, "songs do not end in their first half minute")
+	fresh := newPlanner(pool, c)
+	require.NoError(t, fresh.runOnce(t.Context()))
+	require.Equal(t, one.Learnt(), other.Learnt())
+	require.Equal(t, one.Learnt(), fresh.Learnt())
+	require.Len(t, fresh.Learnt(), 1)
+	require.InDelta(t, 110, fresh.Learnt()[0].Half.Seconds(), 15)
+}
+
+func TestWhatCannotBeToldIsToldLater(t *testing.T) {
+	t.Parallel()
+	pool, c := postgrestest.Pool(t), &clock{at: time.Now()}
+	p := newPlanner(pool, c)
+	teach(p, 40)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, p.runOnce(gone))
+	teach(p, 1)
+	require.NoError(t, p.runOnce(t.Context()))
+	fresh := newPlanner(pool, c)
+	require.NoError(t, fresh.runOnce(t.Context()))
+	require.Equal(t, p.Learnt(), fresh.Learnt())
+	require.Greater(t, fresh.Learnt()[0].Rows, 38.0)
+}
+
+func TestNumbersThatAreNoModelsHurtNothing(t *testing.T) {
+	t.Parallel()
+	pool, c := postgrestest.Pool(t), &clock{at: time.Now()}
+	for provider, numbers := range map[string]string{
+		"a": `'{}'`, "b": `'{1,2,3}'`, "c": `'{NULL,1}'`, "kie": `array_fill(NULL::real, ARRAY[` + size + `])`, "sunoapi": `array_fill('NaN'::real, ARRAY[` + size + `])`,
+		"d": `array_fill('Infinity'::real, ARRAY[` + size + `])`,
+	} {
+		_, err := pool.Exec(t.Context(), `INSERT INTO tasksync.look_models (provider, task_type, numbers) VALUES ($1, 'generate', `+numbers+`)`, provider)
+		require.NoError(t, err)
+	}
+	p := newPlanner(pool, c)
+	require.NoError(t, p.runOnce(t.Context()))
+	require.Positive(t, every(t, p, Row{Type: task.Generate, Age: time.Minute}))
+	teach(p, 40)
+	p.Ended(Row{Provider: "kie", Type: task.Generate, Age: time.Minute}, false)
+	require.NoError(t, p.runOnce(t.Context()))
+	fresh := newPlanner(pool, c)
+	require.NoError(t, fresh.runOnce(t.Context()))
+	c.forward(time.Minute)
+	require.Equal(t, p.Learnt(), fresh.Learnt(), "what was there is mended")
+	require.InDelta(t, 110, fresh.Learnt()[len(fresh.Learnt())-1].Half.Seconds(), 20)
+}
+
+func TestManyCallersAtOnce(t *testing.T) {
+	t.Parallel()
+	pool, c := postgrestest.Pool(t), &clock{at: time.Now()}
+	p := newPlanner(pool, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() { _ = p.Run(ctx) })
+	var callers sync.WaitGroup
+	for range 8 {
+		callers.Go(func() {
+			for i := range 200 {
+				_, _ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second})
+				teach(p, 1)
+				c.forward(50 * time.Millisecond)
+			}
+		})
+	}
+	callers.Wait()
+	cancel()
+	group.Wait()
+}
+
+// size is looks.Size in SQL.
+const size = "3062"
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 3062, looks.Size)
+}
