@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
@@ -205,7 +206,7 @@ func (b *bundle) until(what string, ok func() bool) {
 		if time.Now().After(end) {
 			require.Fail(b, what, b.log)
 		}
-		require.NoError(b, sleep(b.Context(), 5*time.Millisecond))
+		require.NoError(b, wait.For(b.Context(), 5*time.Millisecond))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"tasksync/internal/wait"
 )
 
 // collector takes ids from a feed and hands them on. Ids that arrive while the
@@ -143,7 +145,7 @@ func (c *collector) run(ctx context.Context) error {
 const maxTries = 6
 
 func (c *collector) handOn(ctx context.Context, ids []string) error {
-	wait := 100 * time.Millisecond
+	backoff := wait.Backoff{Least: minBackoff, Most: maxBackoff}
 	for n := 1; ; n++ {
 		err := c.try(ctx, ids)
 		switch {
@@ -155,11 +157,11 @@ func (c *collector) handOn(ctx context.Context, ids []string) error {
 			c.logger.Error("[TaskSync] Handing on new rows failed; they are left to the sweep", "rows", len(ids), "error", err)
 			return nil
 		}
-		c.logger.Warn("[TaskSync] Handing on new rows failed; trying again", "rows", len(ids), "error", err, "retry_in", wait.String())
-		if err := sleep(ctx, wait); err != nil {
+		pause := backoff.Next()
+		c.logger.Warn("[TaskSync] Handing on new rows failed; trying again", "rows", len(ids), "error", err, "retry_in", pause.String())
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
-		wait = min(2*wait, maxBackoff)
 	}
 }
 

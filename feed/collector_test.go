@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -64,19 +65,19 @@ func TestCollectorTriesAgain(t *testing.T) {
 // announced is found too. Each is handed on once.
 func TestCollectorTakesARowOnce(t *testing.T) {
 	t.Parallel()
-	c := newCollector(&handed{}, slog.New(slog.DiscardHandler))
-	require.Equal(t, 2, c.found([]string{"a", "b"}))
-	c.hear("a")
-	c.hear("c")
-	require.Equal(t, 1, c.found([]string{"c", "b", "d"}))
-	require.Equal(t, []string{"a", "b", "c", "d"}, c.take())
-	c.hear("c") // announced again: it was made pending again
-	require.Equal(t, []string{"c"}, c.take())
-	e := c.memory.younger["a"]
-	e.at = e.at.Add(-echoFor - time.Second)
-	c.memory.younger["a"] = e
-	c.hear("a") // and so is one that was found a while ago
-	require.Equal(t, []string{"a"}, c.take())
+	synctest.Test(t, func(t *testing.T) {
+		c := newCollector(&handed{}, slog.New(slog.DiscardHandler))
+		require.Equal(t, 2, c.found([]string{"a", "b"}))
+		c.hear("a")
+		c.hear("c")
+		require.Equal(t, 1, c.found([]string{"c", "b", "d"}))
+		require.Equal(t, []string{"a", "b", "c", "d"}, c.take())
+		c.hear("c") // announced again: it was made pending again
+		require.Equal(t, []string{"c"}, c.take())
+		time.Sleep(echoFor + time.Second)
+		c.hear("a") // and so is one that was found a while ago
+		require.Equal(t, []string{"a"}, c.take())
+	})
 }
 
 func TestCollectorHoldsWhatASweepMayFind(t *testing.T) {
@@ -96,14 +97,20 @@ func TestCollectorIsBounded(t *testing.T) {
 	t.Parallel()
 	log := &logBuffer{}
 	c := newCollector(&handed{}, slog.New(slog.NewTextHandler(log, nil)))
-	c.memory.size = 1000
+	c.memory.ids.Size = 1000
 	for i := range queueOverflow + 10 {
 		c.hear(fmt.Sprint(i))
 	}
 	require.True(t, c.full())
 	require.Len(t, c.ids, queueOverflow)
 	require.Contains(t, log.String(), "left to the sweep")
-	require.LessOrEqual(t, len(c.memory.younger)+len(c.memory.elder), 2000)
+	known := 0
+	for i := range queueOverflow + 10 {
+		if _, ok := c.memory.ids.Get(fmt.Sprint(i)); ok {
+			known++
+		}
+	}
+	require.LessOrEqual(t, known, 2000)
 	for len(c.take()) > 0 {
 	}
 	require.False(t, c.full())
@@ -113,13 +120,15 @@ func TestCollectorIsBounded(t *testing.T) {
 
 func TestMemoryForgets(t *testing.T) {
 	t.Parallel()
-	m := newMemory()
-	m.add(true, "a")
-	require.Empty(t, m.unknown([]string{"a"}))
-	m.since = m.since.Add(-m.span - time.Second)
-	m.add(false, "b")
-	require.Equal(t, []string{"c"}, m.unknown([]string{"a", "b", "c"}))
-	m.since = m.since.Add(-m.span - time.Second)
-	m.add(false, "c")
-	require.Equal(t, []string{"a"}, m.unknown([]string{"a", "b", "c"}))
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		m.add(true, "a")
+		require.Empty(t, m.unknown([]string{"a"}))
+		time.Sleep(memorySpan + time.Second)
+		m.add(false, "b")
+		require.Equal(t, []string{"c"}, m.unknown([]string{"a", "b", "c"}))
+		time.Sleep(memorySpan + time.Second)
+		m.add(false, "c")
+		require.Equal(t, []string{"a"}, m.unknown([]string{"a", "b", "c"}))
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"tasksync/internal/wait"
 )
 
 // follow returns nil when this session has become the leader. Of all sessions
@@ -26,7 +28,7 @@ func (f *Feed) follow(ctx context.Context, s *session) error {
 		if err := f.endHung(ctx, s); err != nil {
 			return err
 		}
-		if err := sleep(ctx, f.cfg.HungAfter/6); err != nil {
+		if err := wait.For(ctx, f.cfg.HungAfter/6); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -70,7 +71,7 @@ func (f *Feed) hear(ctx context.Context) {
 		f.poll(ctx)
 		return
 	}
-	wait := minBackoff
+	backoff := wait.Backoff{Least: minBackoff, Most: maxBackoff}
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := f.session(ctx)
@@ -78,33 +79,32 @@ func (f *Feed) hear(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > maxBackoff {
-			wait = minBackoff // it had worked for a while
+			backoff.Reset() // it had worked for a while
 		}
-		f.standIn(ctx, err, wait)
-		wait = min(2*wait, maxBackoff)
+		f.standIn(ctx, err, backoff.Next())
 	}
 }
 
 // standIn passes the time until a session is tried again. A mode that promises
 // more than LISTEN polls meanwhile.
-func (f *Feed) standIn(ctx context.Context, err error, wait time.Duration) {
-	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter
+func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
+	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // jitter
 	deaf := errors.Is(err, ErrDeaf) || errors.Is(err, errTriggersOff)
 	if deaf {
-		wait = f.cfg.RetryAfter
+		pause = f.cfg.RetryAfter
 	}
 	f.down(fmt.Sprintf("feed is down: %s", err))
 	if f.cfg.Mode == Notify {
-		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; trying again", "error", err, "retry_in", wait.String())
-		_ = sleep(ctx, wait)
+		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; trying again", "error", err, "retry_in", pause.String())
+		_ = wait.For(ctx, pause)
 		return
 	}
 	if deaf {
-		f.adviseDeaf(ctx, err, wait)
+		f.adviseDeaf(ctx, err, pause)
 	} else {
-		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; polling until it is back", "error", err, "retry_in", wait.String())
+		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; polling until it is back", "error", err, "retry_in", pause.String())
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	ctx, cancel := context.WithTimeout(ctx, pause)
 	defer cancel()
 	f.poll(ctx)
 }
@@ -166,17 +166,5 @@ func (f *Feed) tell(reason string) {
 	if reason != "" || f.reason != "" {
 		f.reason = reason
 		f.cfg.State(reason)
-	}
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

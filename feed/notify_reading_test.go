@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/wait"
 	"tasksync/jobs"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -43,7 +44,7 @@ func (r *race) write(rng *rand.Rand) {
 		err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 			for range 1 + rng.IntN(4) {
 				ids = append(ids, r.row(tx, ""))
-				_ = sleep(ctx, time.Duration(rng.IntN(200))*time.Millisecond)
+				_ = wait.For(ctx, time.Duration(rng.IntN(200))*time.Millisecond)
 			}
 			if undo {
 				return errUndo
@@ -112,7 +113,7 @@ func (r *race) run(rng *rand.Rand) {
 		}
 		r.write(rng)
 		if !r.busy.Load() {
-			_ = sleep(context.Background(), time.Duration(300+rng.IntN(600))*time.Millisecond)
+			_ = wait.For(context.Background(), time.Duration(300+rng.IntN(600))*time.Millisecond)
 		}
 	}
 }
@@ -200,7 +201,7 @@ func (r *race) written() int {
 // tells of those that are not.
 func (r *race) awaitAll(to *handed) {
 	r.Helper()
-	for end := time.Now().Add(patience); !to.has(r.prompt...); _ = sleep(r.Context(), 20*time.Millisecond) {
+	for end := time.Now().Add(patience); !to.has(r.prompt...); _ = wait.For(r.Context(), 20*time.Millisecond) {
 		if time.Now().Before(end) {
 			continue
 		}

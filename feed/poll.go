@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -25,7 +26,7 @@ type poller struct {
 func (f *Feed) poll(ctx context.Context) {
 	p := &poller{Feed: f}
 	defer p.release()
-	wait := f.cfg.PollInterval
+	pause := f.cfg.PollInterval
 	for {
 		began := time.Now()
 		err := p.turn(ctx)
@@ -33,14 +34,14 @@ func (f *Feed) poll(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			wait = max(f.cfg.PollInterval, pauseAfter(began))
+			pause = max(f.cfg.PollInterval, pauseAfter(began))
 		default:
 			p.reader = nil // begins with a sweep again
-			wait = min(2*wait, maxBackoff)
+			pause = min(2*pause, maxBackoff)
 			f.down(fmt.Sprintf("feed is down: %s", err))
-			f.cfg.Logger.WarnContext(ctx, "[TaskSync] Polling failed; trying again", "error", err, "retry_in", wait.String())
+			f.cfg.Logger.WarnContext(ctx, "[TaskSync] Polling failed; trying again", "error", err, "retry_in", pause.String())
 		}
-		if sleep(ctx, wait) != nil {
+		if wait.For(ctx, pause) != nil {
 			return
 		}
 	}

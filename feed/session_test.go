@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/wait"
 )
 
 // TestFeedMissesNothing has writers that insert all the time, while the feed's
@@ -39,7 +40,7 @@ func TestFeedMissesNothing(t *testing.T) {
 				mu.Lock()
 				inserted = append(inserted, id)
 				mu.Unlock()
-				_ = sleep(context.Background(), time.Duration(r.IntN(3000))*time.Microsecond)
+				_ = wait.For(context.Background(), time.Duration(r.IntN(3000))*time.Microsecond)
 			}
 		})
 	}

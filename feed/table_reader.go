@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -58,7 +59,7 @@ func (r *reader) run(ctx context.Context, done func(ctx context.Context, found i
 		if over, err := done(ctx, found); err != nil || over {
 			return err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"tasksync/feed/wal"
 	"tasksync/internal/redact"
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -99,7 +100,7 @@ func (l *leader) readWAL(ctx context.Context) error {
 
 // keep reads the log as long as it can, and tries again when it cannot.
 func (w *walFeed) keep(ctx context.Context) error {
-	wait := minBackoff
+	pause := minBackoff
 	for {
 		began := time.Now()
 		err := w.reader.Run(ctx)
@@ -109,16 +110,16 @@ func (w *walFeed) keep(ctx context.Context) error {
 		}
 		w.metrics.mode(Poll, stateReading)
 		if time.Since(began) > maxBackoff {
-			wait = minBackoff
+			pause = minBackoff
 		}
 		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
-			wait = w.cfg.RetryAfter
+			pause = w.cfg.RetryAfter
 		}
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", redact.Password(err, w.cfg.Session), "retry_in", wait.String())
-		if err := sleep(ctx, wait); err != nil {
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", redact.Password(err, w.cfg.Session), "retry_in", pause.String())
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
-		wait = min(2*wait, maxBackoff)
+		pause = min(2*pause, maxBackoff)
 	}
 }
 
@@ -140,7 +141,7 @@ func (w *walFeed) standIn(ctx context.Context) error {
 		} else if pause, err = r.paced(ctx); err != nil {
 			return err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -156,7 +157,7 @@ func (w *walFeed) guard(ctx context.Context) error {
 			}
 			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", redact.Password(err, w.cfg.Session))
 		}
-		if sleep(ctx, w.cfg.GuardEvery) != nil {
+		if wait.For(ctx, w.cfg.GuardEvery) != nil {
 			return nil
 		}
 	}

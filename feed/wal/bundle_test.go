@@ -18,6 +18,7 @@ import (
 
 	"tasksync/internal/postgres"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
@@ -160,7 +161,7 @@ func (b *bundle) until(what string, ok func() bool) {
 		if time.Now().After(end) {
 			require.Fail(b, what, b.log)
 		}
-		require.NoError(b, sleep(b.Context(), 10*time.Millisecond))
+		require.NoError(b, wait.For(b.Context(), 10*time.Millisecond))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tasksync/internal/wait"
 )
 
 const (
@@ -74,7 +76,7 @@ func (r *Reader) idle(s Status) string {
 // the look fails is no reason to stop reading.
 func (r *Reader) watch(ctx context.Context) error {
 	for {
-		if err := sleep(ctx, guardEvery); err != nil {
+		if err := wait.For(ctx, guardEvery); err != nil {
 			return err
 		}
 		lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -144,7 +146,7 @@ func (r *Reader) dropSlot(ctx context.Context, slot string) error {
 		if code(err) != codeInUse {
 			return explain("drop the replication slot", err, slotSteps)
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("drop the replication slot: its reader does not end: %w", err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -29,26 +30,25 @@ func (r *Reader) handOn(ctx context.Context, b *backlog) error {
 	if err := r.cfg.Ready(ctx); err != nil {
 		return err
 	}
-	look := firstLook
+	backoff := wait.Backoff{Least: firstLook, Most: longestLook}
 	for {
 		n, err := r.handOnPatiently(ctx, b)
 		switch {
 		case err != nil:
 			return err
 		case n > 0:
-			look = firstLook
+			backoff.Reset()
 			continue
 		}
-		if err := b.wait(ctx, look); err != nil {
+		if err := b.wait(ctx, backoff.Next()); err != nil {
 			return err
 		}
-		look = min(2*look, longestLook)
 	}
 }
 
 // handOnPatiently is handOnOnce, tried again when it fails.
 func (r *Reader) handOnPatiently(ctx context.Context, b *backlog) (n int, err error) {
-	began, backoff := time.Now(), firstBackoff
+	began, backoff := time.Now(), wait.Backoff{Least: firstBackoff, Most: longestBackoff}
 	for {
 		n, err := r.handOnOnce(ctx, b)
 		switch {
@@ -59,11 +59,11 @@ func (r *Reader) handOnPatiently(ctx context.Context, b *backlog) (n int, err er
 		case shuttingDown(err) || time.Since(began) > patience:
 			return 0, err
 		}
-		r.cfg.Logger.Warn("[TaskSync] Handing on new rows failed; trying again", "error", err, "retry_in", backoff.String())
-		if err := sleep(ctx, backoff); err != nil {
+		pause := backoff.Next()
+		r.cfg.Logger.Warn("[TaskSync] Handing on new rows failed; trying again", "error", err, "retry_in", pause.String())
+		if err := wait.For(ctx, pause); err != nil {
 			return 0, err
 		}
-		backoff = min(2*backoff, longestBackoff)
 	}
 }
 

@@ -82,15 +82,3 @@ func (r *Reader) read(ctx context.Context, s *stream) error {
 	}
 	return err
 }
-
-// sleep waits for d, or returns ctx's error when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
+
+	"tasksync/internal/wait"
 )
 
 const (
@@ -34,7 +36,7 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 		closeConn(conn)
 		switch {
 		case code(err) == codeInUse || code(err) == codeDuplicateObject: // another daemon was faster
-			if err := sleep(ctx, slotPoll); err != nil {
+			if err := wait.For(ctx, slotPoll); err != nil {
 				return nil, err
 			}
 		case status.Present && lost(err):
@@ -72,7 +74,7 @@ func (r *Reader) await(ctx context.Context) (Status, error) {
 			seen = status.ActivePID
 			r.cfg.Logger.Info("[TaskSync] Another process reads the WAL; waiting for its end", "slot", status.Slot, "pid", seen)
 		}
-		if err := sleep(ctx, slotPoll); err != nil {
+		if err := wait.For(ctx, slotPoll); err != nil {
 			return status, err
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/wait"
 )
 
 func TestTakesOverWhenTheOtherEnds(t *testing.T) {
@@ -141,7 +143,7 @@ func TestGuardDropsAnIdleSlot(t *testing.T) {
 	other := b.reader(func(cfg *Config) { cfg.SlotIdle = time.Millisecond })
 	for range 3 {
 		require.NoError(t, other.Guard(t.Context()))
-		require.NoError(t, sleep(t.Context(), 2*time.Millisecond))
+		require.NoError(t, wait.For(t.Context(), 2*time.Millisecond))
 	}
 	require.True(t, b.status().Present)
 	b.stop(run)

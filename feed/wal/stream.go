@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"tasksync/internal/wait"
 )
 
 // silence is how many Timeouts the server may say nothing, although it is asked at
@@ -114,18 +116,18 @@ func (s *stream) pause(ctx context.Context) error {
 	if s.open || !s.conn.idle() {
 		return nil
 	}
-	wait := pace
+	pause := pace
 	if s.came > busy {
-		wait = busyPace
+		pause = busyPace
 	}
-	wait -= time.Since(s.paused)
+	pause -= time.Since(s.paused)
 	defer func() { s.paused, s.came = time.Now(), 0 }()
-	if wait <= 0 {
+	if pause <= 0 {
 		return nil
 	}
 	s.conn.input.wakeAt(inputSize)
 	defer s.conn.input.wakeAt(1)
-	return sleep(ctx, wait)
+	return wait.For(ctx, pause)
 }
 
 // report tells the server what is handed on, and asks it for an answer. The
