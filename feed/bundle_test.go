@@ -129,7 +129,7 @@ func setupOn(t *testing.T, database string) *bundle {
 // config is that of a feed on b. Its patience is that of a busy machine.
 func (b *bundle) config(to Jobs) Config {
 	return Config{
-		Pool: b.pool, To: to, Registerer: prometheus.NewRegistry(),
+		Pool: b.pool, Jobs: to, Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

@@ -101,10 +101,10 @@ func TestSilentLeaderIsEnded(t *testing.T) {
 	to := &handed{find: b.findAll}
 	f, err := New(b.config(to))
 	require.NoError(t, err)
-	hung, err := f.open(t.Context()) // and nobody looks after it
+	hung, err := openSession(t.Context(), f.cfg) // and nobody looks after it
 	require.NoError(t, err)
 	defer hung.close()
-	leads, err := f.ask(t.Context(), hung)
+	leads, err := (election{f.base, hung}).tryLead(t.Context())
 	require.NoError(t, err)
 	require.True(t, leads)
 	began := time.Now()
@@ -115,6 +115,6 @@ func TestSilentLeaderIsEnded(t *testing.T) {
 	t.Log("took over after", time.Since(began))
 	require.GreaterOrEqual(t, time.Since(began), 2*time.Second, "it had its time")
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.terminated), 0)
-	require.Error(t, hung.live(t.Context()))
+	require.Error(t, hung.heartbeat(t.Context()))
 	require.Contains(t, b.log.String(), "fallen silent")
 }

@@ -23,9 +23,12 @@ type entry struct {
 	announced bool
 }
 
-// memorySpan and memorySize are a little more than the widest scan and the rows
-// that it may find.
 const (
+	// wideOverlap is how far the widest scan goes back: as far as the sweep leaves
+	// young rows to the feed.
+	wideOverlap = 5 * time.Second
+	// memorySpan and memorySize are a little more than the widest scan and the rows
+	// that it may find.
 	memorySpan = wideOverlap + 2*time.Second
 	memorySize = 200_000
 )

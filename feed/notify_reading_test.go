@@ -291,13 +291,13 @@ func TestReaderWaitsForAFullQueue(t *testing.T) {
 	b := setup(t)
 	f, err := New(b.config(&handed{}))
 	require.NoError(t, err)
-	reader, err := f.newReader(t.Context(), narrowOverlap)
+	reader, err := newTableReader(t.Context(), f.base, narrowOverlap)
 	require.NoError(t, err)
 	const rows = queueFull + 2*pageSize
 	b.exec(`INSERT INTO music_generations (task_id, task_type) SELECT n::text, 'generate' FROM generate_series(1, $1) AS n`, rows)
 	found := 0
 	for range 3 {
-		n, err := reader.look(t.Context())
+		n, err := reader.scan(t.Context())
 		require.NoError(t, err)
 		found += n
 	}
@@ -306,7 +306,7 @@ func TestReaderWaitsForAFullQueue(t *testing.T) {
 		for len(f.collector.take()) > 0 {
 		}
 		reader.widen() // all have the same time
-		n, err := reader.look(t.Context())
+		n, err := reader.scan(t.Context())
 		require.NoError(t, err)
 		require.Positive(t, n)
 		found += n
@@ -320,15 +320,15 @@ func TestReaderIsNotLedAstray(t *testing.T) {
 	b := setup(t)
 	f, err := New(b.config(&handed{}))
 	require.NoError(t, err)
-	reader, err := f.newReader(t.Context(), narrowOverlap)
+	reader, err := newTableReader(t.Context(), f.base, narrowOverlap)
 	require.NoError(t, err)
 	b.exec(`INSERT INTO music_generations (task_id, task_type, created_at) VALUES ('t', 'generate', now() + '1 minute')`)
 	b.exec(`INSERT INTO music_generations (task_id, task_type, created_at) VALUES ('t', 'generate', 'infinity')`)
-	n, err := reader.look(t.Context())
+	n, err := reader.scan(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n)
 	b.insert()
-	n, err = reader.look(t.Context())
+	n, err = reader.scan(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }
@@ -364,7 +364,7 @@ func TestAFullQueueIsNotCalm(t *testing.T) {
 	cfg.CalmAfter = time.Millisecond
 	f, err := New(cfg)
 	require.NoError(t, err)
-	calm := (&leader{Feed: f}).calm(time.Now().Add(-time.Second))
+	calm := (reading{leader: newLeader(f.base, nil)}).calm(time.Now().Add(-time.Second))
 	f.collector.add(make([]string, queueFull)...)
 	over, err := calm(t.Context(), 0)
 	require.NoError(t, err)

@@ -117,16 +117,16 @@ func TestNobodyElseEndsAReader(t *testing.T) {
 	reads := b.reader()
 	past, err := New(b.walConfig(to))
 	require.NoError(t, err)
-	s, err := past.open(t.Context())
+	s, err := openSession(t.Context(), past.cfg)
 	require.NoError(t, err)
 	defer s.close()
-	past.wal.leader.Store(s.conn.PgConn().PID()) // so it believes
+	past.wal.leader.Store(s.pid()) // so it believes
 	require.NoError(t, past.wal.evict(t.Context(), reads))
 	require.Zero(t, testutil.ToFloat64(past.metrics.terminated))
 	leader.stop()
 
 	theirs := b.hungReader("somebody else's")
-	leads, err := past.ask(t.Context(), s)
+	leads, err := (election{past.base, s}).tryLead(t.Context())
 	require.NoError(t, err)
 	require.True(t, leads)
 	require.NoError(t, past.wal.evict(t.Context(), theirs))

@@ -93,7 +93,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 	}
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
-	f, err := feed.New(feed.Config{Pool: pool, To: note, Mode: v.mode, BusyRate: v.busyRate, State: func(reason string) {
+	f, err := feed.New(feed.Config{Pool: pool, Jobs: note, Mode: v.mode, BusyRate: v.busyRate, State: func(reason string) {
 		if reason == "" {
 			once()
 		}
