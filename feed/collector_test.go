@@ -61,7 +61,7 @@ func TestCollectorTriesAgain(t *testing.T) {
 	require.NoError(t, <-ended, "a stop does not wait for it")
 }
 
-// A row that was found by a look or a sweep is announced too; one that was
+// A row that a scan or a sweep has found is announced too, and a row that was
 // announced is found too. Each is handed on once.
 func TestCollectorTakesARowOnce(t *testing.T) {
 	t.Parallel()
@@ -75,7 +75,7 @@ func TestCollectorTakesARowOnce(t *testing.T) {
 		c.receive("c") // announced again: it was made pending again
 		require.Equal(t, []string{"c"}, c.take())
 		time.Sleep(echoFor + time.Second)
-		c.receive("a") // and so is one that was found a while ago
+		c.receive("a") // and so is a row that was found a while ago
 		require.Equal(t, []string{"a"}, c.take())
 	})
 }
