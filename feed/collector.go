@@ -62,12 +62,14 @@ func (c *collector) add(ids ...string) {
 		c.logger.Error("[TaskSync] Rows arrive faster than they can be handed on; the rest is left to the sweep", "waiting", len(c.ids))
 	}
 	c.mu.Unlock()
-	c.signal()
+	signal(c.wake)
 }
 
-func (c *collector) signal() {
+// signal wakes the goroutine that waits for c. A signal that is pending already is
+// enough.
+func signal(c chan struct{}) {
 	select {
-	case c.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -102,7 +104,7 @@ func (c *collector) release(swept []string) {
 		}
 	}
 	c.mu.Unlock()
-	c.signal()
+	signal(c.wake)
 }
 
 // maxHandOn bounds how many ids are handed on at once.

@@ -21,10 +21,7 @@ func newListener(l *leader) *listener {
 func (n *listener) receive(id string) {
 	n.leader.receive(id)
 	if n.rate.exceeded(time.Now()) {
-		select {
-		case n.busy <- struct{}{}:
-		default:
-		}
+		signal(n.busy)
 	}
 }
 
