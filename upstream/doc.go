@@ -1,9 +1,8 @@
 // Package upstream says what a provider is, a [Provider] that makes an [Adapter],
 // and has what the adapters of all providers share: a [Client] that keeps to one
 // credential's limits, a [Round] that makes the calls of one Fetch and finds the
-// task that breaks them, types that read what no schema can be trusted for
-// ([Text], [Object], [Items]), and a [Prober] that asks whether a URL can be
-// played.
+// task that breaks them, and types that read what no schema can be trusted
+// for ([Text], [Object], [Items]).
 //
 // A call passes these stations; each of them may end it with a *task.Failure,
 // which says what follows from it:

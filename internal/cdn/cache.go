@@ -1,4 +1,4 @@
-package upstream
+package cdn
 
 import (
 	"container/list"

@@ -1,4 +1,6 @@
-package upstream
+// Package cdn asks whether an audio URL plays: a ranged GET of the URL, at public
+// addresses only. That a row may end by such an answer is package task's rule.
+package cdn
 
 import (
 	"cmp"
