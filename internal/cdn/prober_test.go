@@ -97,7 +97,7 @@ func TestProbeWithoutAnswer(t *testing.T) {
 	require.Equal(t, task.ProbeNoAnswer, p.Probe(t.Context(), cut))
 }
 
-func TestProbeAsksNobodyInside(t *testing.T) {
+func TestProbeAsksNothingInside(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	inside := serve(t, func(w http.ResponseWriter, r *http.Request) {
