@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
@@ -20,8 +21,7 @@ type slow struct {
 }
 
 func (s *slow) RoundTrip(req *http.Request) (*http.Response, error) {
-	sleep(req.Context(), s.after)
-	if err := req.Context().Err(); err != nil {
+	if err := wait.For(req.Context(), s.after); err != nil {
 		return nil, err
 	}
 	return s.answers.RoundTrip(req)
@@ -67,7 +67,7 @@ func TestCallOutlivesItsDeadline(t *testing.T) {
 				switch {
 				case tc.gone != nil:
 					require.ErrorIs(t, err, tc.gone)
-					require.Zero(t, c.gate.recent.slowest(time.Now()), "it says nothing of how long calls take")
+					require.Zero(t, c.gate.times.slowest(time.Now()), "it says nothing of how long calls take")
 				case tc.reason != "":
 					require.ErrorAs(t, err, &f)
 					require.Equal(t, tc.reason, f.Reason)
@@ -112,7 +112,7 @@ func TestCallsThatHangKeepNoneFromBeingMade(t *testing.T) {
 		require.ErrorAs(t, get(3*time.Second), &f)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
 		transport.after = time.Second
-		for range recentCalls {
+		for range maxCallTimes {
 			require.NoError(t, get(10*time.Second))
 		}
 		require.NoError(t, get(3*time.Second))
