@@ -146,7 +146,7 @@ func (b *breaker) refuse(now time.Time, q question) *task.Failure {
 	case !b.trying && (over || now.Sub(b.lastTry) >= breakerGap):
 		return nil
 	}
-	f := transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
+	f := Transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
 	f.Unsent = true
 	f.RetryAfter = wait + rand.N(wait/4+1) //nolint:gosec // jitter
 	return f

@@ -171,21 +171,21 @@ func TestHealth(t *testing.T) {
 		f      *task.Failure
 		want   health
 	}{
-		"a code of its own":     {200, transient("unknown_code", ""), healthUp},
+		"a code of its own":     {200, Transient("unknown_code", ""), healthUp},
 		"not what was asked":    {200, BadBody(""), healthUp},
-		"a rate limit":          {429, transient(ReasonRateLimited, ""), healthUp},
+		"a rate limit":          {429, Transient(ReasonRateLimited, ""), healthUp},
 		"a refused key":         {401, &task.Failure{Verdict: task.Account}, healthUp},
 		"a verdict on the task": {500, &task.Failure{Verdict: task.TaskDead}, healthUp},
-		"HTTP 5xx":              {503, transient("busy", ""), healthDown},
-		"no such address":       {501, transient(ReasonNoCall, ""), healthUnknown},
+		"HTTP 5xx":              {503, Transient("busy", ""), healthDown},
+		"no such address":       {501, Transient(ReasonNoCall, ""), healthUnknown},
 	} {
 		require.Equal(t, tc.want, answerHealth(tc.status, tc.f), name)
 	}
 	require.Equal(t, healthDown, unreadableHealth(200, BadBody("")))
 	require.Equal(t, healthDown, unreadableHealth(302, BadBody("")))
-	require.Equal(t, healthDown, unreadableHealth(502, transient(ReasonHTTP5xx, "")))
+	require.Equal(t, healthDown, unreadableHealth(502, Transient(ReasonHTTP5xx, "")))
 	require.Equal(t, healthUnknown, unreadableHealth(403, &task.Failure{Verdict: task.Account}))
-	require.Equal(t, healthUnknown, unreadableHealth(501, transient(ReasonNoCall, "")))
+	require.Equal(t, healthUnknown, unreadableHealth(501, Transient(ReasonNoCall, "")))
 }
 
 // TestConcernsAll is about what would be the fate of the next call too.
@@ -195,7 +195,7 @@ func TestConcernsAll(t *testing.T) {
 		ReasonRateLimited: true, ReasonTurnedAway: true,
 		ReasonBreakerOpen: false, ReasonTimeout: false, ReasonNetwork: false, ReasonHTTP5xx: false, ReasonBadBody: false, ReasonTooLarge: false,
 	} {
-		require.Equal(t, want, ConcernsAll(transient(reason, "x")), reason)
+		require.Equal(t, want, ConcernsAll(Transient(reason, "x")), reason)
 		require.True(t, ConcernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
 	}
 }
@@ -210,7 +210,7 @@ func TestBreakerCountsOnlyWhatSaysNothing(t *testing.T) {
 		opens  bool
 	}{
 		"unknown task":          {404, `{}`, &task.Failure{Verdict: task.UnknownTask, Reason: ReasonUnknownTask}, false},
-		"code 500 without data": {200, `{"code":500,"data":null}`, transient("unknown_code", "x"), false},
+		"code 500 without data": {200, `{"code":500,"data":null}`, Transient("unknown_code", "x"), false},
 		"JSON of another kind":  {200, `7`, BadBody("x"), false},
 		"no such address":       {404, `<html>`, nil, false},
 		"HTTP 500":              {500, `{}`, nil, true},

@@ -206,9 +206,9 @@ func (c *Client) noAnswer(ctx context.Context, began time.Time, err error) endin
 		if ctx.Err() != nil { // the caller's deadline was earlier
 			within = min(within, given.Round(time.Millisecond))
 		}
-		return ending{ReasonTimeout, healthDown, transient(ReasonTimeout, "no answer within "+within.String())}
+		return ending{ReasonTimeout, healthDown, Transient(ReasonTimeout, "no answer within "+within.String())}
 	}
-	return ending{ReasonNetwork, healthDown, transient(ReasonNetwork, c.Redact(networkText(err)))}
+	return ending{ReasonNetwork, healthDown, Transient(ReasonNetwork, c.Redact(networkText(err)))}
 }
 
 // halfAnswer is what a call means whose response broke off.
@@ -229,7 +229,7 @@ func (c *Client) halfAnswer(ctx context.Context, began time.Time, resp *http.Res
 // wrongKind is the failure of an answer that no reader could make sense of.
 func (c *Client) wrongKind(resp *http.Response, data []byte) *task.Failure {
 	if int64(len(data)) > c.maxBody {
-		return transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
+		return Transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
 	}
 	if json.Valid(trimBOM(data)) {
 		return nil

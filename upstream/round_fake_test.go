@@ -43,7 +43,7 @@ func (p *fake) round(batch int) Round {
 				return nil, err
 			}
 			if p.noBatch {
-				return nil, NoBatch(transient(ReasonHTTP4xx, "HTTP 404"))
+				return nil, NoBatch(Transient(ReasonHTTP4xx, "HTTP 404"))
 			}
 			told := make([]*task.Observation, len(refs))
 			for i, ref := range refs {
@@ -99,7 +99,7 @@ func (p *fake) tell(ref task.Ref) *task.Observation {
 	return &task.Observation{Status: task.Processing}
 }
 
-func page() *task.Failure { return transient(ReasonHTTP5xx, "HTTP 500") }
+func page() *task.Failure { return Transient(ReasonHTTP5xx, "HTTP 500") }
 
 func manyRefs(n int) []task.Ref {
 	refs := make([]task.Ref, n)

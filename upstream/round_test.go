@@ -58,7 +58,7 @@ func TestRoundStops(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{
 		"account":     {Verdict: task.Account, Reason: ReasonUnauthorized},
-		"rate limit":  transient(ReasonRateLimited, ""),
+		"rate limit":  Transient(ReasonRateLimited, ""),
 		"turned away": {Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
 	} {
 		p := &fake{poison: map[string]*task.Failure{"t02": why}}
@@ -156,8 +156,8 @@ func TestRoundGoesOnWhereItWasCutShort(t *testing.T) {
 func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{
-		"5xx": page(), "a page": BadBody("<html>"), "no connection": transient(ReasonNetwork, ""), "unknown": Unknown(""),
-		"no such call": transient(ReasonNoCall, ""),
+		"5xx": page(), "a page": BadBody("<html>"), "no connection": Transient(ReasonNetwork, ""), "unknown": Unknown(""),
+		"no such call": Transient(ReasonNoCall, ""),
 	} {
 		p := &fake{down: why}
 		r := p.round(100)
@@ -213,8 +213,8 @@ func TestRoundWithoutABatchCall(t *testing.T) {
 func TestRoundLosesNoMember(t *testing.T) {
 	t.Parallel()
 	failures := []*task.Failure{
-		page(), BadBody(""), transient(ReasonTimeout, ""), transient(ReasonTooLarge, ""), transient(ReasonNetwork, ""), transient(ReasonNoCall, ""),
-		Unknown(""), Dead(""), Permanent(task.Copyrighted, ""), transient(ReasonRateLimited, ""),
+		page(), BadBody(""), Transient(ReasonTimeout, ""), Transient(ReasonTooLarge, ""), Transient(ReasonNetwork, ""), Transient(ReasonNoCall, ""),
+		Unknown(""), Dead(""), Permanent(task.Copyrighted, ""), Transient(ReasonRateLimited, ""),
 		{Verdict: task.Account, Reason: ReasonCredits},
 		{Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
 	}
