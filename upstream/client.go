@@ -39,7 +39,7 @@ type Config struct {
 
 	Transport  http.RoundTripper     // default: one of the client's own
 	Registerer prometheus.Registerer // default: metrics are not exposed
-	Logger     *slog.Logger          // default slog.Default()
+	Logger     *slog.Logger          // default: discards
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the key.
@@ -51,7 +51,10 @@ func (c Config) withDefaults() Config {
 	c.MaxBody = cmp.Or(c.MaxBody, 4<<20)
 	c.Concurrency = cmp.Or(c.Concurrency, 16)
 	c.Window = cmp.Or(c.Window, time.Second)
-	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Registerer == nil {
+		c.Registerer = prometheus.NewRegistry()
+	}
 	if c.Transport == nil {
 		c.Transport = newTransport(c.Concurrency)
 	}

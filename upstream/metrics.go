@@ -27,7 +27,7 @@ type metrics struct {
 }
 
 // newMetrics registers the metrics with reg, or takes those that another client
-// registered there before; a nil reg takes none.
+// registered there before.
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	buckets := []float64{.005, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}
 	provider := []string{"provider"}
@@ -63,12 +63,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 }
 
 // register registers c with reg, or returns the like collector that is there
-// already: the clients of several credentials share one registry. A nil reg is
-// none, and c works without it.
+// already: the clients of several credentials share one registry.
 func register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
-	if reg == nil {
-		return c, nil
-	}
 	err := reg.Register(c)
 	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if there, ok := already.ExistingCollector.(C); ok {

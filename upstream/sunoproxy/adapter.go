@@ -49,7 +49,7 @@ func open(cfg upstream.Config) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sunoproxy config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, client: client, learnt: learnt{logger: cmp.Or(cfg.Logger, slog.Default())}}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, client: client, learnt: learnt{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}}, nil
 }
 
 // Paused is [upstream.Client.Paused] of the adapter's credential.
