@@ -19,7 +19,7 @@ func silentBreaker() *breaker {
 	return newBreaker("p", slog.New(slog.DiscardHandler), prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"}))
 }
 
-// ask has one call go through b that ends so at once; false: it was refused.
+// ask has one call go through b and end with h at once; false: it was not sent.
 func (b *breaker) ask(now time.Time, q question, h health) bool {
 	try, f := b.begin(now, q)
 	if f == nil {
@@ -69,9 +69,9 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestBreakerLetsTheUnblamedTry: a task that has not failed is asked for at once,
+// TestOpenBreakerSendsWhatHasNotFailed: a task that has not failed is asked for at once,
 // whatever the others did.
-func TestBreakerLetsTheUnblamedTry(t *testing.T) {
+func TestOpenBreakerSendsWhatHasNotFailed(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	b := silentBreaker()
@@ -82,8 +82,8 @@ func TestBreakerLetsTheUnblamedTry(t *testing.T) {
 	now = now.Add(breakerGap)
 	try, f := b.begin(now, 100)
 	require.Nil(t, f)
-	require.NotNil(t, b.refusal(now, 101), "one at a time")
-	require.LessOrEqual(t, b.refusal(now, 101).RetryAfter, breakerGap*5/4, "the next does not wait for long")
+	require.NotNil(t, b.unsent(now, 101), "one at a time")
+	require.LessOrEqual(t, b.unsent(now, 101).RetryAfter, breakerGap*5/4, "the next does not wait for long")
 	b.end(now, try, healthDown)
 	require.False(t, b.ask(now.Add(breakerGap/2), 101, healthUp), "one a second")
 	now = now.Add(breakerGap)
@@ -188,7 +188,7 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, healthUnknown, unreadableHealth(501, Transient(ReasonNoCall, "")))
 }
 
-// TestConcernsAll is about what would be the fate of the next call too.
+// TestConcernsAll is about failures that the next call would have too.
 func TestConcernsAll(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[string]bool{
@@ -200,8 +200,8 @@ func TestConcernsAll(t *testing.T) {
 	}
 }
 
-// TestBreakerCountsOnlyWhatSaysNothing has answers of a provider that is up.
-func TestBreakerCountsOnlyWhatSaysNothing(t *testing.T) {
+// TestBreakerCountsOnlyCallsWithoutAnswer has answers of a provider that is up.
+func TestBreakerCountsOnlyCallsWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		status int

@@ -35,8 +35,8 @@ func slowClient(t *testing.T, after time.Duration) (*Client, *slow) {
 	return c, transport
 }
 
-// TestCallOutlivesItsDeadline: what was sent is paid for, so that its answer is
-// waited for a little longer.
+// TestCallOutlivesItsDeadline: a call that was sent is paid for, so the client
+// waits for its answer a little longer.
 func TestCallOutlivesItsDeadline(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -92,8 +92,8 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 	})
 }
 
-// TestCallsThatHangKeepNoneFromBeingMade: once in a while one is made, and the
-// others are as soon as it is answered.
+// TestCallsThatHangKeepNoneFromBeingMade: a call is made once in a while, and the
+// others again as soon as it is answered.
 func TestCallsThatHangKeepNoneFromBeingMade(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -133,8 +133,8 @@ func TestOpenBreakerCostsNoSlot(t *testing.T) {
 		for q := range question(breakerTrips) {
 			c.breaker.ask(time.Now().Add(-breakerGap), q, healthDown)
 		}
-		try, refused := c.breaker.begin(time.Now(), 100) // it is under way
-		require.Nil(t, refused)
+		try, unsent := c.breaker.begin(time.Now(), 100) // it is under way
+		require.Nil(t, unsent)
 		for range 10 {
 			require.Error(t, c.Get(t.Context(), "/x", nil, accept))
 		}

@@ -122,7 +122,7 @@ func badIf(err error) *task.Failure {
 	return nil
 }
 
-func TestAnswersOfTheWrongKind(t *testing.T) {
+func TestUnreadableAnswers(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		handler  http.HandlerFunc

@@ -243,16 +243,16 @@ func TestGateKeepsTheLimitInAllLanes(t *testing.T) {
 	})
 }
 
-// TestRefusedCallTakesNoSlot: what the breaker or a pause keeps from being made
-// leaves the window as it is.
-func TestRefusedCallTakesNoSlot(t *testing.T) {
+// TestUnsentCallTakesNoSlot: a call that the breaker or a pause holds back leaves
+// the window as it is.
+func TestUnsentCallTakesNoSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Hour, 1)
-		refused := errors.New("refused")
+		unsent := errors.New("unsent")
 		for range 3 {
-			_, err := g.enter(t.Context(), func() error { return refused })
-			require.ErrorIs(t, err, refused)
+			_, err := g.enter(t.Context(), func() error { return unsent })
+			require.ErrorIs(t, err, unsent)
 		}
 		start := time.Now()
 		_, err := enter(t.Context(), g)
