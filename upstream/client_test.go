@@ -266,7 +266,7 @@ func TestCallerGoesAway(t *testing.T) {
 	require.ErrorIs(t, b.client.Get(ctx, "/x", nil, accept), context.Canceled, "also before it is sent")
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestNoServerListens(t *testing.T) {
 	t.Parallel()
 	b := setup(t, accept200)
 	b.server.Close()

@@ -68,7 +68,7 @@ type view struct {
 	said    task.Status // the record's state in our words; empty: it has none
 	success bool
 	final   bool // there will be no more items; lyrics come all at once
-	err     upstream.Trouble
+	err     upstream.ErrorField
 	items   []task.Item
 }
 

@@ -19,11 +19,11 @@ const (
 // envelope is around every answer. Gateways in front of a server have an error
 // in its place, and some resellers have no code.
 type envelope struct {
-	Code    upstream.Text    `json:"code"`
-	Message upstream.Text    `json:"message"`
-	Msg     upstream.Text    `json:"msg"`
-	Error   upstream.Trouble `json:"error"`
-	Data    json.RawMessage  `json:"data"`
+	Code    upstream.Text       `json:"code"`
+	Message upstream.Text       `json:"message"`
+	Msg     upstream.Text       `json:"msg"`
+	Error   upstream.ErrorField `json:"error"`
+	Data    json.RawMessage     `json:"data"`
 
 	records []record // in Data, an array or one object
 	many    bool     // Data is an array

@@ -125,7 +125,7 @@ func endItems(items []task.Item, reason string) {
 	for i := range items {
 		if it := &items[i]; !isFinal(*it) && it.Failure == nil {
 			it.Status = task.Failed
-			it.Failure = upstream.Result{Err: upstream.Trouble{Message: upstream.Text(reason)}}.Ending()
+			it.Failure = upstream.Result{Err: upstream.ErrorField{Message: upstream.Text(reason)}}.ItemFailure()
 		}
 	}
 }
