@@ -27,7 +27,7 @@ type Round struct {
 	// can be. The ref's id has no blanks around it. Default: [GoodTaskID].
 	Check func(task.Ref) *task.Failure
 	// One asks for one task by the single call. nil without an error: the answer
-	// is well formed, and has no such task.
+	// is well formed, and has no such task. Default: Many, for one task.
 	One func(context.Context, task.Ref) (*task.Observation, error)
 	// Many asks for tasks of one kind by the batch call. The result has an
 	// element for each ref, in their order: nil for a task that was not reported.

@@ -166,7 +166,7 @@ func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
 
 // call makes the single call or the batch call.
 func (r *roundState) call(ctx context.Context, g group) ([]*task.Observation, error) {
-	if g.single {
+	if g.single && r.One != nil {
 		obs, err := r.One(ctx, g.looks[0].ref)
 		return []*task.Observation{obs}, err
 	}

@@ -2,7 +2,6 @@ package sunoapi
 
 import (
 	"fmt"
-	"time"
 
 	"tasksync/upstream"
 )
@@ -14,10 +13,10 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one provider with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	profile profile
 	limits  upstream.Limits
 	fanOut  int
-	client  *upstream.Client
 	known   memory
 }
 
@@ -28,7 +27,7 @@ func open(p profile, cfg upstream.Config) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sunoapi config: %w", err)
 	}
-	return &Adapter{profile: p, limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{profile: p, limits: limits, fanOut: fanOut, Client: client}, nil
 }
 
 // paths are those of the provider's pages, with which base URLs are pasted.
@@ -39,11 +38,5 @@ func paths() []string {
 	}
 }
 
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
-
 // Limits implements [upstream.Adapter].
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

@@ -135,15 +135,15 @@ func (a *Adapter) envelopeFailure(status, code int, text string) *task.Failure {
 // that goes on only counts if it is one for good, and if there is nothing yet to
 // lose by it.
 func (a *Adapter) observe(rec record) task.Observation {
-	obs := task.Observation{Status: rec.status, Raw: a.client.StatusWord(rec.word), Items: a.client.Items(rec.results)}
+	obs := task.Observation{Status: rec.status, Raw: a.StatusWord(rec.word), Items: a.Items(rec.results)}
 	if rec.word != "" && !rec.known {
-		a.client.UnknownStatus(obs.Raw)
+		a.UnknownStatus(obs.Raw)
 	}
 	if rec.status == task.Failed {
 		obs.Failure = ending(strings.ToUpper(rec.word), rec.code, rec.text)
 	} else if f := refusal(rec.code, rec.text); f != nil && !hasResults(obs.Items) {
 		obs.Status, obs.Failure = task.Failed, f
 	}
-	a.client.RedactFailures(&obs)
+	a.RedactFailures(&obs)
 	return obs
 }

@@ -40,7 +40,7 @@ func (a *Adapter) ask(ctx context.Context, ref task.Ref) (obs *task.Observation,
 
 // askIn makes the one call.
 func (a *Adapter) askIn(ctx context.Context, m model, ref task.Ref) (obs task.Observation, err error) {
-	err = a.client.Get(ctx, m(ref.Type), url.Values{"taskId": {ref.TaskID}},
+	err = a.Get(ctx, m(ref.Type), url.Values{"taskId": {ref.TaskID}},
 		func(ans upstream.Answer) (code int, f *task.Failure) {
 			obs, code, f = a.read(ref, ans)
 			return code, f
