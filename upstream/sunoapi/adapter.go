@@ -17,11 +17,10 @@ type Adapter struct {
 	profile profile
 	limits  upstream.Limits
 	fanOut  int
-	known   memory
+	memory  memory
 }
 
-// open returns an adapter for cfg of the profile. The error names the field that
-// is wrong.
+// open returns an adapter of the profile by cfg. The error names the wrong field.
 func open(p profile, cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := p.Open(cfg)
 	if err != nil {
@@ -30,7 +29,7 @@ func open(p profile, cfg upstream.Config) (*Adapter, error) {
 	return &Adapter{profile: p, limits: limits, fanOut: fanOut, Client: client}, nil
 }
 
-// paths are those of the provider's pages, with which base URLs are pasted.
+// paths are the paths on the provider's pages; users paste base URLs with them.
 func paths() []string {
 	return []string{
 		"/api/v1", "/api/v1/generate", "/api/v1/generate/record-info", "/api/v1/lyrics", "/api/v1/lyrics/record-info",
