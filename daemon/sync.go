@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/cdn"
 	"tasksync/syncer"
 	"tasksync/task"
-	"tasksync/upstream"
 )
 
 // Result is what a pass came to for one generation.
@@ -66,7 +66,7 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 
 func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer, committed func()) *syncer.Syncer {
 	return syncer.New(syncer.Config{
-		Pool: pool, Upstreams: ups.adapters, Prober: upstream.NewProber(upstream.ProberConfig{}),
+		Pool: pool, Upstreams: ups.adapters, Prober: cdn.NewProber(cdn.ProberConfig{}),
 		Policy: policy(cfg),
 		Logger: cfg.Logger, Registerer: reg, Committed: committed, Now: now,
 	})

@@ -24,9 +24,9 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	limits   upstream.Limits
 	fanOut   int
-	client   *upstream.Client
 	suspects upstream.Suspects
 }
 
@@ -45,14 +45,8 @@ func open(cfg upstream.Config) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("acedata config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, Client: client}, nil
 }
-
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
 
 // Limits implements [upstream.Adapter].
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

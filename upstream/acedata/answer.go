@@ -36,10 +36,10 @@ type record struct {
 
 // response is what the task gave so far.
 type response struct {
-	Success yes              `json:"success"`
-	TaskID  upstream.Text    `json:"task_id"`
-	Data    json.RawMessage  `json:"data"`
-	Error   upstream.Trouble `json:"error"`
+	Success yes                 `json:"success"`
+	TaskID  upstream.Text       `json:"task_id"`
+	Data    json.RawMessage     `json:"data"`
+	Error   upstream.ErrorField `json:"error"`
 }
 
 // yes is true or "true".
@@ -53,7 +53,7 @@ func (y *yes) UnmarshalJSON(raw []byte) error {
 
 // parse reads the records of an answer, and the error that comes in their place.
 // ok is false if there is neither: then it is no answer to what was asked.
-func parse(body []byte) (records []record, err upstream.Trouble, ok bool) {
+func parse(body []byte) (records []record, err upstream.ErrorField, ok bool) {
 	if records, array := upstream.Objects[record](body, maxRecords); array {
 		return records, err, true
 	}
@@ -80,7 +80,7 @@ func nothing(body []byte) bool {
 	return len(keys) == 0 || items
 }
 
-func (a *answer) err() upstream.Trouble {
+func (a *answer) err() upstream.ErrorField {
 	err := a.Error
 	err.Message = cmp.Or(err.Message, a.Message, a.Detail)
 	return err

@@ -41,7 +41,7 @@ var textRules = map[task.Verdict]rule{
 // content first, then the code, then the text; nil if all are unknown and the HTTP
 // status has to say what it is. What it says of a task holds if that was asked for
 // alone.
-func callFailure(status int, err upstream.Trouble) *task.Failure {
+func callFailure(status int, err upstream.ErrorField) *task.Failure {
 	if f := refusedTask(status, err); f != nil {
 		return f
 	}
@@ -70,7 +70,7 @@ func callFailure(status int, err upstream.Trouble) *task.Failure {
 
 // refusedTask is the verdict on a call that is refused for what its task is about;
 // nil if it is not. forbidden and HTTP 403 are that too, with such a text.
-func refusedTask(status int, err upstream.Trouble) *task.Failure {
+func refusedTask(status int, err upstream.ErrorField) *task.Failure {
 	f := upstream.Refusal(string(err.Message))
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusTooManyRequests || status >= 500:
@@ -88,7 +88,7 @@ func refusedTask(status int, err upstream.Trouble) *task.Failure {
 
 // ending is the failure of a task that its provider ended. bad_request says that
 // the request was at fault, unless the text is known to say something else.
-func ending(err upstream.Trouble, raw string) *task.Failure {
+func ending(err upstream.ErrorField, raw string) *task.Failure {
 	if f := upstream.Refusal(string(err.Message), string(err.Code)); f != nil {
 		return f
 	}

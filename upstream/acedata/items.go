@@ -22,17 +22,17 @@ var results = upstream.Items{NotLyrics: []string{"prompt"}}
 func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
 	in, _ := r.result()
 	told := results.Parse(in.Data, ref.Type)
-	v := view{said: a.status(r.State), success: bool(in.Success), err: in.Error, items: a.client.Items(told)}
+	v := view{said: a.status(r.State), success: bool(in.Success), err: in.Error, items: a.Items(told)}
 	v.final = v.said == task.Complete || (v.said == "" && (r.FinishedAt > 0 || ref.Type == task.Lyrics))
 	if ref.Type == task.Lyrics { // it has no id at the provider: its position is all that it is known by
 		for i := range v.items {
 			v.items[i].ID = ""
 		}
 	}
-	obs := task.Observation{TaskID: ref.TaskID, Raw: a.client.StatusWord(rawWord(r.State, in.Error.Code, told))}
+	obs := task.Observation{TaskID: ref.TaskID, Raw: a.StatusWord(rawWord(r.State, in.Error.Code, told))}
 	obs.Status, obs.Failure = v.judge(obs.Raw)
 	obs.Items = v.items
-	a.client.RedactFailures(&obs)
+	a.RedactFailures(&obs)
 	return obs
 }
 
@@ -58,7 +58,7 @@ func (a *Adapter) status(state upstream.Text) task.Status {
 	}
 	status, known := results.State(string(state))
 	if !known {
-		a.client.UnknownStatus(string(state))
+		a.UnknownStatus(string(state))
 	}
 	return status
 }
@@ -68,7 +68,7 @@ type view struct {
 	said    task.Status // the record's state in our words; empty: it has none
 	success bool
 	final   bool // there will be no more items; lyrics come all at once
-	err     upstream.Trouble
+	err     upstream.ErrorField
 	items   []task.Item
 }
 

@@ -253,7 +253,7 @@ func TestUnknownWordsAreCountedAndLoggedOnce(t *testing.T) {
 	for i := range 1000 {
 		b.observe(t, task.Generate, aRecord(fmt.Sprintf(`"state":"w%d"`, i)))
 	}
-	require.Equal(t, 32, strings.Count(b.log.String(), "level=WARN"))
+	require.Equal(t, 100, strings.Count(b.log.String(), "level=WARN"))
 	problems, err := testutil.GatherAndLint(b.reg)
 	require.NoError(t, err)
 	require.Empty(t, problems)

@@ -87,8 +87,8 @@ func TestFetchAsksWhereTheTypeIs(t *testing.T) {
 	handler, _ := byTask(t, map[string]string{"generate": body, "extend": body, "replace": body, "merge": body, "lyrics": body, "new": body})
 	b := setup(t, sunoAPI(), handler)
 	var refs []task.Ref
-	for _, kind := range []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics, "new"} {
-		refs = append(refs, task.Ref{TaskID: string(kind), Type: kind})
+	for _, taskType := range []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics, "new"} {
+		refs = append(refs, task.Ref{TaskID: string(taskType), Type: taskType})
 	}
 	obs, err := b.adapter.Fetch(t.Context(), refs)
 	require.NoError(t, err)

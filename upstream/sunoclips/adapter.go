@@ -25,9 +25,9 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	limits   upstream.Limits
 	fanOut   int
-	client   *upstream.Client
 	suspects upstream.Suspects
 }
 
@@ -46,16 +46,10 @@ func open(cfg upstream.Config) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sunoclips config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, Client: client}, nil
 }
-
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
 
 // Limits implements [upstream.Adapter]. The batch is one of tasks with one clip,
 // which is what a submit gives; the same number of groups of two costs two
 // requests. Lyrics have no batch call.
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

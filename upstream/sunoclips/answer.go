@@ -38,13 +38,13 @@ func (a *Adapter) readClips(ids []string, ans upstream.Answer) ([]*task.Observat
 
 // clip is what is known of one clip.
 func (a *Adapter) clip(r upstream.Result) *task.Observation {
-	obs := &task.Observation{Raw: a.client.StatusWord(r.State), Items: a.client.Items([]upstream.Result{r})}
+	obs := &task.Observation{Raw: a.StatusWord(r.State), Items: a.Items([]upstream.Result{r})}
 	it := &obs.Items[0]
 	refused := upstream.Refusal(string(r.Err.Message), string(r.Err.Code))
 	if it.Status != task.Complete && it.AudioURL == "" && refused != nil { // there is nothing to lose by it
 		it.Status, it.Failure = task.Failed, refused
 	}
-	a.client.RedactFailures(obs)
+	a.RedactFailures(obs)
 	return obs
 }
 
@@ -55,12 +55,12 @@ func (a *Adapter) readLyric(ans upstream.Answer) (obs task.Observation, f *task.
 	if ans.Status >= 300 || len(told) == 0 || (told[0].State == "" && told[0].Lyrics == "") {
 		return obs, callFailure(ans, "lyric")
 	}
-	items := a.client.Items(told[:1])
+	items := a.Items(told[:1])
 	items[0].ID = ""
-	obs = task.Observation{Status: items[0].Status, Raw: a.client.StatusWord(told[0].State), Failure: items[0].Failure}
+	obs = task.Observation{Status: items[0].Status, Raw: a.StatusWord(told[0].State), Failure: items[0].Failure}
 	if obs.Status != task.Failed && items[0].Lyrics != "" {
 		obs.Items = items
 	}
-	a.client.RedactFailures(&obs)
+	a.RedactFailures(&obs)
 	return obs, nil
 }

@@ -138,7 +138,7 @@ func TestGroups(t *testing.T) {
 				g.ids = append(g.ids, id)
 				if i < len(tc.clips) {
 					word, message, _ := strings.Cut(tc.clips[i], ":")
-					r := upstream.Result{Item: task.Item{ID: id}, State: word, Err: upstream.Trouble{Message: upstream.Text(message)}}
+					r := upstream.Result{Item: task.Item{ID: id}, State: word, Err: upstream.ErrorField{Message: upstream.Text(message)}}
 					if word != "" {
 						r.Status, _ = results.State(word)
 					}
@@ -306,7 +306,7 @@ func TestUnknownWordsAreCountedAndLoggedOnce(t *testing.T) {
 	for i := range 1000 {
 		_, _ = b.read(true, 200, fmt.Sprintf(`{"status":"w%d"}`, i))
 	}
-	require.Equal(t, 32, strings.Count(b.log.String(), "level=WARN"))
+	require.Equal(t, 100, strings.Count(b.log.String(), "level=WARN"))
 	problems, err := testutil.GatherAndLint(b.reg)
 	require.NoError(t, err)
 	require.Empty(t, problems)

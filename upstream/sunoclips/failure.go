@@ -20,9 +20,9 @@ func callFailure(ans upstream.Answer, missing string) *task.Failure {
 	_, verdict, known := task.Classify(detail)
 	switch {
 	case ans.Status == http.StatusUnauthorized || ans.Status == http.StatusForbidden:
-		return account(upstream.ReasonUnauthorized, message)
+		return upstream.Account(upstream.ReasonUnauthorized, message)
 	case ans.Status == http.StatusPaymentRequired:
-		return account(upstream.ReasonCredits, message)
+		return upstream.Account(upstream.ReasonCredits, message)
 	case ans.Status == http.StatusTooManyRequests:
 		return upstream.Transient(upstream.ReasonRateLimited, message)
 	case verdict == task.UnknownTask, ans.Status == http.StatusNotFound && namesWhatIsMissing(detail):
@@ -36,10 +36,6 @@ func callFailure(ans upstream.Answer, missing string) *task.Failure {
 		return upstream.BadBody(fmt.Sprintf("HTTP %d, there is no %s in the answer", ans.Status, missing))
 	}
 	return nil
-}
-
-func account(reason, message string) *task.Failure {
-	return &task.Failure{Verdict: task.Account, Code: task.APIError, Reason: reason, Message: message}
 }
 
 // namesWhatIsMissing tells "Clip not found" from the "Not Found" that a server

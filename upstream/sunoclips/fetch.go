@@ -148,7 +148,7 @@ func (a *Adapter) many(ctx context.Context, _ string, refs []task.Ref) (clips []
 	for i, ref := range refs {
 		ids[i] = ref.TaskID
 	}
-	err = a.client.Get(ctx, "clips", url.Values{"ids": {strings.Join(ids, ",")}}, func(ans upstream.Answer) (code int, f *task.Failure) {
+	err = a.Get(ctx, "clips", url.Values{"ids": {strings.Join(ids, ",")}}, func(ans upstream.Answer) (code int, f *task.Failure) {
 		clips, f = a.readClips(ids, ans)
 		return 0, f
 	})
@@ -157,7 +157,7 @@ func (a *Adapter) many(ctx context.Context, _ string, refs []task.Ref) (clips []
 
 func (a *Adapter) lyric(ctx context.Context, path string) (*task.Observation, error) {
 	var obs task.Observation
-	err := a.client.Get(ctx, path, nil, func(ans upstream.Answer) (code int, f *task.Failure) {
+	err := a.Get(ctx, path, nil, func(ans upstream.Answer) (code int, f *task.Failure) {
 		obs, f = a.readLyric(ans)
 		return 0, f
 	})

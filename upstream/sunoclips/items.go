@@ -37,7 +37,7 @@ func (a *Adapter) observe(g group, clips map[string]task.Observation, err error)
 	if err != nil && unreported > 0 && unreported < len(g.ids) {
 		failed = append(failed, upstream.Transient(task.ReasonNotReported, ""))
 	}
-	obs.Raw = a.client.StatusWord(strings.Join(words, ","))
+	obs.Raw = a.StatusWord(strings.Join(words, ","))
 	obs.Status, obs.Failure = ending(obs.Items, len(g.ids))
 	if f := ofCalls(failed); f != nil && (f.Verdict == task.Transient || len(failed) == len(g.ids)) {
 		obs.Status, obs.Failure = "", f

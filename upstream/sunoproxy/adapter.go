@@ -25,9 +25,9 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one server with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	limits   upstream.Limits
 	fanOut   int
-	client   *upstream.Client
 	learnt   learnt
 	suspects upstream.Suspects
 }
@@ -49,15 +49,9 @@ func open(cfg upstream.Config) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sunoproxy config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, client: client, learnt: learnt{logger: cmp.Or(cfg.Logger, slog.Default())}}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, Client: client, learnt: learnt{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}}, nil
 }
-
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
 
 // Limits implements [upstream.Adapter]. A server without a batch call is asked
 // one task a request, still under the rate.
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

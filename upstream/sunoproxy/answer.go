@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"tasksync/task"
@@ -20,11 +19,11 @@ const (
 // envelope is around every answer. Gateways in front of a server have an error
 // in its place, and some resellers have no code.
 type envelope struct {
-	Code    upstream.Text    `json:"code"`
-	Message upstream.Text    `json:"message"`
-	Msg     upstream.Text    `json:"msg"`
-	Error   upstream.Trouble `json:"error"`
-	Data    json.RawMessage  `json:"data"`
+	Code    upstream.Text       `json:"code"`
+	Message upstream.Text       `json:"message"`
+	Msg     upstream.Text       `json:"msg"`
+	Error   upstream.ErrorField `json:"error"`
+	Data    json.RawMessage     `json:"data"`
 
 	records []record // in Data, an array or one object
 	many    bool     // Data is an array
@@ -77,7 +76,7 @@ func (e envelope) text() string { return string(cmp.Or(e.Message, e.Msg, e.Error
 func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]*task.Observation, *task.Failure) {
 	env, ok := parseEnvelope(ans, maxTasks)
 	switch {
-	case hasNoCall(ans):
+	case upstream.NoSuchCall(ans.Status):
 		return nil, upstream.Transient(upstream.ReasonNoCall, fmt.Sprintf("HTTP %d: the server has no batch call", ans.Status))
 	case !ok && !(env.many && len(env.records) == 0 && ans.Status < 300): // an empty array says that it knows none
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is in another format", ans.Status))
@@ -89,15 +88,6 @@ func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]*task.Observ
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d, there is no task in the answer", ans.Status))
 	}
 	return told, nil
-}
-
-// hasNoCall reports whether an answer means that there is no such request.
-func hasNoCall(ans upstream.Answer) bool {
-	switch ans.Status {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-		return true
-	}
-	return false
 }
 
 // hasResults reports whether one of records is no task but a result alone.

@@ -53,7 +53,7 @@ func TestStatuses(t *testing.T) {
 	for i := range 1000 {
 		_, _ = b.one(task.Generate, music(fmt.Sprint("W", i), "null"))
 	}
-	require.Equal(t, 32, strings.Count(b.log.String(), "level=WARN"))
+	require.Equal(t, 100, strings.Count(b.log.String(), "level=WARN"))
 	problems, err := testutil.GatherAndLint(b.reg)
 	require.NoError(t, err)
 	require.Empty(t, problems)

@@ -30,7 +30,7 @@ func callFailure(env envelope, status int) *task.Failure {
 		refused.Message, refused.Provisional = message, !upstream.AboutContent(refused.Code)
 		return refused
 	case byCode == task.Account, strings.Contains(word, "quota"):
-		return &task.Failure{Verdict: task.Account, Code: task.APIError, Reason: upstream.ReasonAccount, Message: message}
+		return upstream.Account(upstream.ReasonAccount, message)
 	case byText == task.UnknownTask, byCode == task.UnknownTask:
 		return upstream.Unknown(message)
 	}

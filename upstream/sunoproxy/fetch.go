@@ -57,7 +57,7 @@ func (a *Adapter) many(ctx context.Context, action string, refs []task.Ref) (tol
 			ids = append(ids, ref.TaskID)
 		}
 	}
-	err = a.client.Post(ctx, path, request{ids, action}, func(ans upstream.Answer) (code int, f *task.Failure) {
+	err = a.Post(ctx, path, request{ids, action}, func(ans upstream.Answer) (code int, f *task.Failure) {
 		told, f = a.readMany(refs, ans)
 		return 0, f
 	})
@@ -80,7 +80,7 @@ func saysAnything(obs task.Observation) bool {
 // one is the single call; or, at a server that has none, the batch call for one
 // task.
 func (a *Adapter) one(ctx context.Context, ref task.Ref) (told *task.Observation, err error) {
-	err = a.client.Get(ctx, path+"/"+url.PathEscape(ref.TaskID), nil, func(ans upstream.Answer) (code int, f *task.Failure) {
+	err = a.Get(ctx, path+"/"+url.PathEscape(ref.TaskID), nil, func(ans upstream.Answer) (code int, f *task.Failure) {
 		var obs task.Observation
 		if obs, f = a.readOne(ref, ans); saysAnything(obs) {
 			told = &obs

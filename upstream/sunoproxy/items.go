@@ -71,9 +71,9 @@ func (r record) told(t task.Type) []upstream.Result {
 // observe puts a task into the words of package task.
 func (a *Adapter) observe(ref task.Ref, rec record) task.Observation {
 	status, known := rec.status()
-	obs := task.Observation{TaskID: ref.TaskID, Status: status, Raw: a.client.StatusWord(rec.word), Items: a.items(rec.told(ref.Type))}
+	obs := task.Observation{TaskID: ref.TaskID, Status: status, Raw: a.StatusWord(rec.word), Items: a.items(rec.told(ref.Type))}
 	if !known {
-		a.client.UnknownStatus(obs.Raw)
+		a.UnknownStatus(obs.Raw)
 	}
 	switch {
 	case status == task.Failed && slices.ContainsFunc(obs.Items, isFinal):
@@ -86,7 +86,7 @@ func (a *Adapter) observe(ref task.Ref, rec record) task.Observation {
 			obs.Status = task.Failed
 		}
 	}
-	a.client.RedactFailures(&obs)
+	a.RedactFailures(&obs)
 	return obs
 }
 
@@ -101,13 +101,13 @@ func (a *Adapter) observeResults(ref task.Ref, data json.RawMessage) task.Observ
 			obs.Failure = obs.Items[0].Failure
 		}
 	}
-	a.client.RedactFailures(&obs)
+	a.RedactFailures(&obs)
 	return obs
 }
 
 // items are results but for those that say no more than the task does.
 func (a *Adapter) items(told []upstream.Result) []task.Item {
-	return a.client.Items(slices.DeleteFunc(told, func(r upstream.Result) bool {
+	return a.Items(slices.DeleteFunc(told, func(r upstream.Result) bool {
 		return r.Bare() && r.Status != task.Failed
 	}))
 }
@@ -125,7 +125,7 @@ func endItems(items []task.Item, reason string) {
 	for i := range items {
 		if it := &items[i]; !isFinal(*it) && it.Failure == nil {
 			it.Status = task.Failed
-			it.Failure = upstream.Result{Err: upstream.Trouble{Message: upstream.Text(reason)}}.Ending()
+			it.Failure = upstream.Result{Err: upstream.ErrorField{Message: upstream.Text(reason)}}.ItemFailure()
 		}
 	}
 }
