@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/sync/singleflight"
 
+	"tasksync/internal/wakeup"
 	"tasksync/queries"
 )
 
@@ -27,7 +28,7 @@ type API struct {
 	syncs    gate
 	reads    gate
 	tickets  gate
-	webhooks *wakeups
+	webhooks *wakeup.Queue
 
 	mu      sync.Mutex
 	closing bool
@@ -46,7 +47,9 @@ func New(cfg Config) (*API, error) {
 		shares:   newShares(cfg.UserAtOnce),
 		syncs:    newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
-	a.webhooks = newWakeups(cfg, a.metrics)
+	a.webhooks = wakeup.New(wakeup.Config{
+		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
+	})
 	mux := http.NewServeMux()
 	api := humago.New(mux, humaConfig(cfg.Version))
 	a.registerSync(api)
@@ -75,7 +78,7 @@ func (a *API) Run(ctx context.Context) error {
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
-		a.webhooks.run(ctx)
+		_ = a.webhooks.Run(ctx) // always nil
 	}()
 	<-ctx.Done()
 	a.close()

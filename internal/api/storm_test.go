@@ -210,9 +210,9 @@ func (s *storm) settle() {
 	})
 }
 
-// TestWakeupsStorm has 5,000 webhooks in ten seconds, and an upstream that allows
+// TestWebhookStorm has 5,000 webhooks in ten seconds, and an upstream that allows
 // fifteen requests in each of them and counts how many it gets.
-func TestWakeupsStorm(t *testing.T) {
+func TestWebhookStorm(t *testing.T) {
 	t.Parallel()
 	const limit = 150
 	b, held := setupHooks(t, simulator.Config{Seed: 20261123, Speed: 60, RateLimit: limit}, limit,
@@ -255,9 +255,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// TestWakeupsShutdownInTheMiddle stops the API while an upstream that takes its
+// TestShutdownInTheMiddleOfWebhooks stops the API while an upstream that takes its
 // time is being asked, and starts another one.
-func TestWakeupsShutdownInTheMiddle(t *testing.T) {
+func TestShutdownInTheMiddleOfWebhooks(t *testing.T) {
 	t.Parallel()
 	b, _ := setupHooks(t, simulator.Config{Seed: 5, Speed: math.Inf(1), SlowDelay: time.Second}, -1)
 	s := newStorm(b)

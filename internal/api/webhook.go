@@ -102,7 +102,7 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 		tasks = a.signed(ctx, hook, in.header, tasks)
 	}
 	result := "accepted"
-	kept := a.webhooks.add(hook.Providers, tasks)
+	kept := a.webhooks.Add(hook.Providers, tasks)
 	switch {
 	case len(tasks) < named:
 		result = "forged"
