@@ -1,14 +1,18 @@
-// Package wakeup looks at the tasks that webhooks name: soon, but not at one task
-// more often than once in a spacing, however often webhooks name it.
+// Package wakeup looks at the tasks that webhooks name: soon, and at each task at
+// most once in a spacing, however often webhooks name it.
 //
-//	webhook → Add → due tasks → a pass for up to 100 tasks of one provider
+//	webhook → Add → due tasks → one pass for up to 100 tasks of a provider
 //
-// The last call about a task is always followed by a look: a task that is named
-// within the spacing waits for the end of the spacing, and is not dropped.
-// [syncer.Request.Spacing] cannot do this. It also counts the looks of jobs and
-// users, but what those saw before a webhook says nothing of what the webhook
-// tells; and an upstream that does not answer would be asked with each webhook.
+// The last webhook about a task is always followed by a look: a task that is named
+// within the spacing waits for the end of the spacing. So neither a storm of
+// webhooks nor a provider that repeats itself costs a call each time, and no webhook
+// is lost.
 //
-// Nothing here writes a row, and no job is left behind: the jobs look at all rows
-// in their time, also at those whose webhooks were lost.
+// [syncer.Request.Spacing] cannot do this. It counts the looks of jobs and users too,
+// but what they saw before a webhook says nothing of what the webhook tells. And it
+// counts answered looks only, so that every webhook would cost a call while the
+// upstream does not answer.
+//
+// Nothing here writes a row or leaves a job behind. The jobs look at all rows in
+// their time, also where a webhook did not come.
 package wakeup
