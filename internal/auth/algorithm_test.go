@@ -153,7 +153,7 @@ func TestHeaderMustAgreeWithTheKey(t *testing.T) {
 
 func TestWrongSecretIsRefused(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	for _, s := range []string{secret + "x", secret[1:], strings.ToUpper(secret), "another-secret-of-some-forty-bytes------"} {
 		b.refuses(t, badSignature, token(t, jwt.SigningMethodHS256, s, "", b.clock.claims(nil)))
 	}
@@ -161,7 +161,7 @@ func TestWrongSecretIsRefused(t *testing.T) {
 
 func TestOnlyOneKindIsConfigured(t *testing.T) {
 	t.Parallel()
-	secretOnly := unready(t, func(c *Config) { c.JWKSURL = "" })
+	secretOnly := setupIdle(t, func(c *Config) { c.JWKSURL = "" })
 	secretOnly.run(t)
 	secretOnly.accepts(t, token(t, jwt.SigningMethodHS256, secret, "", secretOnly.clock.claims(nil)))
 	secretOnly.refuses(t, badAlgorithm, token(t, jwt.SigningMethodES256, "ec", "ec", secretOnly.clock.claims(nil)))
@@ -179,7 +179,7 @@ func TestHeaderIsRead(t *testing.T) {
 	b.accepts(t, hs(object{"alg": "HS256"}))
 	b.accepts(t, hs(object{"alg": "HS256", "kid": 7}))
 	for _, crit := range []any{[]string{"exp"}, []string{"b64"}, []string{}, nil, "exp", 1} {
-		b.refuses(t, critical, hs(object{"alg": "HS256", "crit": crit}))
+		b.refuses(t, critHeader, hs(object{"alg": "HS256", "crit": crit}))
 	}
 	for _, kid := range []any{7, nil, []string{"ec"}, object{"ec": 1}, true} {
 		sign := func(input string) []byte {

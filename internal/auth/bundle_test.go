@@ -24,10 +24,10 @@ import (
 )
 
 const (
-	secret   = "a-secret-of-forty-bytes-as-supabase-has-it"
-	user     = "0b51c7a2-9d7e-4e0c-8a55-0f6a1c3d2e4f"
-	patience = 30 * time.Second
-	tick     = 2 * time.Millisecond
+	secret    = "a-secret-of-forty-bytes-as-supabase-has-it"
+	user      = "0b51c7a2-9d7e-4e0c-8a55-0f6a1c3d2e4f"
+	waitLimit = 30 * time.Second
+	tick      = 2 * time.Millisecond
 )
 
 // signers are one private key of each kind. They are made once, because RSA keys
@@ -92,8 +92,8 @@ func jwks(keys ...object) string {
 	return string(raw)
 }
 
-// usual are the keys that the server of a test has at first.
-func usual() string {
+// initialKeys are the keys that the server of a test has at first.
+func initialKeys() string {
 	s := signers()
 	return jwks(jwk("ec", s["ec"]), jwk("rsa", s["rsa"]), jwk("ed", s["ed"]))
 }
@@ -165,7 +165,7 @@ type server struct {
 func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{}
-	s.serve(usual())
+	s.serve(initialKeys())
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		(*s.answer.Load())(w, r)
@@ -190,14 +190,14 @@ type bundle struct {
 // are known when it returns.
 func setup(t *testing.T, change ...func(*Config)) *bundle {
 	t.Helper()
-	b := unready(t, change...)
+	b := setupIdle(t, change...)
 	b.run(t)
 	b.awaitKeys(t)
 	return b
 }
 
-// unready is setup without Run.
-func unready(t testing.TB, change ...func(*Config)) *bundle {
+// setupIdle is setup without Run.
+func setupIdle(t testing.TB, change ...func(*Config)) *bundle {
 	t.Helper()
 	b := &bundle{server: newServer(t), clock: newClock()}
 	cfg := Config{Secret: secret, JWKSURL: b.server.URL, Now: b.clock.now, RefreshInterval: time.Hour}
@@ -207,13 +207,13 @@ func unready(t testing.TB, change ...func(*Config)) *bundle {
 	v, err := New(cfg)
 	require.NoError(t, err)
 	if v.keys != nil { // no test depends on the speed of the machine
-		v.keys.wait, v.keys.timeout = patience, patience
+		v.keys.wait, v.keys.timeout = waitLimit, waitLimit
 	}
 	b.Verifier = v
 	return b
 }
 
-func often(c *Config) { c.RefreshInterval = tick }
+func refreshOften(c *Config) { c.RefreshInterval = tick }
 
 func (b *bundle) run(t testing.TB) {
 	t.Helper()
@@ -228,14 +228,14 @@ func (b *bundle) run(t testing.TB) {
 
 func (b *bundle) awaitKeys(t testing.TB) {
 	t.Helper()
-	require.Eventually(t, func() bool { return b.keys.set.Load() != nil }, patience, tick)
+	require.Eventually(t, func() bool { return b.keys.set.Load() != nil }, waitLimit, tick)
 }
 
 // awaitRequests waits until the server has been asked n times more.
 func (b *bundle) awaitRequests(t testing.TB, n int64) {
 	t.Helper()
 	least := b.server.requests.Load() + n
-	require.Eventually(t, func() bool { return b.server.requests.Load() >= least }, patience, tick)
+	require.Eventually(t, func() bool { return b.server.requests.Load() >= least }, waitLimit, tick)
 }
 
 func (b *bundle) accepts(t testing.TB, token string) Identity {
@@ -245,7 +245,7 @@ func (b *bundle) accepts(t testing.TB, token string) Identity {
 	return who
 }
 
-func (b *bundle) refuses(t testing.TB, reason refusal, token string) {
+func (b *bundle) refuses(t testing.TB, reason tokenError, token string) {
 	t.Helper()
 	who, err := b.Verify(t.Context(), token)
 	require.ErrorIs(t, err, ErrToken)

@@ -15,12 +15,12 @@ const (
 	roleAnon    = "anon" // the key that every browser has: nobody in particular
 )
 
-// issuerOfKeys is the iss of Supabase's legacy API keys.
-const issuerOfKeys = "supabase"
+// legacyIssuer is the iss of Supabase's legacy API keys.
+const legacyIssuer = "supabase"
 
 // identity reads claims whose signature and times are verified.
 func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
-	role, ok := text(claims, "role")
+	role, ok := stringClaim(claims, "role")
 	if !ok || !datesInRange(claims) {
 		return Identity{}, badClaims
 	}
@@ -34,13 +34,13 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	if err := v.checkAudience(claims, service); err != nil {
 		return Identity{}, err
 	}
-	sub, ok := text(claims, "sub")
+	sub, ok := stringClaim(claims, "sub")
 	if !ok || (!isUUID(sub) && !(service && sub == "")) {
 		return Identity{}, badSubject
 	}
 	exp, err := claims.GetExpirationTime()
 	if err != nil || exp == nil {
-		return Identity{}, endless
+		return Identity{}, noExpiry
 	}
 	return Identity{UserID: strings.ToLower(sub), Service: service, Expires: exp.Time}, nil
 }
@@ -48,11 +48,11 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 // checkIssuer lets Supabase's service role keys pass, which have an iss of their
 // own.
 func (v *Verifier) checkIssuer(claims jwt.MapClaims, service bool) error {
-	iss, ok := text(claims, "iss")
+	iss, ok := stringClaim(claims, "iss")
 	switch {
 	case !ok:
 		return badClaims
-	case v.issuer == "", iss == v.issuer, service && iss == issuerOfKeys:
+	case v.issuer == "", iss == v.issuer, service && iss == legacyIssuer:
 		return nil
 	}
 	return wrongIssuer
@@ -73,9 +73,9 @@ func (v *Verifier) checkAudience(claims jwt.MapClaims, service bool) error {
 	return nil
 }
 
-// text is a claim that is a string; "" if there is none. Not ok: it is something
+// stringClaim is a claim that is a string; "" if there is none. Not ok: it is something
 // else.
-func text(claims jwt.MapClaims, name string) (s string, ok bool) {
+func stringClaim(claims jwt.MapClaims, name string) (s string, ok bool) {
 	value, present := claims[name]
 	if !present {
 		return "", true

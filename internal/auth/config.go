@@ -33,8 +33,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// leastSecret is in bytes. Supabase's secrets have 40 and more.
-const leastSecret = 16
+// minSecret is in bytes. Supabase's secrets have 40 and more.
+const minSecret = 16
 
 // Enabled says whether there is anything to verify a token with.
 func (c Config) Enabled() bool { return c.Secret != "" || c.JWKSURL != "" }
@@ -58,7 +58,7 @@ func ValidateSecret(s string) error {
 	switch {
 	case s == "":
 		return nil
-	case len(s) < leastSecret:
+	case len(s) < minSecret:
 		return errors.New("is shorter than 16 bytes; give the JWT secret of your project, or a random one")
 	case strings.TrimSpace(s) != s:
 		return errors.New("begins or ends with white space; give the secret alone")

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// demandSpace lies between the answer to one demand and the next, so that a
+	// demandSpacing lies between the answer to one demand and the next, so that a
 	// flood of tokens with made-up kids costs the JWKS server little.
-	demandSpace  = 10 * time.Second
-	longestWait  = 3 * time.Second // for a demand
-	fetchTimeout = 5 * time.Second
-	firstRetry   = time.Second
-	longestRetry = time.Minute
+	demandSpacing = 10 * time.Second
+	maxWait       = 3 * time.Second // for a demand
+	fetchTimeout  = 5 * time.Second
+	minRetry      = time.Second
+	maxRetry      = time.Minute
 )
 
 // keys is the cache of a JWKS. One loop, run, fetches; the callers of get read
@@ -26,7 +26,7 @@ type keys struct {
 	client   *http.Client
 	interval time.Duration
 	timeout  time.Duration // fetchTimeout
-	wait     time.Duration // longestWait
+	wait     time.Duration // maxWait
 	now      func() time.Time
 	log      *fetchLog // run's own
 
@@ -47,10 +47,10 @@ type demand struct {
 func newKeys(cfg Config) *keys {
 	return &keys{
 		url:      cfg.JWKSURL,
-		client:   withinHost(cfg.Client),
+		client:   sameHostOnly(cfg.Client),
 		interval: cfg.RefreshInterval,
 		timeout:  fetchTimeout,
-		wait:     longestWait,
+		wait:     maxWait,
 		now:      cfg.Now,
 		log:      &fetchLog{logger: cfg.Logger, now: cfg.Now},
 		demands:  make(chan *demand, 1),
@@ -81,7 +81,7 @@ func (k *keys) find(kid, alg string) (any, error) {
 func (k *keys) demand() *demand {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if d := k.last; d != nil && (d.answered.IsZero() || k.now().Sub(d.answered) < demandSpace) {
+	if d := k.last; d != nil && (d.answered.IsZero() || k.now().Sub(d.answered) < demandSpacing) {
 		return d
 	}
 	k.last = &demand{done: make(chan struct{})}
@@ -131,7 +131,7 @@ func (k *keys) refresh(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil: // the end is no failure of the server
 	case err != nil:
-		k.retry = min(max(2*k.retry, firstRetry), longestRetry)
+		k.retry = min(max(2*k.retry, minRetry), maxRetry)
 		k.log.failed(err, k.set.Load() != nil)
 	default:
 		k.retry = 0

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	largestBody  = 1 << 20 // bytes
+	maxBody      = 1 << 20 // bytes
 	maxRedirects = 3
 )
 
@@ -28,9 +28,9 @@ func newClient() *http.Client {
 	}}
 }
 
-// withinHost is a copy of client that stays with the configured host and scheme:
+// sameHostOnly is a copy of client that stays with the configured host and scheme:
 // whoever can redirect it elsewhere could name the keys.
-func withinHost(client *http.Client) *http.Client {
+func sameHostOnly(client *http.Client) *http.Client {
 	c := *client
 	c.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
@@ -48,29 +48,29 @@ func (k *keys) fetch(ctx context.Context) (*keySet, error) {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
 	if err != nil {
-		return nil, bare(err)
+		return nil, withoutURL(err)
 	}
 	req.Header.Set("Accept", "application/json")
 	res, err := k.client.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return nil, withoutURL(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer has status %d", res.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, largestBody+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if len(body) > largestBody {
+	if len(body) > maxBody {
 		return nil, errTooLarge
 	}
 	return parseKeys(body)
 }
 
-// bare takes the URL off an error: its query may hold an API key.
-func bare(err error) error {
+// withoutURL takes the URL off an error: its query may hold an API key.
+func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}

@@ -25,8 +25,8 @@ func isAsymmetric(alg string) bool { return alg == es256 || alg == rs256 || alg 
 // The sizes of RSA keys, in bits. RFC 7518 gives the least; a larger one than the
 // most only costs time.
 const (
-	leastRSA = 2048
-	mostRSA  = 8192
+	minRSA = 2048
+	maxRSA = 8192
 )
 
 // keySet is the usable part of a JWKS. It never changes.
@@ -91,7 +91,7 @@ func algorithmOf(key any) string {
 			return es256
 		}
 	case *rsa.PublicKey:
-		if n := k.N.BitLen(); n >= leastRSA && n <= mostRSA {
+		if n := k.N.BitLen(); n >= minRSA && n <= maxRSA {
 			return rs256
 		}
 	case ed25519.PublicKey:

@@ -92,7 +92,7 @@ func TestAnswersThatAreNoKeySet(t *testing.T) {
 func TestTokenWithoutKidNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
 	t.Parallel()
 	s := signers()
-	b := setup(t, often)
+	b := setup(t, refreshOften)
 	tok := token(t, jwt.SigningMethodES256, "ec", "", b.clock.claims(nil))
 	b.accepts(t, tok)
 	b.refuses(t, badSignature, token(t, jwt.SigningMethodES256, "ec-2", "", b.clock.claims(nil)))
@@ -114,7 +114,7 @@ func TestTokenWithoutKidNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
 func TestSymmetricKeyOfTheSetIsNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(*Config){func(*Config) {}, func(c *Config) { c.Secret = "" }} {
-		b := unready(t, change)
+		b := setupIdle(t, change)
 		b.server.serve(jwks(object{"kty": "oct", "kid": "k", "k": "c2VjcmV0LW9mLXRoZS1zZXQ", "alg": "HS256", "use": "sig"}))
 		b.run(t)
 		b.awaitKeys(t)
@@ -142,7 +142,7 @@ func TestOneKidForSeveralKinds(t *testing.T) {
 }
 
 func FuzzParseKeys(f *testing.F) {
-	for _, body := range []string{usual(), jwks(), "{}", `{"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]}`} {
+	for _, body := range []string{initialKeys(), jwks(), "{}", `{"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]}`} {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	longestToken = 8 << 10 // bytes
-	skew         = 30 * time.Second
+	maxToken = 8 << 10 // bytes
+	leeway   = 30 * time.Second
 )
 
 // Verifier verifies tokens. It is safe for concurrent use.
@@ -48,7 +48,7 @@ func New(cfg Config) (*Verifier, error) {
 		audience: cfg.Audience,
 		secret:   []byte(cfg.Secret),
 		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-			jwt.WithLeeway(skew), jwt.WithTimeFunc(cfg.Now)),
+			jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Now)),
 	}
 	if cfg.JWKSURL != "" {
 		v.keys = newKeys(cfg)
@@ -70,7 +70,7 @@ func (v *Verifier) Run(ctx context.Context) error {
 // Verify returns who the token speaks for, an ErrToken or ErrKeys. It waits only
 // for a token whose key is not known, and for that 3 s at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
-	if len(token) > longestToken {
+	if len(token) > maxToken {
 		return Identity{}, tooLong
 	}
 	if strings.ContainsAny(token, "\r\n") { // base64 would pass over them
@@ -90,7 +90,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 // the library refuses a key of another kind than the algorithm's once more.
 func (v *Verifier) key(ctx context.Context, t *jwt.Token) (any, error) {
 	if _, present := t.Header["crit"]; present {
-		return nil, critical
+		return nil, critHeader
 	}
 	switch alg := t.Method.Alg(); {
 	case alg == hs256 && len(v.secret) > 0:
