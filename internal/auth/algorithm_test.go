@@ -65,8 +65,7 @@ func TestOtherAlgorithmsAreRefused(t *testing.T) {
 	}
 }
 
-// The classic confusion: a public key is known to all, so it must never be taken
-// for the shared secret.
+// A public key is known to everyone, so it must never serve as the shared secret.
 func TestPublicKeyIsNoSecret(t *testing.T) {
 	t.Parallel()
 	both := setup(t)
@@ -85,7 +84,7 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 	}
 }
 
-// publicForms are the byte strings that an attacker may hope are used as secret.
+// publicForms returns the public byte strings that an attacker may try as the secret.
 func publicForms(t *testing.T) map[string][]byte {
 	t.Helper()
 	forms := map[string][]byte{"empty": {}, "nil": nil}
@@ -133,7 +132,7 @@ func TestHeaderMustAgreeWithTheKey(t *testing.T) {
 				b.refuses(t, wrongAlgorithm, tok)
 			}
 		}
-		// The header says otherwise than the signature and the key.
+		// The header contradicts the signature and the key.
 		for kid, other := range methods {
 			if kid == signer {
 				continue
@@ -159,7 +158,7 @@ func TestWrongSecretIsRefused(t *testing.T) {
 	}
 }
 
-func TestOnlyOneKindIsConfigured(t *testing.T) {
+func TestOnlyOneSortIsConfigured(t *testing.T) {
 	t.Parallel()
 	secretOnly := setupIdle(t, func(c *Config) { c.JWKSURL = "" })
 	secretOnly.run(t)
@@ -191,7 +190,7 @@ func TestHeaderIsRead(t *testing.T) {
 	}
 }
 
-// Keys that a token brings along are not looked at.
+// A key inside the token is ignored.
 func TestKeyInTheTokenIsIgnored(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

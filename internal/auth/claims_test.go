@@ -162,7 +162,7 @@ func TestClaimsDecide(t *testing.T) {
 	}
 }
 
-// A number that overflows as a time would lie in the far past: nbf would pass.
+// A number that overflows as a time would lie in the far past, and nbf would pass.
 func TestDatesThatOverflowAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setupIdle(t)

@@ -7,18 +7,18 @@ import (
 )
 
 var (
-	// ErrToken is what every refusal of a token by Verify is (errors.Is): 401. The
-	// text says why, and holds nothing of the token.
+	// ErrToken is returned by Verify (errors.Is) for a token that it does not accept:
+	// 401. The text says why, and holds no part of the token.
 	ErrToken = errors.New("the token is refused")
-	// ErrKeys is returned by Verify for a token that needs the JWKS, as long as the
-	// JWKS server has never answered: 503.
+	// ErrKeys is returned by Verify for a token that needs the JWKS, until the JWKS
+	// server has responded once: 503.
 	ErrKeys = errors.New("the signing keys are not known yet: the JWKS server has not answered")
 	// ErrDisabled is returned by New for a Config that is not Enabled: 501.
-	ErrDisabled = errors.New("authentication is not configured; set TASKSYNC_JWT_SECRET or TASKSYNC_JWKS_URL")
+	ErrDisabled = errors.New("authentication is not configured; set Secret or JWKSURL")
 )
 
 // tokenError is an ErrToken with its reason. The reasons are constants, so that
-// none can hold a part of the token.
+// no reason can hold a part of the token.
 type tokenError string
 
 func (r tokenError) Error() string { return ErrToken.Error() + ": " + string(r) }
@@ -46,8 +46,8 @@ const (
 	badRole        tokenError = "its role is not one that may use the API"
 )
 
-// libraryErrors are the library's errors in our words. Of the errors that a token has
-// at once, the first here is told.
+// libraryErrors are the library's errors and our reasons for them. A token that has
+// several of these errors gets the reason of the first in this list.
 func libraryErrors() []struct {
 	err    error
 	reason tokenError
@@ -67,8 +67,8 @@ func libraryErrors() []struct {
 	}
 }
 
-// translate turns an error of the library's Parse into one of ours. Its own text
-// is dropped: it may quote the token.
+// translate turns an error of the library's Parse into an error of this package.
+// The library's text is dropped: it may quote the token.
 func translate(err error) error {
 	if errors.Is(err, ErrKeys) {
 		return ErrKeys

@@ -19,7 +19,7 @@ var (
 	errRedirect = errors.New("the server redirects to another host or scheme, or too often")
 )
 
-// newClient keeps no connection: minutes lie between two fetches.
+// newClient makes a client that keeps no connection: fetches are minutes apart.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -28,8 +28,8 @@ func newClient() *http.Client {
 	}}
 }
 
-// sameHostOnly is a copy of client that stays with the configured host and scheme:
-// whoever can redirect it elsewhere could name the keys.
+// sameHostOnly returns a copy of client that follows no redirect to another host or
+// scheme: the host of a redirect could publish keys of its own.
 func sameHostOnly(client *http.Client) *http.Client {
 	c := *client
 	c.CheckRedirect = func(next *http.Request, via []*http.Request) error {
@@ -42,7 +42,8 @@ func sameHostOnly(client *http.Client) *http.Client {
 	return &c
 }
 
-// fetch asks the server once. Its errors hold no more of the URL than the host.
+// fetch sends one request to the server. Its errors hold no more of the URL than
+// the host.
 func (k *keys) fetch(ctx context.Context) (*keySet, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
@@ -69,7 +70,7 @@ func (k *keys) fetch(ctx context.Context) (*keySet, error) {
 	return parseKeys(body)
 }
 
-// withoutURL takes the URL off an error: its query may hold an API key.
+// withoutURL returns err without the URL, whose query may hold an API key.
 func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err

@@ -58,7 +58,7 @@ func TestUsableKeysAreChosen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// A good neighbour stays usable whatever stands beside it.
+			// A good key stays usable, whatever key is beside it.
 			set, err := parseKeys([]byte(jwks(c.key, jwk("good", s["ec-2"]))))
 			require.NoError(t, err)
 			if c.alg == "" {
@@ -103,7 +103,7 @@ func TestTokenWithoutKidNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
 	b.refuses(t, unnamedKey, token(t, jwt.SigningMethodEdDSA, "ed", "", b.clock.claims(nil)))
 	b.accepts(t, token(t, jwt.SigningMethodRS256, "rsa", "", b.clock.claims(nil)))
 
-	// The others do not count where they cannot verify.
+	// Keys that cannot verify do not count.
 	b.server.serve(jwks(jwk("ec", s["ec"]), jwk("ec-2", s["ec-2"], object{"use": "enc"}), jwk("", s["ed"])))
 	b.awaitRequests(t, 2)
 	b.accepts(t, tok)
@@ -123,8 +123,8 @@ func TestSymmetricKeyOfTheSetIsNoSecret(t *testing.T) {
 	}
 }
 
-// Names are told apart by kid and kind: one kid may stand for a key of each kind.
-func TestOneKidForSeveralKinds(t *testing.T) {
+// A key is found by kid and algorithm: one kid may name a key of each algorithm.
+func TestOneKidForSeveralAlgorithms(t *testing.T) {
 	t.Parallel()
 	s := signers()
 	set, err := parseKeys([]byte(jwks(jwk("k", s["rsa"]), jwk("k", s["ec"]), jwk("K", s["ed"]))))

@@ -72,7 +72,7 @@ func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 	})
 	stay := make(chan struct{})
 	t.Cleanup(func() { close(stay) })
-	other := jwks(jwk("ec", signers()["ec-2"])) // would replace the key, if it were taken
+	other := jwks(jwk("ec", signers()["ec-2"])) // would replace the key if it were accepted
 	for name, answer := range map[string]http.HandlerFunc{
 		"status 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"status 404": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, other, http.StatusNotFound) },
@@ -91,7 +91,7 @@ func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 	} {
 		t.Log(name)
 		b.server.handle(answer)
-		b.awaitRequests(t, 3) // the second began after the answer to the first
+		b.awaitRequests(t, 3) // the second began after the response to the first
 		b.accepts(t, b.ecToken(t, "ec", "ec"))
 		b.accepts(t, b.hsToken(t))
 	}
@@ -109,7 +109,7 @@ func await(r *http.Request, stay <-chan struct{}) {
 	}
 }
 
-// padded is a body with white space after it, n bytes in all.
+// padded returns body with white space after it, n bytes in all.
 func padded(body string, n int) []byte {
 	return []byte(body + strings.Repeat(" ", n-len(body)))
 }
@@ -126,14 +126,14 @@ func TestLargestBodyIsRead(t *testing.T) {
 func TestVerifyDoesNotWaitForAServerThatHangs(t *testing.T) {
 	t.Parallel()
 	b := setupIdle(t)
-	b.keys.wait = tick
+	b.keys.maxWait = tick
 	stay := make(chan struct{})
 	b.server.handle(func(w http.ResponseWriter, r *http.Request) {
 		await(r, stay)
 		_, _ = w.Write([]byte(initialKeys()))
 	})
 	b.run(t)
-	b.lacksKeys(t) // returns although nothing was answered
+	b.lacksKeys(t) // returns although the server has not responded
 	close(stay)
 	b.awaitKeys(t)
 	b.accepts(t, b.ecToken(t, "ec", "ec"))
@@ -176,7 +176,7 @@ func TestFloodOfUnknownKidsIsLimited(t *testing.T) {
 	}
 }
 
-// Only an unknown kid is worth a request: none of these is.
+// Only an unknown kid causes a request. None of these tokens has one that counts.
 func TestWhatMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -194,8 +194,8 @@ func TestWhatMakesNoRequest(t *testing.T) {
 	require.Equal(t, int64(1), b.server.requests.Load())
 }
 
-// Keys change twice while tokens are verified: a new key is accepted from its
-// first token on, an old one until it is taken away, and never again after that.
+// Keys change twice while tokens are verified: a new key is accepted from its first
+// token on, an old key until it is removed, and never again after that.
 func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	b := setup(t, refreshOften)
@@ -237,7 +237,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	load.Wait()
 }
 
-// The kid stays and the key behind it changes.
+// The kid stays, and its key changes.
 func TestKeyIsReplacedUnderItsName(t *testing.T) {
 	t.Parallel()
 	b := setup(t, refreshOften)
@@ -249,8 +249,8 @@ func TestKeyIsReplacedUnderItsName(t *testing.T) {
 }
 
 // A project that signs with its secret only has a set without keys: asymmetric
-// tokens are refused there, not put off.
-func TestEmptySetIsAnAnswer(t *testing.T) {
+// tokens get 401 there, not 503.
+func TestEmptySetIsValid(t *testing.T) {
 	t.Parallel()
 	b := setupIdle(t)
 	b.server.serve(jwks())

@@ -16,11 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// transport answers without a network, so that it can be used under synctest.
+// transport responds without a network, so that it can be used under synctest.
 type transport struct {
 	mu    sync.Mutex
 	body  string        // empty: an error
-	after time.Duration // how long an answer takes
+	after time.Duration // how long a response takes
 	asked []time.Time
 }
 
@@ -40,14 +40,14 @@ func (tr *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
 }
 
-// set says how it answers from now on.
+// set sets the later responses.
 func (tr *transport) set(body string, after time.Duration) {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
 	tr.body, tr.after = body, after
 }
 
-// logBuffer is a log that can be read while it is written.
+// logBuffer is a log that can be read while it is written to.
 type logBuffer struct {
 	mu  sync.Mutex
 	log strings.Builder
@@ -65,9 +65,9 @@ func (j *logBuffer) String() string {
 	return j.log.String()
 }
 
-// withFakeTime runs test with a Verifier whose time is that of synctest.
+// withFakeTime runs test with a Verifier on the clock of synctest.
 func withFakeTime(t *testing.T, tr *transport, test func(t *testing.T, v *Verifier, log *logBuffer)) {
-	signers() // not inside: nothing may outlive the bubble
+	signers() // not inside: no goroutine may outlive the bubble
 	synctest.Test(t, func(t *testing.T) {
 		var log logBuffer
 		v, err := New(Config{
@@ -90,7 +90,7 @@ func esToken(t *testing.T, kid string) string {
 		object{"sub": user, "aud": "authenticated", "exp": time.Now().Add(24 * time.Hour).Unix()})
 }
 
-// gaps are the times between requests, in seconds.
+// gaps returns the times between requests, in seconds.
 func (tr *transport) gaps() []float64 {
 	tr.mu.Lock()
 	defer tr.mu.Unlock()
@@ -113,7 +113,7 @@ func TestFetchesAtEachInterval(t *testing.T) {
 	})
 }
 
-func TestFailuresAreRetriedSoonerAndToldSeldom(t *testing.T) {
+func TestFailuresAreRetriedSoonerAndLoggedOnceAMinute(t *testing.T) {
 	t.Parallel()
 	tr := &transport{}
 	withFakeTime(t, tr, func(t *testing.T, v *Verifier, log *logBuffer) {
@@ -145,13 +145,13 @@ func TestSlowServerIsWaitedForThreeSeconds(t *testing.T) {
 		begin := time.Now()
 		_, err := v.Verify(t.Context(), esToken(t, "ec"))
 		require.ErrorIs(t, err, ErrKeys)
-		require.Equal(t, maxWait, time.Since(begin))
+		require.Equal(t, demandTimeout, time.Since(begin))
 
 		time.Sleep(time.Minute)
 		begin = time.Now()
 		_, err = v.Verify(t.Context(), esToken(t, "unknown"))
 		require.Equal(t, unknownKey, err)
-		require.Equal(t, maxWait, time.Since(begin))
+		require.Equal(t, demandTimeout, time.Since(begin))
 
 		time.Sleep(time.Minute)
 		tr.set(initialKeys(), time.Second)
@@ -191,7 +191,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestSetWithoutUsableKeysIsTold(t *testing.T) {
+func TestSetWithoutUsableKeysIsLogged(t *testing.T) {
 	t.Parallel()
 	tr := &transport{body: jwks(object{"kty": "oct", "k": "c2VjcmV0"})}
 	withFakeTime(t, tr, func(t *testing.T, _ *Verifier, log *logBuffer) {
@@ -201,13 +201,13 @@ func TestSetWithoutUsableKeysIsTold(t *testing.T) {
 	})
 }
 
-// The end of Run in the middle of a fetch is no failure.
-func TestEndOfRunIsNotTold(t *testing.T) {
+// The end of Run in the middle of a fetch is not a failure.
+func TestEndOfRunIsNotLogged(t *testing.T) {
 	t.Parallel()
-	var told *logBuffer
+	var logged *logBuffer
 	withFakeTime(t, &transport{body: initialKeys(), after: time.Minute}, func(t *testing.T, _ *Verifier, log *logBuffer) {
 		time.Sleep(time.Second)
-		told = log
+		logged = log
 	})
-	require.Empty(t, told.String())
+	require.Empty(t, logged.String())
 }

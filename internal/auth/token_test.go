@@ -15,7 +15,7 @@ import (
 
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// validTokens are one good token of each algorithm.
+// validTokens returns one good token of each algorithm.
 func (b *bundle) validTokens(t testing.TB) []string {
 	t.Helper()
 	return []string{
@@ -84,8 +84,8 @@ func TestTamperedTokensAreRefused(t *testing.T) {
 	}
 }
 
-// The reasons are constants, so that no refusal can quote a token.
-func TestRefusalsQuoteNothing(t *testing.T) {
+// The reasons are constants, so that no error can quote a token.
+func TestErrorsQuoteNothing(t *testing.T) {
 	t.Parallel()
 	b := setupIdle(t)
 	const canary = "canary"
@@ -121,7 +121,7 @@ func TestRandomTokensDoNoHarm(t *testing.T) {
 	require.LessOrEqual(t, b.server.requests.Load(), int64(2))
 }
 
-// mutate returns something that is more or less like a token.
+// mutate returns a string that resembles a token more or less.
 func mutate(rnd *rand.Rand, valid []string) string {
 	tok := []byte(valid[rnd.IntN(len(valid))])
 	switch rnd.IntN(5) {
@@ -163,7 +163,7 @@ func FuzzVerify(f *testing.F) {
 		f.Add(tok)
 	}
 	ended, cancel := context.WithCancel(context.Background())
-	cancel() // nobody answers demands here
+	cancel() // no fetch ends a demand here
 	f.Fuzz(func(t *testing.T, tok string) {
 		_, err := b.Verify(ended, tok)
 		if !slices.Contains(valid, tok) && !errors.Is(err, ErrToken) {
