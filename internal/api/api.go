@@ -18,17 +18,17 @@ import (
 // API serves the HTTP side. Make it with New, run it with Run beside the server
 // that it is the handler of.
 type API struct {
-	cfg      Config
-	queries  *queries.Queries
-	handler  http.Handler
-	metrics  *metrics
-	limiter  *limiter // of POSTs
-	openings *limiter // of streams
-	shares   *shares  // of POSTs
-	syncs    gate
-	reads    gate
-	tickets  gate
-	webhooks *wakeup.Queue
+	cfg           Config
+	queries       *queries.Queries
+	handler       http.Handler
+	metrics       *metrics
+	postLimiter   *limiter  // of POSTs
+	streamLimiter *limiter  // of streams
+	userGate      *userGate // of POSTs
+	syncs         gate
+	reads         gate
+	tickets       gate
+	wakeups       *wakeup.Queue
 
 	mu      sync.Mutex
 	closing bool
@@ -39,15 +39,15 @@ type API struct {
 // New makes an API.
 func New(cfg Config) (*API, error) {
 	cfg = cfg.withDefaults()
-	cfg.Syncer = steady{cfg.Syncer}
+	cfg.Syncer = recoverSyncer{cfg.Syncer}
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
-		limiter:  newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
-		openings: newLimiter(cfg.UserRate, openingBursts*cfg.UserBurst, cfg.Now),
-		shares:   newShares(cfg.UserAtOnce),
-		syncs:    newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
+		postLimiter:   newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
+		streamLimiter: newLimiter(cfg.UserRate, streamBursts*cfg.UserBurst, cfg.Now),
+		userGate:      newUserGate(cfg.UserAtOnce),
+		syncs:         newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
-	a.webhooks = wakeup.New(wakeup.Config{
+	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
 	})
 	mux := http.NewServeMux()
@@ -78,7 +78,7 @@ func (a *API) Run(ctx context.Context) error {
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
-		_ = a.webhooks.Run(ctx) // always nil
+		_ = a.wakeups.Run(ctx) // always nil
 	}()
 	<-ctx.Done()
 	a.close()
@@ -109,8 +109,8 @@ func (a *API) stopping() bool {
 	return a.closing
 }
 
-// enter notes a pass that Run waits for, unless the API is closing.
-func (a *API) enter() bool {
+// beginPass notes a pass that Run waits for, unless the API is closing.
+func (a *API) beginPass() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closing {

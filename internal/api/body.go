@@ -13,7 +13,7 @@ import (
 
 // whole reads the body before huma does: to huma, one of just the limit is too
 // large, and a client that sends half of one is the server's fault.
-func whole(api huma.API, limit int64) func(huma.Context, func(huma.Context)) {
+func readBody(api huma.API, limit int64) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, _ := humago.Unwrap(ctx)
 		body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))

@@ -153,20 +153,20 @@ func token(user string, change ...func(jwt.MapClaims)) string {
 }
 
 // answer is what came back over HTTP.
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // decode reads a JSON body.
-func (a answer) decode(t testing.TB, v any) {
+func (a response) decode(t testing.TB, v any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(a.body), v), a.body)
 }
 
 // detail is what a problem says.
-func (a answer) detail(t testing.TB) string {
+func (a response) detail(t testing.TB) string {
 	t.Helper()
 	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"), a.body)
 	var p struct {
@@ -179,17 +179,17 @@ func (a answer) detail(t testing.TB) string {
 }
 
 // call sends a request; bearer "" sends no token.
-func (b *bundle) call(method, path, bearer, body string) answer {
+func (b *bundle) call(method, path, bearer, body string) response {
 	b.Helper()
 	a, err := b.try(method, path, bearer, body)
 	require.NoError(b, err)
 	return a
 }
 
-func (b *bundle) try(method, path, bearer, body string) (answer, error) {
+func (b *bundle) try(method, path, bearer, body string) (response, error) {
 	req, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
@@ -199,11 +199,11 @@ func (b *bundle) try(method, path, bearer, body string) (answer, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(raw)}, err
+	return response{resp.StatusCode, resp.Header, string(raw)}, err
 }
 
 // insert makes a pending row of a user and returns its id.
@@ -218,7 +218,7 @@ func (b *bundle) insert(user string, kind task.Type, taskID string) string {
 }
 
 // ready makes a task that is done at the first look, and its row.
-func (b *bundle) ready(user string) (id, taskID string) {
+func (b *bundle) insertReady(user string) (id, taskID string) {
 	b.Helper()
 	taskID = b.sim.Submit(task.Generate, simulator.Ready)
 	return b.insert(user, task.Generate, taskID), taskID

@@ -23,11 +23,11 @@ const (
 // eventWriter writes Server-Sent Events. However long a batch is, it holds a piece
 // of it and an event at most.
 type eventWriter struct {
-	w     http.ResponseWriter
-	conn  *http.ResponseController
-	buf   bytes.Buffer
-	ready bool // the client has been greeted
-	open  bool // the last event lacks the blank line that ends it
+	w          http.ResponseWriter
+	conn       *http.ResponseController
+	buf        bytes.Buffer
+	greeted    bool // the client has been greeted
+	unfinished bool // the last event lacks the blank line that ends it
 }
 
 func newEventWriter(w http.ResponseWriter) *eventWriter {
@@ -50,8 +50,8 @@ func (e *eventWriter) begin() error {
 // batch writes what a transaction or more have changed. Only the last event has
 // an id: a client that loses the connection before it gets all of them again.
 func (e *eventWriter) batch(b live.Batch) error {
-	if !e.ready {
-		e.ready = true
+	if !e.greeted {
+		e.greeted = true
 		e.event("ready", struct{}{})
 	}
 	if b.Reset {
@@ -67,7 +67,7 @@ func (e *eventWriter) batch(b live.Batch) error {
 	}
 	if b.Cursor != "" { // without an event it only moves the client's last event id on
 		fmt.Fprintf(&e.buf, "id: %s\n", b.Cursor)
-		e.open = true
+		e.unfinished = true
 	}
 	e.end()
 	return e.flush()
@@ -76,7 +76,7 @@ func (e *eventWriter) batch(b live.Batch) error {
 // event adds one to the buffer, but for its end: an id may follow.
 func (e *eventWriter) event(name string, data any) {
 	e.end()
-	e.open = true
+	e.unfinished = true
 	fmt.Fprintf(&e.buf, "event: %s\ndata: ", name)
 	if err := json.NewEncoder(&e.buf).Encode(data); err != nil { // it has written nothing
 		e.buf.WriteString("{}\n") // a clip's duration that no JSON can have, from a foreign table
@@ -85,10 +85,10 @@ func (e *eventWriter) event(name string, data any) {
 
 // end adds the blank line that ends an event.
 func (e *eventWriter) end() {
-	if e.open {
+	if e.unfinished {
 		e.buf.WriteByte('\n')
 	}
-	e.open = false
+	e.unfinished = false
 }
 
 func (e *eventWriter) comment(text string) error {

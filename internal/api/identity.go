@@ -10,30 +10,30 @@ import (
 	"tasksync/task"
 )
 
-// Whose is which user a request is about.
-type Whose struct {
+// UserParam is which user a request is about.
+type UserParam struct {
 	UserID string `query:"user_id" format:"uuid" doc:"Whose rows; for service role tokens, which have none of their own."`
 }
 
-// teller tells who sent a request.
-type teller func(ctx huma.Context) (auth.Identity, error)
+// authenticator tells who sent a request.
+type authenticator func(ctx huma.Context) (auth.Identity, error)
 
-type senderKey struct{}
+type identityKey struct{}
 
-// known lets a request in that says who sent it, and keeps that for its handler.
+// authenticate lets a request in that says who sent it, and keeps that for its handler.
 // It comes before anybody reads the body.
-func (a *API) known(api huma.API, tell teller) func(huma.Context, func(huma.Context)) {
+func (a *API) authenticate(api huma.API, tell authenticator) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		id, err := tell(ctx)
 		if err != nil {
-			a.refuse(api, ctx, err)
+			a.writeError(api, ctx, err)
 			return
 		}
-		next(huma.WithValue(ctx, senderKey{}, id))
+		next(huma.WithValue(ctx, identityKey{}, id))
 	}
 }
 
-// bearer is the teller of a request with a token.
+// bearer is the authenticator of a request with a token.
 func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
@@ -46,8 +46,8 @@ func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 }
 
 // subject is the user whose rows the sender of a known request may have.
-func (a *API) subject(ctx context.Context, w Whose) (user string, id auth.Identity, err error) {
-	id, _ = ctx.Value(senderKey{}).(auth.Identity)
+func (a *API) subject(ctx context.Context, w UserParam) (user string, id auth.Identity, err error) {
+	id, _ = ctx.Value(identityKey{}).(auth.Identity)
 	asked := strings.ToLower(w.UserID)
 	switch {
 	case asked != "" && !task.IsUUID(asked): // huma takes forms that Postgres does not
@@ -57,7 +57,7 @@ func (a *API) subject(ctx context.Context, w Whose) (user string, id auth.Identi
 	case id.Service && id.UserID == "":
 		return "", id, errNoUser
 	case asked != "" && asked != id.UserID, id.UserID == "":
-		return "", id, errForeign
+		return "", id, errOtherUser
 	}
 	return id.UserID, id, nil
 }
@@ -66,7 +66,7 @@ func (a *API) subject(ctx context.Context, w Whose) (user string, id auth.Identi
 func bearerOnly() []map[string][]string { return []map[string][]string{{"bearer": {}}} }
 
 // describe names the errors that an operation may answer with.
-func describe(op huma.Operation, statuses ...int) huma.Operation {
+func withErrors(op huma.Operation, statuses ...int) huma.Operation {
 	op.Errors = statuses
 	return op
 }

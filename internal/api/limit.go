@@ -12,9 +12,9 @@ import (
 // been quiet long enough for a full bucket are forgotten first.
 const maxUsers = 10_000
 
-// openingBursts is how many times UserBurst streams a user may open at once: all
+// streamBursts is how many times UserBurst streams a user may open at once: all
 // pages of a user come back together when a daemon starts again.
-const openingBursts = 5
+const streamBursts = 5
 
 // limiter has a token bucket for each user.
 type limiter struct {
@@ -97,29 +97,29 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// shares bounds how many requests each user has inside.
-type shares struct {
-	most int
+// userGate bounds how many requests each user has inside.
+type userGate struct {
+	limit int
 
 	mu    sync.Mutex
 	users map[string]int
 }
 
-func newShares(most int) *shares { return &shares{most: most, users: map[string]int{}} }
+func newUserGate(limit int) *userGate { return &userGate{limit: limit, users: map[string]int{}} }
 
 // enter takes a share of the user; the caller must leave. Who has no share left is
 // told at once.
-func (s *shares) enter(user string) (leave func(), err error) {
+func (s *userGate) enter(user string) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users[user] >= s.most {
+	if s.users[user] >= s.limit {
 		return nil, limitedError{time.Second}
 	}
 	s.users[user]++
 	return func() { s.leave(user) }, nil
 }
 
-func (s *shares) leave(user string) {
+func (s *userGate) leave(user string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users[user]--; s.users[user] == 0 {

@@ -44,7 +44,7 @@ func TestBodyLimit(t *testing.T) {
 func TestTaskLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, taskID := b.ready(alice)
+	_, taskID := b.insertReady(alice)
 	ids := []string{taskID}
 	for len(ids) < 100 {
 		ids = append(ids, fmt.Sprint("unknown-", len(ids)))
@@ -80,7 +80,7 @@ func TestUserLimit(t *testing.T) {
 		c.UserRate, c.UserBurst = 0.25, 3
 		c.Now = func() time.Time { return time.Unix(0, clock.Load()) }
 	})
-	status := func(method, user string) answer { return b.call(method, syncPath, token(user), "") }
+	status := func(method, user string) response { return b.call(method, syncPath, token(user), "") }
 	for range 3 {
 		require.Equal(t, http.StatusOK, status(http.MethodPost, alice).status)
 	}
@@ -122,8 +122,8 @@ func TestManyUsers(t *testing.T) {
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	_, _ = b.ready(alice)
+	b := setup(t, holdPasses(held))
+	_, _ = b.insertReady(alice)
 	var wg sync.WaitGroup
 	for range maxSyncs {
 		wg.Go(func() {
@@ -177,7 +177,7 @@ func TestReadersAreBounded(t *testing.T) {
 func TestStopping(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, _ := b.ready(alice)
+	id, _ := b.insertReady(alice)
 	cfg := b.cfg
 	cfg.Registerer = nil
 	stopped, err := New(cfg)
@@ -185,7 +185,7 @@ func TestStopping(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, stopped.Run(ctx))
-	b.url = b.alsoServe(stopped, func(*http.Server) {})
+	b.url = b.serveHandler(stopped, func(*http.Server) {})
 	a := b.call(http.MethodPost, syncPath, token(alice), "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.Contains(t, a.detail(t), "stopping")
@@ -196,7 +196,7 @@ func TestStopping(t *testing.T) {
 }
 
 // private makes an API read a server of the test's own.
-func private(t *testing.T) (*postgres.Server, func(*Config)) {
+func ownDatabase(t *testing.T) (*postgres.Server, func(*Config)) {
 	t.Helper()
 	server := postgrestest.Server(t)
 	pool, err := pgxpool.New(context.Background(), server.URL())
@@ -214,7 +214,7 @@ func private(t *testing.T) (*postgres.Server, func(*Config)) {
 // soon.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	server, change := private(t)
+	server, change := ownDatabase(t)
 	b := setup(t, change)
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status)
 
@@ -222,7 +222,7 @@ func TestDatabaseAway(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), `LOCK TABLE music_generations IN ACCESS EXCLUSIVE MODE`)
 	require.NoError(t, err)
-	surprised := make(chan answer, 1)
+	surprised := make(chan response, 1)
 	go func() {
 		a, err := b.try(http.MethodGet, syncPath, token(alice), "")
 		b.NoError(err)
@@ -243,7 +243,7 @@ func TestDatabaseAway(t *testing.T) {
 	b.until("it is back", func() bool { return b.call(http.MethodGet, syncPath, token(alice), "").status == http.StatusOK })
 }
 
-func requireAway(t *testing.T, a answer) {
+func requireAway(t *testing.T, a response) {
 	t.Helper()
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
 	require.Equal(t, "the database does not answer: try again", a.detail(t))

@@ -18,11 +18,11 @@ import (
 
 // wrap puts what every request passes around the routes.
 func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
-	h, err := crossOrigin(a.cfg.CORSOrigins, astray(mux))
+	h, err := crossOrigin(a.cfg.CORSOrigins, notFound(mux))
 	if err != nil {
 		return nil, err
 	}
-	return a.observe(mux, a.survive(secure(h))), nil
+	return a.observe(mux, a.recoverPanic(securityHeaders(h))), nil
 }
 
 // crossOrigin lets pages of the origins call; without any it is next.
@@ -42,15 +42,15 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 	}).Handler(next), nil
 }
 
-// astray answers what leads nowhere with a problem, as every other error is.
-func astray(mux *http.ServeMux) http.Handler {
+// notFound answers what leads nowhere with a problem, as every other error is.
+func notFound(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		own, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		said := &discarded{header: http.Header{}}
+		said := &headerRecorder{header: http.Header{}}
 		own.ServeHTTP(said, r) // knows the methods that there are
 		if allow := said.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
@@ -61,12 +61,12 @@ func astray(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// discarded is an answer of which only the header counts.
-type discarded struct{ header http.Header }
+// headerRecorder is an answer of which only the header counts.
+type headerRecorder struct{ header http.Header }
 
-func (d *discarded) Header() http.Header         { return d.header }
-func (d *discarded) Write(p []byte) (int, error) { return len(p), nil }
-func (d *discarded) WriteHeader(int)             {}
+func (d *headerRecorder) Header() http.Header         { return d.header }
+func (d *headerRecorder) Write(p []byte) (int, error) { return len(p), nil }
+func (d *headerRecorder) WriteHeader(int)             {}
 
 // ValidateOrigins checks that pages of these origins can be told from others:
 // each is "*" or a scheme and a host, without a path.
@@ -83,9 +83,9 @@ func ValidateOrigins(origins []string) error {
 
 // secure sets the headers that tell browsers to make nothing of an answer but what
 // it is. The page of /docs has a policy of its own.
-func secure(next http.Handler) http.Handler {
+func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		setSecurity(w.Header())
+		setSecurityHeaders(w.Header())
 		next.ServeHTTP(w, r)
 	})
 }
@@ -93,14 +93,14 @@ func secure(next http.Handler) http.Handler {
 // Plain gives the answers of a handler beside the API what the API's own have: the
 // id of the request, and the headers of secure. They are neither logged nor counted.
 func Plain(next http.Handler) http.Handler {
-	next = secure(next)
+	next = securityHeaders(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", idOf(r))
 		next.ServeHTTP(w, r)
 	})
 }
 
-func setSecurity(h http.Header) {
+func setSecurityHeaders(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -112,7 +112,7 @@ func setSecurity(h http.Header) {
 // has begun, it ends the connection, so that nobody takes it for a whole one. A
 // handler that gives up on its connection (http.ErrAbortHandler) is left to the
 // server.
-func (a *API) survive(next http.Handler) http.Handler {
+func (a *API) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
@@ -126,7 +126,7 @@ func (a *API) survive(next http.Handler) http.Handler {
 			if answer, ok := w.(*recorder); ok && answer.wrote {
 				panic(http.ErrAbortHandler)
 			}
-			writeProblem(w, http.StatusInternalServerError, unserved)
+			writeProblem(w, http.StatusInternalServerError, internalDetail)
 		}()
 		next.ServeHTTP(w, r)
 	})
@@ -139,7 +139,7 @@ func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
 		began := time.Now()
 		id := idOf(r)
 		w.Header().Set("X-Request-Id", id)
-		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{id, http.NewResponseController(w)}))
+		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, requestInfo{id, http.NewResponseController(w)}))
 		_, route := mux.Handler(r)
 		route = routeName(route)
 		answer := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -175,26 +175,26 @@ func levelOf(ctx context.Context, status int) slog.Level {
 	return slog.LevelDebug
 }
 
-// exchange is what handlers know of the request that they serve, and of its
+// requestInfo is what handlers know of the request that they serve, and of its
 // connection.
-type exchange struct {
+type requestInfo struct {
 	id   string
 	conn *http.ResponseController
 }
 
-type exchangeKey struct{}
+type requestInfoKey struct{}
 
 // requestID is the id of the request that ctx is of.
 func requestID(ctx context.Context) string {
-	e, _ := ctx.Value(exchangeKey{}).(exchange)
+	e, _ := ctx.Value(requestInfoKey{}).(requestInfo)
 	return e.id
 }
 
-// unhurried takes the deadline for reading the request off its connection: it has
+// clearReadDeadline takes the deadline for reading the request off its connection: it has
 // been read, and when the deadline passes, net/http ends the request's context as
 // if the client had gone.
-func unhurried(ctx context.Context) {
-	if e, ok := ctx.Value(exchangeKey{}).(exchange); ok {
+func clearReadDeadline(ctx context.Context) {
+	if e, ok := ctx.Value(requestInfoKey{}).(requestInfo); ok {
 		_ = e.conn.SetReadDeadline(time.Time{}) // a connection without deadlines needs none taken off
 	}
 }

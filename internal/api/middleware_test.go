@@ -16,12 +16,12 @@ import (
 	"tasksync/syncer"
 )
 
-// everyKind asks in ways that get every kind of answer, and gives them by what was
+// everyResponse asks in ways that get every kind of answer, and gives them by what was
 // asked.
-func (b *bundle) everyKind() map[string]answer {
+func (b *bundle) everyResponse() map[string]response {
 	b.Helper()
 	mine := []string{"Authorization", "Bearer " + token(alice), "Content-Type", "application/json", "Origin", "https://app.example"}
-	return map[string]answer{
+	return map[string]response{
 		"200 GET":     b.ask(http.MethodGet, syncPath, "", mine...),
 		"200 POST":    b.ask(http.MethodPost, syncPath, "{}", mine...),
 		"200 HEAD":    b.ask(http.MethodHead, syncPath, "", mine...),
@@ -49,7 +49,7 @@ func TestEveryAnswerIsSecure(t *testing.T) {
 		"plain": func(*Config) {}, "CORS": func(c *Config) { c.CORSOrigins = []string{"https://app.example"} },
 	} {
 		b := setup(t, change)
-		for kind, a := range b.everyKind() {
+		for kind, a := range b.everyResponse() {
 			require.Equal(t, kind[:3], fmt.Sprint(a.status), "%s: %s", kind, a.body)
 			for header, want := range map[string]string{
 				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
@@ -199,7 +199,7 @@ func TestNothingInsideIsTold(t *testing.T) {
 		}
 		a := b.ask(r.method, r.path, r.body, headers...)
 		require.Equal(t, http.StatusInternalServerError, a.status, id)
-		require.Equal(t, unserved, a.detail(t))
+		require.Equal(t, internalDetail, a.detail(t))
 		for _, inside := range []string{"SQL", "42P01", "select", "relation", "music_", "pgx", "goroutine", ".go", marker, tok, alice} {
 			require.NotContains(t, strings.ToLower(a.body), strings.ToLower(inside), id)
 		}
@@ -232,10 +232,10 @@ func TestPassThatBreaks(t *testing.T) {
 		"panic": {panics: "a pass of this test"}, "error": {err: errors.New("a pass of this test")},
 	} {
 		b := setup(t, func(c *Config) { c.Syncer = bad })
-		_, taskID := b.ready(alice)
+		_, taskID := b.insertReady(alice)
 		a := b.call(http.MethodPost, syncPath, token(alice), "")
 		require.Equal(t, http.StatusInternalServerError, a.status, name)
-		require.Equal(t, unserved, a.detail(t), name)
+		require.Equal(t, internalDetail, a.detail(t), name)
 		require.Contains(t, b.log.String(), "a pass of this test", name)
 		require.Equal(t, http.StatusOK, b.call(http.MethodPost, "/webhooks/kie/"+webhookToken, "", `{"data":{"task_id":"`+taskID+`"}}`).status)
 		b.until("the webhook's pass breaks too", func() bool { return strings.Contains(b.log.String(), "The pass of webhooks failed") })
@@ -251,7 +251,7 @@ func TestHandlerThatPanics(t *testing.T) {
 	b := setup(t, func(c *Config) { c.Verifier = badVerifier{} })
 	a := b.ask(http.MethodGet, syncPath, "", "Authorization", "Bearer x", "X-Request-Id", "id-of-the-panic")
 	require.Equal(t, http.StatusInternalServerError, a.status)
-	require.Equal(t, unserved, a.detail(t))
+	require.Equal(t, internalDetail, a.detail(t))
 	require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
 	require.Regexp(t, `level=ERROR msg="\[TaskSync\] Panic while serving a request" request_id=id-of-the-panic`, b.log.String())
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, "/openapi.json", "", "").status)
@@ -261,12 +261,12 @@ func TestHandlerThatPanics(t *testing.T) {
 func TestAnswerThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	breaking := b.api.observe(http.NewServeMux(), b.api.survive(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	breaking := b.api.observe(http.NewServeMux(), b.api.recoverPanic(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half of an ans")
 		_ = http.NewResponseController(w).Flush()
 		panic("half-way")
 	})))
-	resp, err := plainClient.Get(b.alsoServe(breaking, func(*http.Server) {}))
+	resp, err := plainClient.Get(b.serveHandler(breaking, func(*http.Server) {}))
 	require.NoError(t, err)
 	raw, err := io.ReadAll(resp.Body)
 	require.Error(t, err)
@@ -279,7 +279,7 @@ func TestAnswerThatBreaksOff(t *testing.T) {
 func TestMetricsHaveClosedLabels(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_ = b.everyKind()
+	_ = b.everyResponse()
 	for i := range 50 {
 		for _, path := range []string{"/x%d", "/docs/%d", "/webhooks/p%d/t%[1]d", "/webhooks/kie/t%d", "//x%d//", syncPath + "/%d", "/openapi-%d.json", "/docs?%d"} {
 			b.ask(http.MethodGet, fmt.Sprintf(path, i), "")

@@ -170,7 +170,7 @@ func requireResponses(t *testing.T, route string, op object) {
 func TestOpenAPIHasEveryAnswer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_ = b.everyKind()
+	_ = b.everyResponse()
 	ops := operations(b.openAPI())
 	families, err := b.reg.Gather()
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestOpenAPIHasEveryAnswer(t *testing.T) {
 func TestOpenAPIHasEveryColumn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, _ = b.ready(alice)
+	_, _ = b.insertReady(alice)
 	a := b.call(http.MethodPost, syncPath, token(alice), "")
 	var got struct{ Generations []object }
 	require.NoError(t, json.Unmarshal([]byte(a.body), &got))

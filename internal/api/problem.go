@@ -30,14 +30,14 @@ var (
 	errNoToken    = errors.New("no bearer token: send Authorization: Bearer and the user's access token")
 	errTicket     = errors.New("the ticket is unknown, used or too old: get another one")
 	errNotFound   = errors.New("there is nothing here")
-	// errForeign is of a user's token with somebody else's user_id.
-	errForeign = errors.New("user_id is for service role tokens")
-	errNoUser  = errors.New("a service role token needs ?user_id=")
-	errUserID  = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
-	errBusy    = errors.New("too many requests at once: try again")
-	errClosing = errors.New("tasksync is stopping: try again")
-	errBody    = errors.New("the body is not the JSON of a callback")
-	errSigned  = errors.New("the signature is not the provider's")
+	// errOtherUser is of a user's token with somebody else's user_id.
+	errOtherUser = errors.New("user_id is for service role tokens")
+	errNoUser    = errors.New("a service role token needs ?user_id=")
+	errUserID    = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
+	errBusy      = errors.New("too many requests at once: try again")
+	errClosing   = errors.New("tasksync is stopping: try again")
+	errCallback  = errors.New("the body is not the JSON of a callback")
+	errSignature = errors.New("the signature is not the provider's")
 )
 
 // limitedError is of a user who asks too often.
@@ -52,8 +52,8 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Max(1, math.Ceil(d.Seconds()))), 10)
 }
 
-// unserved is all that a client is told of an error that is not its own.
-const unserved = "the request could not be served; the log of tasksync has its request id"
+// internalDetail is all that a client is told of an error that is not its own.
+const internalDetail = "the request could not be served; the log of tasksync has its request id"
 
 // writeProblem answers without huma.
 func writeProblem(w http.ResponseWriter, status int, detail string) {
@@ -64,22 +64,22 @@ func writeProblem(w http.ResponseWriter, status int, detail string) {
 
 // problem makes an error one of huma's.
 func (a *API) problem(ctx context.Context, err error) error {
-	status, header, detail := a.answerTo(ctx, err)
+	status, header, detail := a.responseTo(ctx, err)
 	return huma.ErrorWithHeaders(huma.NewError(status, detail), header)
 }
 
 // refuse answers a request that no handler has seen.
-func (a *API) refuse(api huma.API, ctx huma.Context, err error) {
-	status, header, detail := a.answerTo(ctx.Context(), err)
+func (a *API) writeError(api huma.API, ctx huma.Context, err error) {
+	status, header, detail := a.responseTo(ctx.Context(), err)
 	for name := range header {
 		ctx.SetHeader(name, header.Get(name))
 	}
 	_ = huma.WriteErr(api, ctx, status, detail) // the client may be gone
 }
 
-// answerTo is the one place where an error becomes an HTTP status. What is not
+// responseTo is the one place where an error becomes an HTTP status. What is not
 // known here is logged and told to nobody.
-func (a *API) answerTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
+func (a *API) responseTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
 	status, header = statusOf(err)
 	if status == http.StatusInternalServerError && a.stopping() {
 		// Whatever it is, the pool that is closed or a part that is gone: another
@@ -88,7 +88,7 @@ func (a *API) answerTo(ctx context.Context, err error) (status int, header http.
 		err = errClosing
 		status, header = statusOf(err)
 	}
-	if told(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+	if isPublic(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		return status, header, err.Error()
 	}
 	level := slog.LevelError
@@ -99,11 +99,11 @@ func (a *API) answerTo(ctx context.Context, err error) (status int, header http.
 	if status == http.StatusServiceUnavailable {
 		return status, header, "the database does not answer: try again"
 	}
-	return status, header, unserved
+	return status, header, internalDetail
 }
 
-// told reports whether err was made for the client.
-func told(err error) bool {
+// isPublic reports whether err was made for the client.
+func isPublic(err error) bool {
 	return errors.Is(err, errBusy) || errors.Is(err, errClosing) || errors.Is(err, auth.ErrKeys) ||
 		errors.Is(err, live.ErrFull) || errors.Is(err, live.ErrClosing)
 }
@@ -120,13 +120,13 @@ func statusOf(err error) (int, http.Header) {
 	case errors.Is(err, auth.ErrToken):
 		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		return http.StatusUnauthorized, header
-	case errors.Is(err, errSigned):
+	case errors.Is(err, errSignature):
 		return http.StatusUnauthorized, header
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errOtherUser):
 		return http.StatusForbidden, header
 	case errors.Is(err, errNotFound):
 		return http.StatusNotFound, header
-	case errors.Is(err, errBody):
+	case errors.Is(err, errCallback):
 		return http.StatusBadRequest, header
 	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
 		return http.StatusUnprocessableEntity, header
@@ -136,7 +136,7 @@ func statusOf(err error) (int, http.Header) {
 	case errors.As(err, &limited):
 		header.Set("Retry-After", seconds(limited.after))
 		return http.StatusTooManyRequests, header
-	case told(err), databaseAway(err):
+	case isPublic(err), databaseAway(err):
 		header.Set("Retry-After", "1")
 		return http.StatusServiceUnavailable, header
 	default:

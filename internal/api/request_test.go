@@ -31,25 +31,25 @@ var plainClient = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func send(ctx context.Context, r request) (answer, error) {
+func send(ctx context.Context, r request) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, strings.NewReader(r.body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for name, values := range r.header {
 		req.Header[name] = values
 	}
 	resp, err := plainClient.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(raw)}, err
+	return response{resp.StatusCode, resp.Header, string(raw)}, err
 }
 
 // ask sends with headers, given as name and value in turns.
-func (b *bundle) ask(method, path, body string, headers ...string) answer {
+func (b *bundle) ask(method, path, body string, headers ...string) response {
 	b.Helper()
 	h := http.Header{}
 	for i := 0; i < len(headers); i += 2 {
@@ -60,8 +60,8 @@ func (b *bundle) ask(method, path, body string, headers ...string) answer {
 	return a
 }
 
-// alsoServe serves a handler, mostly the same API, with timeouts of the test's own.
-func (b *bundle) alsoServe(handler http.Handler, change func(*http.Server)) (url string) {
+// serveHandler serves a handler, mostly the same API, with timeouts of the test's own.
+func (b *bundle) serveHandler(handler http.Handler, change func(*http.Server)) (url string) {
 	b.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	change(server.Config)
@@ -82,7 +82,7 @@ type heldSyncer struct {
 	broken  atomic.Bool // a pass found its context ended
 }
 
-func holding(held *heldSyncer) func(*Config) {
+func holdPasses(held *heldSyncer) func(*Config) {
 	held.entered, held.release = make(chan []string, 100), make(chan struct{})
 	return func(c *Config) { held.Syncer, c.Syncer = c.Syncer, held }
 }
@@ -98,7 +98,7 @@ func (s *heldSyncer) Sync(ctx context.Context, req syncer.Request) ([]syncer.Res
 	return s.Syncer.Sync(ctx, req)
 }
 
-func (b *bundle) await(held *heldSyncer) {
+func (b *bundle) awaitPass(held *heldSyncer) {
 	b.Helper()
 	select {
 	case <-held.entered:
@@ -115,7 +115,7 @@ func TestBodyIsOptional(t *testing.T) {
 		"unknown fields": `{"force":true,"deep":{"a":[1,{"b":null}]},"taskIds":[]}`, "blanks": " \n{ } ",
 		"other case": `{"TASKIDS":[]}`,
 	} {
-		id, _ := b.ready(alice)
+		id, _ := b.insertReady(alice)
 		r := b.post(alice, body)
 		require.Len(t, r.Generations, 1, name)
 		require.Equal(t, "complete", b.status(id), name)
@@ -124,7 +124,7 @@ func TestBodyIsOptional(t *testing.T) {
 		"blank": `{"taskIds":[""]}`, "NUL": `{"taskIds":["\u0000","a\u0000b"]}`, "half a surrogate": `{"taskIds":["\ud800"]}`,
 		"long": taskIDs(strings.Repeat("x", 60_000)), "SQL": taskIDs(`'; DROP TABLE music_generations; --`, "{a,b}", `"`, `\`),
 	} {
-		_, _ = b.ready(alice)
+		_, _ = b.insertReady(alice)
 		r := b.post(alice, body)
 		require.Empty(t, r.Generations, "%s: these are no tasks of hers", name)
 		require.Zero(t, *r.SyncedCount, name)
@@ -134,7 +134,7 @@ func TestBodyIsOptional(t *testing.T) {
 func TestBodyThatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
+	id, taskID := b.insertReady(alice)
 	for body, want := range map[string]int{
 		"{": 400, "x": 400, `{"taskIds":["a"]} {}`: 400, "\x00": 400, "\xff\xfe": 400, strings.Repeat("[", 20_000): 400, "   ": 400,
 		"[]": 422, "7": 422, `"x"`: 422, "true": 422, `{"taskIds":"a"}`: 422, `{"taskIds":{}}`: 422, `{"taskIds":7}`: 422,
@@ -168,7 +168,7 @@ func TestAnswerIsBoundedOldestFirst(t *testing.T) {
 	b := setup(t)
 	var ids []string
 	for i := range maxRows + 5 {
-		id, _ := b.ready(alice)
+		id, _ := b.insertReady(alice)
 		_, err := b.pool.Exec(t.Context(), `UPDATE music_generations SET created_at = now() - $2 * interval '1 s' WHERE id = $1`, id, i)
 		require.NoError(t, err)
 		ids = append(ids, id)
@@ -233,10 +233,10 @@ func TestRowsOfForeignTables(t *testing.T) {
 func TestTimeLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t) // with the default of 10 s
-	b.url = b.alsoServe(b.api, func(s *http.Server) { s.ReadTimeout = time.Second })
+	b.url = b.serveHandler(b.api, func(s *http.Server) { s.ReadTimeout = time.Second })
 	ids := map[string]string{}
 	for _, user := range []string{alice, bob} {
-		ids[user], _ = b.ready(user)
+		ids[user], _ = b.insertReady(user)
 	}
 	b.sim.Outage(simulator.Hang)
 	var wg sync.WaitGroup
@@ -264,8 +264,8 @@ func TestTimeLimit(t *testing.T) {
 func TestTimeLimitOfAPassThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	id, _ := b.ready(alice)
+	b := setup(t, holdPasses(held))
+	id, _ := b.insertReady(alice)
 	r := b.post(alice, "")
 	require.Equal(t, "submitted", r.Generations[0].Status)
 	require.Zero(t, *r.SyncedCount)
@@ -277,18 +277,18 @@ func TestTimeLimitOfAPassThatDoesNotEnd(t *testing.T) {
 func TestClientThatGoesAway(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	id, _ := b.ready(alice)
+	b := setup(t, holdPasses(held))
+	id, _ := b.insertReady(alice)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	go func() {
 		_, err := send(ctx, request{method: http.MethodPost, url: b.url + syncPath, header: http.Header{"Authorization": {"Bearer " + token(alice)}}})
 		gone <- err
 	}()
-	b.await(held)
+	b.awaitPass(held)
 	cancel()
 	require.ErrorIs(t, <-gone, context.Canceled)
-	b.until("its request ends", func() bool { return counted(t, b.reg, "tasksync_http_requests_total", "503") == 1 })
+	b.until("its request ends", func() bool { return counterValue(t, b.reg, "tasksync_http_requests_total", "503") == 1 })
 	close(held.release)
 	b.until("the pass goes on and writes", func() bool { return b.status(id) == "complete" })
 	b.until("its place is free", func() bool { return len(b.api.syncs) == 0 })
@@ -301,8 +301,8 @@ func TestIdenticalRequestsShareAPass(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	id, taskID := b.ready(alice)
+	b := setup(t, holdPasses(held))
+	id, taskID := b.insertReady(alice)
 	bodies := []string{"", "{}", taskIDs(taskID), taskIDs(taskID, "unknown")} // all of them want the same row
 	var wg sync.WaitGroup
 	for i := range n {
@@ -326,16 +326,16 @@ func TestIdenticalRequestsShareAPass(t *testing.T) {
 func TestPassesOfDifferentRows(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	_, _ = b.ready(alice)
-	_, _ = b.ready(bob)
+	b := setup(t, holdPasses(held))
+	_, _ = b.insertReady(alice)
+	_, _ = b.insertReady(bob)
 	var wg sync.WaitGroup
 	for _, user := range []string{alice, bob} {
 		wg.Go(func() {
 			_, err := b.try(http.MethodPost, syncPath, token(user), "")
 			b.NoError(err)
 		})
-		b.await(held) // though the one before is held
+		b.awaitPass(held) // though the one before is held
 	}
 	close(held.release)
 	wg.Wait()

@@ -127,7 +127,7 @@ func newSigner(t testing.TB, n int) signer {
 
 func (s signer) token(t testing.TB, change ...func(jwt.MapClaims)) string {
 	t.Helper()
-	return by(t, s.method, s.key, s.kid, change...)
+	return signedBy(t, s.method, s.key, s.kid, change...)
 }
 
 func (s signer) jwk(t testing.TB) json.RawMessage { return jwkOf(t, s.kid, s.key) }
@@ -139,7 +139,7 @@ func TestKeysAndSecretAtOnce(t *testing.T) {
 	signers := []signer{newSigner(t, 0), newSigner(t, 1), newSigner(t, 2)}
 	server := serveKeys(t, signers[0].jwk(t), signers[1].jwk(t), signers[2].jwk(t))
 	b := setup(t, server.verifying(secret, time.Now))
-	_, taskID := b.ready(alice)
+	_, taskID := b.insertReady(alice)
 	tokens := []string{token(alice)}
 	for _, s := range signers {
 		tokens = append(tokens, s.token(t))
@@ -155,7 +155,7 @@ func TestKeysAndSecretAtOnce(t *testing.T) {
 	server.verifying("", time.Now)(&cfg)
 	without, err := New(cfg)
 	require.NoError(t, err)
-	b.url = b.alsoServe(without, func(*http.Server) {})
+	b.url = b.serveHandler(without, func(*http.Server) {})
 	b.until("the keys are there", func() bool { return b.call(http.MethodGet, syncPath, tokens[1], "").status == http.StatusOK })
 	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodGet, syncPath, tokens[0], "").status, "no secret any more")
 }

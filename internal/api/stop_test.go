@@ -24,23 +24,23 @@ func TestStopClosesThePool(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 		c.Pool = pool
-		c.Syncer = syncer.New(syncer.Config{Pool: pool, Upstreams: map[string]syncer.Upstream{"": nobody{}}, Policy: task.DefaultPolicy()})
-	}, holding(held))
+		c.Syncer = syncer.New(syncer.Config{Pool: pool, Upstreams: map[string]syncer.Upstream{"": panickingUpstream{}}, Policy: task.DefaultPolicy()})
+	}, holdPasses(held))
 	api, err := New(Config{Pool: pool, Syncer: b.cfg.Syncer, Verifier: b.cfg.Verifier, Live: b.cfg.Live, Logger: b.cfg.Logger})
 	require.NoError(t, err)
-	b.url = b.alsoServe(api, func(*http.Server) {})
+	b.url = b.serveHandler(api, func(*http.Server) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- api.Run(ctx) }()
-	b.stuck(alice)
-	b.stuck(bob)
-	late := make(chan answer, 1)
+	b.insertStuck(alice)
+	b.insertStuck(bob)
+	late := make(chan response, 1)
 	go func() {
 		a, err := b.try(http.MethodPost, syncPath, token(bob), "")
 		b.NoError(err)
 		late <- a
 	}()
-	b.await(held)
+	b.awaitPass(held)
 	cancel()
 	b.until("POSTs are refused", func() bool {
 		a := b.call(http.MethodPost, syncPath, token(alice), taskIDs("unknown"))
@@ -59,7 +59,7 @@ func TestStopClosesThePool(t *testing.T) {
 	require.NotContains(t, b.log.String(), "level=ERROR")
 }
 
-func requireStopping(t *testing.T, a answer) {
+func requireStopping(t *testing.T, a response) {
 	t.Helper()
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
 	require.Equal(t, "tasksync is stopping: try again", a.detail(t))
@@ -67,24 +67,26 @@ func requireStopping(t *testing.T, a answer) {
 }
 
 // nobody is an upstream that must not be asked.
-type nobody struct{}
+type panickingUpstream struct{}
 
-func (nobody) Fetch(context.Context, []task.Ref) ([]task.Observation, error) { panic("asked") }
+func (panickingUpstream) Fetch(context.Context, []task.Ref) ([]task.Observation, error) {
+	panic("asked")
+}
 
 // TestStopDoesNotWaitForWebhooks: POSTs are refused from the first moment on.
 func TestStopDoesNotWaitForWebhooks(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
+	b := setup(t, holdPasses(held))
 	api, err := New(Config{Pool: b.pool, Syncer: b.cfg.Syncer, Verifier: b.cfg.Verifier, Live: b.cfg.Live, Webhooks: b.cfg.Webhooks, WebhookTokens: b.cfg.WebhookTokens})
 	require.NoError(t, err)
-	b.url = b.alsoServe(api, func(*http.Server) {})
+	b.url = b.serveHandler(api, func(*http.Server) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- api.Run(ctx) }()
-	_, taskID := b.stuck(alice)
-	b.hooked(callbackOf(taskID))
-	b.await(held)
+	_, taskID := b.insertStuck(alice)
+	b.postWebhook(callbackOf(taskID))
+	b.awaitPass(held)
 	cancel()
 	b.until("POSTs are refused", api.stopping)
 	requireStopping(t, b.call(http.MethodPost, syncPath, token(alice), ""))

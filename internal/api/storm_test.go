@@ -95,7 +95,7 @@ func (s *storm) calls() []stormCall {
 }
 
 // rage sends calls from sixteen clients, spread over length.
-func (s *storm) rage(calls []stormCall, length time.Duration) (slowest time.Duration) {
+func (s *storm) send(calls []stormCall, length time.Duration) (slowest time.Duration) {
 	s.Helper()
 	due := make(chan stormCall)
 	var workers sync.WaitGroup
@@ -104,7 +104,7 @@ func (s *storm) rage(calls []stormCall, length time.Duration) (slowest time.Dura
 		workers.Go(func() {
 			for c := range due {
 				began := time.Now()
-				a, err := tryHook(s.client, s.url, "kie", c.token, c.body)
+				a, err := tryWebhook(s.client, s.url, "kie", c.token, c.body)
 				s.NoError(err)
 				if err == nil && a.status != c.want {
 					s.Errorf("%d for %s", a.status, c.body)
@@ -161,12 +161,12 @@ func (s *storm) verify() {
 		require.Equal(s, cmp.Or(record.Expected.ErrorMessage, message), message, what)
 		s.verifyClips(id, record, what)
 	}
-	require.Zero(s, s.one(`SELECT count(*) FROM (
+	require.Zero(s, s.queryInt(`SELECT count(*) FROM (
 		SELECT from_status, coalesce(lag(to_status) OVER (PARTITION BY generation_id ORDER BY id), 'submitted') AS before
 		FROM tasksync.generation_events) AS e WHERE from_status <> before`), "a change is written twice, or not at all")
-	require.Equal(s, len(s.rows), s.one(`SELECT count(*) FROM tasksync.generation_events WHERE to_status IN ('complete', 'failed')`))
-	require.Zero(s, s.one(`SELECT count(*) FROM tasksync.generation_events WHERE via NOT IN ('webhook', 'timeout')`))
-	require.Zero(s, s.one(`SELECT count(*) FROM tasksync.river_job`))
+	require.Equal(s, len(s.rows), s.queryInt(`SELECT count(*) FROM tasksync.generation_events WHERE to_status IN ('complete', 'failed')`))
+	require.Zero(s, s.queryInt(`SELECT count(*) FROM tasksync.generation_events WHERE via NOT IN ('webhook', 'timeout')`))
+	require.Zero(s, s.queryInt(`SELECT count(*) FROM tasksync.river_job`))
 }
 
 func (s *storm) verifyClips(id string, record simulator.Record, what string) {
@@ -202,9 +202,9 @@ func (s *storm) settle() {
 	called := time.Now()
 	s.until("all rows end", func() bool {
 		left := s.pending()
-		if time.Since(called) > 5*time.Second && counted(s, s.reg, "tasksync_webhook_tasks_total", "unanswered") > 0 {
+		if time.Since(called) > 5*time.Second && counterValue(s, s.reg, "tasksync_webhook_tasks_total", "unanswered") > 0 {
 			called = time.Now()
-			s.rage(s.lastCalls(left), 0)
+			s.send(s.lastCalls(left), 0)
 		}
 		return len(left) == 0
 	})
@@ -215,7 +215,7 @@ func (s *storm) settle() {
 func TestWebhookStorm(t *testing.T) {
 	t.Parallel()
 	const limit = 150
-	b, held := setupHooks(t, simulator.Config{Seed: 20261123, Speed: 60, RateLimit: limit}, limit,
+	b, held := setupWatched(t, simulator.Config{Seed: 20261123, Speed: 60, RateLimit: limit}, limit,
 		func(c *Config) { c.WebhookSpacing = 250 * time.Millisecond })
 	s := newStorm(b)
 	// That a task is forgotten shows in a minute of looks, which the jobs make.
@@ -225,7 +225,7 @@ func TestWebhookStorm(t *testing.T) {
 		s.row(kinds[i%len(kinds)], fates[i%len(fates)])
 	}
 	began := time.Now()
-	slowest := s.rage(s.calls(), stormLength)
+	slowest := s.send(s.calls(), stormLength)
 	raged := time.Since(began)
 	var last time.Time
 	for _, record := range s.sim.Tasks() {
@@ -235,16 +235,16 @@ func TestWebhookStorm(t *testing.T) {
 	}
 	s.until("all tasks are over", func() bool { return time.Now().After(last.Add(time.Second)) })
 	left := s.pending()
-	s.rage(s.lastCalls(left), 0)
+	s.send(s.lastCalls(left), 0)
 	s.settle()
 	took, requests := time.Since(began), s.sim.Requests().Total
 	t.Logf("%d calls in %s, the slowest in %s; %d passes and %d requests in %s; %d of %d rows were pending after the storm; %d unanswered",
-		stormCalls, raged, slowest, len(held.passes()), requests, took, len(left), stormRows, counted(t, b.reg, "tasksync_webhook_tasks_total", "unanswered"))
+		stormCalls, raged, slowest, len(held.passes()), requests, took, len(left), stormRows, counterValue(t, b.reg, "tasksync_webhook_tasks_total", "unanswered"))
 	require.LessOrEqual(t, requests, limit*(int64(took/(10*time.Second))+1), "the rate limit holds")
 	require.Zero(t, s.sim.Requests().Code(430)+s.sim.Requests().Code(429), "the upstream has refused none of them")
 	s.verify()
 	for _, result := range []string{"accepted", "forged", "malformed"} {
-		require.NotZero(t, counted(t, b.reg, "tasksync_webhooks_total", result), result)
+		require.NotZero(t, counterValue(t, b.reg, "tasksync_webhooks_total", result), result)
 	}
 }
 
@@ -259,28 +259,28 @@ func later(a, b time.Time) time.Time {
 // time is being asked, and starts another one.
 func TestShutdownInTheMiddleOfWebhooks(t *testing.T) {
 	t.Parallel()
-	b, _ := setupHooks(t, simulator.Config{Seed: 5, Speed: math.Inf(1), SlowDelay: time.Second}, -1)
+	b, _ := setupWatched(t, simulator.Config{Seed: 5, Speed: math.Inf(1), SlowDelay: time.Second}, -1)
 	s := newStorm(b)
 	for range 40 {
 		taskID := s.sim.Submit(task.Generate, simulator.Ready, simulator.Slow)
 		s.rows[s.insert(alice, task.Generate, taskID)] = taskID
 	}
-	first := b.stand(nil)
+	first := b.start(nil)
 	s.url = first.url
-	s.rage(s.lastCalls(s.rows), 0)
+	s.send(s.lastCalls(s.rows), 0)
 	s.until("the upstream is being asked", func() bool { return s.sim.Requests().Total > 10 })
 	began := time.Now()
 	first.stop()
 	took, left := time.Since(began), s.pending()
 	t.Logf("stopped in %s: %d of 40 rows were pending, after %d requests", took, len(left), s.sim.Requests().Total)
 	require.NotEmpty(t, left, "the stop came too late")
-	require.Zero(t, s.one(`SELECT count(*) FROM music_clips AS c JOIN music_generations AS g ON g.id = c.generation_id WHERE g.status <> 'complete'`))
-	require.Zero(t, s.one(`SELECT count(*) FROM music_generations AS g WHERE status = 'complete'
+	require.Zero(t, s.queryInt(`SELECT count(*) FROM music_clips AS c JOIN music_generations AS g ON g.id = c.generation_id WHERE g.status <> 'complete'`))
+	require.Zero(t, s.queryInt(`SELECT count(*) FROM music_generations AS g WHERE status = 'complete'
 		AND (SELECT count(*) FROM music_clips AS c WHERE c.generation_id = g.id) <> 2`), "whole rows or nothing")
 
-	second := b.stand(nil)
+	second := b.start(nil)
 	s.url = second.url
-	s.rage(s.lastCalls(left), 0)
+	s.send(s.lastCalls(left), 0)
 	s.until("all rows end", func() bool { return len(s.pending()) == 0 })
 	s.verify()
 }

@@ -30,7 +30,7 @@ const (
 
 // syncInput is a POST.
 type syncInput struct {
-	Whose
+	UserParam
 	Body *syncBody
 }
 
@@ -57,7 +57,7 @@ type syncOutput struct {
 
 // listInput is a GET.
 type listInput struct {
-	Whose
+	UserParam
 }
 
 // listOutput answers it.
@@ -69,22 +69,22 @@ type listOutput struct {
 }
 
 func (a *API) registerSync(api huma.API) {
-	huma.Register(api, describe(huma.Operation{
+	huma.Register(api, withErrors(huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
-		Middlewares: huma.Middlewares{a.known(api, a.bearer), whole(api, maxBody), asJSON},
+		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer), readBody(api, maxBody), asJSON},
 		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
 	}, 400, 401, 403, 408, 413, 429, 500, 501, 503), a.sync)
-	huma.Register(api, describe(huma.Operation{
+	huma.Register(api, withErrors(huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
-		Middlewares: huma.Middlewares{a.known(api, a.bearer)},
+		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 	}, 401, 403, 500, 501, 503), a.list)
 }
 
 // list only reads.
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	user, _, err := a.subject(ctx, in.Whose)
+	user, _, err := a.subject(ctx, in.UserParam)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -126,8 +126,8 @@ func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) ([]
 // sync makes a pass over the user's pending rows and returns them as they are
 // afterwards.
 func (a *API) sync(ctx context.Context, in *syncInput) (*syncOutput, error) {
-	unhurried(ctx)
-	user, _, err := a.subject(ctx, in.Whose)
+	clearReadDeadline(ctx)
+	user, _, err := a.subject(ctx, in.UserParam)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -143,7 +143,7 @@ func (a *API) sync(ctx context.Context, in *syncInput) (*syncOutput, error) {
 	return out, nil
 }
 
-func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit) (*syncOutput, error) {
+func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *admission) (*syncOutput, error) {
 	out := &syncOutput{}
 	out.Body.Generations = []view.Generation{}
 	var wanted []string
@@ -158,7 +158,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit
 	if err != nil || len(ids) == 0 {
 		return out, err
 	}
-	results, err := a.look(ctx, ids, v)
+	results, err := a.runPass(ctx, ids, v)
 	if err != nil {
 		return nil, err
 	}
@@ -171,15 +171,15 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit
 	return out, err
 }
 
-// look makes a pass and waits for it until shortly before ctx ends. A pass that is
+// runPass makes a pass and waits for it until shortly before ctx ends. A pass that is
 // not over by then goes on to write what it has learned: the answer does not wait
 // for it. Nor does the pass end with a client that goes away, whose request the
-// upstream has counted already; its visit lasts as long as the pass. Those who want
+// upstream has counted already; its admission lasts as long as the pass. Those who want
 // the same rows at once share a pass, and rows that somebody has just looked at are
 // left as they are.
-func (a *API) look(ctx context.Context, ids []string, v *visit) ([]syncer.Result, error) {
+func (a *API) runPass(ctx context.Context, ids []string, v *admission) ([]syncer.Result, error) {
 	pass := a.flights.DoChan(strings.Join(ids, " "), func() (any, error) {
-		if !a.enter() {
+		if !a.beginPass() {
 			return nil, errClosing
 		}
 		defer a.passes.Done()
@@ -195,20 +195,20 @@ func (a *API) look(ctx context.Context, ids []string, v *visit) ([]syncer.Result
 		results, _ := got.Val.([]syncer.Result) // nil with an error
 		return results, got.Err
 	case <-timer.C:
-		v.until(pass)
+		v.holdUntil(pass)
 		return nil, nil
 	case <-ctx.Done():
-		v.until(pass)
+		v.holdUntil(pass)
 		return nil, ctx.Err()
 	}
 }
 
-// steady is a Syncer whose panics are errors. A pass is in a goroutine of its own,
+// recoverSyncer is a Syncer whose panics are errors. A pass is in a goroutine of its own,
 // where a panic would end the daemon.
-type steady struct{ Syncer }
+type recoverSyncer struct{ Syncer }
 
 // Sync implements Syncer.
-func (s steady) Sync(ctx context.Context, req syncer.Request) (results []syncer.Result, err error) {
+func (s recoverSyncer) Sync(ctx context.Context, req syncer.Request) (results []syncer.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			results, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -35,20 +35,20 @@ type ticketOutput struct {
 // ticketOperation is for EventSource, which can send no header. A ticket stands
 // in the database, so that any daemon behind the same address takes it.
 func (a *API) ticketOperation(api huma.API) huma.Operation {
-	return describe(huma.Operation{
+	return withErrors(huma.Operation{
 		OperationID: "ticket", Method: http.MethodPost, Path: syncPath + "/events/ticket", Tags: []string{"live"},
 		Summary: "Get a one-time ticket for the stream of events", Security: bearerOnly(), DefaultStatus: http.StatusCreated,
-		Middlewares: huma.Middlewares{a.known(api, a.bearer)},
+		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 	}, 401, 403, 429, 500, 501, 503)
 }
 
 func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, error) {
-	user, id, err := a.subject(ctx, in.Whose)
+	user, id, err := a.subject(ctx, in.UserParam)
 	if err == nil {
-		err = a.current(id)
+		err = a.checkExpiry(id)
 	}
 	if err == nil {
-		err = a.limiter.take(user)
+		err = a.postLimiter.take(user)
 	}
 	if err != nil {
 		return nil, a.problem(ctx, err)
@@ -81,7 +81,7 @@ var ticketPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // redeem takes a ticket back for the identity that it was issued to, or only looks
 // whose it is.
-func (a *API) redeem(ctx context.Context, ticket string, look bool) (auth.Identity, error) {
+func (a *API) redeem(ctx context.Context, ticket string, keep bool) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
 	}
@@ -95,15 +95,15 @@ func (a *API) redeem(ctx context.Context, ticket string, look bool) (auth.Identi
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	row, err := a.ticketOf(ctx, hashOf(ticket), look)
+	row, err := a.readTicket(ctx, hashOf(ticket), keep)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return auth.Identity{}, errTicket
 	}
 	return auth.Identity{UserID: row.UserID, Expires: row.SessionExpiresAt}, err
 }
 
-func (a *API) ticketOf(ctx context.Context, hash []byte, look bool) (queries.TicketTakeRow, error) {
-	if !look {
+func (a *API) readTicket(ctx context.Context, hash []byte, keep bool) (queries.TicketTakeRow, error) {
+	if !keep {
 		return a.queries.TicketTake(ctx, a.cfg.Pool, hash)
 	}
 	row, err := a.queries.TicketGet(ctx, a.cfg.Pool, hash)

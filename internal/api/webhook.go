@@ -35,42 +35,42 @@ type webhookOutput struct {
 }
 
 func (a *API) registerWebhooks(api huma.API) {
-	huma.Register(api, describe(huma.Operation{
+	huma.Register(api, withErrors(huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
 		Summary: "Take a provider's callback", MaxBodyBytes: -1,
 		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
 			"A task that has no pending row is accepted too, and forgotten.",
 		Middlewares: huma.Middlewares{
-			func(ctx huma.Context, next func(huma.Context)) { a.doorkeeper(api, ctx, next) },
-			whole(api, maxCallback),
+			func(ctx huma.Context, next func(huma.Context)) { a.checkAddress(api, ctx, next) },
+			readBody(api, maxCallback),
 		},
 	}, 400, 401, 404, 408, 413, 501), a.webhook)
 }
 
-// doorkeeper looks at the address before anybody reads the body. What is wrong
+// checkAddress looks at the address before anybody reads the body. What is wrong
 // with it is not told: provider and token are one secret.
-func (a *API) doorkeeper(api huma.API, ctx huma.Context, next func(huma.Context)) {
+func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Context)) {
 	provider := ctx.Param("provider")
 	_, known := a.cfg.Webhooks[provider]
 	var err error
 	switch {
 	case len(a.cfg.WebhookTokens) == 0:
 		err = errNoWebhooks
-	case !a.opens(ctx.Param("token")):
-		a.metrics.webhooks.WithLabelValues(label(provider, known), "forged").Inc()
+	case !a.validToken(ctx.Param("token")):
+		a.metrics.webhooks.WithLabelValues(providerLabel(provider, known), "forged").Inc()
 		err = errNotFound
 	case !known:
 		err = errNotFound
 	}
 	if err != nil {
-		a.refuse(api, ctx, err)
+		a.writeError(api, ctx, err)
 		return
 	}
 	next(ctx)
 }
 
 // label is a provider's name, for metrics.
-func label(provider string, known bool) string {
+func providerLabel(provider string, known bool) string {
 	if known {
 		return provider
 	}
@@ -78,7 +78,7 @@ func label(provider string, known bool) string {
 }
 
 // opens compares in a time that tells nothing.
-func (a *API) opens(token string) bool {
+func (a *API) validToken(token string) bool {
 	given := sha256.Sum256([]byte(token))
 	found := 0
 	for _, t := range a.cfg.WebhookTokens {
@@ -95,14 +95,14 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 	tasks, err := hook.Tasks(in.RawBody)
 	if err != nil {
 		a.metrics.webhooks.WithLabelValues(in.Provider, "malformed").Inc()
-		return nil, a.problem(ctx, errBody)
+		return nil, a.problem(ctx, errCallback)
 	}
 	named := len(tasks)
 	if hook.Verify != nil {
 		tasks = a.signed(ctx, hook, in.header, tasks)
 	}
 	result := "accepted"
-	kept := a.webhooks.Add(hook.Providers, tasks)
+	kept := a.wakeups.Add(hook.Providers, tasks)
 	switch {
 	case len(tasks) < named:
 		result = "forged"
@@ -113,7 +113,7 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 	}
 	a.metrics.webhooks.WithLabelValues(in.Provider, result).Inc()
 	if named > 0 && len(tasks) == 0 {
-		return nil, a.problem(ctx, errSigned)
+		return nil, a.problem(ctx, errSignature)
 	}
 	out := &webhookOutput{}
 	out.Body.Status = "accepted"

@@ -24,9 +24,9 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// setupHooks has an upstream of its own, with a limit of requests in 10 s
+// setupWatched has an upstream of its own, with a limit of requests in 10 s
 // (negative: none), and passes that a test may get hold of.
-func setupHooks(t *testing.T, cfg simulator.Config, limit int, change ...func(*Config)) (*bundle, *watchedSyncer) {
+func setupWatched(t *testing.T, cfg simulator.Config, limit int, change ...func(*Config)) (*bundle, *watchedSyncer) {
 	t.Helper()
 	sim := simulator.New(cfg)
 	server := httptest.NewServer(sim)
@@ -93,21 +93,21 @@ func (b *bundle) lock(table string) (unlock func()) {
 func TestWebhookOverflow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
+	id, taskID := b.insertReady(alice)
 	unlock := b.lock("music_generations")
-	for n := 0; counted(t, b.reg, "tasksync_webhooks_total", "overflow") == 0; n++ {
+	for n := 0; counterValue(t, b.reg, "tasksync_webhooks_total", "overflow") == 0; n++ {
 		require.Less(t, n, 400)
 		names := make([]string, 0, 100)
 		for i := range 100 {
 			names = append(names, fmt.Sprintf(`{"task_id":"unknown-%d-%d"}`, n, i))
 		}
-		b.hooked("[" + strings.Join(names, ",") + "]")
+		b.postWebhook("[" + strings.Join(names, ",") + "]")
 	}
 	unlock()
 	b.until("all that was kept is looked up", func() bool {
-		return counted(t, b.reg, "tasksync_webhook_tasks_total", "unknown") >= 20_000
+		return counterValue(t, b.reg, "tasksync_webhook_tasks_total", "unknown") >= 20_000
 	})
-	b.hooked(callbackOf(taskID))
+	b.postWebhook(callbackOf(taskID))
 	b.endedByWebhook(id)
 }
 
@@ -115,13 +115,13 @@ func TestWebhookOverflow(t *testing.T) {
 func TestWebhookAnswersWhileTheTableIsLocked(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
+	id, taskID := b.insertReady(alice)
 	unlock := b.lock("music_generations")
 	var slowest time.Duration
 	for i := range 200 {
 		began := time.Now()
-		b.hooked(callbackOf(taskID))
-		b.hooked(callbackOf("unknown-" + strconv.Itoa(i)))
+		b.postWebhook(callbackOf(taskID))
+		b.postWebhook(callbackOf("unknown-" + strconv.Itoa(i)))
 		slowest = max(slowest, time.Since(began)/2)
 	}
 	t.Logf("400 webhooks, the slowest in %s", slowest)
@@ -149,14 +149,14 @@ func TestWebhookAnswersWhileTheDatabaseIsDown(t *testing.T) {
 		c.Live = live.New(live.Config{ConnConfig: pool.Config().ConnConfig})
 	})
 	require.NoError(t, server.Halt())
-	b.hooked(callbackOf("a-task"))
+	b.postWebhook(callbackOf("a-task"))
 	b.until("the look-up fails", func() bool { return strings.Contains(b.log.String(), "Rows of webhooks cannot be read") })
-	b.hooked(callbackOf("a-task"))
+	b.postWebhook(callbackOf("a-task"))
 	require.NoError(t, server.Resume(t.Context()))
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type) VALUES ('a-task', 'generate')`)
 		return err
 	}))
-	b.hooked(callbackOf("a-task"))
+	b.postWebhook(callbackOf("a-task"))
 	b.until("its row is looked at", func() bool { return len(held.passes()) == 1 })
 }
