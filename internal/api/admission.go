@@ -7,16 +7,15 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// admission is a POST's place: the user's share of those that are served at once, and
-// one of all of them. It is over when the request is and, where the request did
-// not wait for it, the pass.
+// admission is the place of a POST in the user's gate and in the gate of all POSTs. The
+// request holds it, and so does its pass, which may outlast the request.
 type admission struct {
 	holders atomic.Int32
-	release func()
+	release func() // called by the last holder
 }
 
-// admit lets a POST in if neither the user nor all together have too many. One that
-// is refused for what the user has under way does not count against his rate.
+// admit lets a POST in if neither the user nor all users together have too many under
+// way. A POST that the user's gate rejects does not count against the user's rate.
 func (a *API) admit(ctx context.Context, user string) (*admission, error) {
 	if a.stopping() {
 		return nil, errClosing
@@ -44,7 +43,7 @@ func (p *admission) leave() {
 	}
 }
 
-// holdUntil makes the admission last until the pass has ended.
+// holdUntil makes the pass a holder until it ends.
 func (p *admission) holdUntil(pass <-chan singleflight.Result) {
 	p.holders.Add(1)
 	go func() {

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// crowdSize is how many clients one daemon must have, each of a user of its own.
+// crowdSize is how many clients one daemon must serve, each of another user.
 const crowdSize = 2000
 
-// crowdClient is one of them, on a connection of its own and without a goroutine.
+// crowdClient is one of the clients, with a connection of its own and no goroutine.
 type crowdClient struct {
 	user   string
 	conn   net.Conn
@@ -53,7 +53,7 @@ func connectCrowd(ctx context.Context, base string, i int) (*crowdClient, error)
 	return f, err
 }
 
-// next is the data of the next event, which must have that name.
+// next returns the data of the next event, which must have that name.
 func (f *crowdClient) next(name string) (string, error) {
 	var event, data string
 	for {
@@ -75,7 +75,7 @@ func (f *crowdClient) next(name string) (string, error) {
 	}
 }
 
-// hears takes one event and checks that it is the user's own, and of which round.
+// expects reads one event and checks that it is the user's own, and of that round.
 func (f *crowdClient) expects(round string) error {
 	data, err := f.next("status")
 	if err != nil {
@@ -86,12 +86,12 @@ func (f *crowdClient) expects(round string) error {
 		return err
 	}
 	if c.Via != round || c.Generation == nil || *c.Generation.UserID != f.user {
-		return fmt.Errorf("user %s hears in round %s: %s", f.user, round, data)
+		return fmt.Errorf("user %s gets in round %s: %s", f.user, round, data)
 	}
 	return nil
 }
 
-// TestCrowd has 2,000 clients on one API, which has one database connection for
+// TestCrowd connects 2,000 clients to one API, which has one database connection for
 // all of them.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
@@ -124,7 +124,7 @@ func TestCrowd(t *testing.T) {
 
 	for _, round := range []string{"poll", "webhook", "request"} {
 		began = time.Now()
-		b.tellCrowd(round)
+		b.insertCrowdEvents(round)
 		committed := time.Now()
 		var last atomic.Int64
 		group = errgroup.Group{}
@@ -152,13 +152,13 @@ func TestCrowd(t *testing.T) {
 	t.Logf("all had left within %s", time.Since(began))
 }
 
-// tellCrowd writes an event of each user in one transaction, and two of somebody
-// else for each.
-func (b *bundle) tellCrowd(via string) {
+// insertCrowdEvents inserts, in one transaction, an event of each user, and two events
+// of other users for each.
+func (b *bundle) insertCrowdEvents(via string) {
 	b.Helper()
 	_, err := b.pool.Exec(context.Background(), `INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via)
 		SELECT id, CASE n WHEN 1 THEN user_id ELSE gen_random_uuid() END, 'processing', 'complete', $1
 		FROM music_generations, generate_series(1, 3) AS n WHERE task_id LIKE 'crowd-%' ORDER BY random()`, via)
 	require.NoError(b, err)
-	b.tell.Announce()
+	b.announcer.Announce()
 }

@@ -42,8 +42,8 @@ func (a *API) registerEvents(api huma.API) {
 	huma.Register(api, op, a.events)
 }
 
-// refuseBody refuses a request that announces a body: net/http waits for that before
-// it sends an answer, and a stream has no deadline for reading.
+// refuseBody rejects a request that announces a body: net/http waits for the body
+// before it sends a response, and a stream has no deadline for reading.
 func refuseBody(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if r, _ := humago.Unwrap(ctx); r.ContentLength != 0 {
@@ -54,7 +54,7 @@ func refuseBody(api huma.API) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// events opens the stream; what follows is written by stream.
+// events opens the stream, which stream then writes.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 	user, id, err := a.subject(ctx, in.UserParam)
 	if err == nil {
@@ -78,7 +78,7 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 		defer sub.Close()
 		r, w := humago.Unwrap(c)
 		out := newEventWriter(w)
-		if r.Method == http.MethodHead { // comes with GET, and its client waits for no stream
+		if r.Method == http.MethodHead { // GET's route serves it too, without a body
 			_ = out.begin()
 			return
 		}
@@ -86,12 +86,12 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	}}, nil
 }
 
-// errExpired is of a token that the verifier's leeway lets in. A stream that it
-// opened would end at once, and an EventSource would open another, again and
-// again; this ends the EventSource, so that its page gets a new token.
+// errExpired: the token is expired, but still within the verifier's leeway. A stream
+// for it would end at once, and an EventSource would reopen it again and again; the
+// error stops the EventSource, so that its page gets a new token.
 var errExpired = fmt.Errorf("%w: it has expired (exp)", auth.ErrToken)
 
-// checkExpiry refuses who cannot have a stream, because it would be over already.
+// checkExpiry returns errExpired if a stream for id would be over already.
 func (a *API) checkExpiry(id auth.Identity) error {
 	if !a.cfg.Now().Before(id.Expires) {
 		return errExpired
@@ -99,8 +99,8 @@ func (a *API) checkExpiry(id auth.Identity) error {
 	return nil
 }
 
-// ticketOrBearer is the authenticator of a request for a stream: by its token, or else by its
-// ticket. A HEAD does not use the ticket up.
+// ticketOrBearer authenticates a request for a stream by its bearer token, or else by
+// its ticket. A HEAD does not use the ticket up.
 func (a *API) ticketOrBearer(ctx huma.Context) (auth.Identity, error) {
 	if ticket := ctx.Query("ticket"); ticket != "" && ctx.Header("Authorization") == "" {
 		return a.redeem(ctx.Context(), ticket, ctx.Method() == http.MethodHead)
@@ -108,8 +108,8 @@ func (a *API) ticketOrBearer(ctx huma.Context) (auth.Identity, error) {
 	return a.bearer(ctx)
 }
 
-// stream writes until the client has gone, the subscription ends (the client is
-// too slow, the daemon stops) or the token expires.
+// stream writes events until the client disconnects, the subscription ends (the
+// client is too slow, or the daemon stops) or the token expires.
 func (a *API) stream(ctx context.Context, w *eventWriter, sub *live.Subscription, expires time.Time) {
 	heartbeat := time.NewTicker(a.cfg.Heartbeat)
 	defer heartbeat.Stop()

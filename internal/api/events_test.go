@@ -26,15 +26,15 @@ import (
 
 const eventsPath = syncPath + "/events"
 
-// instance is another API on the same database, to be stopped before the test ends.
+// instance is another API on the same database, which a test can stop.
 type instance struct {
 	url     string
 	reg     *prometheus.Registry
 	serving atomic.Int64 // requests that are being served
-	stop    func()       // as the daemon does: the API first, then its server
+	stop    func()       // in the order of the daemon: the API, then its server
 }
 
-// stand starts one; change may have the server or the configuration otherwise.
+// start starts an instance, whose server and configuration change may change.
 func (b *bundle) start(change func(*http.Server, *Config, *live.Config)) *instance {
 	b.Helper()
 	s := &instance{reg: prometheus.NewRegistry()}
@@ -72,7 +72,7 @@ func (b *bundle) start(change func(*http.Server, *Config, *live.Config)) *instan
 // sseEvent is one event of a stream.
 type sseEvent struct{ name, id, data string }
 
-// sseChange is what a status event tells.
+// sseChange is the data of a status event.
 type sseChange struct {
 	ID           int64
 	GenerationID string `json:"generation_id"`
@@ -90,7 +90,7 @@ func (e sseEvent) change(t testing.TB) sseChange {
 	return c
 }
 
-// sseStream is a client of the events, as an EventSource is one.
+// sseStream is a client of the events that behaves like an EventSource.
 type sseStream struct {
 	t        testing.TB
 	resp     *http.Response
@@ -99,11 +99,11 @@ type sseStream struct {
 	lastID   atomic.Value // string
 	close    func()
 	done     chan struct{} // the stream has ended
-	err      error         // why, unless it was in order; valid once done is closed
+	err      error         // why, unless the server ended it; valid once done is closed
 }
 
-// tryStream opens a stream; header comes in pairs. Without a stream there is an
-// answer.
+// tryStream opens a stream; header is names and values in turn. If the response is not
+// a stream, it returns the response.
 func (b *bundle) tryStream(base, query string, header ...string) (*sseStream, response, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+eventsPath+query, http.NoBody)
@@ -134,7 +134,7 @@ func (b *bundle) tryStream(base, query string, header ...string) (*sseStream, re
 	return s, response{}, nil
 }
 
-// stream opens one that must open, and takes its greeting.
+// openStream opens a stream and reads its first event.
 func (b *bundle) openStream(base, user string, header ...string) *sseStream {
 	b.Helper()
 	s, a, err := b.tryStream(base, "", append([]string{"Authorization", "Bearer " + token(user)}, header...)...)
@@ -177,7 +177,7 @@ func (s *sseStream) read() {
 	}
 }
 
-// next is the next event, which must have that name.
+// next returns the next event, which must have that name.
 func (s *sseStream) next(name string) sseEvent {
 	s.t.Helper()
 	select {
@@ -190,7 +190,7 @@ func (s *sseStream) next(name string) sseEvent {
 	return sseEvent{}
 }
 
-// over waits for the end of the stream.
+// awaitEnd waits for the end of the stream.
 func (s *sseStream) awaitEnd() {
 	s.t.Helper()
 	select {
@@ -205,11 +205,11 @@ func (b *bundle) metric(s *instance, name string, labels ...string) int {
 	return counterValue(b, s.reg, name, labels...)
 }
 
-// note writes an event of a generation, as the syncer does, and returns its id.
+// insertEvent inserts an event of a generation, as the syncer does, and returns its id.
 func (b *bundle) insertEvent(user, generation string) (id int64) {
 	b.Helper()
 	require.NoError(b, b.pool.QueryRow(context.Background(), insertEventSQL, generation, user).Scan(&id))
-	b.tell.Announce()
+	b.announcer.Announce()
 	return id
 }
 
@@ -219,11 +219,11 @@ const (
 	someGeneration = "99999999-9999-4999-8999-999999999999"
 )
 
-func TestEventsTellWhatHasCommitted(t *testing.T) {
+func TestEventsFollowCommits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	mine, theirs := b.openStream(b.url, alice), b.openStream(b.url, bob)
-	require.NotEmpty(t, mine.lastID.Load(), "the greeting has an id")
+	require.NotEmpty(t, mine.lastID.Load(), "the first event has an id")
 	for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"} {
 		require.Equal(t, want, mine.resp.Header.Get(name))
 	}
@@ -244,7 +244,7 @@ func TestEventsTellWhatHasCommitted(t *testing.T) {
 		require.Len(t, c.Generation.Clips, 2)
 		require.NotEmpty(t, *c.Generation.Clips[0].AudioURL)
 	}
-	require.Empty(t, theirs.events, "nobody hears of others' rows")
+	require.Empty(t, theirs.events, "users get no events of other users")
 
 	_, err := b.pool.Exec(t.Context(), `DELETE FROM music_generations WHERE id = $1`, bobs)
 	require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestEventsTellWhatHasCommitted(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
 	last := b.insertEvent(alice, someGeneration)
-	require.Equal(t, last, mine.next("status").change(t).ID, "what was rolled back is not told")
+	require.Equal(t, last, mine.next("status").change(t).ID, "an event that was rolled back is not sent")
 }
 
 func TestEventsNeedAToken(t *testing.T) {
@@ -303,7 +303,7 @@ func TestEventsNeedAToken(t *testing.T) {
 	}
 }
 
-func TestEventsHaveRoomForSoMany(t *testing.T) {
+func TestEventsLimitSubscribers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	s := b.start(func(_ *http.Server, _ *Config, l *live.Config) { l.MaxSubscribers, l.MaxPerUser = 3, 2 })
@@ -323,7 +323,7 @@ func TestEventsHaveRoomForSoMany(t *testing.T) {
 	b.openStream(s.url, alice)
 }
 
-// TestEventsHead has a client that wants no stream, and keeps its connection.
+// TestEventsHead sends two HEADs on one connection.
 func TestEventsHead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -341,10 +341,10 @@ func TestEventsHead(t *testing.T) {
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 	}
-	b.until("nobody is left", func() bool { return s.serving.Load() == 0 && b.metric(s, "tasksync_event_subscribers") == 0 })
+	b.until("no client is left", func() bool { return s.serving.Load() == 0 && b.metric(s, "tasksync_event_subscribers") == 0 })
 }
 
-// TestEventsHostileIDs brings ids that no stream has given.
+// TestEventsHostileIDs sends ids that no stream has had.
 func TestEventsHostileIDs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -368,7 +368,7 @@ func TestEventsHostileIDs(t *testing.T) {
 		require.NoError(t, err, id)
 		require.NotNil(t, s, "%q: %d %s", id, a.status, a.body)
 		s.next("ready")
-		require.NotEmpty(t, s.next("reset").id, "%q is of no use: read anew", id)
+		require.NotEmpty(t, s.next("reset").id, "%q is invalid, so the rows must be read anew", id)
 		s.close()
 	}
 	for _, query := range []string{"?last_event_id=%00", "?last_event_id=%ff%fe", "?last_event_id=%0a%0d"} {
@@ -385,5 +385,5 @@ func TestEventsHostileIDs(t *testing.T) {
 		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, a.status, header)
 	}
 	last := b.insertEvent(alice, someGeneration)
-	require.Equal(t, last, healthy.next("status").change(t).ID, "others go on")
+	require.Equal(t, last, healthy.next("status").change(t).ID, "other streams go on")
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mutate changes a text a little, or a lot.
+// mutate changes a string a little, or a lot.
 func mutate(r *rand.Rand, s string) string {
 	raw := []byte(s)
 	for range 1 + r.IntN(3) {
@@ -48,7 +48,7 @@ func mutate(r *rand.Rand, s string) string {
 	return string(raw)
 }
 
-// visible is what a header may hold.
+// headerSafe replaces what a header cannot hold.
 func headerSafe(s string) string {
 	return strings.TrimSpace(strings.Map(func(c rune) rune {
 		if c < 33 || c > 126 {
@@ -66,8 +66,8 @@ func noise(r *rand.Rand) string {
 	return string(raw)
 }
 
-// hostileRequest is a request whose token or body is not as it should be, and the
-// statuses that may answer it.
+// hostileRequest makes a request with an invalid token or body, and returns the
+// statuses that it may get.
 func hostileRequest(r *rand.Rand, tokens, bodies []string) (request, []int) {
 	q := request{method: http.MethodPost, url: syncPath, header: http.Header{"Content-Type": {"application/json"}}}
 	if r.IntN(2) == 0 {
@@ -91,8 +91,8 @@ func hostileRequest(r *rand.Rand, tokens, bodies []string) (request, []int) {
 	return q, []int{http.StatusOK, http.StatusBadRequest, http.StatusUnprocessableEntity}
 }
 
-// TestTenThousandHostileRequests: there is no 5xx among the answers, no panic in
-// the log, and afterwards everything is as before.
+// TestTenThousandHostileRequests: no request gets a 5xx or causes a panic, and
+// afterwards the API works as before.
 func TestTenThousandHostileRequests(t *testing.T) {
 	t.Parallel()
 	const workers, each = 8, 1250
@@ -131,8 +131,8 @@ func TestTenThousandHostileRequests(t *testing.T) {
 	require.Len(t, b.post(bob, "").Generations, 1)
 }
 
-// slow opens a connection and says a part of a request on it, then keeps on
-// adding to it until the server cuts it. It gives what the server said.
+// slowRequest opens a connection, sends head, and then sends drop again and again
+// until the server closes the connection. received returns what the server sent.
 func slowRequest(t *testing.T, url, head, drop string) (response func() string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -175,7 +175,7 @@ func TestSlowloris(t *testing.T) {
 	}
 	body := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{", syncPath, token(alice))
 	lazy := slowRequest(t, b.url, body, " ")
-	for range 20 { // others are served meanwhile
+	for range 20 { // other requests are served meanwhile
 		require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status)
 	}
 	for _, said := range cut {
@@ -185,8 +185,7 @@ func TestSlowloris(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status)
 }
 
-// TestBrokenRequests: what comes over a connection need not be HTTP. Whatever it
-// is, it is the client's fault.
+// TestBrokenRequests: bytes that are not an HTTP request are an error of the client.
 func TestBrokenRequests(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

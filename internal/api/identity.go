@@ -10,21 +10,21 @@ import (
 	"tasksync/task"
 )
 
-// UserParam is which user a request is about.
+// UserParam is the query parameter that names the user of a request.
 type UserParam struct {
 	UserID string `query:"user_id" format:"uuid" doc:"Whose rows; for service role tokens, which have none of their own."`
 }
 
-// authenticator tells who sent a request.
+// authenticator finds out the sender of a request.
 type authenticator func(ctx huma.Context) (auth.Identity, error)
 
 type identityKey struct{}
 
-// authenticate lets a request in that says who sent it, and keeps that for its handler.
-// It comes before anybody reads the body.
-func (a *API) authenticate(api huma.API, tell authenticator) func(huma.Context, func(huma.Context)) {
+// authenticate passes on requests whose sender by finds out, and keeps the identity for
+// the handler. It runs before the body is read.
+func (a *API) authenticate(api huma.API, by authenticator) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		id, err := tell(ctx)
+		id, err := by(ctx)
 		if err != nil {
 			a.writeError(api, ctx, err)
 			return
@@ -33,7 +33,7 @@ func (a *API) authenticate(api huma.API, tell authenticator) func(huma.Context, 
 	}
 }
 
-// bearer is the authenticator of a request with a token.
+// bearer authenticates a request by its bearer token.
 func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
@@ -45,12 +45,12 @@ func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	return a.cfg.Verifier.Verify(ctx.Context(), token)
 }
 
-// subject is the user whose rows the sender of a known request may have.
+// subject returns the user that an authenticated request is about, and its sender.
 func (a *API) subject(ctx context.Context, w UserParam) (user string, id auth.Identity, err error) {
 	id, _ = ctx.Value(identityKey{}).(auth.Identity)
 	asked := strings.ToLower(w.UserID)
 	switch {
-	case asked != "" && !task.IsUUID(asked): // huma takes forms that Postgres does not
+	case asked != "" && !task.IsUUID(asked): // huma accepts forms that Postgres does not
 		return "", id, errUserID
 	case id.Service && asked != "":
 		return asked, id, nil
@@ -62,10 +62,10 @@ func (a *API) subject(ctx context.Context, w UserParam) (user string, id auth.Id
 	return id.UserID, id, nil
 }
 
-// bearerOnly is what an operation that takes a token declares.
+// bearerOnly is the security of an operation that needs a bearer token.
 func bearerOnly() []map[string][]string { return []map[string][]string{{"bearer": {}}} }
 
-// describe names the errors that an operation may answer with.
+// withErrors adds the error statuses that an operation may respond with.
 func withErrors(op huma.Operation, statuses ...int) huma.Operation {
 	op.Errors = statuses
 	return op

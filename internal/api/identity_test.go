@@ -17,7 +17,7 @@ import (
 	"tasksync/task"
 )
 
-// by signs a user's claims with another method than the usual one.
+// signedBy signs the claims of a user with the given method and key.
 func signedBy(t testing.TB, method jwt.SigningMethod, key any, kid string, change ...func(jwt.MapClaims)) string {
 	t.Helper()
 	claims := jwt.MapClaims{"sub": alice, "aud": "authenticated", "role": "authenticated", "exp": time.Now().Add(time.Hour).Unix()}
@@ -37,15 +37,15 @@ func set(name string, value any) func(jwt.MapClaims) {
 	return func(c jwt.MapClaims) { c[name] = value }
 }
 
-// unsigned is the token of a header of one's own.
+// unsigned makes a token with the given header and no signature.
 func unsigned(header string) string {
 	enc := base64.RawURLEncoding.EncodeToString
 	claims := fmt.Sprintf(`{"sub":%q,"aud":"authenticated","exp":%d}`, alice, time.Now().Add(time.Hour).Unix())
 	return enc([]byte(header)) + "." + enc([]byte(claims)) + "."
 }
 
-// forgeries are tokens that must not pass; key is the RSA key that the JWKS
-// publishes under the name rsa.
+// forgeries are tokens that must be rejected; key is the RSA key that the JWKS
+// publishes as kid rsa.
 func forgeries(t *testing.T, key *rsa.PrivateKey) map[string]string {
 	t.Helper()
 	pkix, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
@@ -143,7 +143,7 @@ func TestWithoutConfiguration(t *testing.T) {
 	}
 }
 
-// TestServiceRole: its tokens name the user; those of users cannot.
+// TestServiceRole: requests of the service role name the user; those of users cannot.
 func TestServiceRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -158,7 +158,7 @@ func TestServiceRole(t *testing.T) {
 		require.Contains(t, a.body, want)
 		var r rows
 		a.decode(t, &r)
-		require.Len(t, r.Generations, 1, "this user's and nobody else's")
+		require.Len(t, r.Generations, 1, "the rows of this user only")
 	}
 	require.JSONEq(t, `{"generations":[],"count":0}`, b.call(http.MethodGet, of("c0ffee00-0000-4000-8000-000000000003"), service, "").body)
 

@@ -37,7 +37,7 @@ func TestBodyLimit(t *testing.T) {
 		resp, err := plainClient.Do(chunked)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		require.Equal(t, want, resp.StatusCode, "no length is told beforehand")
+		require.Equal(t, want, resp.StatusCode, "without a Content-Length")
 	}
 }
 
@@ -55,7 +55,7 @@ func TestTaskLimit(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, a.status)
 		require.NotEmpty(t, a.detail(t))
 		require.Contains(t, a.body, `"location":"body.taskIds"`)
-		require.NotContains(t, a.body, "unknown-7", "it is not sent back")
+		require.NotContains(t, a.body, "unknown-7", "the response does not repeat the body")
 	}
 	require.Zero(t, b.sim.Requests().Total)
 	require.Len(t, b.post(alice, taskIDs(ids...)).Generations, 1)
@@ -71,7 +71,7 @@ func TestHeaderLimit(t *testing.T) {
 	require.NotContains(t, a.body, "xxx")
 }
 
-// TestUserLimit: on POST only, and for each user.
+// TestUserLimit: the limit is for POSTs only, and for each user.
 func TestUserLimit(t *testing.T) {
 	t.Parallel()
 	var clock atomic.Int64
@@ -92,7 +92,7 @@ func TestUserLimit(t *testing.T) {
 	}
 	require.Equal(t, http.StatusTooManyRequests, b.call(http.MethodPost, syncPath, token(strings.ToUpper(alice)), "").status, "the same user")
 	require.Equal(t, http.StatusOK, status(http.MethodPost, bob).status, "not another")
-	require.Equal(t, http.StatusOK, status(http.MethodGet, alice).status, "who may read")
+	require.Equal(t, http.StatusOK, status(http.MethodGet, alice).status, "reading is not limited")
 	clock.Add(int64(3999 * time.Millisecond))
 	require.Equal(t, "1", status(http.MethodPost, alice).header.Get("Retry-After"))
 	clock.Add(int64(time.Millisecond))
@@ -100,7 +100,7 @@ func TestUserLimit(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, status(http.MethodPost, alice).status)
 }
 
-// TestManyUsers: the memory for their buckets is bounded.
+// TestManyUsers: the number of buckets is bounded.
 func TestManyUsers(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -117,8 +117,8 @@ func TestManyUsers(t *testing.T) {
 	require.LessOrEqual(t, len(l.users), maxUsers)
 }
 
-// TestConcurrencyLimit: who finds no place is told so soon, and readers are not
-// in the way of it.
+// TestConcurrencyLimit: a POST that finds no place gets an error soon, and reading
+// requests are not affected.
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
@@ -173,7 +173,7 @@ func TestReadersAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(bob), "").status)
 }
 
-// TestStopping: who comes late is told so, before anything is asked for.
+// TestStopping: a late POST gets an error before any call is made.
 func TestStopping(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -195,7 +195,7 @@ func TestStopping(t *testing.T) {
 	require.NotContains(t, b.log.String(), "level=ERROR")
 }
 
-// private makes an API read a server of the test's own.
+// ownDatabase starts a Postgres server for one test, and makes an API use it.
 func ownDatabase(t *testing.T) (*postgres.Server, func(*Config)) {
 	t.Helper()
 	server := postgrestest.Server(t)
@@ -210,8 +210,7 @@ func ownDatabase(t *testing.T) (*postgres.Server, func(*Config)) {
 	return server, func(c *Config) { c.Pool = pool }
 }
 
-// TestDatabaseAway: it is nobody's request that is wrong, and it will be better
-// soon.
+// TestDatabaseAway: while the database is away, requests get 503 and Retry-After.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	server, change := ownDatabase(t)

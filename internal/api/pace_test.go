@@ -18,14 +18,14 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// stuck makes a task that does not end, and its row.
+// insertStuck makes a task that does not end, and its row.
 func (b *bundle) insertStuck(user string) (id, taskID string) {
 	b.Helper()
 	taskID = b.sim.Submit(task.Generate, simulator.Stuck)
 	return b.insert(user, task.Generate, taskID), taskID
 }
 
-// TestPostSparesWhatWasLookedAt: whoever it was that has looked.
+// TestPostSparesWhatWasLookedAt: a POST spares rows after a look by any pass.
 func TestPostSparesWhatWasLookedAt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Spacing = time.Hour })
@@ -47,7 +47,7 @@ func TestPostSparesWhatWasLookedAt(t *testing.T) {
 	require.Zero(t, *b.post(alice, "").SyncedCount, "what is spared is not synced")
 }
 
-// TestPostAfterTheSpacing asks again.
+// TestPostAfterTheSpacing: after the spacing, a POST looks again.
 func TestPostAfterTheSpacing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Spacing = time.Nanosecond })
@@ -58,8 +58,8 @@ func TestPostAfterTheSpacing(t *testing.T) {
 	}
 }
 
-// TestWebhookIsNotSpared: what was seen before a call says nothing of what it
-// tells.
+// TestWebhookIsNotSpared: a webhook is news about the task, so the look before it does
+// not count.
 func TestWebhookIsNotSpared(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Spacing, c.WebhookSpacing = time.Hour, time.Hour })
@@ -70,9 +70,9 @@ func TestWebhookIsNotSpared(t *testing.T) {
 	require.EqualValues(t, 2, b.sim.Requests().Total)
 }
 
-// TestGreedyUser has one who never stops to ask for a hundred rows, while others
-// have new ones. The upstream is sunoapi with its twenty requests, in a window that
-// does not end in the test, so that what one has taken is not there for another.
+// TestGreedyUser has a user who sends POSTs for a hundred rows without pause, while
+// another user has new rows. The provider allows twenty calls in a window that does not
+// end in the test, so that a call for one user is not there for the other.
 func TestGreedyUser(t *testing.T) {
 	t.Parallel()
 	const limit = 20
@@ -120,8 +120,8 @@ func TestGreedyUser(t *testing.T) {
 	t.Logf("%d POSTs before, of a hundred rows each: %d requests", posts, limit/2)
 }
 
-// TestUserAtOnce: one who has two requests under way is told to wait, others are
-// let in. A request is under way as long as its pass, though its client has gone.
+// TestUserAtOnce: a user with two POSTs under way gets 429, other users do not. A POST
+// counts until its pass ends, even if its client has disconnected.
 func TestUserAtOnce(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
@@ -152,7 +152,7 @@ func TestUserAtOnce(t *testing.T) {
 	b.until("the server knows", func() bool { return counterValue(t, b.reg, "tasksync_http_requests_total", "503") == 2 })
 	refused()
 	require.Len(t, b.api.syncs, 2)
-	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status, "who may read")
+	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status, "reading is not limited")
 	var another sync.WaitGroup
 	another.Go(func() {
 		a, err := b.try(http.MethodPost, syncPath, token(bob), "")

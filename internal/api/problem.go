@@ -5,17 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"tasksync/internal/auth"
 	"tasksync/internal/live"
@@ -23,14 +19,14 @@ import (
 
 // Errors of requests, next to those of auth and live.
 var (
-	// errNoAuth is of every request for users while no key is configured.
+	// errNoAuth is returned for every request of a user while no key is configured.
 	errNoAuth = errors.New("authentication is not configured: set TASKSYNC_JWT_SECRET or TASKSYNC_JWKS_URL")
-	// errNoWebhooks is of every webhook while no token is configured.
+	// errNoWebhooks is returned for every webhook while no token is configured.
 	errNoWebhooks = errors.New("webhooks are not configured: set TASKSYNC_WEBHOOK_TOKEN")
 	errNoToken    = errors.New("no bearer token: send Authorization: Bearer and the user's access token")
 	errTicket     = errors.New("the ticket is unknown, used or too old: get another one")
 	errNotFound   = errors.New("there is nothing here")
-	// errOtherUser is of a user's token with somebody else's user_id.
+	// errOtherUser is returned for a user's token with the user_id of another user.
 	errOtherUser = errors.New("user_id is for service role tokens")
 	errNoUser    = errors.New("a service role token needs ?user_id=")
 	errUserID    = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
@@ -40,7 +36,7 @@ var (
 	errSignature = errors.New("the signature is not the provider's")
 )
 
-// limitedError is of a user who asks too often.
+// limitedError is returned for a user who sends too many requests.
 type limitedError struct{ after time.Duration }
 
 // Error implements error.
@@ -52,23 +48,23 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Max(1, math.Ceil(d.Seconds()))), 10)
 }
 
-// internalDetail is all that a client is told of an error that is not its own.
+// internalDetail is the whole text that a client gets about an error of the server.
 const internalDetail = "the request could not be served; the log of tasksync has its request id"
 
-// writeProblem answers without huma.
+// writeProblem writes a problem without huma.
 func writeProblem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
 }
 
-// problem makes an error one of huma's.
+// problem turns an error into huma's.
 func (a *API) problem(ctx context.Context, err error) error {
 	status, header, detail := a.responseTo(ctx, err)
 	return huma.ErrorWithHeaders(huma.NewError(status, detail), header)
 }
 
-// refuse answers a request that no handler has seen.
+// writeError writes the problem of a request that a middleware stops.
 func (a *API) writeError(api huma.API, ctx huma.Context, err error) {
 	status, header, detail := a.responseTo(ctx.Context(), err)
 	for name := range header {
@@ -77,13 +73,13 @@ func (a *API) writeError(api huma.API, ctx huma.Context, err error) {
 	_ = huma.WriteErr(api, ctx, status, detail) // the client may be gone
 }
 
-// responseTo is the one place where an error becomes an HTTP status. What is not
-// known here is logged and told to nobody.
+// responseTo is the one place where an error becomes an HTTP status. An unknown error
+// is logged, and no client gets its text.
 func (a *API) responseTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
 	status, header = statusOf(err)
 	if status == http.StatusInternalServerError && a.stopping() {
-		// Whatever it is, the pool that is closed or a part that is gone: another
-		// daemon, or this one later, may do better.
+		// The pool or another part is closed: another daemon, or this one later, can
+		// serve the request.
 		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Request failed while stopping", "request_id", requestID(ctx), "error", withoutDetail(err))
 		err = errClosing
 		status, header = statusOf(err)
@@ -92,7 +88,7 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 		return status, header, err.Error()
 	}
 	level := slog.LevelError
-	if ctx.Err() != nil { // its client has gone
+	if ctx.Err() != nil { // the client has disconnected
 		level = slog.LevelDebug
 	}
 	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
@@ -102,14 +98,14 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 	return status, header, internalDetail
 }
 
-// isPublic reports whether err was made for the client.
+// isPublic reports whether the client may see the text of err.
 func isPublic(err error) bool {
 	return errors.Is(err, errBusy) || errors.Is(err, errClosing) || errors.Is(err, auth.ErrKeys) ||
 		errors.Is(err, live.ErrFull) || errors.Is(err, live.ErrClosing)
 }
 
 func statusOf(err error) (int, http.Header) {
-	var limited limitedError
+	limited, isLimited := errors.AsType[limitedError](err)
 	header := http.Header{}
 	switch {
 	case errors.Is(err, errNoAuth), errors.Is(err, errNoWebhooks):
@@ -133,7 +129,7 @@ func statusOf(err error) (int, http.Header) {
 	case errors.Is(err, live.ErrUserFull):
 		header.Set("Retry-After", "10")
 		return http.StatusTooManyRequests, header
-	case errors.As(err, &limited):
+	case isLimited:
 		header.Set("Retry-After", seconds(limited.after))
 		return http.StatusTooManyRequests, header
 	case isPublic(err), databaseAway(err):
@@ -142,27 +138,4 @@ func statusOf(err error) (int, http.Header) {
 	default:
 		return http.StatusInternalServerError, header
 	}
-}
-
-// databaseAway reports whether err is of a database that did not answer, rather
-// than of one that refused.
-func databaseAway(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) { // it is stopping, out of resources, or has lost us
-		return strings.HasPrefix(pg.Code, "57") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "08")
-	}
-	var connect *pgconn.ConnectError
-	var network net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
-}
-
-// withoutDetail drops what Postgres says of a row's contents.
-func withoutDetail(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 }

@@ -18,13 +18,13 @@ import (
 	"tasksync/syncer"
 )
 
-// request is one that call cannot make.
+// request is a request that call cannot send.
 type request struct {
 	method, url, body string
 	header            http.Header
 }
 
-// plainClient follows no redirects, and waits long for an answer.
+// plainClient follows no redirects, and waits long for a response.
 var plainClient = &http.Client{
 	Timeout:       time.Minute,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true, IdleConnTimeout: time.Second},
@@ -48,7 +48,7 @@ func send(ctx context.Context, r request) (response, error) {
 	return response{resp.StatusCode, resp.Header, string(raw)}, err
 }
 
-// ask sends with headers, given as name and value in turns.
+// ask sends a request with headers, given as names and values in turn.
 func (b *bundle) ask(method, path, body string, headers ...string) response {
 	b.Helper()
 	h := http.Header{}
@@ -60,7 +60,7 @@ func (b *bundle) ask(method, path, body string, headers ...string) response {
 	return a
 }
 
-// serveHandler serves a handler, mostly the same API, with timeouts of the test's own.
+// serveHandler starts a server for a handler, with changed timeouts.
 func (b *bundle) serveHandler(handler http.Handler, change func(*http.Server)) (url string) {
 	b.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -73,13 +73,13 @@ func (b *bundle) serveHandler(handler http.Handler, change func(*http.Server)) (
 	return server.URL
 }
 
-// heldSyncer lets a pass begin only when the test says so.
+// heldSyncer holds each pass at its beginning until the test closes release.
 type heldSyncer struct {
 	Syncer
-	entered chan []string // the ids of a pass that waits
+	entered chan []string // the ids of each held pass
 	release chan struct{}
 	entries atomic.Int64
-	broken  atomic.Bool // a pass found its context ended
+	broken  atomic.Bool // the context of a pass had ended
 }
 
 func holdPasses(held *heldSyncer) func(*Config) {
@@ -126,7 +126,7 @@ func TestBodyIsOptional(t *testing.T) {
 	} {
 		_, _ = b.insertReady(alice)
 		r := b.post(alice, body)
-		require.Empty(t, r.Generations, "%s: these are no tasks of hers", name)
+		require.Empty(t, r.Generations, "%s: none of them is a task of this user", name)
 		require.Zero(t, *r.SyncedCount, name)
 	}
 }
@@ -143,7 +143,7 @@ func TestBodyThatIsWrong(t *testing.T) {
 	} {
 		a := b.call(http.MethodPost, syncPath, token(alice), body)
 		require.Equal(t, want, a.status, "%.60q: %s", body, a.body)
-		require.NotRegexp(t, `\bGo\b|syncBody`, a.body, "what is inside is not told")
+		require.NotRegexp(t, `\bGo\b|syncBody`, a.body, "the names of our types are not shown")
 		require.NotEmpty(t, a.detail(t), "%.60q", body)
 	}
 	for _, contentType := range []string{
@@ -156,7 +156,7 @@ func TestBodyThatIsWrong(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, a.status, "%q: %s", contentType, a.body)
 	}
 	for _, body := range []string{"{", "[]", strings.Repeat(" ", maxBody+1)} {
-		require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, syncPath, "", body).status, "whose it is comes before what it says")
+		require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, syncPath, "", body).status, "the token is checked before the body")
 	}
 	require.Zero(t, b.sim.Requests().Total, "nothing of that reaches the upstream")
 	require.Len(t, b.post(alice, taskIDs(taskID)).Generations, 1)
@@ -189,8 +189,8 @@ func TestAnswerIsBoundedOldestFirst(t *testing.T) {
 	require.Empty(t, b.post(alice, "").Generations)
 }
 
-// TestRowsOfForeignTables: what applications have in their own tables is shown as
-// far as JSON can tell it.
+// TestRowsOfForeignTables: values in the application's tables that JSON cannot
+// represent are shown as null.
 func TestRowsOfForeignTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -228,8 +228,8 @@ func TestRowsOfForeignTables(t *testing.T) {
 	}
 }
 
-// TestTimeLimit: the upstream never answers, and the deadlines for reading a
-// request, the server's and huma's, end long before the pass does.
+// TestTimeLimit: the upstream does not respond, and the server's and huma's deadlines
+// for reading a request pass long before the pass ends.
 func TestTimeLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t) // with the default of 10 s
@@ -250,7 +250,7 @@ func TestTimeLimit(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// A call that is on its way may go on for a little, and the row is spared until then.
+	// A call may still be under way for a moment, and until it ends the row is spared.
 	b.until("the calls have ended", func() bool { return b.sim.Requests().Faults[simulator.Hang] == 2 })
 	b.sim.Outage(simulator.NoFault)
 	b.until("the next look", func() bool {
@@ -260,7 +260,7 @@ func TestTimeLimit(t *testing.T) {
 	})
 }
 
-// TestTimeLimitOfAPassThatDoesNotEnd: the answer does not wait for it either.
+// TestTimeLimitOfAPassThatDoesNotEnd: the response does not wait for the pass.
 func TestTimeLimitOfAPassThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
@@ -293,7 +293,7 @@ func TestClientThatGoesAway(t *testing.T) {
 	b.until("the pass goes on and writes", func() bool { return b.status(id) == "complete" })
 	b.until("its place is free", func() bool { return len(b.api.syncs) == 0 })
 	require.False(t, held.broken.Load())
-	require.NotContains(t, b.log.String(), "level=ERROR", "that is no fault")
+	require.NotContains(t, b.log.String(), "level=ERROR", "a client that disconnects is not an error")
 	require.NotContains(t, b.log.String(), "level=WARN")
 }
 
@@ -303,7 +303,7 @@ func TestIdenticalRequestsShareAPass(t *testing.T) {
 	held := &heldSyncer{}
 	b := setup(t, holdPasses(held))
 	id, taskID := b.insertReady(alice)
-	bodies := []string{"", "{}", taskIDs(taskID), taskIDs(taskID, "unknown")} // all of them want the same row
+	bodies := []string{"", "{}", taskIDs(taskID), taskIDs(taskID, "unknown")} // all for the same row
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
@@ -322,7 +322,7 @@ func TestIdenticalRequestsShareAPass(t *testing.T) {
 	require.Less(t, held.entries.Load(), int64(n))
 }
 
-// TestPassesOfDifferentRows: another user's request waits for nobody.
+// TestPassesOfDifferentRows: a request does not wait for the pass of another user.
 func TestPassesOfDifferentRows(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
@@ -335,7 +335,7 @@ func TestPassesOfDifferentRows(t *testing.T) {
 			_, err := b.try(http.MethodPost, syncPath, token(user), "")
 			b.NoError(err)
 		})
-		b.awaitPass(held) // though the one before is held
+		b.awaitPass(held) // although the pass before it is held
 	}
 	close(held.release)
 	wg.Wait()

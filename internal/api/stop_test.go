@@ -12,8 +12,8 @@ import (
 	"tasksync/task"
 )
 
-// TestStopClosesThePool has requests under way and new ones while the daemon
-// stops, down to the pool that is closed.
+// TestStopClosesThePool has requests under way and sends new ones while the daemon
+// stops, until the pool is closed.
 func TestStopClosesThePool(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
@@ -66,14 +66,14 @@ func requireStopping(t *testing.T, a response) {
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 }
 
-// nobody is an upstream that must not be asked.
+// panickingUpstream is an upstream that must not get a call.
 type panickingUpstream struct{}
 
 func (panickingUpstream) Fetch(context.Context, []task.Ref) ([]task.Observation, error) {
 	panic("asked")
 }
 
-// TestStopDoesNotWaitForWebhooks: POSTs are refused from the first moment on.
+// TestStopDoesNotWaitForWebhooks: POSTs get an error as soon as the stop begins.
 func TestStopDoesNotWaitForWebhooks(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}

@@ -34,7 +34,7 @@ func TestStreamHeartbeats(t *testing.T) {
 	b.until("more of them", func() bool { return s.comments.Load() > n })
 }
 
-// TestStreamOutlivesTheServersTimeouts has some that are shorter than the stream.
+// TestStreamOutlivesTheServersTimeouts sets timeouts that are shorter than the stream.
 func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -50,8 +50,8 @@ func TestStreamOutlivesTheServersTimeouts(t *testing.T) {
 	require.Equal(t, last, stream.next("status").change(t).ID)
 }
 
-// TestStreamOfHalfARequest has clients that announce a body which never comes, and
-// that the server would wait for before it answers.
+// TestStreamOfHalfARequest has clients that announce a body and never send it. The
+// server would wait for the body before it responds.
 func TestStreamOfHalfARequest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -67,7 +67,7 @@ func TestStreamOfHalfARequest(t *testing.T) {
 		require.NoError(t, err, header)
 		require.Equal(t, http.StatusBadRequest, resp.StatusCode, header)
 	}
-	b.until("nobody is left", func() bool { return s.serving.Load() == 0 })
+	b.until("no client is left", func() bool { return s.serving.Load() == 0 })
 	require.Zero(t, b.metric(s, "tasksync_event_subscribers"))
 }
 
@@ -86,7 +86,7 @@ func TestStreamEndsWithTheToken(t *testing.T) {
 	require.False(t, time.Now().Before(expires))
 	b.until("its place is free", func() bool { return b.metric(s, "tasksync_event_subscribers") == 1 && s.serving.Load() == 1 })
 	last := b.insertEvent(alice, someGeneration)
-	require.Equal(t, last, longer.next("status").change(t).ID, "that of another token goes on")
+	require.Equal(t, last, longer.next("status").change(t).ID, "the stream of another token goes on")
 }
 
 func TestStreamsEndWithTheAPI(t *testing.T) {
@@ -111,7 +111,7 @@ func TestStreamsEndWithTheAPI(t *testing.T) {
 	require.Error(t, err)
 }
 
-// TestStreamThatIsNotRead has a client that sends its request and reads nothing.
+// TestStreamThatIsNotRead has a client that sends a request and reads nothing.
 func TestStreamThatIsNotRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -122,7 +122,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 	require.NoError(t, conn.(*net.TCPConn).SetReadBuffer(4<<10))
 	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %s\r\n\r\n", eventsPath, token(alice))
 	require.NoError(t, err)
-	b.until("it is there", func() bool { return b.metric(s, "tasksync_event_subscribers") == 1 })
+	b.until("the client is subscribed", func() bool { return b.metric(s, "tasksync_event_subscribers") == 1 })
 	friend, stranger := b.openStream(s.url, alice), b.openStream(s.url, bob)
 
 	id := b.insert(alice, "lyrics", "a-long-one")
@@ -133,7 +133,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 		require.Less(t, sent, 2000)
 		last := b.insertEvent(alice, id)
 		sent++
-		require.Equal(t, last, friend.next("status").change(t).ID, "others of the user go on")
+		require.Equal(t, last, friend.next("status").change(t).ID, "other streams of the user go on")
 	}
 	t.Logf("dropped after %d events of a megabyte, in %s", sent, time.Since(began))
 	b.until("its goroutine is gone", func() bool { return s.serving.Load() == 2 })
@@ -141,7 +141,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 	require.Equal(t, b.insertEvent(alice, someGeneration), friend.next("status").change(t).ID)
 }
 
-// pieces is a connection that notes what it is sent with one deadline.
+// pieceRecorder records how many bytes are written under each deadline.
 type pieceRecorder struct {
 	http.ResponseWriter
 	sizes []int
@@ -161,8 +161,8 @@ func (p *pieceRecorder) FlushError() error                { return nil }
 func (p *pieceRecorder) SetReadDeadline(time.Time) error  { return nil }
 func (p *pieceRecorder) SetWriteDeadline(time.Time) error { p.sizes = append(p.sizes, 0); return nil }
 
-// TestStreamGivesSlowReadersTime: a long batch has a deadline for each piece, so
-// that a slow line does not end in the middle of it, again and again.
+// TestStreamGivesSlowReadersTime: each piece of a long batch has its own deadline, so
+// that a slow connection does not end in the middle of the batch again and again.
 func TestStreamGivesSlowReadersTime(t *testing.T) {
 	t.Parallel()
 	p := &pieceRecorder{}
@@ -181,8 +181,7 @@ func TestStreamGivesSlowReadersTime(t *testing.T) {
 	require.Greater(t, sum, 1_000_000)
 }
 
-// TestStreamHoldsAPiece: a batch is not encoded as a whole, and nothing of it is
-// kept.
+// TestStreamHoldsAPiece: a batch is encoded piece by piece, and no piece is kept.
 func TestStreamHoldsAPiece(t *testing.T) {
 	t.Parallel()
 	p := &pieceRecorder{}
@@ -202,8 +201,8 @@ func TestStreamHoldsAPiece(t *testing.T) {
 	require.LessOrEqual(t, most, 4*pieceSize)
 }
 
-// TestStreamFormat: each event ends with a blank line, and the last of a batch has
-// the id.
+// TestStreamFormat: each event ends with a blank line, and the last event of a batch
+// has the id.
 func TestStreamFormat(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
@@ -219,8 +218,8 @@ func TestStreamFormat(t *testing.T) {
 		": heartbeat\n\n"+"event: status\ndata: {\"id\":1,"+event+"\n\nevent: status\ndata: {\"id\":2,"+event+"\nid: 4:4:\n\n", text.String())
 }
 
-// TestStreamThatComesBackAndIsNotRead loses its connection when it has not read for
-// a while, and its place with it.
+// TestStreamThatComesBackAndIsNotRead has clients that resume and read nothing: each
+// loses its connection and its place.
 func TestStreamThatComesBackAndIsNotRead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -246,7 +245,7 @@ func TestStreamThatComesBackAndIsNotRead(t *testing.T) {
 	}
 }
 
-// TestStreamsAreLimited: a user may not open them one after the other.
+// TestStreamsAreLimited: a user may not open one stream after another without end.
 func TestStreamsAreLimited(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.UserRate, c.UserBurst = 0.001, 1 })
@@ -260,10 +259,10 @@ func TestStreamsAreLimited(t *testing.T) {
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	require.Contains(t, a.detail(t), "try again")
 	b.openStream(b.url, bob)
-	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status, "looking is another matter")
+	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status, "POSTs have a limit of their own")
 }
 
-// TestStreamOfAnExpiredToken: what the leeway still lets in gets no stream, which
+// TestStreamOfAnExpiredToken: an expired token within the leeway gets no stream, which
 // would end at once.
 func TestStreamOfAnExpiredToken(t *testing.T) {
 	t.Parallel()
@@ -286,8 +285,9 @@ func TestStreamOfAnExpiredToken(t *testing.T) {
 	}
 }
 
-// racingWriters commit events of two users in any order: a transaction that wrote
-// its events early may commit late, or not at all.
+// racingWriters starts writers that commit events of two users in any order: a
+// transaction that wrote its events early may commit late, or roll back. wait waits for
+// their end.
 func (b *bundle) racingWriters(until <-chan struct{}) (wait func()) {
 	var writers sync.WaitGroup
 	for n := range 6 {
@@ -325,12 +325,12 @@ func (b *bundle) writeAndWait(rng *rand.Rand) error {
 	return tx.Commit(ctx)
 }
 
-// TestStreamResumesWithoutAGap has a client that loses its connection at random,
-// and with each restart of the API, and comes back with the last id it has.
+// TestStreamResumesWithoutAGap has a client that loses its connection at random and
+// with each restart of the API, and resumes with its last id.
 func TestStreamResumesWithoutAGap(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.insertEvent(alice, someGeneration) // the first event is never rolled back: see the broker's oldest
+	b.insertEvent(alice, someGeneration) // the first event must not be rolled back: see the broker's oldest
 	var at atomic.Value                  // the address of the API
 	s := b.start(nil)
 	at.Store(s.url)
@@ -365,12 +365,12 @@ func TestStreamResumesWithoutAGap(t *testing.T) {
 		twice += got[id] - 1
 		delete(got, id)
 	}
-	require.Empty(t, got, "others' events, or such that were rolled back")
-	t.Logf("%d events, %d of them told twice", len(want), twice)
+	require.Empty(t, got, "events of other users, or events that were rolled back")
+	t.Logf("%d events, %d of them sent twice", len(want), twice)
 }
 
-// persist follows alice's events from the first on until that one has come which
-// end names, and counts each. It is nil if that went wrong.
+// followToLast follows alice's events from the first to the one that end names, across
+// connections, and counts each event. It returns nil after an error.
 func (b *bundle) followToLast(at *atomic.Value, end <-chan int64) map[int64]int {
 	rng := rand.New(rand.NewPCG(4711, 4712))
 	got, last, lastID, connections := map[int64]int{}, int64(0), "1:1:", 0
@@ -380,7 +380,7 @@ func (b *bundle) followToLast(at *atomic.Value, end <-chan int64) map[int64]int 
 			return nil
 		}
 		query, header := "?last_event_id="+url.QueryEscape(lastID), []string{"Authorization", "Bearer " + token(alice)}
-		if rng.IntN(2) == 0 { // an EventSource that comes back by itself
+		if rng.IntN(2) == 0 { // an EventSource that reconnects by itself
 			query, header = "?last_event_id=garbage", append(header, "Last-Event-ID", lastID)
 		}
 		s, _, err := b.tryStream(at.Load().(string), query, header...)
@@ -401,7 +401,7 @@ func (b *bundle) followToLast(at *atomic.Value, end <-chan int64) map[int64]int 
 			}
 		}
 		s.close()
-		for len(s.events) > 0 { // what came before the end
+		for len(s.events) > 0 { // received before the end
 			b.count(got, <-s.events)
 		}
 		if id := s.lastID.Load().(string); id != "" {

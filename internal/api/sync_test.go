@@ -73,11 +73,11 @@ func TestOnlyTheSubjectsRows(t *testing.T) {
 	require.Len(t, r.Generations, 1)
 	require.Equal(t, other, r.Generations[0].TaskID)
 	require.Equal(t, "submitted", b.status(theirs))
-	require.Equal(t, "submitted", b.status(v1), "V1 rows are nobody's")
+	require.Equal(t, "submitted", b.status(v1), "V1 rows are ignored")
 }
 
-// A row that is given to somebody else while it is looked at is not shown to the
-// one who had it.
+// A row that moves to another user during the pass is not shown to the user who had
+// it.
 func TestRowThatChangesHands(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -14,7 +14,7 @@ import (
 	"tasksync/internal/live"
 )
 
-// ticket gets one.
+// ticket requests a ticket.
 func (b *bundle) ticket(bearer, query string) string {
 	b.Helper()
 	a := b.call(http.MethodPost, eventsPath+"/ticket"+query, bearer, "")
@@ -30,7 +30,7 @@ func (b *bundle) ticket(bearer, query string) string {
 	return out.Ticket
 }
 
-// refused is a ticket that opens nothing.
+// rejectsTicket checks that a ticket opens no stream.
 func (b *bundle) rejectsTicket(ticket string) {
 	b.Helper()
 	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
@@ -51,7 +51,7 @@ func TestTicketOpensOneStream(t *testing.T) {
 	s.next("ready")
 	b.insertEvent(bob, someGeneration)
 	last := b.insertEvent(alice, someGeneration)
-	require.Equal(t, last, s.next("status").change(t).ID, "it is the stream of who got it")
+	require.Equal(t, last, s.next("status").change(t).ID, "it is the stream of the ticket's user")
 	b.rejectsTicket(ticket)
 	s.close()
 	b.rejectsTicket(ticket)
@@ -59,7 +59,7 @@ func TestTicketOpensOneStream(t *testing.T) {
 	require.Zero(t, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets`))
 }
 
-// TestTicketResumes comes back as an EventSource that is opened anew.
+// TestTicketResumes resumes a stream with a new EventSource.
 func TestTicketResumes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -110,7 +110,7 @@ func TestTicketIsRefused(t *testing.T) {
 	fresh := b.ticket(token(alice), "")
 	require.Equal(t, 1, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets`), "the old one is swept up")
 	require.Zero(t, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets WHERE position(convert_to($1, 'UTF8') IN hash) > 0`, fresh),
-		"what stands in the table opens nothing")
+		"the table does not hold the ticket itself")
 }
 
 func TestTicketIsForTheStreamOnly(t *testing.T) {
@@ -131,7 +131,7 @@ func TestTicketIsForTheStreamOnly(t *testing.T) {
 	require.NotNil(t, s, "it is still good: %v", a)
 }
 
-// TestTicketBesideAToken: the token counts, and the ticket is not used up.
+// TestTicketBesideAToken: with both, the token counts, and the ticket is not used up.
 func TestTicketBesideAToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -172,8 +172,8 @@ func TestTicketOfAService(t *testing.T) {
 	require.Equal(t, last, s.next("status").change(t).ID, "the user of the ticket")
 }
 
-// TestTicketEndsWithItsToken: a stream lasts no longer than the token would have
-// that the ticket was given for.
+// TestTicketEndsWithItsToken: a stream ends when the token expires that the ticket was
+// issued for.
 func TestTicketEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -187,8 +187,8 @@ func TestTicketEndsWithItsToken(t *testing.T) {
 	require.False(t, time.Now().Before(expires))
 }
 
-// TestTicketOfAnEndlessToken has tokens that outlast the years of Postgres, among
-// them one whose maker took microseconds for seconds.
+// TestTicketOfAnEndlessToken has tokens that expire in years that Postgres does not
+// have, among them one with microseconds in place of seconds.
 func TestTicketOfAnEndlessToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -203,7 +203,7 @@ func TestTicketOfAnEndlessToken(t *testing.T) {
 	}
 }
 
-// TestTicketOfAnotherDaemon: any of those behind one address takes it.
+// TestTicketOfAnotherDaemon: every daemon behind one address accepts a ticket.
 func TestTicketOfAnotherDaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -226,7 +226,7 @@ func TestTicketsAreLimited(t *testing.T) {
 	b.ticket(token(bob), "")
 }
 
-// TestTicketWithoutADatabase has a table that does not answer.
+// TestTicketWithoutADatabase locks the table of the tickets.
 func TestTicketWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -246,7 +246,7 @@ func (b *bundle) presentTicket(s *instance, ticket string) response {
 	return a
 }
 
-// TestTicketSurvivesAHead, as of a proxy that looks first.
+// TestTicketSurvivesAHead: a HEAD, which a proxy may send first, uses no ticket up.
 func TestTicketSurvivesAHead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -261,7 +261,7 @@ func TestTicketSurvivesAHead(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodHead, eventsPath+"?ticket="+ticket, "", "").status, "it is used up")
 }
 
-// TestTicketsAreSweptUp a part at a time, without waiting for others who do.
+// TestTicketsAreSweptUp: old tickets are deleted in parts, without waiting for locks.
 func TestTicketsAreSweptUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

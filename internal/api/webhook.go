@@ -12,7 +12,7 @@ import (
 // maxCallback bounds the body of a webhook, in bytes.
 const maxCallback = 1 << 20
 
-// webhookInput is a callback.
+// webhookInput is a webhook's request.
 type webhookInput struct {
 	Provider string `path:"provider" doc:"The provider that calls: sunoapi, kie, …"`
 	Token    string `path:"token" doc:"The unguessable part of the address."`
@@ -27,7 +27,7 @@ func (in *webhookInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// webhookOutput answers it.
+// webhookOutput is the response to a webhook.
 type webhookOutput struct {
 	Body struct {
 		Status string `json:"status" doc:"Always accepted; providers look at the status code only."`
@@ -47,8 +47,8 @@ func (a *API) registerWebhooks(api huma.API) {
 	}, 400, 401, 404, 408, 413, 501), a.webhook)
 }
 
-// checkAddress looks at the address before anybody reads the body. What is wrong
-// with it is not told: provider and token are one secret.
+// checkAddress checks provider and token before the body is read. The response does
+// not say which of them is wrong: together they are one secret.
 func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Context)) {
 	provider := ctx.Param("provider")
 	_, known := a.cfg.Webhooks[provider]
@@ -69,7 +69,7 @@ func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Contex
 	next(ctx)
 }
 
-// label is a provider's name, for metrics.
+// providerLabel is a provider's name in metrics.
 func providerLabel(provider string, known bool) string {
 	if known {
 		return provider
@@ -77,7 +77,7 @@ func providerLabel(provider string, known bool) string {
 	return "unknown"
 }
 
-// opens compares in a time that tells nothing.
+// validToken reports whether a token is one of the configured ones, in constant time.
 func (a *API) validToken(token string) bool {
 	given := sha256.Sum256([]byte(token))
 	found := 0
@@ -88,8 +88,8 @@ func (a *API) validToken(token string) bool {
 	return found == 1
 }
 
-// webhook takes the task ids and answers at once: a provider that waits calls
-// again. No database is asked here.
+// webhook queues the task ids and responds at once, without a query: a provider that
+// has to wait sends the webhook again.
 func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
 	hook := a.cfg.Webhooks[in.Provider]
 	tasks, err := hook.Tasks(in.RawBody)
@@ -120,8 +120,8 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 	return out, nil
 }
 
-// signed keeps the tasks whose signature is the provider's. It covers the task's
-// id and the time, not the body, of which nothing else is used.
+// signed returns the tasks with a valid signature. The signature covers the task's id
+// and the time, not the body, of which nothing else is used.
 func (a *API) signed(ctx context.Context, hook Webhook, header http.Header, tasks []string) []string {
 	var good []string
 	for _, t := range tasks {

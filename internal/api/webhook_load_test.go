@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,8 +25,8 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// setupWatched has an upstream of its own, with a limit of requests in 10 s
-// (negative: none), and passes that a test may get hold of.
+// setupWatched is setup with another simulator, a rate limit of the adapter in calls in
+// 10 s (negative: none), and a watchedSyncer.
 func setupWatched(t *testing.T, cfg simulator.Config, limit int, change ...func(*Config)) (*bundle, *watchedSyncer) {
 	t.Helper()
 	sim := simulator.New(cfg)
@@ -34,50 +35,29 @@ func setupWatched(t *testing.T, cfg simulator.Config, limit int, change ...func(
 	t.Cleanup(sim.Close)
 	adapter, err := sunoapi.SunoAPI().New(upstream.Config{BaseURL: server.URL, APIKey: "key", Requests: limit, Window: 10 * time.Second})
 	require.NoError(t, err)
-	held := &watchedSyncer{}
-	hold := func(c *Config) {
-		held.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy(), Logger: c.Logger})
-		c.Syncer = held
+	watched := &watchedSyncer{}
+	watch := func(c *Config) {
+		watched.Syncer = syncer.New(syncer.Config{Pool: c.Pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy(), Logger: c.Logger})
+		c.Syncer = watched
 	}
-	b := setup(t, append([]func(*Config){hold}, change...)...)
+	b := setup(t, append([]func(*Config){watch}, change...)...)
 	b.sim = sim
-	return b, held
+	return b, watched
 }
 
-// watchedSyncer notes the passes, and lets after have their results before anybody
-// else gets them.
+// watchedSyncer counts the passes.
 type watchedSyncer struct {
 	Syncer
-	mu    sync.Mutex
-	began []time.Time
-	after func(n int, results []syncer.Result) []syncer.Result
+	passes atomic.Int64
 }
 
-func (s *watchedSyncer) then(after func(n int, results []syncer.Result) []syncer.Result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.after = after
-}
-
+// Sync implements Syncer.
 func (s *watchedSyncer) Sync(ctx context.Context, req syncer.Request) ([]syncer.Result, error) {
-	s.mu.Lock()
-	s.began = append(s.began, time.Now())
-	n, after := len(s.began), s.after
-	s.mu.Unlock()
-	results, err := s.Syncer.Sync(ctx, req)
-	if after != nil && err == nil {
-		results = after(n, results)
-	}
-	return results, err
+	s.passes.Add(1)
+	return s.Syncer.Sync(ctx, req)
 }
 
-func (s *watchedSyncer) passes() []time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]time.Time(nil), s.began...)
-}
-
-// lock has every query of a table wait until unlock is called or the test ends.
+// lock makes every query of a table wait until unlock is called or the test ends.
 func (b *bundle) lock(table string) (unlock func()) {
 	b.Helper()
 	tx, err := b.pool.Begin(b.Context())
@@ -111,8 +91,8 @@ func TestWebhookOverflow(t *testing.T) {
 	b.endedByWebhook(id)
 }
 
-// TestWebhookAnswersWhileTheTableIsLocked holds a lock that every query waits for.
-func TestWebhookAnswersWhileTheTableIsLocked(t *testing.T) {
+// TestWebhookRespondsWhileTheTableIsLocked holds a lock that every query waits for.
+func TestWebhookRespondsWhileTheTableIsLocked(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id, taskID := b.insertReady(alice)
@@ -130,8 +110,8 @@ func TestWebhookAnswersWhileTheTableIsLocked(t *testing.T) {
 	b.endedByWebhook(id)
 }
 
-// TestWebhookAnswersWhileTheDatabaseIsDown has a server that is not there.
-func TestWebhookAnswersWhileTheDatabaseIsDown(t *testing.T) {
+// TestWebhookRespondsWhileTheDatabaseIsDown stops the Postgres server.
+func TestWebhookRespondsWhileTheDatabaseIsDown(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Server(t)
 	pool, err := pgxpool.New(t.Context(), server.URL())
@@ -142,10 +122,10 @@ func TestWebhookAnswersWhileTheDatabaseIsDown(t *testing.T) {
 	_, err = m.Up(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, m.Close())
-	held := &watchedSyncer{}
+	watched := &watchedSyncer{}
 	b := setup(t, func(c *Config) {
-		held.Syncer = c.Syncer
-		c.Pool, c.Syncer = pool, held
+		watched.Syncer = c.Syncer
+		c.Pool, c.Syncer = pool, watched
 		c.Live = live.New(live.Config{ConnConfig: pool.Config().ConnConfig})
 	})
 	require.NoError(t, server.Halt())
@@ -158,5 +138,5 @@ func TestWebhookAnswersWhileTheDatabaseIsDown(t *testing.T) {
 		return err
 	}))
 	b.postWebhook(callbackOf("a-task"))
-	b.until("its row is looked at", func() bool { return len(held.passes()) == 1 })
+	b.until("its row is looked at", func() bool { return watched.passes.Load() == 1 })
 }

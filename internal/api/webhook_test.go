@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -25,8 +24,8 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// What the callbacks of the documentation name, and kie's signature of it. The
-// signature was computed apart from the code.
+// The ids in the documented callbacks, and kie's signature of one. The signature was
+// computed without this code.
 const (
 	hookHex    = "5c79aaaa0000bbbb1111cccc2222be8e"
 	hookOne    = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa01"
@@ -36,34 +35,24 @@ const (
 	hookMAC    = "THMBuKIvYMK3CWVcfcQb5shBJ8aa6DfVVinVg76YEvQ="
 )
 
-// hook sends a callback.
+// webhook is the request of a webhook; header is names and values in turn.
+func (b *bundle) webhook(provider, token, body string, header ...string) request {
+	h := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return request{http.MethodPost, b.url + "/webhooks/" + provider + "/" + token, body, h}
+}
+
+// sendWebhook sends a webhook.
 func (b *bundle) sendWebhook(provider, token, body string, header ...string) response {
 	b.Helper()
-	a, err := tryWebhook(http.DefaultClient, b.url, provider, token, body, header...)
+	a, err := send(context.Background(), b.webhook(provider, token, body, header...))
 	require.NoError(b, err)
 	return a
 }
 
-func tryWebhook(client *http.Client, url, provider, token, body string, header ...string) (response, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/webhooks/"+provider+"/"+token, strings.NewReader(body))
-	if err != nil {
-		return response{}, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return response{}, err
-	}
-	defer resp.Body.Close()
-	var raw bytes.Buffer
-	_, err = raw.ReadFrom(resp.Body)
-	return response{resp.StatusCode, resp.Header, raw.String()}, err
-}
-
-// hooked is a callback that is taken.
+// postWebhook sends a webhook that must be accepted.
 func (b *bundle) postWebhook(body string) {
 	b.Helper()
 	a := b.sendWebhook("kie", webhookToken, body)
@@ -75,7 +64,7 @@ func callbackOf(taskID string) string {
 	return fmt.Sprintf(`{"code":200,"data":{"callbackType":"complete","task_id":%q,"data":null}}`, taskID)
 }
 
-// counted is the value of a counter or a gauge whose labels have these values.
+// counterValue sums the counters and gauges of that name with these label values.
 func counterValue(t testing.TB, reg prometheus.Gatherer, name string, labels ...string) (n int) {
 	t.Helper()
 	families, err := reg.Gather()
@@ -98,7 +87,7 @@ func counterValue(t testing.TB, reg prometheus.Gatherer, name string, labels ...
 	return n
 }
 
-// became waits until the webhooks' tasks have come to n results of a kind.
+// awaitResult waits until n tasks of webhooks have had that result.
 func (b *bundle) awaitResult(result string, n int) {
 	b.Helper()
 	b.until(result, func() bool { return counterValue(b, b.reg, "tasksync_webhook_tasks_total", result) >= n })
@@ -111,7 +100,7 @@ func (b *bundle) queryInt(sql string, args ...any) (n int) {
 	return n
 }
 
-// endedByWebhook waits for a row's end and looks at its event log.
+// endedByWebhook waits for a row's end and reads its event log.
 func (b *bundle) endedByWebhook(id string) {
 	b.Helper()
 	b.until("row "+id+" ends", func() bool { return b.status(id) == "complete" })
@@ -127,7 +116,7 @@ func TestWebhookAddress(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	id, taskID := b.insertReady(alice)
-	var told []string
+	var details []string
 	for _, path := range []string{
 		"kie/wrong", "kie/" + webhookToken[1:], "kie/" + webhookToken + "x", "kie/" + strings.ToUpper(webhookToken), "kie/%20" + webhookToken,
 		"suno/" + webhookToken, "KIE/" + webhookToken, "suno/wrong", "kie/" + strings.Repeat("x", 8000), "kie/%00", "kie/%ff",
@@ -135,10 +124,10 @@ func TestWebhookAddress(t *testing.T) {
 		a := b.call(http.MethodPost, "/webhooks/"+path, "", callbackOf(taskID))
 		require.Equal(t, http.StatusNotFound, a.status, path)
 		require.NotContains(t, a.body, "token")
-		told = append(told, a.detail(t))
+		details = append(details, a.detail(t))
 	}
-	for _, text := range told {
-		require.Equal(t, told[0], text, "what is wrong is not told")
+	for _, text := range details {
+		require.Equal(t, details[0], text, "the response does not say what is wrong")
 	}
 	require.Equal(t, 8, counterValue(t, b.reg, "tasksync_webhooks_total", "kie", "forged"))
 	for _, path := range []string{"kie/", "kie", "", "kie/" + webhookToken + "/more"} {
@@ -174,8 +163,8 @@ func TestWebhookTokensDuringAChange(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.sendWebhook("kie", webhookToken+second, callbackOf("x")).status)
 }
 
-// TestWebhookSamples posts a body of each shape that a provider documents, with the
-// ids of real tasks in it.
+// TestWebhookSamples sends a body of each documented shape, with the ids of real
+// tasks.
 func TestWebhookSamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) {
@@ -190,7 +179,7 @@ func TestWebhookSamples(t *testing.T) {
 	files, err := filepath.Glob("../../upstream/testdata/callbacks/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 21)
-	decoy := b.insert(bob, task.Generate, "not-this-one") // stands in strings of a sample
+	decoy := b.insert(bob, task.Generate, "not-this-one") // occurs in strings of a sample
 	looks := 0
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
@@ -281,12 +270,12 @@ func TestWebhookBodies(t *testing.T) {
 	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense"} {
 		require.Equal(t, http.StatusOK, b.sendWebhook("kie", webhookToken, `{}`, "Content-Type", kind).status, kind)
 	}
-	require.Equal(t, "submitted", b.status(id), "none of them has named it")
+	require.Equal(t, "submitted", b.status(id), "none of them names the task")
 	b.postWebhook(callbackOf(taskID))
 	b.endedByWebhook(id)
 }
 
-// hookSignature is made without the code under test.
+// hookSignature signs as a provider does, without the code under test.
 func hookSignature(taskID string, at time.Time) []string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	h := hmac.New(sha256.New, []byte(hookSecret))
@@ -296,7 +285,7 @@ func hookSignature(taskID string, at time.Time) []string {
 
 func TestWebhookSignature(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64 // of the clock of the API
+	var ahead atomic.Int64 // of the API's clock
 	ahead.Store(int64(time.Until(time.Unix(hookTime, 0))))
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	b := setup(t, func(c *Config) {
@@ -366,6 +355,6 @@ func TestWebhookUnknownTasks(t *testing.T) {
 		b.postWebhook(callbackOf(taskID))
 	}
 	b.awaitResult("unknown", 7)
-	require.EqualValues(t, 1, b.sim.Requests().Total, "only that of the POST")
+	require.EqualValues(t, 1, b.sim.Requests().Total, "only the call of the POST")
 	require.Zero(t, counterValue(t, b.reg, "tasksync_webhook_tasks_total", "looked_at"))
 }
