@@ -157,8 +157,8 @@ func (b *bundle) until(what string, ok func() bool) {
 	}
 }
 
-// counted is how many tasks have had that result.
-func (b *bundle) counted(result string) (n int) {
+// resultCount is how many tasks have had that result.
+func (b *bundle) resultCount(result string) (n int) {
 	b.Helper()
 	families, err := b.reg.Gather()
 	require.NoError(b, err)
@@ -172,14 +172,14 @@ func (b *bundle) counted(result string) (n int) {
 	return n
 }
 
-// became waits until n tasks have had that result.
-func (b *bundle) became(result string, n int) {
+// awaitResult waits until n tasks have had that result.
+func (b *bundle) awaitResult(result string, n int) {
 	b.Helper()
-	b.until(result, func() bool { return b.counted(result) >= n })
-	require.Equal(b, n, b.counted(result))
+	b.until(result, func() bool { return b.resultCount(result) >= n })
+	require.Equal(b, n, b.resultCount(result))
 }
 
-func (b *bundle) one(sql string, args ...any) (n int) {
+func (b *bundle) queryInt(sql string, args ...any) (n int) {
 	b.Helper()
 	require.NoError(b, b.pool.QueryRow(context.Background(), sql, args...).Scan(&n))
 	return n
@@ -189,10 +189,10 @@ func (b *bundle) one(sql string, args ...any) (n int) {
 func (b *bundle) endedByWebhook(id string) {
 	b.Helper()
 	b.until("row "+id+" ends", func() bool {
-		return b.one(`SELECT count(*) FROM music_generations WHERE id = $1 AND status = 'complete'`, id) == 1
+		return b.queryInt(`SELECT count(*) FROM music_generations WHERE id = $1 AND status = 'complete'`, id) == 1
 	})
-	require.Equal(b, 1, b.one(`SELECT count(*) FROM tasksync.generation_events
+	require.Equal(b, 1, b.queryInt(`SELECT count(*) FROM tasksync.generation_events
 		WHERE generation_id = $1 AND to_status = 'complete' AND via = 'webhook'`, id))
-	require.Equal(b, 2, b.one(`SELECT count(*) FROM music_clips WHERE generation_id = $1 AND status = 'complete' AND audio_url <> ''`, id))
-	require.Zero(b, b.one(`SELECT count(*) FROM tasksync.river_job`), "a webhook leaves no job")
+	require.Equal(b, 2, b.queryInt(`SELECT count(*) FROM music_clips WHERE generation_id = $1 AND status = 'complete' AND audio_url <> ''`, id))
+	require.Zero(b, b.queryInt(`SELECT count(*) FROM tasksync.river_job`), "a webhook leaves no job")
 }

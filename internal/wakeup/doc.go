@@ -8,10 +8,10 @@
 // webhooks nor a provider that repeats itself costs a call each time, and no webhook
 // is lost.
 //
-// [syncer.Request.Spacing] cannot do this. It counts the looks of jobs and users too,
-// but what they saw before a webhook says nothing of what the webhook tells. And it
-// counts answered looks only, so that every webhook would cost a call while the
-// upstream does not answer.
+// [syncer.Request.Spacing] cannot do this. It spares a row after the look of a job or
+// a user too, but the task may have changed since, and the webhook says that it has.
+// And it counts answered looks only: while the upstream does not answer, every webhook
+// would cost a call.
 //
 // Nothing here writes a row or leaves a job behind. The jobs look at all rows in
 // their time, also where a webhook did not come.

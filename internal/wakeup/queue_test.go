@@ -84,7 +84,7 @@ func TestUnanswered(t *testing.T) {
 	taskID := b.sim.Submit(task.Generate, simulator.Stuck)
 	b.insert(taskID)
 	require.True(t, b.name(taskID))
-	b.became("unanswered", maxTries)
+	b.awaitResult("unanswered", maxTries)
 	b.until("it is left to its job", func() bool {
 		b.queue.mu.Lock()
 		defer b.queue.mu.Unlock()
@@ -92,7 +92,7 @@ func TestUnanswered(t *testing.T) {
 	})
 	silent.Store(false)
 	require.True(t, b.name(taskID))
-	b.became("looked_at", 1)
+	b.awaitResult("looked_at", 1)
 	require.Len(t, b.syncer.passes(), maxTries+1)
 }
 
@@ -119,7 +119,7 @@ func TestOverflow(t *testing.T) {
 	require.LessOrEqual(t, waiting, maxTasks)
 	require.Greater(t, len(sent), maxTasks)
 	unlock()
-	b.until("all that was kept is looked up", func() bool { return b.counted("unknown") >= maxTasks })
+	b.until("all that was kept is looked up", func() bool { return b.resultCount("unknown") >= maxTasks })
 	remembered := 0
 	b.queue.mu.Lock()
 	for _, id := range sent {
