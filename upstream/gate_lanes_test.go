@@ -82,7 +82,7 @@ func TestBacklogLeavesRoom(t *testing.T) {
 		passed := time.Since(start)
 		cancel()
 		all.Wait()
-		require.Zero(t, g.backlog.waiting)
+		require.Zero(t, g.queue.lane(task.LaneBacklog).waiting)
 		require.Greater(t, len(slots.at), int(passed/(10*time.Second))*9, "what is left is the backlog's")
 	})
 }
@@ -180,7 +180,7 @@ func TestBacklogSharesTheFlight(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		require.Zero(t, g.backlog.waiting)
+		require.Zero(t, g.queue.lane(task.LaneBacklog).waiting)
 	})
 }
 
@@ -258,7 +258,7 @@ func TestUnsentCallTakesNoSlot(t *testing.T) {
 		_, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		require.Zero(t, time.Since(start))
-		require.Zero(t, g.due.waiting)
+		require.Zero(t, g.queue.lane(task.LaneDue).waiting)
 	})
 }
 

@@ -80,6 +80,9 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 		}
 		all.Wait()
 		const span = time.Second + windowMargin
+		for i := 0; i < 9; i += 3 { // the three of a span wake in any order
+			slices.Sort(order[i : i+3])
+		}
 		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, order)
 		require.Equal(t, []time.Duration{0, 0, 0, span, span, span, 2 * span, 2 * span, 2 * span, 3 * span}, at)
 	})
@@ -142,7 +145,7 @@ func TestGateForgetsCallersThatLeaveTheQueue(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		require.ErrorIs(t, <-left, context.Canceled)
-		require.Zero(t, g.due.waiting)
+		require.Zero(t, g.queue.lane(task.LaneDue).waiting)
 		_, err = enter(t.Context(), g)
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
@@ -277,7 +280,7 @@ func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 		require.LessOrEqual(t, taken, limit)
 		cancel()
 		greedy.Wait()
-		require.Zero(t, g.user.waiting)
+		require.Zero(t, g.queue.lane(task.LaneUser).waiting)
 	})
 }
 
@@ -356,7 +359,7 @@ func TestGateKeepsCallsOpenForOthers(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		require.Zero(t, g.user.waiting)
+		require.Zero(t, g.queue.lane(task.LaneUser).waiting)
 	})
 }
 
@@ -374,7 +377,7 @@ func TestWindowIsFair(t *testing.T) {
 			user := lane == task.LaneUser
 			reserve := 0
 			if user {
-				reserve = w.reserve()
+				reserve = w.reserve(now)
 			}
 			now = w.opening(reserve, now)
 			free, others := -1, 0 // beside the slot to be taken

@@ -18,27 +18,58 @@ type slot struct {
 
 // window is an exact sliding window: the n-th call may go when the (n-limit)th is
 // older than the span. So no span of the provider's clock, wherever it begins,
-// holds more than limit calls.
+// holds more than limit calls. Of the limit a daemon may have a share only, for a
+// time.
 type window struct {
 	span   time.Duration
 	last   []*slot // the last limit slots, a ring; empty: there is no limit
 	next   int     // index of the oldest slot in last
 	closed time.Time
+
+	shared bool      // share counts, and not the whole limit
+	share  int       // slots in a span
+	until  time.Time // after that the share is 0
 }
 
 func newWindow(limit int, span time.Duration) window {
 	return window{span: span + windowMargin, last: make([]*slot, max(limit, 0))}
 }
 
+// limited reports whether the window has a limit at all.
+func (w *window) limited() bool { return len(w.last) > 0 }
+
+// limit is how many slots of a span may be taken now.
+func (w *window) limit(now time.Time) int {
+	switch {
+	case !w.shared:
+		return len(w.last)
+	case now.Before(w.until):
+		return min(w.share, len(w.last))
+	default:
+		return 0
+	}
+}
+
+// shareOut gives the window a share of its limit until then.
+func (w *window) shareOut(share int, until time.Time) {
+	w.shared, w.share, w.until = true, max(0, share), until
+}
+
+// noShare is how long a call waits at least that has no share to be sent from.
+const noShare = time.Hour
+
 // opening is when a call may go, with so many calls ahead of it. It is exact for
 // the first call, and an estimate for the calls behind it.
 func (w *window) opening(ahead int, now time.Time) time.Time {
 	at := later(now, w.closed)
-	limit := len(w.last)
-	if limit == 0 {
+	if !w.limited() {
 		return at
 	}
-	if s := w.last[(w.next+ahead)%limit]; s != nil {
+	limit := w.limit(now)
+	if limit == 0 {
+		return now.Add(noShare)
+	}
+	if s := w.last[(w.next+len(w.last)-limit+ahead%limit)%len(w.last)]; s != nil {
 		at = later(at, s.at.Add(w.span))
 	}
 	return at.Add(time.Duration(ahead/limit) * w.span)
@@ -46,13 +77,15 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 
 // reserve is how many slots must stay open beside the next slot of the user lane:
 // as many as the lane has in the window by then.
-func (w *window) reserve() int {
+func (w *window) reserve(now time.Time) int {
+	limit := w.limit(now)
+	latest := func(i int) *slot { return w.last[(w.next+len(w.last)-limit+i)%len(w.last)] }
 	users := 0
-	for _, s := range w.last {
-		users += s.ofUser()
+	for i := range limit {
+		users += latest(i).ofUser()
 	}
-	for open := range w.last { // the oldest slot first
-		users -= w.last[(w.next+open)%len(w.last)].ofUser()
+	for open := range limit { // the oldest slot first
+		users -= latest(open).ofUser()
 		if open >= users {
 			return open
 		}
@@ -82,7 +115,7 @@ func (w *window) taken(lane task.Lane, now time.Time) int {
 // take gives out a slot at now. The caller has made sure that one is open.
 func (w *window) take(now time.Time, lane task.Lane) *slot {
 	s := &slot{at: now, lane: lane}
-	if len(w.last) > 0 {
+	if w.limited() {
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)
 	}

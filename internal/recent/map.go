@@ -30,3 +30,9 @@ func (m *Map[V]) Get(key string) (v V, ok bool) {
 	}
 	return v, ok
 }
+
+// Delete forgets the value under key.
+func (m *Map[V]) Delete(key string) {
+	delete(m.young, key)
+	delete(m.old, key)
+}

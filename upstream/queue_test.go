@@ -1,0 +1,208 @@
+package upstream
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tasksync/task"
+)
+
+var allLanes = []task.Lane{task.LaneHint, task.LaneFirst, task.LaneDeadline, task.LaneDue, task.LaneUser, task.LaneBacklog} //nolint:gochecknoglobals // a constant
+
+// given is a slot that was given out.
+type given struct {
+	at   time.Time
+	lane task.Lane
+	user string
+	num  uint64
+}
+
+// drive serves a queue until the end; refill is asked for new calls before each
+// step, so that lanes can be kept full. Calls take no time.
+func drive(q *queue, start, end time.Time, refill func(now time.Time)) []given {
+	var out []given
+	for now := start; now.Before(end); {
+		refill(now)
+		w, wait := q.next(now)
+		if w == nil {
+			now = now.Add(max(wait, 10*time.Millisecond))
+			continue
+		}
+		q.leave(q.take(w, now))
+		out = append(out, given{now, w.lane, w.user, w.number})
+	}
+	return out
+}
+
+// full keeps so many calls waiting in each of the lanes.
+func full(q *queue, lanes []task.Lane) func(time.Time) {
+	return func(now time.Time) {
+		for _, l := range lanes {
+			for q.lane(l).waiting < 5 {
+				q.add(&waiter{claim: claim{lane: l}}, now)
+			}
+		}
+	}
+}
+
+// Whatever lanes are full and whatever the limit is, each of them gets its part, and no
+// window holds more than the limit, nor much less.
+func TestNoLaneStarves(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(1, 60).Draw(t, "limit")
+		lanes := rapid.SliceOfNDistinct(rapid.SampledFrom(allLanes), 1, len(allLanes), rapid.ID[task.Lane]).Draw(t, "lanes")
+		q := newQueue(limit, 10*time.Second, 16)
+		start := time.Unix(0, 0)
+		end := start.Add(time.Duration(max(10, 600/limit)) * 10 * time.Second)
+		slots := drive(q, start, end, full(q, lanes))
+		count := map[task.Lane]int{}
+		for i, s := range slots {
+			count[s.lane]++
+			if i >= limit && s.at.Sub(slots[i-limit].at) < 10*time.Second {
+				t.Fatalf("%d slots within %s", limit+1, s.at.Sub(slots[i-limit].at))
+			}
+		}
+		windows := float64(end.Sub(start)) / float64(q.window.span)
+		for _, l := range lanes {
+			part := q.lane(l).part * float64(limit) * windows
+			require.GreaterOrEqual(t, float64(count[l]), 0.8*part-2, "lane %d of %v: %v", l, lanes, count)
+		}
+		if slices.Min(lanes) < task.LaneUser { // the last two lanes leave slots open in any case
+			used := 0.9
+			if limit < 10 { // a slot that is left open is much of them
+				used = 0.7
+			}
+			require.GreaterOrEqual(t, float64(len(slots)), used*float64(limit)*(windows-1)-1)
+		}
+	})
+}
+
+// A lane waits for the time in which its part of the limit has a slot, and at most
+// for a window and a slot of each other lane more.
+func TestALaneWaitsNoLongerThanItsPart(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []int{1, 3, 10, 20, 100} {
+		q := newQueue(limit, 10*time.Second, 16)
+		start := time.Unix(0, 0)
+		slots := drive(q, start, start.Add(20*time.Minute), full(q, allLanes))
+		last := map[task.Lane]time.Time{}
+		for _, s := range slots {
+			if at, ok := last[s.lane]; ok {
+				part := time.Duration(float64(q.window.span) / (q.lane(s.lane).part * float64(limit)))
+				others := time.Duration(len(allLanes)) * q.window.span / time.Duration(limit)
+				require.LessOrEqual(t, s.at.Sub(at), part+q.window.span+others, "limit %d, lane %d", limit, s.lane)
+			}
+			last[s.lane] = s.at
+		}
+		require.Len(t, last, len(allLanes))
+	}
+}
+
+func TestUsersTakeTurns(t *testing.T) {
+	t.Parallel()
+	q := newQueue(20, 10*time.Second, 16)
+	start := time.Unix(0, 0)
+	for range 500 {
+		q.add(&waiter{claim: claim{lane: task.LaneDue, user: "crowd", value: 9}}, start)
+	}
+	for range 3 {
+		q.add(&waiter{claim: claim{lane: task.LaneDue, user: "one", value: 1}}, start)
+	}
+	require.Equal(t, 4, q.before(claim{lane: task.LaneDue, user: "another"})-q.before(claim{lane: task.LaneDue, user: "nobody's"})+4)
+	slots := drive(q, start, start.Add(9*time.Second), func(time.Time) {})
+	var users []string
+	for _, s := range slots[:7] {
+		users = append(users, s.user)
+	}
+	require.Equal(t, []string{"crowd", "one", "crowd", "one", "crowd", "one", "crowd"}, users)
+	require.Len(t, slots, 20, "the crowd has what is left")
+}
+
+func TestTheMostValuableGoesFirst(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		q := newQueue(0, 0, 100)
+		start := time.Unix(0, 0)
+		values := map[uint64]float64{}
+		for range rapid.IntRange(1, 40).Draw(t, "calls") {
+			w := &waiter{claim: claim{lane: task.LaneDue, value: float64(rapid.IntRange(0, 5).Draw(t, "value"))}}
+			q.add(w, start)
+			values[w.number] = w.value
+		}
+		n := len(values)
+		slots := drive(q, start, start.Add(50*time.Millisecond), func(time.Time) {})
+		require.Len(t, slots, n)
+		for i := 1; i < n; i++ {
+			a, b := slots[i-1].num, slots[i].num
+			require.True(t, values[a] > values[b] || values[a] == values[b] && a < b)
+		}
+	})
+}
+
+func TestAShareIsKeptAndEnds(t *testing.T) {
+	t.Parallel()
+	q := newQueue(20, 10*time.Second, 16)
+	start := time.Unix(0, 0)
+	q.window.shareOut(0, start.Add(time.Hour))
+	require.Empty(t, drive(q, start, start.Add(time.Minute), full(q, allLanes)), "without a share nothing is sent")
+	start = start.Add(time.Minute)
+	q.window.shareOut(7, start.Add(55*time.Second))
+	slots := drive(q, start, start.Add(5*time.Minute), full(q, allLanes))
+	require.Len(t, slots, 6*7)
+	for i, s := range slots {
+		require.Less(t, s.at, start.Add(55*time.Second))
+		if i >= 7 {
+			require.GreaterOrEqual(t, s.at.Sub(slots[i-7].at), 10*time.Second)
+		}
+	}
+	start = start.Add(5 * time.Minute)
+	q.window.shareOut(99, start.Add(time.Hour))
+	require.Len(t, drive(q, start, start.Add(9*time.Second), full(q, allLanes)), 20, "the limit stays")
+}
+
+// A share that changes at any time keeps each window below the largest share that
+// held in it.
+func TestAWindowOfChangingSharesHoldsNoMoreThanTheLargest(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		q := newQueue(30, 10*time.Second, 16)
+		now := time.Unix(0, 0)
+		type held struct {
+			share int
+			from  time.Time
+		}
+		var shares []held
+		var sent []time.Time
+		for range rapid.IntRange(1, 30).Draw(t, "changes") {
+			share := rapid.IntRange(0, 30).Draw(t, "share")
+			q.window.shareOut(share, now.Add(time.Hour))
+			shares = append(shares, held{share, now})
+			next := now.Add(time.Duration(rapid.IntRange(1, 12_000).Draw(t, "ms")) * time.Millisecond)
+			for _, s := range drive(q, now, next, full(q, allLanes)) {
+				sent = append(sent, s.at)
+			}
+			now = next
+		}
+		for i, at := range sent {
+			most := 0
+			for k, h := range shares {
+				if h.from.After(at) {
+					break
+				}
+				if k+1 == len(shares) || shares[k+1].from.After(at.Add(-10*time.Second)) {
+					most = max(most, h.share)
+				}
+			}
+			n := 0
+			for k := i; k >= 0 && sent[k].After(at.Add(-10*time.Second)); k-- {
+				n++
+			}
+			require.LessOrEqual(t, n, most)
+		}
+	})
+}
