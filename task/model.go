@@ -55,6 +55,11 @@ type Ref struct {
 	// Alone wants a call for this task alone, where the upstream has one: that it
 	// is missing from an answer about many says too little when its time is up.
 	Alone bool
+	// User is whose row the task is of; calls for different users take turns.
+	User string
+	// Value is how much waiting, in seconds, the look is expected to end. Among the
+	// calls of a user the most valuable goes first.
+	Value float64
 }
 
 // Observation is what an upstream said of one task at one time. An adapter

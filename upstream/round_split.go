@@ -166,6 +166,7 @@ func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
 
 // call makes the single call or the batch call.
 func (r *roundState) call(ctx context.Context, g group) ([]*task.Observation, error) {
+	ctx = g.claim(ctx)
 	if g.single && r.One != nil {
 		obs, err := r.One(ctx, g.looks[0].ref)
 		return []*task.Observation{obs}, err
@@ -284,4 +285,17 @@ func (r *roundState) next(g retry) []pair {
 			{kind: g.kind, looks: g.looks[half:], single: n-half == 1},
 		}}
 	}
+}
+
+// claim returns a context whose call waits for the looks of g: among the calls of
+// their user, if they have one alone, and worth what they are worth together.
+func (g group) claim(ctx context.Context) context.Context {
+	user, value := g.looks[0].ref.User, 0.0
+	for _, l := range g.looks {
+		value += l.ref.Value
+		if l.ref.User != user {
+			user = ""
+		}
+	}
+	return withClaim(ctx, user, value)
 }
