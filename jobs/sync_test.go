@@ -90,11 +90,11 @@ func TestPlan(t *testing.T) {
 	notBefore := before.notBefore(ids)
 	require.Len(t, notBefore, 2)
 	results := []syncer.Result{
-		{ID: "a", Outcome: task.Synced, Next: now.Add(30 * time.Second)},
-		{ID: "b", Outcome: task.Skipped, Reason: syncer.ReasonNotDue, Next: notBefore["b"]},
-		{ID: "c", Outcome: task.Synced, NewStatus: task.Complete},
-		{ID: "d", Outcome: task.Skipped, Reason: task.ReasonNotReported, Next: now.Add(10 * time.Second)},
-		{ID: "e", Outcome: task.Skipped, Reason: syncer.ReasonNotDue, Next: now},
+		{ID: "a", Outcome: task.OutcomeSynced, Next: now.Add(30 * time.Second)},
+		{ID: "b", Outcome: task.OutcomeSkipped, Reason: syncer.ReasonNotDue, Next: notBefore["b"]},
+		{ID: "c", Outcome: task.OutcomeSynced, NewStatus: task.Complete},
+		{ID: "d", Outcome: task.OutcomeSkipped, Reason: task.ReasonNotReported, Next: now.Add(10 * time.Second)},
+		{ID: "e", Outcome: task.OutcomeSkipped, Reason: syncer.ReasonNotDue, Next: now},
 	}
 	due := func(s ...time.Duration) schedule {
 		out := schedule{Due: make([]int64, len(s))}

@@ -50,11 +50,11 @@ func TestPoisonedMember(t *testing.T) {
 				if i == 1 {
 					continue
 				}
-				require.Equal(t, Result{ID: ids[i], Outcome: task.Synced, NewStatus: task.Complete, ItemsUpdated: 1}, r)
+				require.Equal(t, Result{ID: ids[i], Outcome: task.OutcomeSynced, NewStatus: task.Complete, ItemsUpdated: 1}, r)
 				require.Equal(t, []string{"submitted complete poll SUCCESS"}, b.events(ids[i]))
 				require.Len(t, b.clips(ids[i]), 1)
 			}
-			want := Result{ID: ids[1], Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(30 * time.Second)}
+			want := Result{ID: ids[1], Outcome: task.OutcomeFailed, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(30 * time.Second)}
 			require.Equal(t, want, results[1])
 			require.True(t, results[1].Unfit())
 			require.Equal(t, row{Status: "submitted"}, b.row(ids[1]))
@@ -294,7 +294,7 @@ func TestPassThatChangesNothingWritesNothing(t *testing.T) {
 		before := b.versions()
 		b.syncer.cfg.Pool = traced
 		for _, r := range b.sync(ids...) {
-			require.Equal(t, task.Skipped, r.Outcome)
+			require.Equal(t, task.OutcomeSkipped, r.Outcome)
 			require.Zero(t, r.ItemsUpdated)
 		}
 		b.syncer.cfg.Pool = b.pool

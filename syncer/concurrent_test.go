@@ -43,7 +43,7 @@ func TestSlowPassEndsAfterALaterOne(t *testing.T) {
 	require.Equal(t, task.Complete, results[0].NewStatus)
 	before := b.versions()
 	close(release)
-	require.Equal(t, []Result{{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotPending}}, <-slow)
+	require.Equal(t, []Result{{ID: id, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotPending}}, <-slow)
 	require.Equal(t, before, b.versions())
 	require.Equal(t, []string{"submitted complete webhook SUCCESS"}, b.events(id))
 }

@@ -75,7 +75,7 @@ func TestAnswerAboutAnotherTaskIsNotWritten(t *testing.T) {
 	})))
 	id := b.insert(task.Merge, "first", time.Minute)
 	r := b.syncOne(id)
-	require.Equal(t, Result{ID: id, Outcome: task.Skipped, Reason: ReasonNotDue, Next: b.clock.now()}, r)
+	require.Equal(t, Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonNotDue, Next: b.clock.now()}, r)
 	require.Equal(t, "submitted", b.row(id).Status)
 	require.Empty(t, b.events(id))
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)

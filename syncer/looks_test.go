@@ -60,7 +60,7 @@ func TestSpacingSparesWhatWasLookedAt(t *testing.T) {
 			before, counts := b.versions(), testutil.ToFloat64(b.syncer.metrics.passes)
 
 			b.clock.advance(spacing - 1)
-			require.Equal(t, []Result{{ID: one, Outcome: task.Skipped, Reason: ReasonSpared, Next: b.clock.now().Add(spacing)}}, b.spaced(one))
+			require.Equal(t, []Result{{ID: one, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: b.clock.now().Add(spacing)}}, b.spaced(one))
 			require.Equal(t, []string{"one"}, up.asked)
 			require.Equal(t, before, b.versions())
 			require.InDelta(t, counts, testutil.ToFloat64(b.syncer.metrics.passes), 0, "it is no pass")
@@ -140,7 +140,7 @@ func TestLookThatWasNotMade(t *testing.T) {
 	b := setup(t, upstreamIs(up))
 	id := b.insert(task.Generate, "one", 11*time.Minute)
 	require.Equal(t, []Result{{
-		ID: id, Outcome: task.Skipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(5 * time.Second),
+		ID: id, Outcome: task.OutcomeSkipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(5 * time.Second),
 	}}, b.spaced(id))
 	b.sync(id)
 	require.Equal(t, "submitted", b.row(id).Status)

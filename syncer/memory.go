@@ -32,7 +32,7 @@ func memory(r queries.MemoryListByGenerationsRow) task.Memory {
 	return task.Memory{
 		BeganAt: moment(r.BeganAt), Doubts: int(r.Doubts), DoubtedAt: moment(r.DoubtedAt), DoneAt: moment(r.DoneAt),
 		AskedAt: moment(r.AskedAt), HeldAt: moment(r.HeldAt), Held: time.Duration(r.HeldMs) * time.Millisecond,
-		Reason: r.Reason, FailingAt: moment(r.FailingAt), Refused: r.Refused, RefusedAt: moment(r.RefusedAt),
+		Reason: r.Reason, FailingAt: moment(r.FailingAt), Rejected: r.Refused, RejectedAt: moment(r.RefusedAt),
 		EndedAt: moment(r.EndedAt), LateAt: moment(r.LateAt), LateLooks: int(r.LateLooks), Written: r.Written,
 	}
 }
@@ -68,8 +68,8 @@ func (ms *memories) add(id string, m task.Memory) {
 	p.HeldMs = append(p.HeldMs, m.Held.Milliseconds())
 	p.Reasons = append(p.Reasons, m.Reason)
 	p.FailingAts = append(p.FailingAts, m.FailingAt)
-	p.Refusals = append(p.Refusals, m.Refused)
-	p.RefusedAts = append(p.RefusedAts, m.RefusedAt)
+	p.Refusals = append(p.Refusals, m.Rejected)
+	p.RefusedAts = append(p.RefusedAts, m.RejectedAt)
 	p.EndedAts = append(p.EndedAts, m.EndedAt)
 	p.LateAts = append(p.LateAts, m.LateAt)
 	p.LateLooks = append(p.LateLooks, int32(m.LateLooks)) //nolint:gosec // a handful

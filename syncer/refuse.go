@@ -22,10 +22,10 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	what := refusalOf(m, cause)
 	s.metrics.refused.Inc()
 	s.tellRefusal(m, cause, what, now)
-	result := Result{ID: m.g.ID, Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
+	result := Result{ID: m.g.ID, Outcome: task.OutcomeFailed, Reason: ReasonClipsUpdateFailed, Next: m.decision.Next}
 	switch {
 	case full(cause): // nor may there be room to remember since when
-		result.Next = now.Add(s.cfg.Policy.RefusedEvery(now.Sub(s.cfg.Policy.Began(now, m.g)) / 2))
+		result.Next = now.Add(s.cfg.Policy.RejectedEvery(now.Sub(s.cfg.Policy.Began(now, m.g)) / 2))
 	case !lasting(cause):
 		result.Next = now.Add(retryRefused)
 	}
@@ -36,7 +36,7 @@ func (s *Syncer) refuse(ctx context.Context, m *member, cause error) Result {
 	if err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
-	wait := s.cfg.Policy.RefusedEvery(since)
+	wait := s.cfg.Policy.RejectedEvery(since)
 	if !lasting(cause) || doubled(cause) {
 		wait = min(wait, max(since/2, retryRefused))
 	}
@@ -65,13 +65,13 @@ func (s *Syncer) rememberRefusal(ctx context.Context, id, what string, now time.
 	members, err := s.load(ctx, []string{id})
 	if m := members[id]; err == nil && m != nil && m.g.Status.Pending() {
 		mem := m.g.Memory
-		mem.Refused = what
-		if mem.RefusedAt.IsZero() {
-			mem.RefusedAt = now
+		mem.Rejected = what
+		if mem.RejectedAt.IsZero() {
+			mem.RejectedAt = now
 		}
 		var ms memories
 		ms.add(id, mem)
-		return now.Sub(mem.RefusedAt), s.writeMemories(ctx, s.cfg.Pool, ms)
+		return now.Sub(mem.RejectedAt), s.writeMemories(ctx, s.cfg.Pool, ms)
 	}
 	return 0, err
 }

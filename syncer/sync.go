@@ -47,7 +47,7 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	}
 	s.account(members, results)
 	for _, id := range spared { // after that: they are no part of the pass
-		results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
+		results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
 	}
 	return inOrder(req.IDs, results), nil
 }
@@ -59,7 +59,7 @@ func sortIDs(given []string) (ids []string, results map[string]Result) {
 		if task.IsUUID(id) {
 			ids = append(ids, canonical(id))
 		} else {
-			results[id] = Result{ID: id, Outcome: task.OutFail, Reason: ReasonInvalidID}
+			results[id] = Result{ID: id, Outcome: task.OutcomeFailed, Reason: ReasonInvalidID}
 		}
 	}
 	slices.Sort(ids)
@@ -97,7 +97,7 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 	for _, id := range ids {
 		m, found := members[id]
 		if !found {
-			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotFound}
+			results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotFound}
 			continue
 		}
 		if r, left := s.leftUnasked(req, m, now); left {
@@ -105,7 +105,7 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 			continue
 		}
 		m.decision = s.decide(m) // on nothing seen: tells whether it is a row of ours
-		if m.decision.Next.IsZero() && m.decision.Outcome == task.Skipped {
+		if m.decision.Next.IsZero() && m.decision.Outcome == task.OutcomeSkipped {
 			results[id] = resultOf(m)
 			s.noteUnknown(m.g)
 			continue
@@ -121,7 +121,7 @@ func (s *Syncer) leftUnasked(req Request, m *member, now time.Time) (r Result, l
 	if !m.g.Status.Pending() || m.g.Type == "" {
 		return r, false
 	}
-	r = Result{ID: m.g.ID, Outcome: task.Skipped}
+	r = Result{ID: m.g.ID, Outcome: task.OutcomeSkipped}
 	switch at := req.NotBefore[m.g.ID]; {
 	case at.After(now):
 		r.Reason, r.Next = ReasonNotDue, at
@@ -170,7 +170,7 @@ func (s *Syncer) putOff(due []*member, cancelled bool) {
 
 // leave is the decision that changes nothing.
 func leave(m *member, reason string, next time.Time) task.Decision {
-	return task.Decision{Outcome: task.Skipped, Reason: reason, Status: m.g.Status, Memory: m.g.Memory, Next: next}
+	return task.Decision{Outcome: task.OutcomeSkipped, Reason: reason, Status: m.g.Status, Memory: m.g.Memory, Next: next}
 }
 
 // decide runs the pure decision and survives its panic: a row that breaks it
@@ -180,7 +180,7 @@ func (s *Syncer) decide(m *member) (d task.Decision) {
 		if p := recover(); p != nil {
 			s.cfg.Logger.Error("[TaskSync] Panic while deciding; the row stays as it is", append(attrs(m.g), "panic", fmt.Sprint(p))...)
 			d = leave(m, "panic", s.cfg.Now().Add(retryRefused))
-			d.Outcome = task.OutFail
+			d.Outcome = task.OutcomeFailed
 		}
 	}()
 	return s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)

@@ -160,7 +160,7 @@ const (
 // Unanswered reports whether the upstream said nothing of a generation that was
 // asked for.
 func (r Result) Unanswered() bool {
-	return r.Outcome == task.Skipped && r.Reason == task.ReasonNotReported
+	return r.Outcome == task.OutcomeSkipped && r.Reason == task.ReasonNotReported
 }
 
 // Unfit reports whether the pass came to nothing: an id that is none, a row

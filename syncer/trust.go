@@ -134,7 +134,7 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	witness := s.findWitness(ctx, from)
 	if witness.TaskID == "" {
 		s.distrust(from, "it has known no task so far")
-		return task.VouchRefused
+		return task.NotVouched
 	}
 	observations, err := s.ask(ctx, from, []task.Ref{witness})
 	from.note(observations, []task.Ref{witness}, s.cfg.Now())
@@ -149,7 +149,7 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	if err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Asking for a known task failed", "error", err)
 	}
-	return task.VouchRefused
+	return task.NotVouched
 }
 
 // distrust makes it a trouble of the configuration, if it concerns many tasks.

@@ -9,7 +9,7 @@ import (
 )
 
 // classWant is what the corpus' class means in our codes and verdicts.
-var classWant = map[string]rule{
+var classWant = map[string]textRule{
 	"producer_tag":     {code: ProducerTag, verdict: Permanent},
 	"copyrighted":      {code: Copyrighted, verdict: Permanent},
 	"inappropriate":    {code: InappropriateContent, verdict: Permanent},

@@ -103,7 +103,7 @@ func (d *dice) seen() Seen {
 		obs.Items = append(obs.Items, d.item())
 	}
 	for range roll(d, 0, 0, 0, 100) * min(1, len(obs.Items)) {
-		obs.Items = append(obs.Items, obs.Items[0]) // more than anyone looks at
+		obs.Items = append(obs.Items, obs.Items[0]) // more than anyFree looks at
 	}
 	seen := Seen{Observation: obs, Probes: map[string]Probe{}}
 	for _, id := range []string{idA, idB, idC} {
@@ -137,7 +137,7 @@ func randomBytes(seed uint64, n int) []byte {
 	return out
 }
 
-// FuzzDecide holds Decide to its invariants on rows that anyone may have
+// FuzzDecide holds Decide to its invariants on rows that anyFree may have
 // written and observations that no provider would send.
 func FuzzDecide(f *testing.F) {
 	f.Add([]byte{})

@@ -182,16 +182,16 @@ func TestADoubtEndsNothingUnlessTheProviderIsVouchedFor(t *testing.T) {
 	d := look(VouchUnasked)
 	require.True(t, d.Vouch)
 	require.False(t, d.Writes(w.g))
-	d = look(VouchRefused)
+	d = look(NotVouched)
 	require.Equal(t, Submitted, d.Status)
 	require.Equal(t, ReasonKnowsNone, d.Reason)
 	require.Equal(t, Failed, look(Vouched).Status)
 
 	w.at(DefaultTimeout)
-	w.commit(t, look(VouchRefused))
+	w.commit(t, look(NotVouched))
 	require.Equal(t, Submitted, w.g.Status, "not at the deadline either")
 	w.at(DefaultTimeout + DefaultGrace)
-	d = look(VouchRefused)
+	d = look(NotVouched)
 	require.Equal(t, Failed, d.Status)
 	require.Contains(t, d.ErrorMessage, ReasonKnowsNone)
 }
@@ -273,7 +273,7 @@ func TestTheApplicationsOwnValuesStay(t *testing.T) {
 func drawSight(t *rapid.T, now time.Time) Seen {
 	seen := rapid.SampledFrom([]Seen{{}, down, unsent, noMoney, paused, noCall, gone, saw(Processing), saw(Complete), saw("")}).Draw(t, "sight")
 	seen.AskedAt = now.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "took")) * time.Second)
-	seen.Vouch = rapid.SampledFrom([]Vouch{VouchUnasked, Vouched, VouchRefused}).Draw(t, "vouch")
+	seen.Vouch = rapid.SampledFrom([]Vouch{VouchUnasked, Vouched, NotVouched}).Draw(t, "vouch")
 	return seen
 }
 
@@ -312,7 +312,7 @@ func TestARowEndsOnlyOnKnowledge(t *testing.T) {
 				continue
 			}
 			byAnswer := late && answered
-			byDoubts := doubts >= 3 && seen.Vouch != VouchRefused
+			byDoubts := doubts >= 3 && seen.Vouch != NotVouched
 			byGrace := sent && !firstSent.IsZero() && w.now.Sub(firstSent) >= DefaultGrace
 			require.True(t, byAnswer || byDoubts || byGrace, "ended by %+v at %s", seen, w.now.Sub(born))
 			for _, c := range w.clips {

@@ -2,30 +2,32 @@ package task
 
 import "context"
 
-// Lane is the place of a look among others that wait for the same upstream.
+// Lane is a queue of calls to an upstream, with a guaranteed share of its limit.
+// It travels in the context, because the adapters between the syncer and the
+// gate of a client need not know of it.
 type Lane int
 
-// The lanes, from the one that is served first on.
+// The lanes, in the order in which they are served.
 const (
-	// LaneDue is for looks that rows need now: the first one, those that are
-	// due, the one at the deadline.
+	// LaneDue is for looks that are due: the first look at a row, those of its
+	// schedule, and the one at its deadline.
 	LaneDue Lane = iota
-	// LaneUser is for looks that a job makes anyway, and that a user or a
-	// provider's callback asks for earlier. It has what LaneDue leaves.
+	// LaneUser is for looks that a background job would make anyway, and that a user
+	// or a provider's callback asks for earlier. It has what LaneDue leaves.
 	LaneUser
-	// LaneBacklog is for rows past their deadline and for late results. It has
-	// what the others leave, and a tenth of the limit in any case.
+	// LaneBacklog is for looks at overdue rows and for late results. It has what the
+	// others leave, and a tenth of the limit in any case.
 	LaneBacklog
 )
 
 type laneKey struct{}
 
-// InLane returns a context whose upstream calls wait in lane.
+// InLane returns a context whose calls to an upstream wait in lane.
 func InLane(ctx context.Context, lane Lane) context.Context {
 	return context.WithValue(ctx, laneKey{}, lane)
 }
 
-// LaneOf is the lane of ctx; [LaneDue] if it has none.
+// LaneOf returns the lane of ctx; without one, [LaneDue].
 func LaneOf(ctx context.Context) Lane {
 	lane, _ := ctx.Value(laneKey{}).(Lane)
 	return lane

@@ -276,7 +276,7 @@ func TestTheDeadlineEndsEveryLife(t *testing.T) {
 		if len(l.views) > 0 && rapid.Bool().Draw(t, "one more look") {
 			last = l.views[len(l.views)-1]
 		}
-		if o := last.Observation; w.g.Status.Pending() && (o == nil || !o.answers()) {
+		if o := last.Observation; w.g.Status.Pending() && (o == nil || !o.isAnswer()) {
 			require.True(t, w.lookStrictly(t, last).Status.Pending(), "an end without an answer")
 			w.now = w.now.Add(DefaultGrace)
 			last = saw(Queued)

@@ -142,7 +142,7 @@ func TestWakeupsUnanswered(t *testing.T) {
 	held.then(func(_ int, results []syncer.Result) []syncer.Result {
 		for i := range results {
 			if mute.Load() {
-				results[i] = syncer.Result{ID: results[i].ID, Outcome: task.Skipped, Reason: task.ReasonNotReported}
+				results[i] = syncer.Result{ID: results[i].ID, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotReported}
 			}
 		}
 		return results
