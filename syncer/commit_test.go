@@ -114,7 +114,7 @@ func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
 	require.Equal(t, "failed", b.row(id).Status)
 	require.Equal(t, 1, b.memories())
 	m := &member{g: task.Generation{ID: id, Status: task.Submitted}, decision: task.Decision{Status: task.Complete}}
-	b.syncer.refuse(t.Context(), m, &pgconn.PgError{Code: "55P03"})
+	b.syncer.keepPending(t.Context(), m, &pgconn.PgError{Code: "55P03"})
 	b.clock.advance(2 * time.Minute)
 	require.Equal(t, 1, b.late())
 }
@@ -154,9 +154,9 @@ func TestARefusalNamesNoContents(t *testing.T) {
 		`bad song HIDDEN VERSE OF THE… (18 of 26)`:           "SQLSTATE P0001, table music_clips: bad song …… (18 of 26)",
 	} {
 		pg := &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}
-		require.Equal(t, want, refusalOf(m, pg))
+		require.Equal(t, want, rejectionOf(m, pg))
 		_, want, _ = strings.Cut(want, "clips: ")
-		require.Equal(t, ": "+want+" (SQLSTATE P0001)", redactOf(m, fmt.Errorf("commit: %w", pg)).Error())
+		require.Equal(t, ": "+want+" (SQLSTATE P0001)", redactFor(m, fmt.Errorf("commit: %w", pg)).Error())
 	}
 }
 
@@ -243,10 +243,10 @@ func TestClassesOfErrors(t *testing.T) {
 		"57P01": {false, false}, "57P03": {false, false}, "53300": {false, false}, "08006": {false, false}, "25006": {false, false}, "58030": {false, false},
 	} {
 		err := fmt.Errorf("commit: %w", &pgconn.PgError{Code: code})
-		require.Equal(t, want, [2]bool{refused(err), lasting(err)}, code)
+		require.Equal(t, want, [2]bool{rejected(err), lasting(err)}, code)
 		require.ErrorAs(t, redactPg(err), &pg)
 	}
-	require.False(t, refused(context.DeadlineExceeded))
+	require.False(t, rejected(context.DeadlineExceeded))
 	require.False(t, lasting(nil))
 }
 
@@ -394,7 +394,7 @@ func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
 	b.exec(`CREATE FUNCTION beside() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN RAISE unique_violation USING CONSTRAINT = 'music_clips_generation_id_clip_id_key'; END $$;
 		CREATE TRIGGER beside BEFORE INSERT ON music_clips FOR EACH ROW EXECUTE FUNCTION beside()`)
-	require.Equal(t, b.clock.now().Add(retryRefused), b.syncOne(id).Next)
+	require.Equal(t, b.clock.now().Add(retrySoon), b.syncOne(id).Next)
 	b.exec(`DROP TRIGGER beside ON music_clips`)
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
 }

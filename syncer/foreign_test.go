@@ -156,7 +156,7 @@ func TestRowSecurityIsARefusal(t *testing.T) {
 // itself, or that was never sent, is none.
 func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
 	t.Parallel()
-	var from source
+	from := newSource("", nil)
 	now := time.Now()
 	for _, quiet := range []*task.Failure{{Verdict: task.Account}, {Unsent: true}} {
 		require.Equal(t, slog.LevelDebug, from.level(quiet, now))

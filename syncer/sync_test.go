@@ -387,7 +387,7 @@ func TestPanics(t *testing.T) {
 			broken++
 			require.Equal(t, "submitted", b.row(r.ID).Status)
 			require.Empty(t, b.clips(r.ID))
-			require.Equal(t, b.clock.now().Add(retryRefused), r.Next)
+			require.Equal(t, b.clock.now().Add(retrySoon), r.Next)
 		}
 		require.Equal(t, 1, broken)
 	})
