@@ -55,7 +55,7 @@ func hourly(p *task.Policy, _ *simulator.Config) {
 	}}
 }
 
-func TestSyncJobAsksOnlyForWhoIsDue(t *testing.T) {
+func TestSyncJobAsksOnlyForDueMembers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, hourly)
 	young, youngTask := b.submit(task.Generate, simulator.Stuck, 0)
@@ -86,7 +86,7 @@ func TestPlan(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	w := &syncWorker{now: func() time.Time { return now }}
 	ids := []string{"a", "b", "c", "d", "e"}
-	before := schedule{Due: []int64{0, now.Add(time.Minute).UnixMilli(), 0, 0, now.UnixMilli()}}
+	before := dueTimes{Due: []int64{0, now.Add(time.Minute).UnixMilli(), 0, 0, now.UnixMilli()}}
 	notBefore := before.notBefore(ids)
 	require.Len(t, notBefore, 2)
 	results := []syncer.Result{
@@ -96,8 +96,8 @@ func TestPlan(t *testing.T) {
 		{ID: "d", Outcome: task.OutcomeSkipped, Reason: task.ReasonNotReported, Next: now.Add(10 * time.Second)},
 		{ID: "e", Outcome: task.OutcomeSkipped, Reason: syncer.ReasonNotDue, Next: now},
 	}
-	due := func(s ...time.Duration) schedule {
-		out := schedule{Due: make([]int64, len(s))}
+	due := func(s ...time.Duration) dueTimes {
+		out := dueTimes{Due: make([]int64, len(s))}
 		for i, d := range s {
 			if d >= 0 {
 				out.Due[i] = now.Add(d).UnixMilli()
@@ -110,7 +110,7 @@ func TestPlan(t *testing.T) {
 	require.Equal(t, now, got.earliest())
 	require.Equal(t, due(30*time.Second, time.Minute, -1, 0, 0), w.plan(ids, results, notBefore, true), "stopping: who was not answered is due")
 	require.True(t, w.plan(ids, nil, nil, false).earliest().IsZero())
-	require.Nil(t, schedule{Due: []int64{1}}.notBefore(ids), "a memory of others is none")
+	require.Nil(t, dueTimes{Due: []int64{1}}.notBefore(ids), "a memory of others is none")
 }
 
 func TestRecorded(t *testing.T) {
