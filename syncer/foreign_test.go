@@ -14,7 +14,7 @@ import (
 
 // Tables that were there before tasksync have columns without NOT NULL. A row
 // with nothing in them hurts nobody else.
-func TestForeignRowsHurtNobodyElse(t *testing.T) {
+func TestForeignRowsHurtOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	for _, sql := range []string{

@@ -81,8 +81,8 @@ func TestSpacingSparesWhatWasLookedAt(t *testing.T) {
 	}
 }
 
-// TestSpacingIsForThoseWhoWantIt: neither a job nor a webhook is spared a look.
-func TestSpacingIsForThoseWhoWantIt(t *testing.T) {
+// TestSpacingOnlyWhereItIsAskedFor: neither a job nor a webhook is spared a look.
+func TestSpacingOnlyWhereItIsAskedFor(t *testing.T) {
 	t.Parallel()
 	up := &still{}
 	b := setup(t, upstreamIs(up))

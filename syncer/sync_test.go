@@ -172,7 +172,7 @@ func TestSyncAsksOnceForATask(t *testing.T) {
 	require.Equal(t, b.clips(id), b.clips(twin))
 }
 
-func TestSyncAsksOnlyForWhoIsDue(t *testing.T) {
+func TestSyncAsksOnlyForDueRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	due, dueTask := b.submit(task.Generate, simulator.Ready)
