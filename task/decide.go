@@ -111,8 +111,9 @@ func observation(g Generation, seen Seen) Observation {
 }
 
 // settle replaces a provisional verdict by what it means now: transient until it
-// is confirmed, then final. vouch is true if the verdict would end the row, and
-// it is not known yet whether the provider can be believed.
+// is confirmed, and until the deadline of a row that has results; then final.
+// vouch is true if the verdict would end the row, and it is not known yet
+// whether the provider can be believed.
 func (d *decider) settle(m *merged) (f *Failure, vouch bool) {
 	f = d.obs.Failure
 	if f == nil || !f.provisional() {

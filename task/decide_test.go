@@ -110,7 +110,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A generation that fails takes its clips along, but not what had ended well.
+// A generation that fails takes its clips along, except those that have ended
+// well.
 func TestFailureKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(Extend, rows("t-extend-0", "t-extend-1")...)
@@ -178,8 +179,9 @@ func TestAnAccountFailureTouchesNoRow(t *testing.T) {
 	require.Equal(t, w.now.Add(time.Minute), d.Next)
 }
 
-// One answer of an unknown task is no knowledge: it counts from the third on, over
-// a minute, however old the row is and whether the task was known before.
+// One answer that a task is unknown is no knowledge: it counts from the third
+// on, over a minute, however old the row is and whether the task was known
+// before.
 func TestAnUnknownTaskIsDeadWhenConfirmed(t *testing.T) {
 	t.Parallel()
 	unknown := func(text string) Seen { return refused(Failure{Verdict: UnknownTask, Message: text}) }
@@ -219,7 +221,7 @@ func TestFailureIsAnError(t *testing.T) {
 	}
 }
 
-// A provider that ends a task with one song made and one not has made a song.
+// A provider that ends a task after one of two songs has made a song.
 func TestDeadTaskWithACompleteResult(t *testing.T) {
 	t.Parallel()
 	done := Item{ID: idA, AudioURL: "https://cdn.example/a.mp3"}

@@ -179,7 +179,7 @@ func TestTimeoutFailsTheClipThatHasNothing(t *testing.T) {
 	require.Empty(t, w.clip(t, idA).AudioURL)
 }
 
-// What something else wrote into the rows is judged like what we write.
+// Values that other programs wrote into the rows are judged like our own.
 func TestTimeoutJudgesStoredURLs(t *testing.T) {
 	t.Parallel()
 	const sentinel = "https://studio-api.prod.suno.com/api/forbidden"
