@@ -20,7 +20,7 @@ import (
 	"tasksync/task"
 )
 
-// cohort inserts rows of a kind with those task ids.
+// cohort inserts rows with those task ids.
 func (b *bundle) cohort(age time.Duration, taskIDs ...string) []string {
 	b.Helper()
 	ids := make([]string, len(taskIDs))
@@ -33,7 +33,7 @@ func (b *bundle) cohort(age time.Duration, taskIDs ...string) []string {
 func TestPoisonedMember(t *testing.T) {
 	t.Parallel()
 	for name, poison := range map[string]func(b *bundle){
-		"clips by a CHECK constraint":   func(b *bundle) { b.refuseClips("title of bad") },
+		"clips by a CHECK constraint":   func(b *bundle) { b.rejectClips("title of bad") },
 		"the row by a trigger":          func(b *bundle) { b.raiseFor("bad", "P0001") },
 		"by a SQLSTATE of one's own":    func(b *bundle) { b.raiseFor("bad", "PT403") },
 		"by a trigger's own mistake":    func(b *bundle) { b.raiseFor("bad", "21000") },
@@ -68,12 +68,12 @@ func TestPoisonedMember(t *testing.T) {
 	}
 }
 
-// Results that the database refuses end nothing, however late it is: the row waits
-// for the mend, which one line of the log asks for.
+// Results that the database rejects end nothing, however late it is: the row
+// waits until the cause is mended, and one line of the log asks for that.
 func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
-	b.refuseClips("title of bad")
+	b.rejectClips("title of bad")
 	ids := b.cohort(10*time.Minute, "a", "bad")
 	results := b.sync(ids...)
 	require.Equal(t, task.Complete, results[0].NewStatus)
@@ -105,8 +105,8 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	require.Empty(t, waiting)
 }
 
-// A row that another daemon has ended while it held the lock keeps its late looks.
-func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
+// A row that another daemon ended while it held the lock keeps its late looks.
+func TestARejectionLeavesEndedRowsAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(&still{}))
 	id := b.insert(task.Merge, "t", time.Hour)
@@ -119,8 +119,8 @@ func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
 	require.Equal(t, 1, b.late())
 }
 
-// A statement that takes too long, time and again, is told of once for all rows and
-// looks, and doctor and metrics name it.
+// A statement that takes too long, time and again, is logged once for all rows
+// and looks, and doctor and metrics name it.
 func TestACommitThatNeverEndsInTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
@@ -145,7 +145,7 @@ func TestACommitThatNeverEndsInTime(t *testing.T) {
 }
 
 // A message may quote what was to be written.
-func TestARefusalNamesNoContents(t *testing.T) {
+func TestARejectionNamesNoContents(t *testing.T) {
 	t.Parallel()
 	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}, clips: []task.Clip{{Lyrics: "Hidden verse\nof the chorus"}}}
 	for message, want := range map[string]string{
@@ -160,9 +160,9 @@ func TestARefusalNamesNoContents(t *testing.T) {
 	}
 }
 
-// TestStatusIsRefused has clips that the database takes and a status that it
+// TestStatusIsRejected has clips that the database takes and a status that it
 // does not: neither is written.
-func TestStatusIsRefused(t *testing.T) {
+func TestStatusIsRejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	b.exec(`ALTER TABLE music_generations ADD CONSTRAINT never CHECK (status <> 'complete')`)
@@ -182,7 +182,7 @@ func TestEventIsRefused(t *testing.T) {
 	require.Equal(t, row{Status: "submitted"}, b.row(id))
 }
 
-// TestCommitted is called after the commit, and after nothing else.
+// Committed is called after the commit, and at no other time.
 func TestCommitted(t *testing.T) {
 	t.Parallel()
 	var b *bundle
@@ -232,8 +232,8 @@ func TestLockedRows(t *testing.T) {
 	}
 }
 
-// TestClassesOfErrors tells those that speak of the data from those that speak of
-// the service, and of the former those that will be the same next time.
+// TestClassesOfErrors tells errors about the data from errors about the server, and
+// among the former those that will be the same next time.
 func TestClassesOfErrors(t *testing.T) {
 	t.Parallel()
 	var pg *pgconn.PgError
@@ -385,8 +385,8 @@ func TestUpstreamSendsTooMuch(t *testing.T) {
 	}
 }
 
-// A clip that the application inserts while the same one is committed costs a
-// moment, not a refusal's wait.
+// A clip that the application inserts while the same one is committed makes the
+// row wait for a moment, not for as long as after a rejection.
 func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
@@ -399,7 +399,7 @@ func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
 }
 
-// While the disk is full a row waits longer and longer: each look costs a request.
+// While the disk is full a row waits longer and longer: each look costs a call.
 func TestAFullDiskIsNotAskedForEveryFiveSeconds(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))

@@ -13,7 +13,7 @@ import (
 	"tasksync/task"
 )
 
-// still is an upstream where nothing happens, and what it was asked for.
+// still is an upstream that does not answer, and records what it was asked for.
 type still struct {
 	asked  []string
 	yields []bool
@@ -39,7 +39,7 @@ func (u *still) Fetch(ctx context.Context, refs []task.Ref) (out []task.Observat
 
 const spacing = 2 * time.Second
 
-// spaced is a pass that a user's request makes.
+// spaced makes a pass as a user's request does.
 func (b *bundle) spaced(ids ...string) []Result {
 	b.Helper()
 	results, err := b.syncer.Sync(context.Background(), Request{IDs: ids, Via: ViaRequest, Spacing: spacing, Lane: task.LaneUser})
@@ -94,7 +94,8 @@ func TestSpacingOnlyWhereItIsAskedFor(t *testing.T) {
 	require.Equal(t, []bool{true, false, false}, up.yields, "and only the request lets others go first")
 }
 
-// TestSpacingOfLooksInVain: what the upstream did not answer is worth asking again.
+// TestSpacingOfLooksInVain: a row whose look was not answered may be looked at
+// again.
 func TestSpacingOfLooksInVain(t *testing.T) {
 	t.Parallel()
 	for name, up := range map[string]*still{
@@ -129,8 +130,8 @@ func TestSpacingOfLooksInVain(t *testing.T) {
 	})
 }
 
-// TestLookThatWasNotMade has a row past its deadline whose call is not sent. That
-// ends it neither by a user's request nor by its job.
+// TestLookThatWasNotMade has a row past its deadline whose call is not sent.
+// Neither a user's request nor its job ends it.
 func TestLookThatWasNotMade(t *testing.T) {
 	t.Parallel()
 	up := &still{
@@ -179,7 +180,7 @@ func TestSpacingOfALookUnderWay(t *testing.T) {
 }
 
 // TestSpacingEndsWithAPassThatCannotBeMade: a pass without a database holds up
-// nobody.
+// no other.
 func TestSpacingEndsWithAPassThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(&still{}))

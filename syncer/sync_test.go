@@ -256,7 +256,7 @@ func (b *bundle) requireEnd(id, taskID string) {
 		require.Equal(b, want.ErrorMessage, got.Message, name)
 	}
 	clips := b.clips(id)
-	probed := false // the CDN has what the provider calls complete: then it does not take until the deadline
+	probed := false // the CDN has the audio of a task that the provider calls complete: it need not wait for the deadline
 	for _, w := range want.Clips {
 		if w.Derive {
 			probed = record.Fate == simulator.SourceAudio
