@@ -12,9 +12,9 @@ import (
 	"tasksync/task"
 )
 
-// TestBacklogWhileEveryWorkerWaits has an upstream that hangs for some tasks, and
-// fewer workers than they have jobs: rows past their deadline have workers of their
-// own.
+// TestBacklogWhileEveryWorkerWaits has an upstream that hangs for some tasks,
+// and fewer workers than those tasks have jobs: overdue rows have workers of
+// their own.
 func TestBacklogWhileEveryWorkerWaits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -35,8 +35,8 @@ func TestBacklogWhileEveryWorkerWaits(t *testing.T) {
 	}
 }
 
-// A cohort whose members come to their deadline at different times, while their
-// upstream is down: those that are overdue go on in the backlog, the others stay.
+// A cohort whose members have different deadlines, while their upstream is down:
+// the overdue members move to the backlog, the others stay.
 func TestOverdueMembersLeaveTheirCohort(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

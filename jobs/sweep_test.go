@@ -125,7 +125,7 @@ func TestSweepCancelsRedundantJobs(t *testing.T) {
 	}
 	want := map[int64]string{}
 	add := func(becomes, state string, ids ...string) { want[b.addJob(state, ids...)] = becomes }
-	add("running", "running 25 s", ids[0], ids[1]) // dead: it follows nobody
+	add("running", "running 25 s", ids[0], ids[1]) // dead: it follows no row
 	add("available", "available", ids[0], ids[1])
 	add("cancelled", "available", ids[1])
 	add("cancelled", "scheduled", ids[0], ids[1])

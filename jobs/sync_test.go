@@ -106,9 +106,9 @@ func TestPlan(t *testing.T) {
 		return out
 	}
 	got := w.plan(ids, results, notBefore, false)
-	require.Equal(t, due(30*time.Second, time.Minute, -1, 10*time.Second, 0), got, "who was not due keeps its time")
+	require.Equal(t, due(30*time.Second, time.Minute, -1, 10*time.Second, 0), got, "a member that was not due keeps its time")
 	require.Equal(t, now, got.earliest())
-	require.Equal(t, due(30*time.Second, time.Minute, -1, 0, 0), w.plan(ids, results, notBefore, true), "stopping: who was not answered is due")
+	require.Equal(t, due(30*time.Second, time.Minute, -1, 0, 0), w.plan(ids, results, notBefore, true), "stopping: a member that was not answered is due")
 	require.True(t, w.plan(ids, nil, nil, false).earliest().IsZero())
 	require.Nil(t, dueTimes{Due: []int64{1}}.notBefore(ids), "a memory of others is none")
 }
@@ -203,7 +203,8 @@ func TestStopGivesJobsBack(t *testing.T) {
 	b.until("another daemon goes on", func() bool { return b.status(ids[0]) == "complete" && b.status(ids[2]) == "complete" })
 }
 
-// laneOf is an upstream that answers nothing, and tells in which lane it is asked.
+// laneOf is an upstream that answers nothing, and tells in which lane it is
+// asked.
 type laneOf chan task.Lane
 
 func (l laneOf) Fetch(ctx context.Context, _ []task.Ref) ([]task.Observation, error) {
@@ -211,8 +212,8 @@ func (l laneOf) Fetch(ctx context.Context, _ []task.Ref) ([]task.Observation, er
 	return nil, &task.Failure{Reason: "http_5xx"}
 }
 
-// Old rows that were put back under way may be thousands, and have their deadline
-// before them: a new row must not wait for them.
+// Old rows that were put back under way may be thousands, with a deadline to come: a
+// new row must not wait for them.
 func TestRetriedRowsGiveWay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
