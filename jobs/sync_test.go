@@ -128,8 +128,8 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-// TestSpoiltJobs has jobs whose payload or memory somebody has broken. Every row
-// still comes to its end.
+// TestSpoiltJobs has jobs with a broken payload or a broken memory. Every row still
+// comes to its end.
 func TestSpoiltJobs(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]string{

@@ -19,7 +19,7 @@ type source struct {
 
 	mu      sync.Mutex
 	knewAt  time.Time       // when it last showed that it knows a task
-	witness task.Ref        // asks for that task alone; without a task id there is none
+	witness task.Ref        // asks for that task alone; no task id: there is none
 	unknown map[string]bool // tasks that it did not know since then, manyUnknown at most
 	trouble string          // why its verdicts on tasks are not believed; "": they are
 
@@ -120,9 +120,10 @@ func (s *Syncer) askVouchers(ctx context.Context, due []*member) {
 	}
 }
 
-// vouch asks for the task that the provider was last seen to know, unless the
-// provider has shown since that time that it knows tasks. A result holds for a
-// few seconds.
+// vouch finds out whether the provider can be believed when it does not know a
+// task. It can if it has known a task since the time since, or if it still knows
+// the witness: the last task that it was seen to know. A result holds for a few
+// seconds.
 func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.Vouch {
 	from.vouching.Lock()
 	defer from.vouching.Unlock()
@@ -138,6 +139,7 @@ func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.
 	return from.vouch
 }
 
+// askWitness asks the provider for the witness.
 func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	witness := s.findWitness(ctx, from)
 	if witness.TaskID == "" {
@@ -177,9 +179,9 @@ func (from *source) label() string {
 	return from.name
 }
 
-// findWitness returns a ref to a task that the provider must know: the last one
-// that it was seen to know, be it by an earlier daemon, which the database
-// tells. Without one, the ref has no task id.
+// findWitness returns a ref to the witness. Its task may be one that an earlier
+// daemon has completed, which the database tells. Without a witness, the ref has
+// no task id.
 func (s *Syncer) findWitness(ctx context.Context, from *source) task.Ref {
 	since := s.cfg.Now().Add(-witnessFor)
 	from.mu.Lock()

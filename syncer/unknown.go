@@ -2,9 +2,9 @@ package syncer
 
 import "tasksync/task"
 
-// WarnUnknown logs a row under way whose task type has no handler, or whose
-// provider is not configured: once for each type and each provider, whichever rows
-// and callers it is told of.
+// WarnUnknown logs that the task type of a row under way has no handler, or that
+// its provider is not configured: once for each type and each provider, whatever
+// the number of rows and callers.
 func (s *Syncer) WarnUnknown(g task.Generation) {
 	if g.Type == "" || !g.Status.Pending() {
 		return

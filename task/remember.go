@@ -50,10 +50,10 @@ func (d *decider) noteOverdue(f *Failure) {
 		mem.AskedAt = d.seen.AskedAt
 	}
 	switch {
-	case f != nil && f.provisional():
+	case f != nil && f.provisional(): // an answer, but not a certain one
 		d.resumeGrace()
 		return
-	case f == nil || f.Verdict >= TaskDead:
+	case f == nil || f.Verdict >= TaskDead: // an answer
 		mem.Reason, mem.FailingAt = "", time.Time{}
 		d.resumeGrace()
 		return
@@ -81,9 +81,9 @@ func (d *decider) resumeGrace() {
 	}
 }
 
-// sent reports whether a call was made for this look. A call that was not made,
-// because of a limit or because no daemon ran for hours, says nothing: the next
-// one may well be answered. So the end of the grace ends no row on such a look.
+// sent reports whether a call was made for this look. The end of the grace ends
+// no row without one: a call that was held back by a limit, or the first call
+// after hours without a daemon, may well be answered.
 func (d *decider) sent() bool {
 	f := d.obs.Failure
 	return !d.seen.AskedAt.IsZero() && (f == nil || !f.Unsent)
