@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/syncer"
 	"tasksync/task"
 )
 
@@ -58,4 +59,17 @@ func TestHandOnOfNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, b.client.HandOn(ctx, []string{b.insert(task.Lyrics, "t", 0)}), context.Canceled)
+}
+
+// Both HandOn and a pass meet rows of an unknown type: one line of the log is enough.
+func TestAnUnknownTypeIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ids := []string{b.insert("remix", "t", 0), b.insert("remix", "t", 0)}
+	for range 2 {
+		require.NoError(t, b.client.HandOn(t.Context(), ids))
+		_, err := b.syncer.Sync(t.Context(), syncer.Request{IDs: ids})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, strings.Count(b.log.String(), "Unknown task type"))
 }

@@ -55,15 +55,15 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 
 // split separates the overdue members from the others that are still pending.
 func split(args SyncArgs, results []syncer.Result, after dueTimes) (rest, overdue SyncArgs) {
-	left := make(map[string]bool, len(results))
+	isOverdue := make(map[string]bool, len(results))
 	for _, r := range results {
-		left[r.ID] = r.Reason == syncer.ReasonOverdue
+		isOverdue[r.ID] = r.Reason == syncer.ReasonOverdue
 	}
 	rest, overdue = args.withoutMembers(), args.withoutMembers()
 	overdue.Backlog = true
 	for i, id := range args.IDs {
 		to := &rest
-		if left[strings.ToLower(id)] {
+		if isOverdue[strings.ToLower(id)] {
 			to = &overdue
 		}
 		if after.Due[i] > 0 {

@@ -45,14 +45,14 @@ func (s *Syncer) keepPending(ctx context.Context, m *member, cause error) Result
 	return result
 }
 
-// The errors of Postgres that are told apart.
+// Error codes of Postgres.
 const (
 	codeDiskFull        = "53100"
 	codeUniqueViolation = "23505"
 )
 
-// sqlState returns the SQLSTATE of an error of Postgres, and "" for any other.
-func sqlState(err error) string {
+// code returns the SQLSTATE of a Postgres error in err, or "".
+func code(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
 	}
@@ -61,11 +61,11 @@ func sqlState(err error) string {
 
 // diskFull reports whether the disk of the database is full, which takes longer to
 // mend than other troubles of the server.
-func diskFull(cause error) bool { return sqlState(cause) == codeDiskFull }
+func diskFull(cause error) bool { return code(cause) == codeDiskFull }
 
 // duplicateClip reports whether the application inserted a clip that was to be
 // inserted, at the same moment. The next pass finds it.
-func duplicateClip(cause error) bool { return sqlState(cause) == codeUniqueViolation }
+func duplicateClip(cause error) bool { return code(cause) == codeUniqueViolation }
 
 // rememberRejection records with a row what rejects its results, and returns for
 // how long that has gone on. It reads the row anew, because another pass may
@@ -96,7 +96,7 @@ func (s *Syncer) logRejection(m *member, cause error, what string, now time.Time
 		return
 	}
 	level := slog.LevelDebug
-	if s.seldom.First("commit "+sqlState(cause), now) {
+	if s.seldom.First("commit "+code(cause), now) {
 		level = slog.LevelError
 	}
 	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactFor(m, cause))...)
