@@ -47,6 +47,7 @@ type decider struct {
 	answered bool
 }
 
+// decide applies the rules of [Policy.Decide], the provider's word before the clock.
 func (d *decider) decide(clips []Clip) Decision {
 	m := d.Handlers.merge(clips, d.h.MapToClips(d.g, d.obs.Items), parseWritten(d.g.Memory.Written))
 	d.mem = d.remember()

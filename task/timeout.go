@@ -67,8 +67,10 @@ func (d *decider) playable(c Clip) bool {
 	return (usableURL(c.AudioURL) != "" || usableURL(c.StreamAudioURL) != "") && c.Status != Failed
 }
 
-// fillFromCDN applies the CDN rule to a clip without final audio. It returns a
-// URL that must be probed first, if there is one.
+// fillFromCDN applies the CDN rule: a clip with a real id and no final audio
+// gets the address at which Suno's CDN serves its audio, unless a probe says
+// that the link is dead. It returns an address that must be probed first, if
+// there is one.
 func (d *decider) fillFromCDN(c *Clip) (unprobed string) {
 	url := CDNURL(c.ClipID)
 	if !d.h.SupportsTimeoutFallback() || finalURL(c.AudioURL) != "" || c.Status == Failed || url == "" {
