@@ -13,6 +13,7 @@ import (
 
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
+	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/syncer"
 	"tasksync/upstream"
@@ -71,7 +72,7 @@ type httpSide struct {
 }
 
 func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *live.Announcer, spacing time.Duration, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
-	connConfig, err := directConfig(cfg.ListenURL)
+	connConfig, err := database.DirectConfig(cfg.ListenURL)
 	if err != nil {
 		return nil, err
 	}

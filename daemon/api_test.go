@@ -60,7 +60,7 @@ func TestAPIConfig(t *testing.T) {
 			t.Parallel()
 			cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key"}}, ListenAddr: "127.0.0.1:0"}
 			tc.change(&cfg)
-			err := cfg.withDefaults().validate()
+			err := cfg.WithDefaults().Validate()
 			if tc.want == "" {
 				require.NoError(t, err)
 				return

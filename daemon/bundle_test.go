@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/internal/simulator"
+	"tasksync/internal/wait"
 	"tasksync/task"
 	"tasksync/upstream/sunoapi"
 )
@@ -176,7 +178,7 @@ func (b *bundle) within(d time.Duration, what string, ok func() bool) {
 		if time.Now().After(end) {
 			require.Fail(b, what, b.log)
 		}
-		require.NoError(b, sleep(b.Context(), 10*time.Millisecond))
+		require.NoError(b, wait.For(b.Context(), 10*time.Millisecond))
 	}
 }
 
@@ -232,4 +234,17 @@ func freeAddr(t *testing.T) string {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
+}
+
+// examine returns what the doctor says, a line for each finding.
+func (b *bundle) examine(cfg Config) string {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	lines, err := Examine(ctx, cfg)
+	require.NoError(b, err)
+	text := strings.Join(lines, "\n")
+	require.NotContains(b, text, "key-of-the-test")
+	require.NotContains(b, text, ":"+password(b.T, b.database)+"@")
+	return text
 }

@@ -198,7 +198,7 @@ func TestUsersRowsAreFoundByTheIndex(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			b := foreign(t, "music_generations.user_id "+kind)
-			require.NoError(t, migrate(t.Context(), b.config().withDefaults(), b.pool))
+			require.NoError(t, migrate(t.Context(), b.config().WithDefaults(), b.pool))
 			b.exec(`INSERT INTO music_generations (id, user_id, task_id, task_type, status)
 				SELECT gen_random_uuid(), gen_random_uuid(), n, 'generate', 'submitted' FROM generate_series(1, 5000) AS n; ANALYZE music_generations`)
 			plan, err := queries.New().GenerationListPendingByUser(t.Context(), explainer{b.pool}, queries.GenerationListPendingByUserParams{UserID: userOfTheAPI, MaxRows: 100})

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed"
+	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/jobs"
 	"tasksync/migrations"
@@ -25,8 +26,8 @@ const stopTimeout = 8 * time.Second
 // for returns nil. It returns an error that wraps ErrConfig for a Config that
 // cannot be run, and ErrSchema for a database that lacks migrations.
 func Run(ctx context.Context, cfg Config) error {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
 		return err
 	}
 	reg := newRegistry(cfg)
@@ -53,21 +54,25 @@ func Run(ctx context.Context, cfg Config) error {
 
 // serve opens what needs the database, runs it, and closes it.
 func serve(ctx context.Context, cfg Config, reg *registry, health *health, server *httpServer) (err error) {
-	pool, pooled, err := openPool(ctx, cfg, func(reason string) { health.set("database", reason) })
+	pool, pooled, err := database.Open(ctx, database.Config{
+		URL: cfg.DatabaseURL, Logger: cfg.Logger, Report: func(reason string) { health.set("database", reason) },
+	})
 	if err != nil {
 		return err
 	}
 	defer func() {
 		closed := make(chan error, 1)
 		go func() { closed <- server.close() }()
-		closePool(pool)
+		closing, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		database.Close(closing, pool)
 		err = errors.Join(err, <-closed)
 	}()
 	if err := migrate(ctx, cfg, pool); err != nil {
 		return err
 	}
 	health.set("database", "")
-	health.check("database", func() string { return databaseReason(pool) })
+	health.check("database", func() string { return database.Trouble(pool) })
 	client, side, err := open(ctx, cfg, pool, pooled, reg, health)
 	if err != nil {
 		return err
@@ -87,7 +92,7 @@ func open(ctx context.Context, cfg Config, pool *pgxpool.Pool, pooled bool, reg 
 	if err != nil {
 		return nil, nil, err
 	}
-	now, err := databaseClock(ctx, pool, cfg.Logger)
+	now, err := database.Clock(ctx, pool, cfg.Logger)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -164,7 +169,7 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, context.Can
 
 // openFeed makes the feed, which tells health and, at first, Config.Started.
 func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg *registry, health *health, server *httpServer) (*feed.Feed, error) {
-	session, err := directConfig(cfg.ListenURL)
+	session, err := database.DirectConfig(cfg.ListenURL)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +189,7 @@ func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg *registry
 }
 
 func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
-	if err := checkColumns(ctx, pool, cfg.API.auth(cfg).Enabled()); err != nil {
+	if err := database.CheckColumns(ctx, pool, cfg.API.auth(cfg).Enabled()); err != nil {
 		return err
 	}
 	m, err := migrations.Open(pool)

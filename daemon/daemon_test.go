@@ -345,7 +345,7 @@ func TestMetricsOfARegistry(t *testing.T) {
 	reg := newRegistry(Config{Version: "v1"})
 	_, err := feed.New(feed.Config{Pool: b.pool, To: &jobs.Client{}, Registerer: reg})
 	require.NoError(t, err)
-	reg.MustRegister(newPendingCollector(b.pool, b.config().withDefaults()))
+	reg.MustRegister(newPendingCollector(b.pool, b.config().WithDefaults()))
 	problems, err := testutil.GatherAndLint(reg.gatherer)
 	require.NoError(t, err)
 	require.Empty(t, problems)

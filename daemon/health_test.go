@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
@@ -62,7 +63,7 @@ func TestReadinessAsksOnceASecond(t *testing.T) {
 			}
 			all.Wait()
 			require.EqualValues(t, second+1, asked.Load())
-			require.NoError(t, sleep(t.Context(), time.Second))
+			require.NoError(t, wait.For(t.Context(), time.Second))
 		}
 	})
 }

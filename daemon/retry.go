@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 
+	"tasksync/internal/database"
 	"tasksync/syncer"
 )
 
@@ -14,7 +15,7 @@ type RetryRequest = syncer.RetryRequest
 // upstream, so that cfg needs a DatabaseURL only. progress, which may be nil, is
 // told how many are done. The database must have its migrations.
 func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done int)) (int, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.WithDefaults()
 	pool, err := OpenPool(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return 0, err
@@ -24,7 +25,7 @@ func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done
 	if err := migrate(ctx, cfg, pool); err != nil {
 		return 0, err
 	}
-	now, err := databaseClock(ctx, pool, cfg.Logger)
+	now, err := database.Clock(ctx, pool, cfg.Logger)
 	if err != nil {
 		return 0, err
 	}

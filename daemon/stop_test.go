@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/simulator"
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
@@ -53,7 +54,7 @@ func TestStopWhileEverythingHangs(t *testing.T) {
 			for ctx.Err() == nil { // until the daemon has gone
 				r.send(ctx, "/webhooks/sunoapi/"+webhookTest, "", fmt.Sprintf(`{"data":{"task_id":%q}}`, id))
 				r.send(ctx, "/api/music/v2/sync", b.token(), "{}")
-				_ = sleep(ctx, 50*time.Millisecond)
+				_ = wait.For(ctx, 50*time.Millisecond)
 			}
 		})
 	}

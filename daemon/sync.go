@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/database"
 	"tasksync/syncer"
 	"tasksync/task"
 	"tasksync/upstream"
@@ -18,8 +19,8 @@ type Result = syncer.Result
 // Sync makes one pass over the generations and ends; it leaves no job behind.
 // The database must have its migrations. With an ErrAccount there are results too.
 func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	pool, err := OpenPool(ctx, cfg.DatabaseURL)
@@ -35,7 +36,7 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := databaseClock(ctx, pool, cfg.Logger)
+	now, err := database.Clock(ctx, pool, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -50,18 +51,18 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 // OpenPool connects to a database that is there: unlike Run it does not wait
 // for it.
 func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	pool, err := newPool(ctx, databaseURL)
-	if err != nil {
-		return nil, err
+	if err := database.ValidateURL(databaseURL); err != nil {
+		return nil, wrong("DatabaseURL", ": %s", err)
 	}
-	if err := ping(ctx, pool); err != nil {
-		defer pool.Close()
-		return nil, unreachable(err, databaseURL)
-	}
-	if sharesSessions(ctx, pool) {
-		return unprepared(ctx, pool)
-	}
-	return pool, nil
+	return database.Connect(ctx, databaseURL)
+}
+
+// CheckColumns returns an error that wraps ErrColumns for a database whose
+// music_generations or music_clips have columns of types that tasksync cannot work
+// with. It works before there are migrations: some would fail half-way on such a
+// table.
+func CheckColumns(ctx context.Context, pool *pgxpool.Pool) error {
+	return database.CheckColumns(ctx, pool, false)
 }
 
 func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer, committed func()) *syncer.Syncer {

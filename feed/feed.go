@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/internal/database"
 	"tasksync/queries"
 )
 
@@ -89,7 +90,7 @@ func (f *Feed) hear(ctx context.Context) {
 // more than LISTEN polls meanwhile.
 func (f *Feed) standIn(ctx context.Context, err error, wait time.Duration) {
 	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter
-	deaf := errors.Is(err, ErrDeaf) || errors.Is(err, errTriggersOff)
+	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff)
 	if deaf {
 		wait = f.cfg.RetryAfter
 	}
@@ -129,7 +130,7 @@ func (f *Feed) session(ctx context.Context) error {
 func (f *Feed) test(ctx context.Context, s *session) error {
 	testCtx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
-	if err := hears(testCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
+	if err := database.CheckListenOn(testCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
 		return err
 	}
 	if f.cfg.Mode == WAL {

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"tasksync/internal/redact"
+	"tasksync/internal/database"
 )
 
 // channel is where the triggers announce rows.
@@ -47,7 +47,7 @@ func (f *Feed) open(ctx context.Context) (*session, error) {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, redact.Password(err, cfg)
+		return nil, database.RedactPassword(err, cfg)
 	}
 	s.conn = conn
 	return s, nil
@@ -58,7 +58,7 @@ func (s *session) take(_ *pgconn.PgConn, n *pgconn.Notification) {
 	switch {
 	case n.Channel == channel && s.heard != nil:
 		s.heard(n.Payload)
-	case n.Channel == probeChannel:
+	case n.Channel == database.ListenChannel:
 		select {
 		case s.probed <- n.Payload:
 		default: // other daemons' probes

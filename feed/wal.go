@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed/wal"
-	"tasksync/internal/redact"
+	"tasksync/internal/database"
 	"tasksync/queries"
 )
 
@@ -114,7 +114,7 @@ func (w *walFeed) keep(ctx context.Context) error {
 		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
 			wait = w.cfg.RetryAfter
 		}
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", redact.Password(err, w.cfg.Session), "retry_in", wait.String())
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", database.RedactPassword(err, w.cfg.Session), "retry_in", wait.String())
 		if err := sleep(ctx, wait); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (w *walFeed) guard(ctx context.Context) error {
 			if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
 				level = slog.LevelWarn
 			}
-			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", redact.Password(err, w.cfg.Session))
+			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", database.RedactPassword(err, w.cfg.Session))
 		}
 		if sleep(ctx, w.cfg.GuardEvery) != nil {
 			return nil

@@ -68,7 +68,7 @@ type Config struct {
 }
 
 func (cfg Config) withDefaults() Config {
-	cfg.SlotLimit = cmp.Or(cfg.SlotLimit, 1<<30)
+	cfg.SlotLimit = cmp.Or(cfg.SlotLimit, DefaultSlotLimit)
 	cfg.SlotIdle = cmp.Or(cfg.SlotIdle, 10*time.Minute)
 	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, time.Second)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 5*time.Second)
@@ -100,3 +100,6 @@ func (cfg Config) validate() error {
 	}
 	return nil
 }
+
+// DefaultSlotLimit is the default of Config.SlotLimit: 1 GiB.
+const DefaultSlotLimit = 1 << 30

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"tasksync/internal/redact"
+	"tasksync/internal/database"
 )
 
 // Run serves the subscribers until ctx ends, then ends them with ErrClosing and
@@ -20,7 +20,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		}
 		if b.failures == 0 {
-			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", redact.Password(err, b.cfg.ConnConfig))
+			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", database.RedactPassword(err, b.cfg.ConnConfig))
 		}
 		wait := min(100*time.Millisecond<<min(b.failures, 10), b.limits.backoff)
 		b.failures++
