@@ -124,7 +124,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 func TestHTTPServerOfTheDaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	s, err := openHTTP(b.config(), newRegistry(Config{}), newHealth())
+	s, err := newServer(b.config(), newRegistry(Config{}), newHealth())
 	require.NoError(t, err)
 	defer s.listener.Close()
 	require.Equal(t, maxConns, cap(s.listener.(*limitedListener).taken))

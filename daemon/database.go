@@ -1,0 +1,92 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/feed"
+	"tasksync/internal/database"
+	"tasksync/migrations"
+)
+
+// OpenPool connects to a database that answers now: unlike Run it does not wait
+// for the database.
+func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	if err := database.ValidateURL(databaseURL); err != nil {
+		return nil, wrong("DatabaseURL", ": %s", err)
+	}
+	return database.Connect(ctx, databaseURL)
+}
+
+// CheckColumns returns an error that wraps ErrColumns for a database whose
+// music_generations or music_clips have columns of types that tasksync cannot work
+// with. It works before there are migrations: some would fail half-way on such a
+// table.
+func CheckColumns(ctx context.Context, pool *pgxpool.Pool) error {
+	return database.CheckColumns(ctx, pool, false)
+}
+
+// TriggersOn reports whether the database announces new rows.
+func TriggersOn(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
+	return feed.TriggersOn(ctx, pool)
+}
+
+// SetTriggers has the database announce new rows or not. Announcing them costs
+// the transactions that insert them, which is wasted when the feed polls.
+func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
+	return feed.SetTriggers(ctx, pool, on)
+}
+
+func (d *daemon) openDatabase(ctx context.Context) (err error) {
+	d.pool, d.pooled, err = database.Open(ctx, database.Config{
+		URL: d.cfg.DatabaseURL, Logger: d.cfg.Logger,
+		Report: func(reason string) { d.health.set("database", reason) },
+	})
+	return err
+}
+
+func (d *daemon) closeDatabase(ctx context.Context) error {
+	database.Close(ctx, d.pool)
+	return nil
+}
+
+func (d *daemon) openSchema(ctx context.Context) error {
+	if err := migrate(ctx, d.cfg, d.pool); err != nil {
+		return err
+	}
+	d.health.set("database", "")
+	d.health.check("database", func() string { return database.Trouble(d.pool) })
+	return nil
+}
+
+// migrate applies the migrations that the database lacks, or refuses to.
+func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
+	if err := database.CheckColumns(ctx, pool, cfg.auth().Enabled()); err != nil {
+		return err
+	}
+	m, err := migrations.Open(pool)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	pending, err := m.Pending(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	switch {
+	case !pending:
+		return nil
+	case cfg.NoMigrate:
+		return fmt.Errorf("%w: run `tasksync migrate up`, or start without --no-migrate", ErrSchema)
+	}
+	applied, err := m.Up(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range applied {
+		cfg.Logger.Info("[TaskSync] Applied migration", "migration", a.Source)
+	}
+	return nil
+}
