@@ -156,7 +156,7 @@ func TestProviders(t *testing.T) {
 
 func noAdapter(upstream.Config) (upstream.Adapter, error) { return nil, nil }
 
-// TestFieldError: whoever has another name for a field can tell of the error by it.
+// TestFieldError: the text can have another name for the field.
 func TestFieldError(t *testing.T) {
 	t.Parallel()
 	cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: own("mine")}, {Provider: sunoapi.Kie()}}}

@@ -31,7 +31,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return err
 }
 
-// daemon is what the parts have made, each for those after it.
+// daemon has what the parts have made, each for the parts after it.
 type daemon struct {
 	cfg    Config
 	health *health
@@ -40,7 +40,7 @@ type daemon struct {
 	registry  *registry
 	server    *httpServer
 	pool      *pgxpool.Pool
-	pooled    bool             // by a pooler in transaction mode
+	pooled    bool             // through a pooler in transaction mode
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
 	syncer    *syncer.Syncer
@@ -52,7 +52,7 @@ type daemon struct {
 	feed      *feed.Feed
 }
 
-// parts is the daemon. The package comment has the rule.
+// parts is the list that the package comment describes.
 func (d *daemon) parts() []part {
 	return []part{
 		{name: "metrics", open: d.openMetrics, close: d.closeMetrics},

@@ -15,7 +15,7 @@ var (
 	// ErrSchema is wrapped by the errors of Run, Sync and Retry when migrations are
 	// pending and may not be applied.
 	ErrSchema = errors.New("the database lacks migrations")
-	// ErrAccount is wrapped by the error of Sync when an upstream refused the account.
+	// ErrAccount is wrapped by the error of Sync when an upstream refuses the account.
 	ErrAccount = errors.New("the upstream refuses the account; no row was touched that it was asked for")
 	// ErrColumns is wrapped by the errors of CheckColumns, Run, Sync and Retry for
 	// tables with columns of types that tasksync cannot work with.
@@ -40,13 +40,13 @@ type FieldError struct {
 // Error implements error.
 func (e *FieldError) Error() string { return e.Says(e.Field) }
 
-// Says is the text of the error with another name for the field, for example the
+// Says returns the text of the error with another name for the field, for example the
 // name of a variable.
 func (e *FieldError) Says(name string) string {
 	return fmt.Sprintf("%s: %s%s", ErrConfig, name, e.problem)
 }
 
-// Unwrap is ErrConfig.
+// Unwrap returns ErrConfig.
 func (*FieldError) Unwrap() error { return ErrConfig }
 
 // wrong makes the error of a field. The text follows the name of the field: a verb,

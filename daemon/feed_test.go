@@ -10,7 +10,7 @@ import (
 	"tasksync/feed"
 )
 
-// Whatever the feed, a row is brought to its end over at most ten connections.
+// TestEveryFeed: a daemon completes rows over at most ten connections.
 func TestEveryFeed(t *testing.T) {
 	t.Parallel()
 	for _, mode := range Feeds() {

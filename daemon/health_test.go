@@ -14,8 +14,8 @@ import (
 	"tasksync/migrations"
 )
 
-// TestTablesThatGoAway under a running daemon: it says so, and what to do; done
-// that way, it works again, and the rows that came meanwhile are swept.
+// TestTablesThatGoAway: a running daemon says that tables are missing and what to do.
+// After that it works again, and sweeps the rows that came meanwhile.
 func TestTablesThatGoAway(t *testing.T) {
 	t.Parallel()
 	for gone, drop := range map[string]string{
@@ -46,7 +46,7 @@ func TestTablesThatGoAway(t *testing.T) {
 	}
 }
 
-// TestReadinessAsksOnceASecond, however many want to know.
+// TestReadinessAsksOnceASecond, however many requests there are.
 func TestReadinessAsksOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

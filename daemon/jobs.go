@@ -15,7 +15,7 @@ func (d *daemon) openJobs(ctx context.Context) (err error) {
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
 	}
-	// Not ctx: its end must not cut running passes short. Stop does, in time.
+	// The end of ctx must not cut passes short; Stop does that, in time.
 	if err := d.jobs.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -24,8 +24,8 @@ func (d *daemon) openJobs(ctx context.Context) (err error) {
 }
 
 // runJobs waits for a stop, and then until passes have finished or given their
-// jobs back. The jobs of passes that are still under way at the end of grace are
-// done again by the daemon that rescues them.
+// jobs back. The jobs of passes that are still under way at the end of grace stay
+// running in the table; another daemon's River rescues them.
 func (d *daemon) runJobs(ctx context.Context) error {
 	<-ctx.Done()
 	d.health.set("jobs", "stopping")

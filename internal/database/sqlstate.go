@@ -64,12 +64,12 @@ func HasClass(err error, classes ...string) bool {
 }
 
 // Away reports whether err says that the database did not serve, rather than that
-// it refused a statement or its data: there is no connection, or its server is
+// it rejected a statement or its data: there is no connection, or the server is
 // stopping, starting, out of resources, read only or broken. The same statement
-// may succeed later, as it is.
+// may succeed later.
 //
-// A query that was cancelled (QueryCanceled) is not away: its data may be the
-// cause, as with a trigger that takes too long.
+// QueryCanceled does not count as away: the data may be the cause, as when a
+// trigger takes too long.
 func Away(err error) bool {
 	if Code(err) != "" {
 		return HasClass(err, ClassConnectionException, ClassInvalidTransactionState, ClassInsufficientResources, ClassShutdown, ClassSystemError)
