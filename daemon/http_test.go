@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,4 +131,15 @@ func TestHTTPServerOfTheDaemon(t *testing.T) {
 	require.Equal(t, maxConns, cap(s.listener.(*limitedListener).taken))
 	s.server.ErrorLog.Print("http: Accept error: accept tcp: too many open files; retrying in 5ms")
 	require.Regexp(t, `level=WARN msg="http: Accept error: .*" part=http`, b.log.String())
+}
+
+// TestServerThatFails: it stops the daemon, which returns its error once.
+func TestServerThatFails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := &daemon{cfg: b.config().WithDefaults(), health: newHealth()}
+	d.cfg.Started = func(net.Addr) { _ = d.server.listener.Close() }
+	err := d.run(t.Context(), d.parts())
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.Equal(t, 1, strings.Count(err.Error(), "serve HTTP: "), err)
 }
