@@ -17,7 +17,7 @@ func (d *daemon) openFeed(context.Context) error {
 	}
 	started := false
 	d.feed, err = feed.New(feed.Config{
-		Pool: d.pool, Session: session, To: d.jobs, Mode: d.cfg.Feed, PollInterval: d.cfg.FeedPollInterval, SlotLimit: d.cfg.SlotLimit,
+		Pool: d.pool, Session: session, Jobs: d.jobs, Mode: d.cfg.Feed, PollInterval: d.cfg.FeedPollInterval, SlotLimit: d.cfg.SlotLimit,
 		Logger: d.cfg.Logger, Registerer: d.registry,
 		State: func(reason string) {
 			d.health.set("feed", reason)
