@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,6 +23,12 @@ func (d *diary) note(line string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lines = append(d.lines, line)
+}
+
+func (d *diary) all() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lines)
 }
 
 // part notes its opening and its closing, and closes within slow.
@@ -68,7 +75,7 @@ func TestPartsCloseInReverse(t *testing.T) {
 		defer cancel()
 		err := newTestDaemon().run(ctx, []part{d.part("a", 0), d.part("b", 0), d.running("c", 2*time.Second), d.running("d", time.Second)})
 		require.NoError(t, err)
-		require.Equal(t, []string{"open a", "open b", "open c", "open d", "ended d", "ended c", "close b", "close a"}, d.lines)
+		require.Equal(t, []string{"open a", "open b", "open c", "open d", "ended d", "ended c", "close b", "close a"}, d.all())
 	})
 }
 
@@ -81,7 +88,7 @@ func TestPartFailsToOpen(t *testing.T) {
 		broken := part{name: "broken", open: func(context.Context) error { return errPart }}
 		err := newTestDaemon().run(t.Context(), []part{d.part("a", 0), d.running("b", 0), broken, d.part("c", 0)})
 		require.ErrorIs(t, err, errPart)
-		require.Equal(t, []string{"open a", "open b", "ended b", "close a"}, d.lines)
+		require.Equal(t, []string{"open a", "open b", "ended b", "close a"}, d.all())
 	})
 }
 
@@ -102,7 +109,7 @@ func TestPartFailsWhileAnotherOpens(t *testing.T) {
 		err := newTestDaemon().run(t.Context(), []part{d.part("a", 0), broken, waiting})
 		require.ErrorIs(t, err, errPart)
 		require.NotErrorIs(t, err, context.Canceled)
-		require.Equal(t, []string{"open a", "open broken", "close a"}, d.lines)
+		require.Equal(t, []string{"open a", "open broken", "close a"}, d.all())
 	})
 }
 
@@ -130,7 +137,7 @@ func TestPartsThatHang(t *testing.T) {
 				daemon := newTestDaemon()
 				err := daemon.run(ctx, []part{d.part("a", time.Hour), d.part("b", time.Hour), d.running("c", time.Hour), broken})
 				require.Equal(t, time.Minute+9*time.Second, time.Since(began))
-				require.Equal(t, []string{"open a", "open b", "open c", "open broken", "close b", "close a"}, d.lines)
+				require.Equal(t, []string{"open a", "open b", "open c", "open broken", "close b", "close a"}, d.all())
 				if failure == nil {
 					require.ErrorIs(t, err, context.Canceled) // which Run makes nil
 				} else {
