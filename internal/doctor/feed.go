@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"context"
@@ -9,15 +9,16 @@ import (
 
 	"tasksync/feed"
 	"tasksync/feed/wal"
+	"tasksync/internal/database"
 )
 
-// seeConnections finds out whether LISTEN works, and where.
+// seeConnections finds out on which connections LISTEN works.
 func (d *doctor) seeConnections(ctx context.Context) {
 	hears, err := d.hears(ctx, d.pool.Config().ConnConfig)
 	d.pooled = err == nil && !hears
 	switch {
 	case err != nil:
-		d.say(Bad, "DATABASE_URL", "%s", redactDSN(err, d.cfg.DatabaseURL))
+		d.say(Bad, "DATABASE_URL", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
 	case d.pooled:
 		d.say(Good, "DATABASE_URL: a pooler in transaction mode; River polls for jobs", "")
 	default:
@@ -34,14 +35,14 @@ func (d *doctor) seeConnections(ctx context.Context) {
 
 func (d *doctor) seeListenURL(ctx context.Context) {
 	const what = "TASKSYNC_LISTEN_URL"
-	cfg, err := directConfig(d.cfg.ListenURL)
+	cfg, err := database.DirectConfig(d.cfg.ListenURL)
 	if err != nil {
-		return // the settings have told
+		return // the settings say so
 	}
 	hears, err := d.hears(ctx, cfg)
 	switch {
 	case err != nil:
-		d.say(Bad, what, "%s", redactDSN(err, d.cfg.ListenURL))
+		d.say(Bad, what, "%s", database.RedactURL(err, d.cfg.ListenURL))
 	case !hears:
 		d.say(Bad, what+": LISTEN does not hear what DATABASE_URL notifies", "give a direct connection, or a pooler in session mode, to the same database")
 	default:
@@ -67,7 +68,7 @@ func (d *doctor) seeTriggers(ctx context.Context) {
 	}
 }
 
-// seeFeed tells how rows would be heard of, and who does it now.
+// seeFeed tells how a daemon would hear of rows, and which daemon does so now.
 func (d *doctor) seeFeed(ctx context.Context) {
 	mode := d.cfg.Feed
 	switch {
@@ -102,7 +103,7 @@ func (d *doctor) seeFeed(ctx context.Context) {
 	}
 }
 
-// seeSlot looks at our replication slot: it may be a dead daemon's.
+// seeSlot examines the replication slot, which may be left by a daemon that is gone.
 func (d *doctor) seeSlot(ctx context.Context) {
 	reader, err := wal.New(wal.Config{Pool: d.pool, SlotLimit: d.cfg.SlotLimit})
 	if err != nil {

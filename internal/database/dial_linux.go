@@ -1,4 +1,4 @@
-package daemon
+package database
 
 import (
 	"fmt"
@@ -9,10 +9,10 @@ import (
 // tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7), which package syscall lacks.
 const tcpUserTimeout = 18
 
-// giveUp bounds how long what was sent may stay unacknowledged. Keepalives do not:
-// there are none while something is under way, and the system sends that again
-// for a quarter of an hour.
-func giveUp(network, _ string, conn syscall.RawConn) error {
+// setUserTimeout bounds how long sent data may stay unacknowledged. Keepalives do
+// not bound it: the system sends none while data is under way, and sends that data
+// again for a quarter of an hour.
+func setUserTimeout(network, _ string, conn syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil
 	}

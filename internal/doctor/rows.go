@@ -1,4 +1,4 @@
-package daemon
+package doctor
 
 import (
 	"context"
@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strings"
 
+	"tasksync/daemon"
 	"tasksync/task"
 )
 
-// seeRows looks for rows that nobody works.
+// seeRows looks for pending rows that no daemon looks at.
 func (d *doctor) seeRows(ctx context.Context) {
 	kinds, err := d.queries.DoctorPendingList(ctx, d.pool)
 	if err != nil {
@@ -33,7 +34,7 @@ func (d *doctor) seeRows(ctx context.Context) {
 
 // seeOverdue tells why rows are past their deadline.
 func (d *doctor) seeOverdue(ctx context.Context) {
-	reasons, err := d.queries.MemoryOverdueStats(ctx, d.pool, d.cfg.overdue())
+	reasons, err := d.queries.MemoryOverdueStats(ctx, d.pool, d.cfg.Overdue())
 	if err != nil {
 		d.say(Bad, "rows", "%s", err)
 		return
@@ -54,7 +55,7 @@ func (d *doctor) seeOverdue(ctx context.Context) {
 	d.seeRefused(ctx)
 }
 
-// seeRefused names what of the database keeps results from being stored.
+// seeRefused names what in the database rejects results.
 func (d *doctor) seeRefused(ctx context.Context) {
 	refused, err := d.queries.MemoryRefusedList(ctx, d.pool)
 	if err != nil {
@@ -67,7 +68,7 @@ func (d *doctor) seeRefused(ctx context.Context) {
 	}
 }
 
-// seeLate tells of results that came after their rows were given up.
+// seeLate counts late results.
 func (d *doctor) seeLate(ctx context.Context) {
 	n, err := d.queries.LateResultCount(ctx, d.pool)
 	switch {
@@ -80,5 +81,5 @@ func (d *doctor) seeLate(ctx context.Context) {
 }
 
 func (d *doctor) provides(name string) bool {
-	return name == "" || slices.ContainsFunc(d.cfg.Providers, func(p Provider) bool { return p.Name == name })
+	return name == "" || slices.ContainsFunc(d.cfg.Providers, func(p daemon.Provider) bool { return p.Name == name })
 }

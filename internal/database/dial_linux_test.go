@@ -1,4 +1,4 @@
-package daemon
+package database
 
 import (
 	"net"
@@ -8,14 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the options do is seen by TestHalfOpenWALConnection (`make halfopen`); that
-// the connections have them, here.
-func TestDialerGivesUp(t *testing.T) {
+// This test shows that connections have the options; TestHalfOpenWALConnection
+// (`make halfopen`) shows what the options do.
+func TestDialerSetsTimeouts(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	cfg, err := directConfig("postgres://user@" + l.Addr().String() + "/db")
+	cfg, err := DirectConfig("postgres://user@" + l.Addr().String() + "/db")
 	require.NoError(t, err)
 	conn, err := cfg.DialFunc(t.Context(), "tcp", l.Addr().String())
 	require.NoError(t, err)

@@ -1,6 +1,9 @@
-package daemon
+// Package doctor examines everything that a daemon needs and says what to do where
+// something is wrong. It changes nothing.
+package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,44 +11,47 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"tasksync/feed"
+	"tasksync/daemon"
+	"tasksync/feed/wal"
+	"tasksync/internal/database"
 	"tasksync/migrations"
 	"tasksync/queries"
 )
 
-// A Verdict is what the doctor thinks of one thing.
-type Verdict string
+// A Level is how good a finding is.
+type Level string
 
-// The verdicts.
+// The levels.
 const (
-	Good    Verdict = "ok"
-	Warning Verdict = "warn" // it works, but not as well as it could
-	Bad     Verdict = "FAIL" // the daemon cannot do its work
+	Good    Level = "ok"
+	Warning Level = "warn" // it works, but not as well as it could
+	Bad     Level = "FAIL" // the daemon cannot do its work
 )
 
-// A Finding is one thing that the doctor looked at.
+// A Finding is what the doctor says about one thing.
 type Finding struct {
-	Verdict Verdict
-	What    string
-	Next    string // what to do; "" where there is nothing
-	Err     error  // of the settings, where Next is about them: most likely a [FieldError]
+	Level Level
+	What  string
+	Next  string // what to do; "" if there is nothing to do
+	Err   error  // of the settings, if Next is about them: most likely a [daemon.FieldError]
 }
 
-// String is the finding in one line.
+// String returns the finding in one line.
 func (f Finding) String() string {
 	if f.Next == "" {
-		return fmt.Sprintf("%-4s %s", f.Verdict, f.What)
+		return fmt.Sprintf("%-4s %s", f.Level, f.What)
 	}
-	return fmt.Sprintf("%-4s %s: %s", f.Verdict, f.What, f.Next)
+	return fmt.Sprintf("%-4s %s: %s", f.Level, f.What, f.Next)
 }
 
-// Doctor looks at everything that a daemon with cfg needs and tells what it
-// finds, one by one. It changes nothing. It returns an error only when ctx ends.
-func Doctor(ctx context.Context, cfg Config, tell func(Finding)) error {
-	d := &doctor{cfg: cfg.withDefaults(), queries: queries.New(), tell: tell}
-	if err := d.cfg.validate(); err != nil {
-		d.tell(Finding{Verdict: Bad, What: "settings", Next: err.Error(), Err: err})
-		if _, err := pgxpool.ParseConfig(d.cfg.DatabaseURL); err != nil || d.cfg.DatabaseURL == "" {
+// Examine examines everything that a daemon with cfg needs, and passes its findings
+// to tell, one by one. It returns an error only when ctx ends.
+func Examine(ctx context.Context, cfg daemon.Config, tell func(Finding)) error {
+	d := &doctor{cfg: cfg.WithDefaults(), queries: queries.New(), tell: tell}
+	d.cfg.SlotLimit = cmp.Or(d.cfg.SlotLimit, wal.DefaultSlotLimit)
+	if err := d.cfg.Validate(); err != nil {
+		d.tell(Finding{Level: Bad, What: "settings", Next: err.Error(), Err: err})
+		if d.cfg.DatabaseURL == "" || database.ValidateURL(d.cfg.DatabaseURL) != nil {
 			return ctx.Err()
 		}
 	} else {
@@ -56,24 +62,23 @@ func Doctor(ctx context.Context, cfg Config, tell func(Finding)) error {
 }
 
 type doctor struct {
-	cfg     Config
+	cfg     daemon.Config
 	queries *queries.Queries
 	pool    *pgxpool.Pool
 	server  queries.DoctorServerGetRow
-	pending int64 // rows
-	pooled  bool  // DATABASE_URL leads to a pooler in transaction mode
-	session *pgx.ConnConfig
+	pending int64           // rows
+	pooled  bool            // DATABASE_URL leads to a pooler in transaction mode
+	session *pgx.ConnConfig // on which LISTEN works; nil: there is none
 	tell    func(Finding)
 }
 
-func (d *doctor) say(v Verdict, what, next string, args ...any) {
-	d.tell(Finding{Verdict: v, What: what, Next: fmt.Sprintf(next, args...)})
+func (d *doctor) say(l Level, what, next string, args ...any) {
+	d.tell(Finding{Level: l, What: what, Next: fmt.Sprintf(next, args...)})
 }
 
-// examine goes on where it can: what depends on a thing that is missing is not
-// looked at.
+// examine goes on where it can: it skips what depends on a thing that is missing.
 func (d *doctor) examine(ctx context.Context) {
-	pool, err := OpenPool(ctx, d.cfg.DatabaseURL)
+	pool, err := database.Connect(ctx, d.cfg.DatabaseURL)
 	if err != nil {
 		d.say(Bad, "database", "%s", err)
 		return
@@ -93,13 +98,13 @@ func (d *doctor) examine(ctx context.Context) {
 	d.seeLate(ctx)
 }
 
-// oldest is the oldest Postgres that will do.
+// oldest is the oldest version of Postgres that tasksync works with.
 const oldest = 140000
 
 func (d *doctor) seeServer(ctx context.Context) bool {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "database", "%s", redactDSN(err, d.cfg.DatabaseURL))
+		d.say(Bad, "database", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
 		return false
 	}
 	d.server = server
@@ -116,21 +121,21 @@ func (d *doctor) seeServer(ctx context.Context) bool {
 	return false
 }
 
-// seeColumns is before the schema: migrations fail on some columns.
+// seeColumns comes before seeSchema: migrations fail on some columns.
 func (d *doctor) seeColumns(ctx context.Context) bool {
-	wrong, err := misfits(ctx, d.pool)
+	bad, err := database.BadColumns(ctx, d.pool)
 	if err != nil {
 		d.say(Bad, "columns", "%s", err)
 		return false
 	}
 	good := true
-	for _, m := range wrong {
-		if m.usersOnly() {
-			d.say(Warning, "columns", "%s for the HTTP API for users", m)
+	for _, c := range bad {
+		if c.UsersOnly() {
+			d.say(Warning, "columns", "%s for the HTTP API for users", c)
 			continue
 		}
 		good = false
-		d.say(Bad, "columns", "%s", m)
+		d.say(Bad, "columns", "%s", c)
 	}
 	return good
 }
@@ -145,16 +150,16 @@ func (d *doctor) seeSchema(ctx context.Context) bool {
 			return false
 		}
 	}
-	var missing []string
+	var missing string
 	if err == nil {
-		missing, err = d.queries.DoctorTableListMissing(ctx, d.pool)
+		missing, err = database.MissingTables(ctx, d.pool)
 	}
 	switch {
 	case err != nil:
 		d.say(Bad, "schema", "%s", err)
 		return false
-	case len(missing) > 0:
-		d.say(Bad, "schema", "%s", missingTables(missing))
+	case missing != "":
+		d.say(Bad, "schema", "%s", missing)
 		return false
 	}
 	d.say(Good, "schema: current", "")
@@ -172,11 +177,11 @@ func (d *doctor) seeRights() {
 	}
 }
 
-// hears reports whether a session at listen hears what goes through
-// DATABASE_URL; an error that is not feed.ErrDeaf is that of the connection.
+// hears reports whether a session at listen hears what is notified through
+// DATABASE_URL. It returns an error when one of them cannot be reached.
 func (d *doctor) hears(ctx context.Context, listen *pgx.ConnConfig) (bool, error) {
-	err := feed.Probe(ctx, listen, d.pool.Config().ConnConfig)
-	if errors.Is(err, feed.ErrDeaf) {
+	err := database.CheckListen(ctx, listen, d.pool.Config().ConnConfig)
+	if errors.Is(err, database.ErrNoListen) {
 		return false, nil
 	}
 	return err == nil, err
