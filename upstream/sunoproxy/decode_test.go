@@ -265,14 +265,14 @@ func TestBatchAnswers(t *testing.T) {
 		data(`{"list":[` + one + `]}`):                     nil,
 		`{"code":"success","data":{"id":"` + clipB + `"}}`: nil,
 	} {
-		told, f := setup(t, nil).many(200, body)
+		observations, f := setup(t, nil).many(200, body)
 		if want == nil {
 			require.NotNil(t, f, body)
 			require.Equal(t, "bad_body", f.Reason, body)
 			continue
 		}
 		require.Nil(t, f, body)
-		require.Equal(t, want, seen(told), body)
+		require.Equal(t, want, seen(observations), body)
 	}
 	_, f := setup(t, nil).one(task.Generate, data(two))
 	require.Equal(t, "bad_body", f.Reason, "about another task")
@@ -290,7 +290,7 @@ func TestArraysAreBounded(t *testing.T) {
 	require.Nil(t, f)
 	require.Len(t, obs.Items, maxClips)
 	env, ok := parseEnvelope(upstream.Answer{Status: 200, Body: []byte(data("[" + strings.Join(tasks, ",") + "]"))}, maxTasks)
-	require.True(t, ok && env.many)
+	require.True(t, ok && env.array)
 	require.Len(t, env.records, maxTasks)
 	obs, f = b.one(task.Generate, music("SUCCESS", strings.Repeat("[", 9000)+strings.Repeat("]", 9000)))
 	require.Nil(t, f)
@@ -342,11 +342,11 @@ func FuzzRead(f *testing.F) {
 		} else {
 			requireSound(t, obs)
 		}
-		told, failure := b.adapter.readMany([]task.Ref{ref, {TaskID: "T2", Type: ref.Type}}, ans)
+		observations, failure := b.adapter.readMany([]task.Ref{ref, {TaskID: "T2", Type: ref.Type}}, ans)
 		if failure != nil {
-			require.Empty(t, told)
+			require.Empty(t, observations)
 		}
-		for _, obs := range told {
+		for _, obs := range observations {
 			if obs != nil {
 				requireSound(t, *obs)
 			}

@@ -52,7 +52,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"code":"success","data":{"task_id":%q,"status":"QUEUED"}}`, id)
 		return
 	}
-	var req request
+	var req payload
 	_ = json.NewDecoder(r.Body).Decode(&req)
 	s.calls = append(s.calls, fmt.Sprint(len(req.IDs), " ", req.Action))
 	var status int
@@ -91,8 +91,8 @@ func TestFetchGroupsByAction(t *testing.T) {
 	require.Equal(t, []string{"100 MUSIC", "100 MUSIC", "30 LYRICS", "30 MUSIC"}, s.seen())
 }
 
-// TestFetchLearns is what follows from the ways in which servers answer a call
-// that they do not have.
+// TestFetchLearns: what the adapter learns from the ways in which servers answer a
+// call that they do not have.
 func TestFetchLearns(t *testing.T) {
 	t.Parallel()
 	singly := []string{"GET a", "GET b", "GET c"}
@@ -164,7 +164,7 @@ func TestFetchForgets(t *testing.T) {
 	})
 }
 
-// TestOneBadIDHidesNoOther: a server that refuses the whole batch for it is asked
+// TestOneBadIDHidesNoOther: a server that fails the whole batch for one id is asked
 // in halves, and in batches again the next time.
 func TestOneBadIDHidesNoOther(t *testing.T) {
 	t.Parallel()

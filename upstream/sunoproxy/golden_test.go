@@ -30,10 +30,10 @@ func TestSampleBodies(t *testing.T) {
 		}
 		ref := task.Ref{TaskID: ids[name], Type: task.Generate}
 		obs, f := b.adapter.readOne(ref, ans)
-		told, batchFailure := b.adapter.readMany([]task.Ref{ref, {TaskID: "other", Type: task.Generate}}, ans)
+		observations, batchFailure := b.adapter.readMany([]task.Ref{ref, {TaskID: "other", Type: task.Generate}}, ans)
 		if ref.TaskID != "" {
 			require.Nil(t, batchFailure)
-			require.Equal(t, []*task.Observation{&obs, nil}, told)
+			require.Equal(t, []*task.Observation{&obs, nil}, observations)
 		} else {
 			require.NotNil(t, batchFailure)
 		}
