@@ -35,10 +35,10 @@ func TestSampleBodies(t *testing.T) {
 
 func (b *bundle) reading(t *testing.T, name, body string) upstreamtest.Reading {
 	t.Helper()
-	kind := task.Generate
+	taskType := task.Generate
 	for _, other := range []task.Type{task.Merge, task.Replace, task.Lyrics} {
 		if strings.Contains(name, string(other)) {
-			kind = other
+			taskType = other
 		}
 	}
 	status := 200
@@ -48,7 +48,7 @@ func (b *bundle) reading(t *testing.T, name, body string) upstreamtest.Reading {
 	case strings.Contains(name, "error"):
 		status = 500
 	}
-	obs, f := b.decode(t, kind, status, body)
+	obs, f := b.decode(t, taskType, status, body)
 	if obs == nil {
 		return upstreamtest.NewReading(0, f)
 	}
@@ -70,11 +70,11 @@ func FuzzRead(f *testing.F) {
 		if !json.Valid(body) { // the client lets no other through
 			return
 		}
-		kind := task.Generate
+		taskType := task.Generate
 		if lyrics {
-			kind = task.Lyrics
+			taskType = task.Lyrics
 		}
-		refs := []task.Ref{{TaskID: taskA, Type: kind}, {TaskID: taskB, Type: kind}}
+		refs := []task.Ref{{TaskID: taskA, Type: taskType}, {TaskID: taskB, Type: taskType}}
 		seen, failure := b.adapter.read(refs, upstream.Answer{Status: status, Body: body})
 		if failure != nil || status >= 300 {
 			require.Empty(t, seen)
