@@ -71,7 +71,7 @@ func TestTolerantDecoding(t *testing.T) {
 // bucket where the message says nothing.
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ status, kind, message, want string }{
+	for _, tc := range []struct{ status, errorType, message, want string }{
 		{"error", "moderation_failure", "Song Description contained artist name: metallica", "permanent PRODUCER_TAG"},
 		{"error", "moderation_failure", "Your lyrics contain copyrighted material.", "permanent COPYRIGHTED"},
 		{"error", "moderation_failure", "Prompt likely malformed", "permanent MALFORMED_PROMPT"},
@@ -88,7 +88,7 @@ func TestErrors(t *testing.T) {
 		{"queued", "generation_failure", "Audio generation failed", ""},
 		{"complete", "", "Tags contained artist name", ""},
 	} {
-		body := fmt.Sprintf(`"status":%q,"metadata":{"error_type":%q,"error_message":%q}`, tc.status, tc.kind, tc.message)
+		body := fmt.Sprintf(`"status":%q,"metadata":{"error_type":%q,"error_message":%q}`, tc.status, tc.errorType, tc.message)
 		obs, f := setup(t, nil).read(false, 200, one(body))
 		require.Nil(t, f)
 		require.Len(t, obs, 1)

@@ -19,8 +19,8 @@ import (
 
 // provider answers with clips, each of them complete, and with lyrics.
 type provider struct {
-	t      *testing.T
-	refuse func(ids []string) (status int, body string) // status 0: it does not
+	t    *testing.T
+	fail func(ids []string) (status int, body string) // status 0: the call succeeds
 
 	mu    sync.Mutex
 	calls []string // "clips of n" or "lyrics id"
@@ -39,8 +39,8 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.calls = append(p.calls, name)
 	p.mu.Unlock()
-	if p.refuse != nil {
-		if status, body := p.refuse(ids); status != 0 {
+	if p.fail != nil {
+		if status, body := p.fail(ids); status != 0 {
 			w.WriteHeader(status)
 			_, _ = w.Write([]byte(body))
 			return
@@ -152,7 +152,7 @@ func TestOneBadIDHidesNoOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := provider{refuse: func(ids []string) (int, string) {
+			p := provider{fail: func(ids []string) (int, string) {
 				for _, id := range ids {
 					if id == clipID(3) || id == clipID(15) {
 						return tc.status, `{"detail":` + tc.detail + `}`
@@ -208,7 +208,7 @@ func TestFetchStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := provider{refuse: func(ids []string) (int, string) {
+			p := provider{fail: func(ids []string) (int, string) {
 				if ids[0] == clipID(maxClips) {
 					return tc.status, tc.body
 				}
@@ -230,7 +230,7 @@ func TestFetchStops(t *testing.T) {
 
 func TestAnUnknownLyricIsReportedAsUnknown(t *testing.T) {
 	t.Parallel()
-	p := provider{refuse: func(ids []string) (int, string) {
+	p := provider{fail: func(ids []string) (int, string) {
 		switch ids[0] {
 		case "gone":
 			return 404, `{"detail":"Lyrics not found"}`
@@ -257,7 +257,7 @@ func TestAGroupIsAnsweredAsAWhole(t *testing.T) {
 		`500 {"detail":"x"}`:              {pair: "transient http_5xx", clipC: "complete 1", clipB: "transient http_5xx"},
 		`404 {"detail":"Clip not found"}`: {pair: "processing 1", clipC: "complete 1", clipB: "unknown_task unknown_task"},
 	} {
-		p := provider{refuse: func(ids []string) (int, string) {
+		p := provider{fail: func(ids []string) (int, string) {
 			for _, id := range ids {
 				if id == clipB {
 					status, body, _ := strings.Cut(detail, " ")
@@ -345,7 +345,7 @@ func TestConfig(t *testing.T) {
 // task: what is known of the first one does not tell how the task stands.
 func TestATaskIsNotAnsweredByHalf(t *testing.T) {
 	t.Parallel()
-	p := provider{refuse: func(ids []string) (int, string) {
+	p := provider{fail: func(ids []string) (int, string) {
 		if ids[0] == clipID(maxClips) {
 			return 429, `{"detail":"rate limit exceeded"}`
 		}
