@@ -19,11 +19,11 @@ import (
 	"tasksync/upstream"
 )
 
-// provider answers by task: with a record, or for the whole call with the error
-// that a task has.
+// provider answers with a record for each task, or with the error of one of them for
+// the whole call.
 type provider struct {
 	t       *testing.T
-	records map[string]string // what comes after the id; absent: not reported
+	records map[string]string // the record after its id; absent: not reported
 	errors  map[string]string // by task: an HTTP status, a space, a body
 
 	mu    sync.Mutex
@@ -276,7 +276,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	var calls atomic.Int32
 	b := setup(t, func(w http.ResponseWriter, r *http.Request) {
 		if calls.Add(1) == 2 {
-			_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client left
+			_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not see that the client left
 			cancel()
 			<-r.Context().Done()
 			return

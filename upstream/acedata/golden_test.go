@@ -14,9 +14,9 @@ import (
 	"tasksync/upstream/upstreamtest"
 )
 
-// TestSampleBodies: results that are documented as the answer to a submit are
-// read bare, as webhooks have them, and must be the same as the response of a
-// record, alone or among others.
+// TestSampleBodies: results that are documented as the answer to a submit are read
+// bare, as callbacks have them, and must give the same as the response of a record,
+// alone or among others.
 func TestSampleBodies(t *testing.T) {
 	t.Parallel()
 	upstreamtest.Golden(t, "testdata", func(t *testing.T, name string, body []byte) upstreamtest.Reading {
@@ -67,7 +67,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"id":"`+taskA+`","state":"failed","response":{"error":"x","data":{"state":7}}}`), 200, false)
 	b := setup(f, nil)
 	f.Fuzz(func(t *testing.T, body []byte, status int, lyrics bool) {
-		if !json.Valid(body) { // the client lets no other through
+		if !json.Valid(body) { // the client calls no reader for it
 			return
 		}
 		taskType := task.Generate

@@ -48,8 +48,8 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 	return b
 }
 
-// decode reads a body as the answer about taskA alone. It returns nil where the
-// task was not reported.
+// decode reads a body as the answer about taskA alone. It returns nil if the task was
+// not reported.
 func (b *bundle) decode(t testing.TB, taskType task.Type, status int, body string) (*task.Observation, *task.Failure) {
 	t.Helper()
 	seen, f := b.adapter.read([]task.Ref{{TaskID: taskA, Type: taskType}}, upstream.Answer{Status: status, Body: []byte(body)})
@@ -78,7 +78,7 @@ func refs(ids ...string) []task.Ref {
 	return out
 }
 
-// seen is what observations come to, by task: the status, or the failure.
+// seen maps each task id to its status, or to its failure.
 func seen(obs []task.Observation) map[string]string {
 	out := map[string]string{}
 	for _, o := range obs {

@@ -134,8 +134,7 @@ func TestFetchKeepsURLsShort(t *testing.T) {
 	require.Equal(t, []string{"clips of 24", "clips of 21"}, p.asked())
 }
 
-// TestOneBadIDHidesNoOthers has the provider refuse every request with one of
-// two ids.
+// TestOneBadIDHidesNoOthers has the provider fail every call with one of two ids.
 func TestOneBadIDHidesNoOthers(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -191,7 +190,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	require.Equal(t, []string{"clips of 20", "clips of 10", "clips of 10", "clips of 5", "clips of 5", "clips of 5", "clips of 5"}, p.asked())
 }
 
-// TestFetchStops has one call at a time, so that it is known which come first.
+// TestFetchStops makes one call at a time, so that their order is known.
 func TestFetchStops(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -248,8 +247,8 @@ func TestAnUnknownLyricIsReportedAsUnknown(t *testing.T) {
 	require.Equal(t, map[string]string{"gone": "unknown_task unknown_task", "down": "transient http_5xx", "here": "complete 1"}, got)
 }
 
-// TestAGroupIsAnsweredAsAWhole: what is known of some of its clips comes with the
-// failure of the call for the others, or with what the provider says of them.
+// TestAGroupIsAnsweredAsAWhole: the clips that are known come with the failure of the
+// call for the others, or with the provider's verdict on them.
 func TestAGroupIsAnsweredAsAWhole(t *testing.T) {
 	t.Parallel()
 	pair := clipA + "," + clipB
@@ -341,8 +340,8 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: defaultWindow}, a.Limits())
 }
 
-// TestATaskIsNotAnsweredByHalf has a round that ends between the two clips of a
-// task: what is known of the first one does not tell how the task stands.
+// TestATaskIsNotAnsweredByHalf has a round that ends between the two clips of a task:
+// the first clip alone does not say how the task stands.
 func TestATaskIsNotAnsweredByHalf(t *testing.T) {
 	t.Parallel()
 	p := provider{fail: func(ids []string) (int, string) {

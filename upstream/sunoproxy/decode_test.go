@@ -120,7 +120,7 @@ func TestLyrics(t *testing.T) {
 	for _, body := range []string{
 		data(`{"task_id":"T1","action":"LYRICS","status":"SUCCESS","data":` + lyric + `}`),
 		data(`{"task_id":"T1","action":"LYRICS","status":"SUCCESS","data":[` + lyric + `]}`),
-		data(lyric), // alone it is the task
+		data(lyric), // a lyric alone is the task
 	} {
 		obs, f := b.one(task.Lyrics, body)
 		require.Nil(t, f)
@@ -133,7 +133,7 @@ func TestLyrics(t *testing.T) {
 	require.Equal(t, task.ModerationFlagged, obs.Failure.Code)
 }
 
-// TestEndings is what FAILURE, and a text next to another status, mean.
+// TestEndings: what FAILURE means, and a text beside another status.
 func TestEndings(t *testing.T) {
 	t.Parallel()
 	final := `{"id":"A","status":"complete","audio_url":"https://h/a.mp3"}`
@@ -176,14 +176,14 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// TestCallFailures is what an answer without a task means, by its HTTP status
-// and its text.
+// TestCallFailures: what an answer without a task means, by its HTTP status and its
+// text.
 func TestCallFailures(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		status     int
 		body       string
-		one, batch string // verdict, reason; none: the HTTP status says it; the batch's default: the same
+		one, batch string // verdict, reason; "": the HTTP status decides; batch "": as one
 	}{
 		{400, `{"code":"invalid_request","message":"task not exist","data":null}`, "unknown_task unknown_task", ""},
 		{400, `{"code":"task_not_exist","message":"任务不存在"}`, "unknown_task unknown_task", ""},
@@ -365,7 +365,7 @@ func requireSound(t *testing.T, obs task.Observation) {
 	}
 }
 
-// A good answer without a word on the task says nothing of it, unless it was asked
+// A good answer without content says nothing about the task, unless the task was asked
 // for alone: then the server does not know it.
 func TestAnAnswerWithoutATask(t *testing.T) {
 	t.Parallel()

@@ -11,8 +11,8 @@ import (
 )
 
 // TestSampleBodies holds the adapter to its reading of the sample bodies, as
-// answers to the single call; the batch call's must come to the same, but where
-// it knows no task by the body.
+// answers to the single call. The batch call must give the same, except for a body
+// that names no task.
 func TestSampleBodies(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{
