@@ -195,8 +195,8 @@ func TestConcernsAll(t *testing.T) {
 		ReasonRateLimited: true, ReasonTurnedAway: true,
 		ReasonBreakerOpen: false, ReasonTimeout: false, ReasonNetwork: false, ReasonHTTP5xx: false, ReasonBadBody: false, ReasonTooLarge: false,
 	} {
-		require.Equal(t, want, ConcernsAll(Transient(reason, "x")), reason)
-		require.True(t, ConcernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
+		require.Equal(t, want, concernsAll(Transient(reason, "x")), reason)
+		require.True(t, concernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
 	}
 }
 

@@ -146,7 +146,7 @@ func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
 			r.hung = true
 			g.noteSize()
 		}
-	case ConcernsAll(failure):
+	case concernsAll(failure):
 		r.stop(failure)
 		for _, l := range g.looks {
 			l.sent = l.sent || !failure.Unsent

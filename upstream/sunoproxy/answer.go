@@ -191,7 +191,7 @@ func recordOf(f upstream.Fields) record {
 
 // isTask reports whether r is a task. A result may have a task id too.
 func (r record) isTask() bool {
-	if r.clipID != "" || results.IsAudio(r.fields) {
+	if r.clipID != "" || results.HasAudioURL(r.fields) {
 		return false
 	}
 	return r.taskID != "" || r.failReason != "" || r.progress != "" || r.fields.Text("action", "submit_time") != ""
