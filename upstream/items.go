@@ -150,7 +150,9 @@ func (i Items) result(f Fields, t task.Type) Result {
 
 // HasAudioURL reports whether an object has an audio URL: results have one, tasks do
 // not.
-func (Items) HasAudioURL(f Fields) bool { return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != "" }
+func (Items) HasAudioURL(f Fields) bool {
+	return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != ""
+}
 
 func (i Items) lyricsKeys(t task.Type) []string {
 	keys := wordsKeys

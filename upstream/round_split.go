@@ -30,9 +30,8 @@ import (
 // be an outage.
 const toleratedFailures = 4
 
-// group is the tasks that one call asks for.
+// group is the tasks that one call asks for, all of one kind.
 type group struct {
-	kind   string
 	looks  []*look
 	single bool // by the single call
 }
@@ -174,7 +173,11 @@ func (r *roundState) call(ctx context.Context, g group) ([]*task.Observation, er
 	for i, l := range g.looks {
 		refs[i] = l.ref
 	}
-	return r.Many(ctx, g.kind, refs)
+	kind := ""
+	if r.Kind != nil {
+		kind, _ = r.Kind(refs[0])
+	}
+	return r.Many(ctx, kind, refs)
 }
 
 // callFailed records the failure of a call. A verdict on a task counts only if the
@@ -280,8 +283,8 @@ func (r *roundState) next(g retry) []pair {
 		r.halved = true // no call is under way
 		half := n / 2
 		return []pair{{
-			{kind: g.kind, looks: g.looks[:half], single: half == 1},
-			{kind: g.kind, looks: g.looks[half:], single: n-half == 1},
+			{looks: g.looks[:half], single: half == 1},
+			{looks: g.looks[half:], single: n-half == 1},
 		}}
 	}
 }
