@@ -221,8 +221,10 @@ func TestRoundWithoutASingleCall(t *testing.T) {
 		},
 	}
 	seen, err := r.Fetch(t.Context(), []task.Ref{
-		{TaskID: "a", Type: task.Extend}, {TaskID: "b", Type: task.Extend},
-		{TaskID: "c", Type: task.Extend, Alone: true}, {TaskID: "d", Type: task.Merge},
+		{TaskID: "a", Type: task.Extend},
+		{TaskID: "b", Type: task.Extend},
+		{TaskID: "c", Type: task.Extend, Alone: true},
+		{TaskID: "d", Type: task.Merge},
 	})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"c": "unknown_task unknown_task"}, byTask(t, seen))
