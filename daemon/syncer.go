@@ -3,11 +3,11 @@ package daemon
 import (
 	"context"
 
+	"tasksync/internal/cdn"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/syncer"
 	"tasksync/task"
-	"tasksync/upstream"
 )
 
 func (d *daemon) openSyncer(ctx context.Context) (err error) {
@@ -31,7 +31,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 
 func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
-		Pool: d.pool, Upstreams: d.upstreams.adapters, Prober: upstream.NewProber(upstream.ProberConfig{}),
+		Pool: d.pool, Upstreams: d.upstreams.adapters, Prober: cdn.NewProber(cdn.ProberConfig{}),
 		Policy: d.cfg.policy(), Logger: d.cfg.Logger, Now: d.now,
 	}
 }

@@ -6,12 +6,10 @@ import (
 	"strings"
 )
 
-// addressHint is what to do about an answer by which the address does not exist;
-// empty: the answer says no such thing.
+// addressHint is the next step when an answer says that the address does not exist;
+// empty for any other answer.
 func addressHint(resp *http.Response) string {
-	switch resp.StatusCode {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-	default:
+	if !NoSuchCall(resp.StatusCode) {
 		return ""
 	}
 	hint := "the address does not exist there; check the API URL"
@@ -24,7 +22,7 @@ func addressHint(resp *http.Response) string {
 	return hint
 }
 
-// doubled is what stands twice in a row in a path, like "/api/v1/api/v1"; empty:
+// doubled is the part of a path that repeats, like "/api/v1/api/v1"; empty when
 // nothing does.
 func doubled(path string) string {
 	parts := strings.Split(strings.Trim(path, "/"), "/")
@@ -38,9 +36,9 @@ func doubled(path string) string {
 	return ""
 }
 
-// cutPath is a base URL without the longest of the paths that it ends in. A server
-// that has its API below such a path of its own is reached by writing the path
-// twice: it is cut once.
+// cutPath is a base URL without the longest of the paths that it ends in. It cuts
+// once, so that a server with its API below such a path can be reached by writing
+// the path twice.
 func cutPath(base string, paths []string) string {
 	bare := strings.TrimRight(strings.TrimSpace(base), "/")
 	longest := ""

@@ -15,26 +15,26 @@ import (
 
 // When the breaker opens, and for how long.
 const (
-	breakerTrips  = 8                // different questions that failed, at least
-	breakerShare  = 0.8              // the part of all questions in the memory that these must be
+	breakerTrips  = 8                // least number of different questions that failed
+	breakerShare  = 0.8              // least share of failed questions among those in the memory
 	breakerMemory = 24               // questions remembered: after good times, twenty failures open it
 	breakerSpan   = time.Minute      // how long a question is remembered, and how long it stays excused
-	breakerOpen   = 10 * time.Second // then any call may go out and decide
-	breakerGap    = time.Second      // least time between two calls that go out earlier
+	breakerOpen   = 10 * time.Second // after that any call may go out and decide
+	breakerGap    = time.Second      // least time between two calls that go out before that
 )
 
 // health is what the end of a call says about the provider.
 type health int
 
 const (
-	healthUnknown health = iota // nothing: the caller went away, or something before the provider answered
+	healthUnknown health = iota // nothing: the caller went away, or a gateway answered
 	healthUp                    // a well-formed answer, whatever it says
 	healthDown                  // no connection, a time-out, HTTP 5xx, no JSON
 )
 
-// answerHealth is what a JSON answer says about the provider that failed for the
-// caller. A gateway that knows no such address says nothing: it is another one's
-// word, and to pause the calls would not help.
+// answerHealth is what a JSON answer with failure f says about the provider. A
+// server that does not know the address says nothing about the provider: it may be
+// a gateway, and a pause of the calls would not help.
 func answerHealth(status int, f *task.Failure) health {
 	switch {
 	case f.Verdict != task.Transient:
@@ -47,8 +47,9 @@ func answerHealth(status int, f *task.Failure) health {
 	return healthUp
 }
 
-// unreadableHealth is the same of an answer that is no JSON. What follows from a
-// page at 4xx is the window's, the pause's or the configuration's.
+// unreadableHealth is what an answer that is not JSON says about the provider. A
+// page with a 4xx status says nothing: it is a matter of the window, the pause or
+// the configuration.
 func unreadableHealth(status int, f *task.Failure) health {
 	if f.Reason == ReasonNoCall || (status >= 400 && status < 500) {
 		return healthUnknown
@@ -60,36 +61,35 @@ func unreadableHealth(status int, f *task.Failure) health {
 // the same single task are the same question, two batches hardly ever.
 type question uint64
 
-func questionOf(method, target string, body []byte) question {
+func questionOf(k call) question {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(method + " " + target + " "))
-	_, _ = h.Write(body)
+	_, _ = h.Write([]byte(k.method + " " + k.target + " "))
+	_, _ = h.Write(k.body)
 	return question(h.Sum64())
 }
 
-// breaker spares a provider that is down, and the requests that would be wasted
-// on it. Rows keep their deadline meanwhile: a refusal is a transient failure of
-// a call that was not made.
+// breaker spares a provider that is down, and the calls that would be wasted on it.
+// Rows keep their deadline meanwhile: an unsent call is a transient failure.
 //
-// A few tasks that the provider cannot answer are no provider that is down. So
-// the breaker counts questions and not calls: it opens when many different ones
-// fail, and nearly all that are asked. While it is open, a question that has failed
-// is refused; one that has not may try, one at a time and one a second, so that
-// the tasks which the provider can answer never wait for those which it cannot.
-// The first well-formed answer closes it. Questions that had failed by then are
-// the ones at fault: what they do next counts no more until breakerSpan is over,
-// or they succeed. (Else fifteen bad tasks beside a good one now and then would
-// open it again at once.)
+// A few tasks that the provider cannot answer do not mean that the provider is
+// down. So the breaker counts questions, not calls: it opens when many different
+// questions fail, and nearly all that are asked. While it is open, a question that
+// has failed is not sent. A question that has not failed may be, one at a time and
+// one a second, so that tasks which the provider can answer never wait for tasks
+// which it cannot. The first well-formed answer closes the breaker. The questions
+// that had failed by then were at fault: their failures do not count until
+// breakerSpan is over, or they succeed. (Otherwise fifteen bad tasks beside an
+// occasional good one would open the breaker again at once.)
 type breaker struct {
 	provider string
 	logger   *slog.Logger
 	gauge    prometheus.Gauge
 
 	mu      sync.Mutex
-	memory  []remembered // the newest end of each question, the oldest first
+	memory  []remembered // the newest end of each question, oldest first
 	open    bool
-	until   time.Time // from then on also a question that has failed may try
-	trying  bool      // a call is under way that decides
+	until   time.Time // from then on a question that has failed may be sent too
+	trying  bool      // a call that decides is under way
 	lastTry time.Time
 }
 
@@ -98,7 +98,7 @@ type remembered struct {
 	question question
 	at       time.Time
 	failed   bool
-	excused  time.Time // until then its failures do not count
+	excused  time.Time // until then the question's failures do not count
 }
 
 func newBreaker(provider string, logger *slog.Logger, gauge prometheus.Gauge) *breaker {
@@ -106,25 +106,25 @@ func newBreaker(provider string, logger *slog.Logger, gauge prometheus.Gauge) *b
 	return &breaker{provider: provider, logger: logger, gauge: gauge}
 }
 
-// refusal is the failure of a call that is not to be made; nil: it may queue.
-func (b *breaker) refusal(now time.Time, q question) *task.Failure {
+// unsent is the failure of a call that must not be made; nil: the call may queue.
+func (b *breaker) unsent(now time.Time, q question) *task.Failure {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.refuse(now, q)
+	return b.unsentLocked(now, q)
 }
 
-// attempt is a call that the breaker has let out.
+// attempt is a call that the breaker has let through.
 type attempt struct {
 	question question
-	decides  bool // no other may try before it has ended
+	decides  bool // the breaker is open, and no other call may try before this one has ended
 }
 
-// begin asks whether a call may go out now. If it may, end must be told how it
-// ended.
-func (b *breaker) begin(now time.Time, q question) (attempt, *task.Failure) {
+// begin reports whether a call may go out now. If f is nil, the caller must report
+// the call's end to end.
+func (b *breaker) begin(now time.Time, q question) (try attempt, f *task.Failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if f := b.refuse(now, q); f != nil {
+	if f := b.unsentLocked(now, q); f != nil {
 		return attempt{}, f
 	}
 	if b.open {
@@ -133,9 +133,9 @@ func (b *breaker) begin(now time.Time, q question) (attempt, *task.Failure) {
 	return attempt{q, b.open}, nil
 }
 
-// refuse must be called with the lock held. Waits are spread, so that not every
-// row comes at the same moment.
-func (b *breaker) refuse(now time.Time, q question) *task.Failure {
+// unsentLocked is unsent for a caller that holds the lock. Waits are spread, so
+// that not all rows come back at the same moment.
+func (b *breaker) unsentLocked(now time.Time, q question) *task.Failure {
 	if !b.open {
 		return nil
 	}
@@ -146,7 +146,7 @@ func (b *breaker) refuse(now time.Time, q question) *task.Failure {
 	case !b.trying && (over || now.Sub(b.lastTry) >= breakerGap):
 		return nil
 	}
-	f := transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
+	f := Transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
 	f.Unsent = true
 	f.RetryAfter = wait + rand.N(wait/4+1) //nolint:gosec // jitter
 	return f
@@ -161,8 +161,8 @@ func (b *breaker) hasFailed(q question) bool {
 	return false
 }
 
-// end notes how a call ended that had begun. Calls that were under way when the
-// breaker opened count like the one that decides.
+// end records how a call ended. Calls that were under way when the breaker opened
+// count like the call that decides.
 func (b *breaker) end(now time.Time, a attempt, h health) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -185,7 +185,7 @@ func (b *breaker) end(now time.Time, a attempt, h health) {
 	}
 }
 
-// remember enters the newest end of a question, and forgets what is too old.
+// remember records the newest end of a question, and forgets ends that are too old.
 func (b *breaker) remember(now time.Time, q question, failed bool) {
 	entry := remembered{question: q, at: now, failed: failed}
 	for _, m := range b.memory {
@@ -199,7 +199,7 @@ func (b *breaker) remember(now time.Time, q question, failed bool) {
 	b.memory = slices.Delete(b.memory, 0, max(0, len(b.memory)-breakerMemory))
 }
 
-// tripped reports whether enough of the questions failed.
+// tripped reports whether enough questions failed.
 func (b *breaker) tripped(now time.Time) bool {
 	failed, all := 0, 0
 	for _, m := range b.memory {
@@ -214,6 +214,7 @@ func (b *breaker) tripped(now time.Time) bool {
 	return failed >= breakerTrips && float64(failed) >= breakerShare*float64(all)
 }
 
+// close closes the breaker, and excuses the questions that have failed.
 func (b *breaker) close(now time.Time) {
 	b.open = false
 	for i := range b.memory {
@@ -225,7 +226,7 @@ func (b *breaker) close(now time.Time) {
 	b.logger.Info("[TaskSync] The upstream answers again", "provider", b.provider)
 }
 
-// isOpen reports whether calls pause.
+// isOpen reports whether the breaker holds calls back.
 func (b *breaker) isOpen() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -19,7 +19,7 @@ func silentBreaker() *breaker {
 	return newBreaker("p", slog.New(slog.DiscardHandler), prometheus.NewGauge(prometheus.GaugeOpts{Name: "open"}))
 }
 
-// ask has one call go through b that ends so at once; false: it was refused.
+// ask has one call go through b and end with h at once; false: it was not sent.
 func (b *breaker) ask(now time.Time, q question, h health) bool {
 	try, f := b.begin(now, q)
 	if f == nil {
@@ -69,9 +69,9 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestBreakerLetsTheUnblamedTry: a task that has not failed is asked for at once,
-// whatever the others did.
-func TestBreakerLetsTheUnblamedTry(t *testing.T) {
+// TestOpenBreakerSendsWhatHasNotFailed: a task that has not failed is asked for at
+// once, whatever the others did.
+func TestOpenBreakerSendsWhatHasNotFailed(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
 	b := silentBreaker()
@@ -82,8 +82,8 @@ func TestBreakerLetsTheUnblamedTry(t *testing.T) {
 	now = now.Add(breakerGap)
 	try, f := b.begin(now, 100)
 	require.Nil(t, f)
-	require.NotNil(t, b.refusal(now, 101), "one at a time")
-	require.LessOrEqual(t, b.refusal(now, 101).RetryAfter, breakerGap*5/4, "the next does not wait for long")
+	require.NotNil(t, b.unsent(now, 101), "one at a time")
+	require.LessOrEqual(t, b.unsent(now, 101).RetryAfter, breakerGap*5/4, "the next does not wait for long")
 	b.end(now, try, healthDown)
 	require.False(t, b.ask(now.Add(breakerGap/2), 101, healthUp), "one a second")
 	now = now.Add(breakerGap)
@@ -95,8 +95,8 @@ func TestBreakerLetsTheUnblamedTry(t *testing.T) {
 	require.True(t, b.ask(now.Add(breakerGap), 100, healthUp))
 }
 
-// TestBreakerIsNotOpenedByTheSameFewTasks has tasks that the provider never
-// answers beside tasks that it does.
+// TestBreakerIsNotOpenedByTheSameFewTasks has tasks that the provider never answers
+// beside tasks that it answers.
 func TestBreakerIsNotOpenedByTheSameFewTasks(t *testing.T) {
 	t.Parallel()
 	t.Run("few", func(t *testing.T) {
@@ -134,9 +134,9 @@ func TestBreakerIsNotOpenedByTheSameFewTasks(t *testing.T) {
 	})
 }
 
-// TestBreakerOpensAlsoAfterGoodTimes: what was answered before does not keep it
-// closed for long, and while the provider is down few calls are made.
-func TestBreakerOpensAlsoAfterGoodTimes(t *testing.T) {
+// TestBreakerOpensAfterGoodTimesToo: earlier answers do not keep the breaker closed
+// for long, and while the provider is down few calls are made.
+func TestBreakerOpensAfterGoodTimesToo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		b, now := silentBreaker(), time.Unix(0, 0)
@@ -171,37 +171,38 @@ func TestHealth(t *testing.T) {
 		f      *task.Failure
 		want   health
 	}{
-		"a code of its own":     {200, transient("unknown_code", ""), healthUp},
+		"a code of its own":     {200, Transient("unknown_code", ""), healthUp},
 		"not what was asked":    {200, BadBody(""), healthUp},
-		"a rate limit":          {429, transient(ReasonRateLimited, ""), healthUp},
+		"a rate limit":          {429, Transient(ReasonRateLimited, ""), healthUp},
 		"a refused key":         {401, &task.Failure{Verdict: task.Account}, healthUp},
 		"a verdict on the task": {500, &task.Failure{Verdict: task.TaskDead}, healthUp},
-		"HTTP 5xx":              {503, transient("busy", ""), healthDown},
-		"no such address":       {501, transient(ReasonNoCall, ""), healthUnknown},
+		"HTTP 5xx":              {503, Transient("busy", ""), healthDown},
+		"no such address":       {501, Transient(ReasonNoCall, ""), healthUnknown},
 	} {
 		require.Equal(t, tc.want, answerHealth(tc.status, tc.f), name)
 	}
 	require.Equal(t, healthDown, unreadableHealth(200, BadBody("")))
 	require.Equal(t, healthDown, unreadableHealth(302, BadBody("")))
-	require.Equal(t, healthDown, unreadableHealth(502, transient(ReasonHTTP5xx, "")))
+	require.Equal(t, healthDown, unreadableHealth(502, Transient(ReasonHTTP5xx, "")))
 	require.Equal(t, healthUnknown, unreadableHealth(403, &task.Failure{Verdict: task.Account}))
-	require.Equal(t, healthUnknown, unreadableHealth(501, transient(ReasonNoCall, "")))
+	require.Equal(t, healthUnknown, unreadableHealth(501, Transient(ReasonNoCall, "")))
 }
 
-// TestConcernsAll is about what would be the fate of the next call too.
+// TestConcernsAll is about failures that the next call would have too.
 func TestConcernsAll(t *testing.T) {
 	t.Parallel()
 	for reason, want := range map[string]bool{
 		ReasonRateLimited: true, ReasonTurnedAway: true,
 		ReasonBreakerOpen: false, ReasonTimeout: false, ReasonNetwork: false, ReasonHTTP5xx: false, ReasonBadBody: false, ReasonTooLarge: false,
 	} {
-		require.Equal(t, want, ConcernsAll(transient(reason, "x")), reason)
-		require.True(t, ConcernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
+		require.Equal(t, want, concernsAll(Transient(reason, "x")), reason)
+		require.True(t, concernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
 	}
 }
 
-// TestBreakerCountsOnlyWhatSaysNothing has answers of a provider that is up.
-func TestBreakerCountsOnlyWhatSaysNothing(t *testing.T) {
+// TestBreakerCountsOnlyCallsWithoutAnswer: an answer of a provider that is up opens
+// nothing.
+func TestBreakerCountsOnlyCallsWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		status int
@@ -210,7 +211,7 @@ func TestBreakerCountsOnlyWhatSaysNothing(t *testing.T) {
 		opens  bool
 	}{
 		"unknown task":          {404, `{}`, &task.Failure{Verdict: task.UnknownTask, Reason: ReasonUnknownTask}, false},
-		"code 500 without data": {200, `{"code":500,"data":null}`, transient("unknown_code", "x"), false},
+		"code 500 without data": {200, `{"code":500,"data":null}`, Transient("unknown_code", "x"), false},
 		"JSON of another kind":  {200, `7`, BadBody("x"), false},
 		"no such address":       {404, `<html>`, nil, false},
 		"HTTP 500":              {500, `{}`, nil, true},

@@ -9,31 +9,30 @@ import (
 	"unicode/utf8"
 )
 
-// maxCallbackIDs bounds the ids of one body, and how much of an array in it is
-// looked at.
+// maxCallbackIDs bounds the ids of one body, and how much of an array in it is read.
 const maxCallbackIDs = 100
 
-// maxCallbackID is the longest id that a callback can name, in bytes. It is above
-// maxTaskID: where a provider has no tasks, an id lists those of some clips.
+// maxCallbackID is the longest id in a callback, in bytes. It is above maxTaskID:
+// where a provider has no tasks, an id lists the ids of some clips.
 const maxCallbackID = 512
 
-// ErrCallbackBody is what [CallbackTaskIDs] returns for a body that is not one
-// JSON value.
+// ErrCallbackBody is returned by [CallbackTaskIDs] for a body that is not one JSON
+// value.
 var ErrCallbackBody = errors.New("the callback's body is not JSON")
 
 // CallbackTaskIDs returns the ids of the tasks that the body of a provider's
 // callback (webhook) is about: in their order, each once, at most 100. A body
-// that names none gives none and no error. The caller bounds the size of body.
+// without ids gives none and no error. The caller bounds the size of body.
 //
 // A callback says only that there is something to fetch. Nothing but the ids is
-// read from it: anybody may have written it, it may come late or twice, and by
-// the providers' documentation a failure can have the callbackType "complete".
+// read from it: it may be forged, it may come late or twice, and by the providers'
+// documentation a failure can have the callbackType "complete".
 //
-// An id is under task_id or taskId: providers use both, some of them one for
-// music and the other for lyrics. It is in the body itself or in its data; each
-// of the two is an object or an array of them. An id under another name, as that
-// of a clip is, counts for nothing; nor does what no task can be called: empty,
-// over 512 bytes, or with a control character or bytes that are no UTF-8.
+// An id stands under task_id or taskId: providers use both, some of them one for
+// music and the other for lyrics. It stands in the body itself or in its data, each
+// an object or an array of objects. An id under another key, like a clip's id, does
+// not count; neither does an id that is empty, is over 512 bytes, or has control
+// characters or invalid UTF-8.
 func CallbackTaskIDs(body []byte) ([]string, error) {
 	if !json.Valid(body) {
 		return nil, ErrCallbackBody // encoding/json's own error quotes the body
@@ -68,8 +67,8 @@ func (ids *callbackIDs) add(from callback) {
 	}
 }
 
-// isCallbackID reports whether a task can be called id. The decoder has put
-// RuneError where the body was no UTF-8.
+// isCallbackID reports whether id can be a task's. The decoder has put RuneError
+// where the body was not valid UTF-8.
 func isCallbackID(id string) bool {
 	return id != "" && len(id) <= maxCallbackID && !strings.ContainsRune(id, utf8.RuneError) && !strings.ContainsFunc(id, unicode.IsControl)
 }

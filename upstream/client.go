@@ -19,27 +19,27 @@ import (
 	"tasksync/task"
 )
 
-// Config says how to reach one provider with one credential. An adapter adds
-// what its [Provider] has.
+// Config says how to reach one provider with one credential. [Provider.Open] fills
+// in the provider's own defaults.
 type Config struct {
-	Provider string // label of metrics and log lines; required, an adapter sets its own
+	Provider string // label of metrics and log lines; required; an adapter sets its own
 	BaseURL  string // absolute http or https URL; required, unless the adapter has a default
 	APIKey   string `json:"-"` // sent as a bearer token; empty: none is sent, which most adapters refuse
 
 	UserAgent   string        // default "tasksync"
-	Timeout     time.Duration // of one call, without its wait for a slot; default 15 s
+	Timeout     time.Duration // of one call, not counting its wait for a slot; default 15 s
 	MaxBody     int64         // bytes of a decompressed answer; default 4 MiB
 	Concurrency int           // calls under way at once; default 16
 
-	// At most Requests calls in any span of Window; negative: no limit. Default:
-	// the provider's own limit with an adapter, none without. Window's default is
+	// At most Requests calls in any span of Window; negative: no limit. Default of
+	// Requests: the provider's own limit with an adapter, none without; of Window:
 	// a second.
 	Requests int
 	Window   time.Duration
 
-	Transport  http.RoundTripper     // default: one of the client's own
+	Transport  http.RoundTripper     // default: a transport of the client's own
 	Registerer prometheus.Registerer // default: metrics are not exposed
-	Logger     *slog.Logger          // default slog.Default()
+	Logger     *slog.Logger          // default: discards
 }
 
 // Format implements [fmt.Formatter], so that no verb prints the key.
@@ -51,7 +51,10 @@ func (c Config) withDefaults() Config {
 	c.MaxBody = cmp.Or(c.MaxBody, 4<<20)
 	c.Concurrency = cmp.Or(c.Concurrency, 16)
 	c.Window = cmp.Or(c.Window, time.Second)
-	c.Logger = cmp.Or(c.Logger, slog.Default())
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	if c.Registerer == nil {
+		c.Registerer = prometheus.NewRegistry()
+	}
 	if c.Transport == nil {
 		c.Transport = newTransport(c.Concurrency)
 	}
@@ -96,7 +99,7 @@ func parseBase(raw string) (*url.URL, error) {
 }
 
 // Client makes the calls of one credential. Its limits hold over all goroutines
-// that use it; it is safe for concurrent use.
+// that use it. It is safe for concurrent use.
 type Client struct {
 	base      *url.URL
 	cred      *credential // behind a pointer, so that printing a Client shows no key
@@ -126,7 +129,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	metrics := m.of(cfg.Provider)
+	metrics := m.forProvider(cfg.Provider)
 	return &Client{
 		base:      base,
 		cred:      newCredential(cfg.APIKey),
@@ -144,54 +147,54 @@ func NewClient(cfg Config) (*Client, error) {
 
 // Answer is a JSON answer of the provider, whatever its HTTP status.
 type Answer struct {
-	Status     int           // of HTTP
+	Status     int           // HTTP status
 	Body       []byte        // valid JSON
-	RetryAfter time.Duration // as the provider's header asks; 0: it does not
+	RetryAfter time.Duration // from the header Retry-After; 0: none
 }
 
-// Reader makes sense of an answer. It returns the provider's own code for it
-// (0: the HTTP status says it all), and a failure if it is not what was asked
-// for. A panic in it counts as a body that could not be read.
+// Reader reads an answer. It returns the provider's own code (0: the HTTP status
+// says it all), and a failure if the answer is not what was asked for. A panic in a
+// Reader counts as a body that could not be read.
 //
-// When it returns no failure, or [ReasonBadBody], the HTTP status is judged: 401,
-// 402 and 403 are [task.Account]; 404, 405 and 501 [ReasonNoCall]; 429, other 5xx
-// and the rest [task.Transient] too. 401, 402 and 403 stay what they are whatever
-// the Reader says, unless it finds the content refused.
+// When the Reader returns no failure, or [ReasonBadBody], the HTTP status decides:
+// 401, 402 and 403 are [task.Account]; 404, 405 and 501 [ReasonNoCall]; 429, other
+// 5xx and the rest [task.Transient] too. 401, 402 and 403 are [task.Account]
+// whatever the Reader says, unless its failure is [task.Permanent].
 //
-// An [task.Account] failure pauses the credential; one with [ReasonRateLimited]
-// closes the window. So a Reader takes either from a code of the provider's for
-// the call, never from a text alone: that may be one task's.
+// A [task.Account] failure pauses the credential; one with [ReasonRateLimited]
+// closes the window. So a Reader takes either only from the provider's code for the
+// call, never from a text alone: the text may be about one task.
 type Reader func(Answer) (code int, failure *task.Failure)
 
 // Get asks for path with query. It returns nil, a *task.Failure, or, when ctx
-// ended first, an error that wraps ctx.Err(). path is escaped already.
+// ended first, an error that wraps ctx.Err(). path must be escaped.
 //
-// The lane of ctx ([task.InLane]) says before which others the call goes out. One
-// that would probably have no answer before the deadline of ctx is not made
-// ([ReasonTurnedAway]); one that is under way then may take 3 s more, and is ended
+// The lane of ctx ([task.InLane]) decides which calls go out first. A call that
+// would probably have no answer before the deadline of ctx is not made
+// ([ReasonTurnedAway]). A call under way at the deadline may take 3 s more; it ends
 // at once only when ctx is cancelled.
 func (c *Client) Get(ctx context.Context, path string, query url.Values, read Reader) error {
-	return c.call(ctx, http.MethodGet, c.url(path, query), nil, read)
+	return c.do(ctx, call{method: http.MethodGet, target: c.url(path, query), read: read})
 }
 
-// Post sends payload as JSON to path; otherwise it is like [Client.Get].
+// Post sends payload as JSON to path; for the rest see [Client.Get].
 func (c *Client) Post(ctx context.Context, path string, payload any, read Reader) error {
 	body, err := json.Marshal(payload)
 	if err != nil {
 		return fmt.Errorf("encode the request to %s: %w", path, err)
 	}
-	return c.call(ctx, http.MethodPost, c.url(path, nil), body, read)
+	return c.do(ctx, call{method: http.MethodPost, target: c.url(path, nil), body: body, read: read})
 }
 
-// Paused tells of an account verdict: paused is true from the first one until
-// the first call that succeeds. Until then, all calls are refused before until;
-// the first one after it goes out and decides.
+// Paused tells whether an account verdict stands: paused is true from the first
+// such verdict to the first call that succeeds. Calls before until are not made;
+// the first call after it goes out and decides.
 func (c *Client) Paused() (reason string, until time.Time, paused bool) {
 	return c.pause.state()
 }
 
-// Redact makes a text from outside fit to be stored and logged: the key is cut
-// out of it, then all that [task.Redact] knows of.
+// Redact makes a text from outside fit to be stored and logged: it cuts out the
+// key, then all that [task.Redact] knows.
 func (c *Client) Redact(text string) string { return task.Redact(c.cred.scrub(text)) }
 
 // RedactFailures redacts the texts of an observation's failures.
@@ -207,7 +210,7 @@ func (c *Client) RedactFailures(obs *task.Observation) {
 	}
 }
 
-// CloseIdle closes the connections that no call uses. The client stays usable.
+// CloseIdle closes the idle connections. The client stays usable.
 func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
 
 func (c *Client) url(path string, query url.Values) string {
@@ -216,14 +219,14 @@ func (c *Client) url(path string, query url.Values) string {
 	return u.String()
 }
 
-func (c *Client) newRequest(ctx context.Context, method, target string, body []byte) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+func (c *Client) newRequest(ctx context.Context, k call) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, k.method, k.target, bytes.NewReader(k.body))
 	if err != nil {
 		return nil, errors.New("build the request: the URL is malformed")
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
-	if body != nil {
+	if k.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.cred.key != "" {
@@ -239,9 +242,9 @@ func newTransport(concurrency int) http.RoundTripper {
 	return t
 }
 
-// sameHost follows at most three redirects, and none to another host or scheme:
-// the key must reach nobody else. A redirect that is not followed becomes the
-// answer, and so a failure that says so.
+// sameHost follows at most three redirects, and none to another host or scheme,
+// where the key must not go. A redirect that is not followed becomes the answer,
+// and so a failure that says so.
 func sameHost(req *http.Request, via []*http.Request) error {
 	first := via[0].URL
 	if len(via) > 3 || req.URL.Scheme != first.Scheme || req.URL.Host != first.Host {

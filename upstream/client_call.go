@@ -16,16 +16,23 @@ import (
 	"tasksync/task"
 )
 
-// call takes one request through all stations.
-func (c *Client) call(ctx context.Context, method, target string, body []byte, read Reader) error {
-	asked := questionOf(method, target, body)
-	if f := c.refusal(asked); f != nil {
+// call is one call to the provider.
+type call struct {
+	method, target string
+	body           []byte // JSON; nil: none
+	read           Reader
+}
+
+// do takes a call through all stations.
+func (c *Client) do(ctx context.Context, k call) error {
+	q := questionOf(k)
+	if f := c.unsent(q); f != nil {
 		return f
 	}
 	var try attempt
 	queued := time.Now()
-	s, err := c.gate.enter(ctx, func() (err error) { // it may have been waiting for long
-		try, err = c.admit(asked)
+	s, err := c.gate.enter(ctx, func() (err error) { // the wait may have been long
+		try, err = c.admit(q)
 		return err
 	})
 	c.metrics.rateWait.Observe(time.Since(queued).Seconds())
@@ -34,7 +41,7 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, r
 	}
 	defer c.gate.leave(s)
 	sent := time.Now()
-	end := c.exchange(ctx, s, method, target, body, read)
+	end := c.exchange(ctx, s, k)
 	c.breaker.end(time.Now(), try, end.health)
 	c.metrics.observe(end.label, time.Since(sent))
 	if end.label != labelCanceled {
@@ -44,45 +51,45 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, r
 	return end.err
 }
 
-// refusal is the failure of a call that is not to be made; nil: it may queue.
-func (c *Client) refusal(asked question) *task.Failure {
+// unsent is the failure of a call that must not be made; nil: the call may queue.
+func (c *Client) unsent(q question) *task.Failure {
 	now := time.Now()
-	if f := c.pause.refusal(now); f != nil {
+	if f := c.pause.unsent(now); f != nil {
 		return f
 	}
-	return c.breaker.refusal(now, asked)
+	return c.breaker.unsent(now, q)
 }
 
-// admit decides whether a call goes out whose slot is there.
-func (c *Client) admit(asked question) (attempt, error) {
+// admit decides whether a call that could have its slot goes out.
+func (c *Client) admit(q question) (attempt, error) {
 	now := time.Now()
-	if f := c.pause.refusal(now); f != nil {
+	if f := c.pause.unsent(now); f != nil {
 		return attempt{}, f
 	}
-	try, f := c.breaker.begin(now, asked)
+	try, f := c.breaker.begin(now, q)
 	if f != nil {
 		return attempt{}, f
 	}
 	return try, nil
 }
 
-// ending is how a call ended.
-type ending struct {
-	label  string // under which it is counted
-	health health // what it says about the provider
+// callEnd is how a call ended.
+type callEnd struct {
+	label  string // of the metrics
+	health health // what the end says about the provider
 	err    error
 }
 
-// exchange sends the request and has the answer read.
-func (c *Client) exchange(ctx context.Context, s *slot, method, target string, body []byte, read Reader) ending {
-	callCtx, cancel := c.span(ctx)
+// exchange sends the call and has its answer read.
+func (c *Client) exchange(ctx context.Context, s *slot, k call) callEnd {
+	callCtx, cancel := c.callContext(ctx)
 	defer cancel()
 	callCtx = httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { c.gate.sent(s, time.Now()) },
 	})
-	req, err := c.newRequest(callCtx, method, target, body)
+	req, err := c.newRequest(callCtx, k)
 	if err != nil {
-		return ending{labelOther, healthUnknown, err}
+		return callEnd{labelOther, healthUnknown, err}
 	}
 	began := time.Now()
 	resp, err := c.http.Do(req)
@@ -94,27 +101,26 @@ func (c *Client) exchange(ctx context.Context, s *slot, method, target string, b
 	if err != nil {
 		return c.halfAnswer(ctx, began, resp, len(data), err)
 	}
-	if f := c.wrongKind(resp, data); f != nil {
-		return ending{failureLabel(resp.StatusCode, f), unreadableHealth(resp.StatusCode, f), f}
+	if f := c.unreadable(resp, data); f != nil {
+		return callEnd{failureLabel(resp.StatusCode, f), unreadableHealth(resp.StatusCode, f), f}
 	}
 	ans := Answer{resp.StatusCode, trimBOM(data), retryAfter(resp.Header, time.Now())}
-	return c.judge(resp, ans, read)
+	return c.judge(resp, ans, k.read)
 }
 
-// overrun is how long a call may go on that is under way when its caller's
-// deadline passes.
+// overrun is how long a call may go on after its caller's deadline.
 const overrun = 3 * time.Second
 
-// span is the context of an exchange. A request that was sent is paid for, so
-// that its answer is waited for a little beyond the caller's deadline; a caller
-// that cancels ends it at once.
+// callContext is the context of an exchange. A call that was sent is paid for, so
+// the client waits for its answer a little beyond the caller's deadline. A caller
+// that cancels ends the call at once.
 //
-// What must stay true therefor: a call never outlives the function that made it,
-// so that no goroutine is left behind; and the caller's own work after its deadline
-// begins up to overrun later, which the deadlines around it must bear. Once the
-// deadline has passed, ctx can tell of no cancellation any more: a stop of the
-// daemon then waits for the rest of overrun.
-func (c *Client) span(ctx context.Context) (context.Context, context.CancelFunc) {
+// Two things must stay true. A call never outlives the function that made it, so
+// that no goroutine is left behind. And the caller's own work after its deadline
+// begins up to overrun later, which the deadlines around it must allow for. Once the
+// deadline has passed, ctx reports no cancellation any more, so a stop of the daemon
+// then waits for the rest of overrun.
+func (c *Client) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	timeout := c.timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline)+overrun)
@@ -128,34 +134,34 @@ func (c *Client) span(ctx context.Context) (context.Context, context.CancelFunc)
 	return callCtx, func() { stop(); cancel() }
 }
 
-// fairTime is what a call must have had to be called too slow when its caller's
-// deadline cut it short, and the longest that one is expected to take: else a few
-// calls that hang would keep all others from being made.
+// fairTime is the time that a call must have had to count as too slow when its
+// caller's deadline cut it short. It also bounds how long a call is expected to
+// take: otherwise a few calls that hang would keep all others from being made.
 func (c *Client) fairTime() time.Duration { return c.timeout / 3 }
 
 // judge combines what the reader and the HTTP status say.
-func (c *Client) judge(resp *http.Response, ans Answer, read Reader) ending {
-	code, f := c.safely(ans, read)
+func (c *Client) judge(resp *http.Response, ans Answer, read Reader) callEnd {
+	code, f := c.readSafely(ans, read)
 	if byStatus := statusFailure(ans.Status); byStatus != nil && outranks(byStatus, f) {
 		byStatus.Message = c.describe(resp, ans.Body)
 		f = byStatus
 	}
 	if f == nil {
-		return ending{codeLabel(code, ans.Status), healthUp, nil}
+		return callEnd{codeLabel(code, ans.Status), healthUp, nil}
 	}
-	out := *f // the reader may hand out one failure many times
+	out := *f // the reader may return the same failure many times
 	out.Message = c.Redact(out.Message)
 	out.RetryAfter = max(out.RetryAfter, ans.RetryAfter)
 	label := codeLabel(code, ans.Status)
 	if out.Reason == ReasonBadBody {
 		label = ReasonBadBody
 	}
-	return ending{label, answerHealth(ans.Status, &out), &out}
+	return callEnd{label, answerHealth(ans.Status, &out), &out}
 }
 
-// outranks reports whether what the HTTP status says counts for more than what
-// the reader said: when that was nothing, when it could not read the answer, and
-// when the key was refused.
+// outranks reports whether the HTTP status counts for more than the reader's
+// failure: when there is none, when the reader could not read the answer, and when
+// the status refuses the account.
 func outranks(byStatus, read *task.Failure) bool {
 	if read == nil || read.Reason == ReasonBadBody {
 		return true
@@ -163,8 +169,8 @@ func outranks(byStatus, read *task.Failure) bool {
 	return byStatus.Verdict == task.Account && read.Verdict != task.Account && read.Verdict != task.Permanent
 }
 
-// safely keeps a reader's panic from ending the process.
-func (c *Client) safely(ans Answer, read Reader) (code int, f *task.Failure) {
+// readSafely calls read, and turns a panic of it into a failure.
+func (c *Client) readSafely(ans Answer, read Reader) (code int, f *task.Failure) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.pause.logger.Error("[TaskSync] Panic while reading an upstream answer",
@@ -175,13 +181,13 @@ func (c *Client) safely(ans Answer, read Reader) (code int, f *task.Failure) {
 	return read(ans)
 }
 
-// settle draws the consequences of a call that began at sent.
+// settle tells pause and gate what the end of a call sent at that time means.
 func (c *Client) settle(sent time.Time, err error) {
 	f, _ := errors.AsType[*task.Failure](err)
 	switch {
 	case err == nil:
 		c.pause.accepted(sent)
-	case f == nil: // the caller went away: nothing was learnt
+	case f == nil: // the caller went away: the end says nothing
 	case f.Verdict == task.Account:
 		f.RetryAfter = c.pause.trip(time.Now(), f)
 	case f.Reason == ReasonRateLimited:
@@ -192,27 +198,27 @@ func (c *Client) settle(sent time.Time, err error) {
 	}
 }
 
-// noAnswer is what a call means that began then and brought no response. One that
-// the caller's deadline cut short says nothing, unless it had its fair time.
-func (c *Client) noAnswer(ctx context.Context, began time.Time, err error) ending {
+// noAnswer is the end of a call that began at began and brought no answer. A call
+// that the caller's deadline cut short says nothing, unless it had its fair time.
+func (c *Client) noAnswer(ctx context.Context, began time.Time, err error) callEnd {
 	timed, _ := errors.AsType[net.Error](err)
-	late := timed != nil && timed.Timeout()
+	timeout := timed != nil && timed.Timeout()
 	given := time.Since(began)
-	if gone := ctx.Err(); errors.Is(gone, context.Canceled) || (gone != nil && late && given < c.fairTime()) {
-		return ending{labelCanceled, healthUnknown, fmt.Errorf("call the upstream: %w", gone)}
+	if gone := ctx.Err(); errors.Is(gone, context.Canceled) || (gone != nil && timeout && given < c.fairTime()) {
+		return callEnd{labelCanceled, healthUnknown, fmt.Errorf("call the upstream: %w", gone)}
 	}
-	if late {
+	if timeout {
 		within := c.timeout
 		if ctx.Err() != nil { // the caller's deadline was earlier
 			within = min(within, given.Round(time.Millisecond))
 		}
-		return ending{ReasonTimeout, healthDown, transient(ReasonTimeout, "no answer within "+within.String())}
+		return callEnd{ReasonTimeout, healthDown, Transient(ReasonTimeout, "no answer within "+within.String())}
 	}
-	return ending{ReasonNetwork, healthDown, transient(ReasonNetwork, c.Redact(networkText(err)))}
+	return callEnd{ReasonNetwork, healthDown, Transient(ReasonNetwork, c.Redact(networkText(err)))}
 }
 
-// halfAnswer is what a call means whose response broke off.
-func (c *Client) halfAnswer(ctx context.Context, began time.Time, resp *http.Response, got int, err error) ending {
+// halfAnswer is the end of a call whose answer broke off.
+func (c *Client) halfAnswer(ctx context.Context, began time.Time, resp *http.Response, got int, err error) callEnd {
 	end := c.noAnswer(ctx, began, err)
 	f, ok := errors.AsType[*task.Failure](end.err)
 	if !ok {
@@ -226,10 +232,11 @@ func (c *Client) halfAnswer(ctx context.Context, began time.Time, resp *http.Res
 	return end
 }
 
-// wrongKind is the failure of an answer that no reader could make sense of.
-func (c *Client) wrongKind(resp *http.Response, data []byte) *task.Failure {
+// unreadable is the failure of an answer that no reader can read: one that is too
+// large, or is not JSON; nil for any other.
+func (c *Client) unreadable(resp *http.Response, data []byte) *task.Failure {
 	if int64(len(data)) > c.maxBody {
-		return transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
+		return Transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
 	}
 	if json.Valid(trimBOM(data)) {
 		return nil

@@ -10,18 +10,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
-// slow is a transport that answers after a time, without a network.
+// slow is a transport that answers after some time, without a network.
 type slow struct {
 	answers
 	after time.Duration
 }
 
 func (s *slow) RoundTrip(req *http.Request) (*http.Response, error) {
-	sleep(req.Context(), s.after)
-	if err := req.Context().Err(); err != nil {
+	if err := wait.For(req.Context(), s.after); err != nil {
 		return nil, err
 	}
 	return s.answers.RoundTrip(req)
@@ -35,8 +35,8 @@ func slowClient(t *testing.T, after time.Duration) (*Client, *slow) {
 	return c, transport
 }
 
-// TestCallOutlivesItsDeadline: what was sent is paid for, so that its answer is
-// waited for a little longer.
+// TestCallOutlivesItsDeadline: a call that was sent is paid for, so the client
+// waits for its answer a little longer.
 func TestCallOutlivesItsDeadline(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -67,7 +67,7 @@ func TestCallOutlivesItsDeadline(t *testing.T) {
 				switch {
 				case tc.gone != nil:
 					require.ErrorIs(t, err, tc.gone)
-					require.Zero(t, c.gate.recent.slowest(time.Now()), "it says nothing of how long calls take")
+					require.Zero(t, c.gate.times.slowest(time.Now()), "it says nothing of how long calls take")
 				case tc.reason != "":
 					require.ErrorAs(t, err, &f)
 					require.Equal(t, tc.reason, f.Reason)
@@ -92,8 +92,8 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 	})
 }
 
-// TestCallsThatHangKeepNoneFromBeingMade: once in a while one is made, and the
-// others are as soon as it is answered.
+// TestCallsThatHangKeepNoneFromBeingMade: a call is made now and then, and the others
+// again as soon as one is answered.
 func TestCallsThatHangKeepNoneFromBeingMade(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -112,14 +112,14 @@ func TestCallsThatHangKeepNoneFromBeingMade(t *testing.T) {
 		require.ErrorAs(t, get(3*time.Second), &f)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
 		transport.after = time.Second
-		for range recentCalls {
+		for range maxCallTimes {
 			require.NoError(t, get(10*time.Second))
 		}
 		require.NoError(t, get(3*time.Second))
 	})
 }
 
-// TestOpenBreakerCostsNoSlot: the window is as it was for the tasks that may be
+// TestOpenBreakerCostsNoSlot: an unsent call leaves the slots to the tasks that may be
 // asked for.
 func TestOpenBreakerCostsNoSlot(t *testing.T) {
 	t.Parallel()
@@ -133,8 +133,8 @@ func TestOpenBreakerCostsNoSlot(t *testing.T) {
 		for q := range question(breakerTrips) {
 			c.breaker.ask(time.Now().Add(-breakerGap), q, healthDown)
 		}
-		try, refused := c.breaker.begin(time.Now(), 100) // it is under way
-		require.Nil(t, refused)
+		try, unsent := c.breaker.begin(time.Now(), 100) // it is under way
+		require.Nil(t, unsent)
 		for range 10 {
 			require.Error(t, c.Get(t.Context(), "/x", nil, accept))
 		}

@@ -122,7 +122,7 @@ func badIf(err error) *task.Failure {
 	return nil
 }
 
-func TestAnswersOfTheWrongKind(t *testing.T) {
+func TestUnreadableAnswers(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		handler  http.HandlerFunc
@@ -266,7 +266,7 @@ func TestCallerGoesAway(t *testing.T) {
 	require.ErrorIs(t, b.client.Get(ctx, "/x", nil, accept), context.Canceled, "also before it is sent")
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestNoServerListens(t *testing.T) {
 	t.Parallel()
 	b := setup(t, accept200)
 	b.server.Close()

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// credential is a key and the means to cut it out of a text.
+// credential is a key, and cuts it out of texts.
 type credential struct {
 	key   string
 	clean *strings.Replacer
 }
 
 // shortestSecret is the length in bytes from which a key is cut out of texts. A
-// shorter one is no provider's but somebody's for a test; to cut "test" or "k"
-// out of every message would only garble it.
+// shorter key is a test's, not a provider's; to cut "test" or "k" out of every
+// message would only garble the messages.
 const shortestSecret = 8
 
-// newCredential prepares for the ways in which a server echoes a key: as it is,
+// newCredential prepares for the ways in which a server may echo a key: plain,
 // escaped in a URL, in base64.
 func newCredential(key string) *credential {
 	c := &credential{key: key, clean: strings.NewReplacer()}
 	if len(key) < shortestSecret {
 		return c
 	}
-	const gone = "[redacted]"
+	const redacted = "[redacted]"
 	c.clean = strings.NewReplacer(
-		key, gone,
-		url.QueryEscape(key), gone,
-		url.PathEscape(key), gone,
-		base64.StdEncoding.EncodeToString([]byte(key)), gone,
+		key, redacted,
+		url.QueryEscape(key), redacted,
+		url.PathEscape(key), redacted,
+		base64.StdEncoding.EncodeToString([]byte(key)), redacted,
 	)
 	return c
 }

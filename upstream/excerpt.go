@@ -12,29 +12,30 @@ import (
 	"strings"
 )
 
-// What of a body is shown in an error, and so in a log: it may hold the prompt
-// and the lyrics of a task, which no log may. Of JSON, and of what looks like
-// it, no string is shown: only its keys, and where its first error is. Of anything
-// else, such as a page, the first bytes.
+// How much of a body an error shows, and so a log: a body may hold the prompt and
+// the lyrics of a task, and a log must not. Of JSON, and of anything that looks like
+// JSON, no string is shown, only the keys and the place of the first error. Of
+// anything else, such as a page, the first bytes are shown.
 const (
 	maxExcerpt     = 80      // bytes of a page
-	maxWord        = 16      // bytes of a body, said to be JSON, that is a word like "OK"
+	maxWord        = 16      // bytes of a body that claims to be JSON and is a word like "OK"
 	maxKeysShown   = 8       // of an object
 	maxContentType = 64      // bytes
-	looked         = 8 << 10 // a key at the cut must be seen whole to be cut out
+	redactedBytes  = 8 << 10 // more than is shown: a key at the cut is recognised only when it is whole
 )
 
-// describe says what came: status, type, length, and what may be shown of it.
+// describe describes an answer: status, media type, length, and what of it may be
+// shown.
 func (c *Client) describe(resp *http.Response, data []byte) string {
 	text := "HTTP " + strconv.Itoa(resp.StatusCode)
-	kind := contentType(resp.Header)
-	if kind != "" {
-		text += ", " + kind
+	media := mediaType(resp.Header)
+	if media != "" {
+		text += ", " + media
 	}
 	if len(data) == 0 {
 		text += ", empty"
 	} else {
-		text += fmt.Sprintf(", %d bytes, %s", len(data), c.excerpt(kind, trimBOM(data)))
+		text += fmt.Sprintf(", %d bytes, %s", len(data), c.excerpt(media, trimBOM(data)))
 	}
 	if hint := addressHint(resp); hint != "" {
 		text += "; " + hint
@@ -42,30 +43,30 @@ func (c *Client) describe(resp *http.Response, data []byte) string {
 	return c.Redact(text)
 }
 
-// contentType is the header of that name, without its parameters.
-func contentType(h http.Header) string {
+// mediaType is the header Content-Type without its parameters.
+func mediaType(h http.Header) string {
 	value := h.Get("Content-Type")
-	if kind, _, err := mime.ParseMediaType(value); err == nil {
-		value = kind
+	if media, _, err := mime.ParseMediaType(value); err == nil {
+		value = media
 	}
 	return strings.ToValidUTF8(value[:min(len(value), maxContentType)], "")
 }
 
 // excerpt is what may be shown of a body.
-func (c *Client) excerpt(kind string, data []byte) string {
-	if mayHoldStrings(kind, data) {
+func (c *Client) excerpt(media string, data []byte) string {
+	if mayHoldStrings(media, data) {
 		return outline(data)
 	}
-	first := c.Redact(string(data[:min(len(data), looked)]))
-	if i := strings.IndexAny(first, "\"'`{["); i >= 0 { // what is quoted there may be a prompt
+	first := c.Redact(string(data[:min(len(data), redactedBytes)]))
+	if i := strings.IndexAny(first, "\"'`{["); i >= 0 { // a quoted text may be a prompt
 		first = first[:i]
 	}
 	return fmt.Sprintf("begins with %q", strings.ToValidUTF8(first[:min(len(first), maxExcerpt)], ""))
 }
 
-// mayHoldStrings reports whether a body is JSON, is meant to be, or may be a piece
-// of it: an event stream, or an answer whose beginning is lost.
-func mayHoldStrings(kind string, data []byte) bool {
+// mayHoldStrings reports whether a body is JSON, is meant to be, or may be a part of
+// JSON: an event stream, or an answer whose beginning is lost.
+func mayHoldStrings(media string, data []byte) bool {
 	data = bytes.TrimSpace(data)
 	switch {
 	case len(data) == 0 || data[0] == '<': // blank, or a page
@@ -73,11 +74,11 @@ func mayHoldStrings(kind string, data []byte) bool {
 	case json.Valid(data) || bytes.ContainsAny(data, "\"{["):
 		return true
 	}
-	return len(data) > maxWord && (strings.Contains(kind, "json") || strings.Contains(kind, "event-stream"))
+	return len(data) > maxWord && (strings.Contains(media, "json") || strings.Contains(media, "event-stream"))
 }
 
-// outline says of JSON what kind of value it is, and of what is no JSON where its
-// first error is.
+// outline names the type of a JSON value, or the place of the first error where
+// data is not JSON.
 func outline(data []byte) string {
 	if !json.Valid(data) {
 		return firstError(data)
@@ -98,7 +99,7 @@ func outline(data []byte) string {
 	}
 }
 
-// topKeys are the first keys of an object.
+// topKeys returns the first keys of an object.
 func topKeys(data []byte) (keys []string) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	_, _ = dec.Token()
@@ -114,7 +115,7 @@ func topKeys(data []byte) (keys []string) {
 	return keys
 }
 
-// firstError is where a body stops to be JSON, like
+// firstError says where a body stops being JSON, like
 // `$.data.response.sunoData[0].prompt at byte 812: cut`.
 func firstError(data []byte) string {
 	syntax, ok := errors.AsType[*json.SyntaxError](json.Unmarshal(data, new(json.RawMessage)))
@@ -132,7 +133,7 @@ func firstError(data []byte) string {
 	return fmt.Sprintf("%s at byte %d: %s", pathOf(data[:syntax.Offset]), syntax.Offset, what)
 }
 
-// pathOf is the path to the end of a piece of JSON.
+// pathOf is the path to the end of data, the beginning of a JSON value.
 func pathOf(data []byte) jsonPath {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -146,9 +147,9 @@ func pathOf(data []byte) jsonPath {
 	}
 }
 
-// networkText is the text of an error of net/http, without the URL, which holds
-// ids, and without what it quotes: that may be a piece of a body, where the
-// connection was out of step.
+// networkText is the text of an error of net/http without the URL, which holds ids,
+// and without quoted text, which may be a part of a body on a connection that was
+// out of step.
 func networkText(err error) string {
 	if named, ok := errors.AsType[*url.Error](err); ok {
 		err = named.Err
@@ -156,7 +157,7 @@ func networkText(err error) string {
 	return Unquoted(err.Error())
 }
 
-// Unquoted is a text of net/http without what it quotes of an answer.
+// Unquoted is a text of net/http without the parts of an answer that it quotes.
 func Unquoted(text string) string {
 	if i := strings.IndexAny(text, "\"`"); i >= 0 {
 		text = strings.TrimRight(text[:i], " :[(") + " (what it quotes is not shown)"

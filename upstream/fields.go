@@ -8,17 +8,16 @@ import (
 	"strings"
 )
 
-// maxKeys bounds how many keys of one object are looked at.
+// maxKeys bounds how many keys of one object are read.
 const maxKeys = 128
 
-// Fields is a JSON object whose values are read when they are asked for, each as
-// what it is wanted to be: a value of another kind counts as absent. Keys are
-// found in any case and with or without underscores, since the providers spell
-// them both ways. Of keys that are the same then, the first that has a value
-// counts; null and "" are no values.
+// Fields is a JSON object whose values are decoded on demand, as the type that is
+// asked for: a value of another JSON type counts as absent. Keys are found in any
+// case, with or without underscores, since providers spell them both ways. Of keys
+// that are then equal, the first with a value counts; null and "" are not values.
 type Fields map[string]json.RawMessage
 
-// ParseFields reads an object, also one inside a JSON string; nil if raw is
+// ParseFields reads an object, or an object inside a JSON string; nil if raw is
 // neither.
 func ParseFields(raw json.RawMessage) Fields {
 	raw = Unquote(raw)
@@ -42,8 +41,8 @@ func ParseFields(raw json.RawMessage) Fields {
 	return f
 }
 
-// Unquote returns the JSON that a JSON string holds, and raw itself if it holds
-// none. It looks into one string only, not into strings within.
+// Unquote returns the JSON inside a JSON string, or raw itself if there is none. It
+// does not unquote twice.
 func Unquote(raw json.RawMessage) json.RawMessage {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '"' {
@@ -68,19 +67,19 @@ func (f Fields) add(key string, value json.RawMessage) {
 
 func foldKey(key string) string { return strings.ToLower(strings.ReplaceAll(key, "_", "")) }
 
-// Get returns the named value as it was sent; nil if there is none.
+// Get returns the named value as it was sent; nil if it is absent.
 func (f Fields) Get(name string) json.RawMessage { return f[foldKey(name)] }
 
-// Object returns the named value as an object, also one inside a JSON string;
-// nil if it is none.
+// Object returns the named value as an object, or the object inside a JSON string;
+// nil if it is neither.
 func (f Fields) Object(name string) Fields { return ParseFields(f.Get(name)) }
 
-// Text returns the first of the named values that is a string or a number, and
-// not blank; "" if there is none.
+// Text returns the first of the named values that is a string or a number and is
+// not blank; else "".
 func (f Fields) Text(names ...string) string {
 	for _, name := range names {
 		var t Text
-		_ = t.UnmarshalJSON(f.Get(name)) // refuses nothing
+		_ = t.UnmarshalJSON(f.Get(name)) // never fails
 		if t != "" {
 			return string(t)
 		}
@@ -88,7 +87,7 @@ func (f Fields) Text(names ...string) string {
 	return ""
 }
 
-// Texts is Text, but also takes an array of texts, joined by commas.
+// Texts is like Text, but accepts an array of texts too, and joins them by commas.
 func (f Fields) Texts(names ...string) string {
 	for _, name := range names {
 		if text := f.Text(name); text != "" {
@@ -97,7 +96,7 @@ func (f Fields) Texts(names ...string) string {
 		var parts []string
 		for _, element := range Elements(f.Get(name), maxItems) {
 			var part Text
-			_ = part.UnmarshalJSON(element) // refuses nothing
+			_ = part.UnmarshalJSON(element) // never fails
 			if part != "" {
 				parts = append(parts, string(part))
 			}
@@ -109,8 +108,7 @@ func (f Fields) Texts(names ...string) string {
 	return ""
 }
 
-// Number returns the first of the named values that is a number, or a string
-// that holds one.
+// Number returns the first text of the named values as a number.
 func (f Fields) Number(names ...string) (float64, bool) {
 	n, err := strconv.ParseFloat(f.Text(names...), 64)
 	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
@@ -119,8 +117,8 @@ func (f Fields) Number(names ...string) (float64, bool) {
 	return n, true
 }
 
-// Code returns the first of the named values as a numeric code; ok is false if it
-// is none.
+// Code returns the first text of the named values as a numeric code; ok is false if
+// it is not one.
 func (f Fields) Code(names ...string) (code int, ok bool) {
 	n, ok := f.Number(names...)
 	if !ok || n != math.Trunc(n) || math.Abs(n) > 1e6 {

@@ -8,89 +8,91 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
-// gate lets calls through when fewer than the permitted number are under way, and
-// when the window has room for their lane: see [gate.opening]. In a lane the
-// first to come is the first to be served.
+// gate lets a call through when fewer calls than permitted are under way, and the
+// window has room for the call's lane: see [gate.opening]. Each lane is first come,
+// first served.
 //
-// Only the head of a lane asks for a slot, once it may make its call, so that
-// this is sent as soon as it got its slot. (Were slots given out before, the slots
-// of calls that wait for a slow upstream would pile up and later leave in one
-// burst.)
+// Only the head of a lane asks for a slot, and only when its call may be made, so
+// that the call is sent as soon as it has its slot. (If slots were given out
+// earlier, calls that wait for a slow upstream would pile up slots and later use
+// them in one burst.)
 type gate struct {
 	flight *semaphore.Weighted // one for each call under way
 
 	mu      sync.Mutex
 	window  window
-	first   *lane // task.LaneDue
-	late    *lane // task.LaneUser
+	due     *lane // task.LaneDue
+	user    *lane // task.LaneUser
 	backlog *lane // task.LaneBacklog
-	recent  recent
+	times   callTimes
 }
 
 // lane is one queue of callers.
 type lane struct {
-	is    task.Lane
-	turn  *semaphore.Weighted // the head of the queue holds it; first in, first out
+	id    task.Lane
+	head  *semaphore.Weighted // the head of the queue holds it; first in, first out
 	share *semaphore.Weighted // one for each call of the lane that is under way
 
-	// gate.mu guards what follows.
-	waiting int       // callers that have no slot yet
-	free    int       // calls of the lane that may be begun beside those under way
+	// gate.mu guards the fields below.
+	waiting int       // callers without a slot
+	free    int       // calls that the lane may begin beside those under way
 	last    time.Time // when the lane got its last slot
-	since   time.Time // when it began to wait for its next one
+	since   time.Time // when the lane began to wait for its next slot
 }
 
 func newGate(requests int, span time.Duration, concurrency int) *gate {
 	half := max(1, concurrency/2)
 	return &gate{
 		flight:  semaphore.NewWeighted(int64(concurrency)),
-		first:   newLane(task.LaneDue, concurrency),
-		late:    newLane(task.LaneUser, half),
+		due:     newLane(task.LaneDue, concurrency),
+		user:    newLane(task.LaneUser, half),
 		backlog: newLane(task.LaneBacklog, half),
 		window:  newWindow(requests, span),
 	}
 }
 
-func newLane(is task.Lane, share int) *lane {
-	return &lane{is: is, turn: semaphore.NewWeighted(1), share: semaphore.NewWeighted(int64(share)), free: share}
+func newLane(id task.Lane, share int) *lane {
+	return &lane{id: id, head: semaphore.NewWeighted(1), share: semaphore.NewWeighted(int64(share)), free: share}
 }
 
-func (g *gate) lane(of task.Lane) *lane {
-	switch of {
+func (g *gate) lane(id task.Lane) *lane {
+	switch id {
 	case task.LaneDue:
-		return g.first
+		return g.due
 	case task.LaneBacklog:
 		return g.backlog
 	default:
-		return g.late
+		return g.user
 	}
 }
 
 // enter waits for a slot. A caller that would probably have no answer before its
-// deadline is turned away at once with a *task.Failure and takes none; when ctx
-// ends while waiting the error wraps ctx.Err(). After a nil error, leave must be
-// called. admit is asked last, when the slot is there: its error becomes enter's,
-// and the slot stays free. It must not call the gate.
+// deadline is turned away at once with a *task.Failure and takes no slot. When ctx
+// ends during the wait, the error wraps ctx.Err(). After a nil error the caller
+// must call leave. enter calls admit last, when a slot is open: an error of admit
+// becomes enter's, and the slot stays open. admit must not call the gate.
 func (g *gate) enter(ctx context.Context, admit func() error) (*slot, error) {
 	l := g.lane(task.LaneOf(ctx))
 	if err := g.join(ctx, l); err != nil {
 		return nil, err
 	}
-	s, err := g.pass(ctx, l, admit)
+	s, err := g.queue(ctx, l, admit)
 	if err != nil {
 		g.quit(l)
 	}
 	return s, err
 }
 
-func (g *gate) pass(ctx context.Context, l *lane, admit func() error) (*slot, error) {
-	if err := l.turn.Acquire(ctx, 1); err != nil {
+// queue waits for the head of the lane, then for a slot.
+func (g *gate) queue(ctx context.Context, l *lane, admit func() error) (*slot, error) {
+	if err := l.head.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for a rate limit slot: %w", err)
 	}
-	defer l.turn.Release(1)
+	defer l.head.Release(1)
 	if err := l.share.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("wait for a call to end: %w", err)
 	}
@@ -101,7 +103,7 @@ func (g *gate) pass(ctx context.Context, l *lane, admit func() error) (*slot, er
 	return s, err
 }
 
-// leave ends the call that s was for.
+// leave ends the call that used s.
 func (g *gate) leave(s *slot) {
 	l := g.lane(s.lane)
 	g.mu.Lock()
@@ -111,29 +113,30 @@ func (g *gate) leave(s *slot) {
 	l.share.Release(1)
 }
 
-// close keeps all calls back until then.
+// close lets no call through before until.
 func (g *gate) close(until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.window.close(until)
 }
 
-// sent tells that the request of s was written at that time. Setting up a
-// connection takes its time: without this, requests that had to would come
-// closer together at the provider than they were let through here.
+// sent records that the call of s was written at that time. Setting up a
+// connection takes time: without this correction, the calls that needed one would
+// reach the provider closer together than the gate let them through.
 func (g *gate) sent(s *slot, at time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s.at = at
 }
 
-// took notes how long a call took to its end.
+// took records how long a call took to its end.
 func (g *gate) took(d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.recent.add(time.Now(), d)
+	g.times.add(time.Now(), d)
 }
 
+// join counts a caller into the lane, unless it is turned away.
 func (g *gate) join(ctx context.Context, l *lane) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -148,6 +151,7 @@ func (g *gate) join(ctx context.Context, l *lane) error {
 	return nil
 }
 
+// quit counts out a caller that got no slot.
 func (g *gate) quit(l *lane) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -155,8 +159,8 @@ func (g *gate) quit(l *lane) {
 }
 
 // slot waits until the lane has a slot and the call may be made. Only the head of
-// the lane calls it. While it waits, the window may close, or a caller in another
-// lane come before it, so that it asks again.
+// the lane calls it. During its wait for a call to end, the window may close or
+// another lane take the slot; then slot begins again.
 func (g *gate) slot(ctx context.Context, l *lane, admit func() error) (*slot, error) {
 	for {
 		if err := g.await(ctx, l); err != nil {
@@ -182,16 +186,16 @@ func (g *gate) await(ctx context.Context, l *lane) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("wait for a rate limit slot: %w", err)
 		}
-		wait, err := g.ask(ctx, l)
-		if err != nil || wait <= 0 {
+		d, err := g.untilOpening(ctx, l)
+		if err != nil || d <= 0 {
 			return err
 		}
-		sleep(ctx, wait)
+		_ = wait.For(ctx, d) // the loop looks at ctx
 	}
 }
 
-// ask tells how long the head of the lane has to wait, as things are.
-func (g *gate) ask(ctx context.Context, l *lane) (time.Duration, error) {
+// untilOpening returns how long the head of the lane has to wait, as things are.
+func (g *gate) untilOpening(ctx context.Context, l *lane) (time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
@@ -199,8 +203,8 @@ func (g *gate) ask(ctx context.Context, l *lane) (time.Duration, error) {
 	return opening.Sub(now), g.turnAway(ctx, now, opening)
 }
 
-// take takes a slot; nil without an error: there is no room any more. The calls
-// under way may have kept the caller waiting for so long that it comes too late.
+// take takes a slot. It returns nil without an error when there is no room any
+// more. It turns away a caller that waited too long for other calls to end.
 func (g *gate) take(ctx context.Context, l *lane, admit func() error) (*slot, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -217,16 +221,15 @@ func (g *gate) take(ctx context.Context, l *lane, admit func() error) (*slot, er
 	l.waiting--
 	l.free--
 	l.last, l.since = now, now
-	return g.window.take(now, l.is), nil
+	return g.window.take(now, l.id), nil
 }
 
-// turnAway is the failure of a caller whose deadline comes before the opening of
-// its slot and the time that a call takes. It is an error and not a *task.Failure
-// in its type, so that a nil stays a nil in the caller's interface. The caller
-// holds the lock.
+// turnAway returns a *task.Failure when the caller's deadline comes before the
+// opening of its slot plus the time that a call takes. The result has type error,
+// so that nil stays nil in the caller's error. The caller holds the lock.
 func (g *gate) turnAway(ctx context.Context, now, opening time.Time) error {
 	deadline, ok := ctx.Deadline()
-	if !ok || !deadline.Before(opening.Add(g.recent.slowest(now))) {
+	if !ok || !deadline.Before(opening.Add(g.times.slowest(now))) {
 		return nil
 	}
 	message := "no rate limit slot before the deadline"
@@ -236,14 +239,5 @@ func (g *gate) turnAway(ctx context.Context, now, opening time.Time) error {
 	return &task.Failure{
 		Verdict: task.Transient, Reason: ReasonTurnedAway, Message: message,
 		RetryAfter: max(0, opening.Sub(now)), Unsent: true,
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
 	}
 }

@@ -6,25 +6,25 @@ import (
 	"tasksync/task"
 )
 
-// How much of the window is kept for others, as parts of it.
+// How the lanes share the window.
 const (
-	keptForOthers  = 10 // the backlog leaves one in ten slots open
-	keptForBacklog = 10 // the others leave the backlog one in ten
-	paceOfBacklog  = 9  // of ten slots of the window: no faster than that, and evenly
+	keptForOthers  = 10 // the backlog leaves one slot in ten open
+	keptForBacklog = 10 // the other lanes leave the backlog one slot in ten
+	paceOfBacklog  = 9  // the backlog takes at most nine slots in ten, evenly spaced
 )
 
-// opening is when the caller of the lane may go that has before others of its
-// lane before it. It is exact for the head of the lane, as things are, and an
-// estimate for those behind it. The caller holds the lock.
+// opening is when a caller of the lane may go, with so many callers of the lane
+// before it. It is exact for the head of the lane, as things are, and an estimate
+// for the callers behind it. The caller holds the lock.
 //
-//   - The first lane, that of looks that rows need now, has every slot but those that
-//     the backlog is owed.
-//   - The lane of users has what the first one leaves, and leaves as many slots
-//     open as it has taken.
+//   - The due lane has every slot but those that the backlog is owed.
+//   - The user lane has what the due lane leaves, and leaves as many slots open
+//     as it has taken.
 //   - The backlog has what both leave, one slot at a time, evenly, and never the
-//     last tenth of the window: however long it is, a look that is due finds an
-//     open slot. But a tenth of the limit is its own while it waits: it is owed
-//     a slot when it has had none for the time in which ten open.
+//     last tenth of the window: however long the backlog is, a look that is due
+//     finds an open slot. But a tenth of the limit is the backlog's own while it
+//     waits: the backlog is owed a slot when it has had none for the time in which
+//     ten slots open.
 //
 // Without a limit the lanes share only the calls under way.
 func (g *gate) opening(l *lane, before int, now time.Time) time.Time {
@@ -33,41 +33,41 @@ func (g *gate) opening(l *lane, before int, now time.Time) time.Time {
 		return g.window.opening(0, now)
 	case l == g.backlog:
 		return g.backlogOpening(before, now)
-	case l == g.late:
-		return g.window.opening(before+g.owed(now)+g.first.waiting+g.window.reserve(), now)
+	case l == g.user:
+		return g.window.opening(before+g.owed(now)+g.due.waiting+g.window.reserve(), now)
 	default:
 		return g.window.opening(before+g.owed(now), now)
 	}
 }
 
-// backlogOpening is the earlier of two times: when the others leave a slot, and
-// when the backlog is owed one.
+// backlogOpening is the earlier of two times: when the other lanes leave a slot,
+// and when the backlog is owed one.
 func (g *gate) backlogOpening(before int, now time.Time) time.Time {
 	limit := len(g.window.last)
-	slack := min(max(1, limit/keptForOthers), limit-1) // of one slot nothing can be kept
-	left := g.window.opening(before+g.first.waiting+g.late.waiting+slack, now)
+	slack := min(max(1, limit/keptForOthers), limit-1) // 0 where the limit is one slot
+	left := g.window.opening(before+g.due.waiting+g.user.waiting+slack, now)
 	if !g.backlog.last.IsZero() {
 		left = later(left, g.backlog.last.Add(g.pace(before+1)))
 	}
-	due := later(g.window.opening(before, now), g.backlog.since.Add(g.allowance(before+1)))
-	if due.Before(left) {
-		return due
+	owed := later(g.window.opening(before, now), g.backlog.since.Add(g.allowance(before+1)))
+	if owed.Before(left) {
+		return owed
 	}
 	return left
 }
 
-// pace is the least time in which the backlog takes so many slots.
+// pace is the shortest time in which the backlog takes so many slots.
 func (g *gate) pace(slots int) time.Duration {
 	return g.window.span * time.Duration(10*slots) / time.Duration(paceOfBacklog*len(g.window.last))
 }
 
-// allowance is the longest time in which it gets so many while it waits.
+// allowance is the longest time in which the waiting backlog gets so many slots.
 func (g *gate) allowance(slots int) time.Duration {
 	return g.window.span * time.Duration(keptForBacklog*slots) / time.Duration(len(g.window.last))
 }
 
-// owed is how many slots the other lanes leave open for the backlog. It is none
-// while that has no caller, or its calls under way are all that it may have.
+// owed is how many slots the other lanes leave open for the backlog: none while
+// the backlog has no caller, or has all the calls under way that it may have.
 func (g *gate) owed(now time.Time) int {
 	if g.backlog.waiting == 0 || g.backlog.free == 0 {
 		return 0
@@ -79,32 +79,32 @@ func (g *gate) owed(now time.Time) int {
 	return max(owed, 0)
 }
 
-// How many calls are remembered for the time that they took, and how long.
+// How many call times are remembered, and for how long.
 const (
-	recentCalls = 16
-	recentSpan  = 30 * time.Second
+	maxCallTimes = 16
+	callTimeSpan = 30 * time.Second
 )
 
-// recent are the times that the last calls took. They are forgotten after a
-// while: a caller that is turned away for them brings no new one.
-type recent struct {
-	calls [recentCalls]struct {
+// callTimes remembers how long the latest calls took. It forgets them after a
+// while, since a caller that is turned away because of them adds no new time.
+type callTimes struct {
+	calls [maxCallTimes]struct {
 		at   time.Time
 		took time.Duration
 	}
 	next int
 }
 
-func (r *recent) add(now time.Time, took time.Duration) {
-	r.calls[r.next].at, r.calls[r.next].took = now, took
-	r.next = (r.next + 1) % recentCalls
+func (t *callTimes) add(now time.Time, took time.Duration) {
+	t.calls[t.next].at, t.calls[t.next].took = now, took
+	t.next = (t.next + 1) % maxCallTimes
 }
 
-// slowest is the longest time that a recent call took; 0: there is none.
-func (r *recent) slowest(now time.Time) time.Duration {
+// slowest is the longest time that a recent call took; 0 without a recent call.
+func (t *callTimes) slowest(now time.Time) time.Duration {
 	var longest time.Duration
-	for _, c := range &r.calls {
-		if now.Sub(c.at) < recentSpan {
+	for _, c := range &t.calls {
+		if now.Sub(c.at) < callTimeSpan {
 			longest = max(longest, c.took)
 		}
 	}

@@ -15,19 +15,19 @@ import (
 	"tasksync/task"
 )
 
-// backlogged passes the gate in the lane of the backlog.
-func backlogged(ctx context.Context, g *gate) (*slot, error) {
+// enterBacklog enters the gate in the backlog lane.
+func enterBacklog(ctx context.Context, g *gate) (*slot, error) {
 	return enter(task.InLane(ctx, task.LaneBacklog), g)
 }
 
-// crowd has n callers ask for a slot again and again until ctx ends, and calls
-// taken for each slot; the calls themselves take no time.
-func crowd(ctx context.Context, n int, pass func() (*slot, error), g *gate, taken func()) *sync.WaitGroup {
+// crowd has n callers enter again and again until ctx ends, and calls taken for each
+// slot; the calls themselves take no time.
+func crowd(ctx context.Context, n int, enter func() (*slot, error), g *gate, taken func()) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				if s, err := pass(); err == nil {
+				if s, err := enter(); err == nil {
 					taken()
 					g.leave(s)
 				}
@@ -37,7 +37,7 @@ func crowd(ctx context.Context, n int, pass func() (*slot, error), g *gate, take
 	return &all
 }
 
-// times is when slots were taken.
+// times records when slots were taken.
 type times struct {
 	mu sync.Mutex
 	at []time.Time
@@ -49,7 +49,7 @@ func (t *times) note() {
 	t.at = append(t.at, time.Now())
 }
 
-// longest is the longest time without one.
+// longest is the longest time without a slot.
 func (t *times) longest(start, end time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func TestBacklogLeavesRoom(t *testing.T) {
 		g := newGate(20, 10*time.Second, 16)
 		ctx, cancel := context.WithCancel(t.Context())
 		var slots times
-		all := crowd(ctx, 3000, func() (*slot, error) { return backlogged(ctx, g) }, g, slots.note)
+		all := crowd(ctx, 3000, func() (*slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
 		synctest.Wait()
 		start := time.Now()
 		for i := range 200 {
@@ -87,14 +87,15 @@ func TestBacklogLeavesRoom(t *testing.T) {
 	})
 }
 
-// TestBacklogAlone has all that the pace permits, evenly.
+// TestBacklogAlone: a backlog without other lanes has all that the pace permits,
+// evenly.
 func TestBacklogAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(20, 10*time.Second, 16)
 		ctx, cancel := context.WithCancel(t.Context())
 		var slots times
-		all := crowd(ctx, 30, func() (*slot, error) { return backlogged(ctx, g) }, g, slots.note)
+		all := crowd(ctx, 30, func() (*slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
 		time.Sleep(100 * time.Second)
 		cancel()
 		all.Wait()
@@ -105,8 +106,8 @@ func TestBacklogAlone(t *testing.T) {
 	})
 }
 
-// TestBacklogHasItsTenth while the other lanes would take everything, in bursts or
-// not, and with any limit.
+// TestBacklogHasItsTenth: with any limit, while the other lanes would take everything,
+// in bursts or not.
 func TestBacklogHasItsTenth(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -127,7 +128,7 @@ func TestBacklogHasItsTenth(t *testing.T) {
 				var slots times
 				var others atomic.Int64
 				start := time.Now()
-				waiting := crowd(ctx, 50, func() (*slot, error) { return backlogged(ctx, g) }, g, slots.note)
+				waiting := crowd(ctx, 50, func() (*slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
 				synctest.Wait()
 				greedy := crowd(ctx, 50, func() (*slot, error) { return enter(task.InLane(ctx, tc.lane), g) }, g, func() { others.Add(1) })
 				time.Sleep(10 * time.Minute)
@@ -143,8 +144,8 @@ func TestBacklogHasItsTenth(t *testing.T) {
 	}
 }
 
-// TestGateTurnsAwayWhoWaitedForTheFlight: also behind calls under way time passes.
-func TestGateTurnsAwayWhoWaitedForTheFlight(t *testing.T) {
+// TestGateTurnsAwayAfterTheWaitForTheFlight: time also passes behind calls under way.
+func TestGateTurnsAwayAfterTheWaitForTheFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(0, 0, 1)
@@ -164,14 +165,15 @@ func TestGateTurnsAwayWhoWaitedForTheFlight(t *testing.T) {
 	})
 }
 
-// TestBacklogSharesTheFlight of calls that are never answered, without a limit.
+// TestBacklogSharesTheFlight: without a limit, calls of the backlog that are never
+// answered leave half of the flight open.
 func TestBacklogSharesTheFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(0, 0, 4)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 10 {
-			go func() { _, _ = backlogged(ctx, g) }()
+			go func() { _, _ = enterBacklog(ctx, g) }()
 		}
 		synctest.Wait()
 		for range 2 {
@@ -192,7 +194,7 @@ func TestBacklogThatHangsOwesNothing(t *testing.T) {
 		g := newGate(10, 10*time.Second, 4)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 10 {
-			go func() { _, _ = backlogged(ctx, g) }() // two hang, eight wait
+			go func() { _, _ = enterBacklog(ctx, g) }() // two hang, eight wait
 		}
 		time.Sleep(time.Minute)
 		start := time.Now()
@@ -207,8 +209,8 @@ func TestBacklogThatHangsOwesNothing(t *testing.T) {
 	})
 }
 
-// TestGateKeepsTheLimitInAllLanes: whatever comes in whichever lane, the window
-// holds, and no caller is forgotten.
+// TestGateKeepsTheLimitInAllLanes: whatever comes in which lane, the window
+// keeps its limit, and no caller is forgotten.
 func TestGateKeepsTheLimitInAllLanes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -243,26 +245,26 @@ func TestGateKeepsTheLimitInAllLanes(t *testing.T) {
 	})
 }
 
-// TestRefusedCallTakesNoSlot: what the breaker or a pause keeps from being made
-// leaves the window as it is.
-func TestRefusedCallTakesNoSlot(t *testing.T) {
+// TestUnsentCallTakesNoSlot: a call that the breaker or a pause holds back leaves
+// the window as it is.
+func TestUnsentCallTakesNoSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Hour, 1)
-		refused := errors.New("refused")
+		unsent := errors.New("unsent")
 		for range 3 {
-			_, err := g.enter(t.Context(), func() error { return refused })
-			require.ErrorIs(t, err, refused)
+			_, err := g.enter(t.Context(), func() error { return unsent })
+			require.ErrorIs(t, err, unsent)
 		}
 		start := time.Now()
 		_, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		require.Zero(t, time.Since(start))
-		require.Zero(t, g.first.waiting)
+		require.Zero(t, g.due.waiting)
 	})
 }
 
-func TestGateTurnsAwayWhoWouldHaveNoAnswerInTime(t *testing.T) {
+func TestGateTurnsAwayCallersWithoutAnAnswerInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(0, 0, 4)
@@ -284,12 +286,12 @@ func TestGateTurnsAwayWhoWouldHaveNoAnswerInTime(t *testing.T) {
 		require.True(t, f.Unsent)
 		require.Contains(t, f.Message, "no answer")
 		require.NoError(t, within(4*time.Second))
-		for range recentCalls {
+		for range maxCallTimes {
 			g.took(time.Second)
 		}
 		require.NoError(t, within(3*time.Second), "the slow call is long ago")
 		g.took(4 * time.Second)
-		time.Sleep(recentSpan)
+		time.Sleep(callTimeSpan)
 		require.NoError(t, within(3*time.Second), "a caller that is turned away brings no news")
 	})
 }

@@ -28,7 +28,7 @@ func TestWindowIsExact(t *testing.T) {
 			opening := w.opening(0, now)
 			now = opening
 			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane"))
-			// The request is written after the slot was given out, some of them late.
+			// Calls are written after their slot was given out, some of them late.
 			s.at = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
 			sent = append(sent, s.at)
 		}
@@ -85,7 +85,7 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 	})
 }
 
-func TestGateTurnsAwayWhoCannotBeServedInTime(t *testing.T) {
+func TestGateTurnsAwayCallersThatItCannotServeInTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 100)
@@ -102,13 +102,13 @@ func TestGateTurnsAwayWhoCannotBeServedInTime(t *testing.T) {
 		require.Equal(t, ReasonTurnedAway, f.Reason)
 		require.Equal(t, time.Second+windowMargin, f.RetryAfter)
 
-		_, err = enter(t.Context(), g) // its slot was not burnt
+		_, err = enter(t.Context(), g) // the caller that was turned away took no slot
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
 	})
 }
 
-func TestGateCountsThoseAhead(t *testing.T) {
+func TestGateCountsCallersAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 100)
@@ -126,7 +126,7 @@ func TestGateCountsThoseAhead(t *testing.T) {
 	})
 }
 
-func TestGateForgetsWhoLeavesTheQueue(t *testing.T) {
+func TestGateForgetsCallersThatLeaveTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 100)
@@ -142,14 +142,14 @@ func TestGateForgetsWhoLeavesTheQueue(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		require.ErrorIs(t, <-left, context.Canceled)
-		require.Zero(t, g.first.waiting)
+		require.Zero(t, g.due.waiting)
 		_, err = enter(t.Context(), g)
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
 	})
 }
 
-func TestGateClosesForThoseWhoWaitToo(t *testing.T) {
+func TestGateClosesForWaitingCallersToo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(0, 0, 100) // no limit: only the closing counts
@@ -231,12 +231,12 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 	})
 }
 
-// late has calls that yield pass the gate.
-func late(ctx context.Context, g *gate) (*slot, error) {
+// enterUser enters the gate in the user lane.
+func enterUser(ctx context.Context, g *gate) (*slot, error) {
 	return enter(task.InLane(ctx, task.LaneUser), g)
 }
 
-// enter passes the gate; nothing else keeps the call from being made.
+// enter enters the gate; nothing else keeps the call from being made.
 func enter(ctx context.Context, g *gate) (*slot, error) {
 	return g.enter(ctx, func() error { return nil })
 }
@@ -252,7 +252,7 @@ func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 		taken := 0
 		for range 100 {
 			greedy.Go(func() {
-				if s, err := late(ctx, g); err == nil {
+				if s, err := enterUser(ctx, g); err == nil {
 					g.leave(s)
 					mu.Lock()
 					defer mu.Unlock()
@@ -272,17 +272,17 @@ func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 		s, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		g.leave(s)
-		require.Equal(t, span, time.Since(start), "the next is the first of all who wait")
+		require.Equal(t, span, time.Since(start), "the next is the first of all waiting callers")
 		synctest.Wait()
 		require.LessOrEqual(t, taken, limit)
 		cancel()
 		greedy.Wait()
-		require.Zero(t, g.late.waiting)
+		require.Zero(t, g.user.waiting)
 	})
 }
 
-// TestGateSharesWhatIsLeft: who yields is not shut out by others that leave a part
-// of the window, and gets half of that.
+// TestGateSharesWhatIsLeft: calls of users are not shut out by others that leave a
+// part of the window, and get half of that part.
 func TestGateSharesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -295,11 +295,11 @@ func TestGateSharesWhatIsLeft(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		for range 3 {
-			s, err := late(ctx, g)
+			s, err := enterUser(ctx, g)
 			require.NoError(t, err)
 			g.leave(s)
 		}
-		_, err := late(ctx, g)
+		_, err := enterUser(ctx, g)
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
@@ -311,22 +311,22 @@ func TestGateSharesWhatIsLeft(t *testing.T) {
 	})
 }
 
-// TestGateOfOneSlot has nothing to keep open: there only the order counts.
+// TestGateOfOneSlot: one slot leaves nothing to keep open, so only the order counts.
 func TestGateOfOneSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, time.Second, 1)
-		s, err := late(t.Context(), g)
+		s, err := enterUser(t.Context(), g)
 		require.NoError(t, err)
 		g.leave(s)
 		order := make(chan string, 6)
 		for i := range 6 {
 			go func() {
-				pass, name := enter, "first"
+				enterLane, name := enter, "due"
 				if i < 3 {
-					pass, name = late, "late"
+					enterLane, name = enterUser, "user"
 				}
-				s, err := pass(t.Context(), g)
+				s, err := enterLane(t.Context(), g)
 				if err != nil {
 					t.Error(err)
 				}
@@ -336,7 +336,7 @@ func TestGateOfOneSlot(t *testing.T) {
 			synctest.Wait()
 		}
 		for i := range 6 {
-			require.Equal(t, []string{"first", "late"}[i/3], <-order, i)
+			require.Equal(t, []string{"due", "user"}[i/3], <-order, i)
 		}
 	})
 }
@@ -347,7 +347,7 @@ func TestGateKeepsCallsOpenForOthers(t *testing.T) {
 		g := newGate(0, 0, 4) // no limit, and an upstream that does not answer
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 10 {
-			go func() { _, _ = late(ctx, g) }()
+			go func() { _, _ = enterUser(ctx, g) }()
 		}
 		synctest.Wait()
 		for range 2 {
@@ -356,11 +356,12 @@ func TestGateKeepsCallsOpenForOthers(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		require.Zero(t, g.late.waiting)
+		require.Zero(t, g.user.waiting)
 	})
 }
 
-// TestWindowIsFair: after each late slot, as many are open as late ones are taken.
+// TestWindowIsFair: after each slot of the user lane, at least as many slots are
+// open as other slots of that lane are taken.
 func TestWindowIsFair(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -370,9 +371,9 @@ func TestWindowIsFair(t *testing.T) {
 		for range rapid.IntRange(1, 100).Draw(t, "requests") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "idle")) * time.Millisecond)
 			lane := rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane")
-			late := lane == task.LaneUser
+			user := lane == task.LaneUser
 			reserve := 0
-			if late {
+			if user {
 				reserve = w.reserve()
 			}
 			now = w.opening(reserve, now)
@@ -386,8 +387,8 @@ func TestWindowIsFair(t *testing.T) {
 				}
 			}
 			w.take(now, lane)
-			if late && free < others {
-				t.Fatalf("%d open, %d late", free, others)
+			if user && free < others {
+				t.Fatalf("%d open, %d of users", free, others)
 			}
 		}
 	})

@@ -9,36 +9,36 @@ import (
 	"tasksync/task"
 )
 
-// maxItems bounds how many results of one task are looked at.
+// maxItems bounds how many results of one task are read.
 const maxItems = 64
 
-// Items reads the results of tasks. Its table of spellings is the same for all
-// providers, since resellers of one format serve the spellings of another: keys
-// are looked up at the top level of a result and then in its metadata. The zero
-// value is the table alone; a provider adds what only it has.
+// Items reads the results of tasks. The table of spellings is the same for all
+// providers, since resellers of one format serve the spellings of another. A key is
+// looked up at the top level of a result, then in its metadata. The zero value is
+// the table alone; an adapter adds what only its provider has.
 type Items struct {
 	// Words are state words that only this provider has, in lower case.
 	Words map[string]task.Status
-	// NotLyrics are keys of the table's that hold no lyrics at this provider.
+	// NotLyrics are keys of the table that do not hold lyrics at this provider.
 	NotLyrics []string
-	// Max bounds how many results of one answer are looked at. Default 64.
+	// Max bounds how many results of one answer are read. Default 64.
 	Max int
 }
 
-// Result is one result as a provider tells it.
+// Result is one result as its provider describes it.
 type Result struct {
 	task.Item        // without a failure; its Status is State in our words
-	State     string // the provider's own word, "" if it has none
-	Unknown   bool   // no table has State, which was taken for processing
-	Err       Trouble
+	State     string // the provider's own word; "" without one
+	Unknown   bool   // no table has State; it was taken for processing
+	Err       ErrorField
 }
 
 // Bare reports whether a result says no more than its state.
 func (r Result) Bare() bool { return r.Item == task.Item{Status: r.Status} && !r.Err.Given() }
 
-// Ending is the failure of a result that its provider calls failed: what its text
-// says, or else its code.
-func (r Result) Ending() *task.Failure {
+// ItemFailure is the failure of a result that its provider calls failed: by its
+// text, else by its code.
+func (r Result) ItemFailure() *task.Failure {
 	message, code := string(r.Err.Message), string(r.Err.Code)
 	if f := Refusal(message, code); f != nil {
 		return f
@@ -46,10 +46,10 @@ func (r Result) Ending() *task.Failure {
 	return Dead(cmp.Or(message, code, "The provider could not make this item."))
 }
 
-// The lists of results, and the keys of one result, by their folded names.
+// The keys of lists of results, and of the fields of one result, folded.
 var (
 	listKeys   = []string{"sunodata", "data", "tracks", "clips", "items"}
-	lyricsKeys = []string{"text", "lyric", "lyrics"}           // of lyrics
+	lyricsKeys = []string{"text", "lyric", "lyrics"}           // of a task of type lyrics
 	wordsKeys  = []string{"lyric", "lyrics", "prompt", "text"} // of a song
 	audioKeys  = []string{"audiourl", "cld2audiourl"}
 	streamKeys = []string{"streamaudiourl", "sourcestreamaudiourl"}
@@ -59,9 +59,9 @@ var (
 	modelKeys  = []string{"modelname", "model"}
 )
 
-// List finds the results in raw: an array; the first that is not empty of those
-// that an object has under a name of the table, also two objects deep; or the
-// object itself, if it has no list. Each of them may stand in a JSON string.
+// List finds the results in raw: an array; or the first non-empty list that an
+// object has under a key of the table, up to two objects deeper; or the object
+// itself, if it has no list. Each of them may stand in a JSON string.
 func (i Items) List(raw json.RawMessage) []json.RawMessage {
 	return listOf(raw, cmp.Or(i.Max, maxItems), 3)
 }
@@ -92,9 +92,9 @@ func listOf(raw json.RawMessage, limit, depth int) []json.RawMessage {
 	return []json.RawMessage{raw}
 }
 
-// Parse reads the results that List finds, in their order. What is no object, or
-// an empty one, is left out. Of those with the same id the one that is further
-// along stays, else the first, and takes from the others what it lacks.
+// Parse reads the results that List finds, in their order. It leaves out what is
+// not an object, or an empty one. Of results with the same id, the one that is
+// further along stays, else the first, and takes from the others what it lacks.
 func (i Items) Parse(raw json.RawMessage, t task.Type) []Result {
 	var results []Result
 	for _, element := range i.List(raw) {
@@ -128,7 +128,7 @@ func (i Items) result(f Fields, t task.Type) Result {
 		Tags:           cmp.Or(f.Texts(tagsKeys...), meta.Texts(tagsKeys...)),
 		ModelName:      text(modelKeys...),
 	}
-	if strings.EqualFold(it.Title, it.ID) { // the provider had none
+	if strings.EqualFold(it.Title, it.ID) { // the provider had no title
 		it.Title = ""
 	}
 	for _, from := range []Fields{f, meta} {
@@ -136,21 +136,23 @@ func (i Items) result(f Fields, t task.Type) Result {
 			it.Duration = seconds
 		}
 	}
-	r := Result{Item: it, State: f.Text("state", "status"), Err: troubleOf(f, meta)}
+	r := Result{Item: it, State: f.Text("state", "status"), Err: errorOf(f, meta)}
 	if r.State != "" {
 		var known bool
 		r.Status, known = i.State(r.State)
 		r.Unknown = !known
 	}
-	if r.Status == task.Complete { // else the better name may still come, and would then come too late
+	if r.Status == task.Complete { // before that, the better name may still come, and would not replace this one
 		r.ModelName = cmp.Or(r.ModelName, text("majormodelversion"))
 	}
 	return r
 }
 
-// IsAudio reports whether an object has a URL of audio, as results have and tasks
-// do not.
-func (Items) IsAudio(f Fields) bool { return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != "" }
+// HasAudioURL reports whether an object has an audio URL: results have one, tasks do
+// not.
+func (Items) HasAudioURL(f Fields) bool {
+	return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != ""
+}
 
 func (i Items) lyricsKeys(t task.Type) []string {
 	keys := wordsKeys
@@ -160,17 +162,17 @@ func (i Items) lyricsKeys(t task.Type) []string {
 	return slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return slices.Contains(i.NotLyrics, key) })
 }
 
-// troubleOf is why a result failed, in whichever form its provider says so.
-func troubleOf(f, meta Fields) Trouble {
-	var err Trouble
-	_ = err.UnmarshalJSON(f.Get("error")) // refuses nothing
+// errorOf is the error of a result, in any form that a provider uses.
+func errorOf(f, meta Fields) ErrorField {
+	var err ErrorField
+	_ = err.UnmarshalJSON(f.Get("error")) // never fails
 	text := func(keys ...string) Text { return Text(cmp.Or(f.Text(keys...), meta.Text(keys...))) }
 	err.Message = cmp.Or(err.Message, text("errormessage", "failreason", "failmsg"))
 	err.Code = cmp.Or(err.Code, text("errorcode", "failcode", "errortype"))
 	return err
 }
 
-// fill gives the result that is further along what it lacks and the other has.
+// fill returns the result that is further along, completed from the other.
 func (r Result) fill(o Result) Result {
 	if r.Status != o.Status && r.Status.Join(o.Status) == o.Status {
 		r, o = o, r
@@ -194,8 +196,8 @@ func (r Result) fill(o Result) Result {
 	return r
 }
 
-// stateWords are the words of the providers for how far a task or a result is.
-// The numbers are those of some resellers of /suno/fetch.
+// stateWords are the providers' words for the status of a task or a result. Some
+// resellers of /suno/fetch use the numbers.
 var stateWords = map[string]task.Status{
 	"not_start":   task.Submitted,
 	"submitted":   task.Submitted,
@@ -224,8 +226,8 @@ var stateWords = map[string]task.Status{
 	"40":          task.Failed,
 }
 
-// State is a provider's word in our words, in any case. known is false for one
-// that no table has, which counts as processing.
+// State returns the status that a provider's word means, in upper or lower case.
+// known is false for a word that no table has, which counts as processing.
 func (i Items) State(word string) (status task.Status, known bool) {
 	word = strings.ToLower(word)
 	if status, known = i.Words[word]; known {
@@ -237,8 +239,8 @@ func (i Items) State(word string) (status task.Status, known bool) {
 	return task.Processing, false
 }
 
-// Items makes items of results, those that failed with their failure, and notes
-// the states that no table knows.
+// Items turns results into items, failed ones with their failure, and notes the
+// states that no table knows.
 func (c *Client) Items(results []Result) []task.Item {
 	var items []task.Item
 	for _, r := range results {
@@ -246,7 +248,7 @@ func (c *Client) Items(results []Result) []task.Item {
 			c.UnknownStatus(r.State)
 		}
 		if r.Status == task.Failed {
-			r.Failure = r.Ending()
+			r.Failure = r.ItemFailure()
 		}
 		items = append(items, r.Item)
 	}

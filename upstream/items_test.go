@@ -54,8 +54,8 @@ func TestItemLists(t *testing.T) {
 	}
 	same := Items{}.Parse(json.RawMessage(`[{"id":"A","title":"x","tags":"pop"},{"id":"a","title":"y","state":"error","error":{"code":"c"}},{"id":"A","audio_url":"u"}]`), task.Generate)
 	require.Equal(t, []Result{{
-		Item: task.Item{ID: "a", Title: "y", Tags: "pop", AudioURL: "u", Status: task.Failed}, State: "error", Err: Trouble{Code: "c"},
-	}}, same, "the one that is further along, with what the others have")
+		Item: task.Item{ID: "a", Title: "y", Tags: "pop", AudioURL: "u", Status: task.Failed}, State: "error", Err: ErrorField{Code: "c"},
+	}}, same, "the result that is further along, with what the others have")
 }
 
 func TestItemStates(t *testing.T) {
@@ -77,8 +77,8 @@ func TestItemStates(t *testing.T) {
 
 func TestItemOddities(t *testing.T) {
 	t.Parallel()
-	parse := func(i Items, kind task.Type, body string) task.Item {
-		results := i.Parse(json.RawMessage(body), kind)
+	parse := func(i Items, taskType task.Type, body string) task.Item {
+		results := i.Parse(json.RawMessage(body), taskType)
 		require.Len(t, results, 1)
 		return results[0].Item
 	}
@@ -108,7 +108,7 @@ func TestItemFailures(t *testing.T) {
 		results := Items{}.Parse(json.RawMessage(body), task.Generate)
 		require.Len(t, results, 1)
 		require.True(t, results[0].Bare() || results[0].Err.Given())
-		f := results[0].Ending()
+		f := results[0].ItemFailure()
 		require.NotEmpty(t, f.Message)
 		require.Equal(t, want, f.Verdict.String()+" "+string(f.Code), body)
 	}

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// jsonPath is the way to where a decoder stands: one level for each object and
+// jsonPath is the path to the position of a decoder: a level for each object and
 // array that is open.
 type jsonPath []level
 
-// level is one object or array on the way.
+// level is one object or array on the path.
 type level struct {
 	array bool
-	index int    // of the element that is being read
-	key   string // of the value that is being read
-	value bool   // of an object: the key has been read, and its value comes next
+	index int    // of the current element
+	key   string // of the current value
+	value bool   // in an object: the key has been read, and its value comes next
 }
 
-// push enters the next token.
+// push adds the next token.
 func (p *jsonPath) push(token json.Token) {
 	switch delim, ok := token.(json.Delim); {
 	case ok && (delim == '{' || delim == '['):
@@ -33,7 +33,7 @@ func (p *jsonPath) push(token json.Token) {
 		return
 	}
 	if len(*p) > 0 {
-		p.top().passed()
+		p.top().next()
 	}
 }
 
@@ -41,16 +41,16 @@ func (p jsonPath) top() *level { return &p[len(p)-1] }
 
 func (l *level) wantsKey() bool { return !l.array && !l.value }
 
-// passed notes that a value is over.
-func (l *level) passed() {
+// next notes that a value has ended.
+func (l *level) next() {
 	l.index++
 	l.key, l.value = "", false
 }
 
-// maxPathShown is how many levels of a path are shown.
+// maxPathShown bounds the levels of a path that are shown.
 const maxPathShown = 12
 
-// String is the path as JSONPath has it.
+// String is the path in the syntax of JSONPath.
 func (p jsonPath) String() string {
 	var b strings.Builder
 	b.WriteByte('$')
@@ -69,7 +69,7 @@ func (p jsonPath) String() string {
 
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,39}$`)
 
-// shownKey is a key that may be shown; what is no identifier may be content.
+// shownKey is key, or "*" when key is not an identifier and so may be content.
 func shownKey(key string) string {
 	if identifier.MatchString(key) {
 		return key

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// What is here decodes answers of which no schema can be trusted. The types
-// never refuse a value: one of another kind than is wanted counts as absent, so
-// that one odd field costs no more than itself. How much of an array is looked
-// at, the caller says; encoding/json bounds the depth.
+// The types of this file decode answers whose schema cannot be trusted. They accept
+// every value: a value of another JSON type counts as absent, so that one odd field
+// costs no more than itself. The caller says how much of an array is read;
+// encoding/json bounds the depth.
 
-// Text is a string without the blanks around it, or a number in its spelling.
+// Text is a string without the blanks around it, or a number as it was written.
 type Text string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -35,7 +35,7 @@ func (t *Text) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// Word is t as the tables have it: in lower case.
+// Word is t in lower case, as the tables have it.
 func (t Text) Word() string { return strings.ToLower(string(t)) }
 
 // Seconds is a number above 0, or a string that holds one.
@@ -44,31 +44,31 @@ type Seconds float64
 // UnmarshalJSON implements [json.Unmarshaler].
 func (s *Seconds) UnmarshalJSON(raw []byte) error {
 	var t Text
-	_ = t.UnmarshalJSON(raw) // refuses nothing
+	_ = t.UnmarshalJSON(raw) // never fails
 	if n, err := strconv.ParseFloat(string(t), 64); err == nil && n > 0 && !math.IsInf(n, 0) {
 		*s = Seconds(n)
 	}
 	return nil
 }
 
-// Trouble is an error as an object, or as a text alone.
-type Trouble struct{ Code, Message Text }
+// ErrorField is an error: an object, or a text alone.
+type ErrorField struct{ Code, Message Text }
 
 // UnmarshalJSON implements [json.Unmarshaler].
-func (t *Trouble) UnmarshalJSON(raw []byte) error {
-	type fields Trouble // without this method
+func (t *ErrorField) UnmarshalJSON(raw []byte) error {
+	type fields ErrorField // without this method
 	if o, ok := Object[fields](raw); ok {
-		*t = Trouble(o)
+		*t = ErrorField(o)
 		return nil
 	}
 	return t.Message.UnmarshalJSON(raw)
 }
 
-// Given reports whether there is an error at all.
-func (t Trouble) Given() bool { return t != Trouble{} }
+// Given reports whether there is an error.
+func (t ErrorField) Given() bool { return t != ErrorField{} }
 
-// Object decodes a JSON object, without the fields that are of another kind than
-// T has them. ok is false if raw is none.
+// Object decodes a JSON object, and leaves out fields of another JSON type than T
+// has. ok is false if raw is not an object.
 func Object[T any](raw []byte) (v T, ok bool) {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '{' {
@@ -83,7 +83,7 @@ func Object[T any](raw []byte) (v T, ok bool) {
 }
 
 // Objects decodes the objects among the first elements of an array, or a single
-// object. array tells an array, also an empty one.
+// object. array reports whether raw is an array, even an empty one.
 func Objects[T any](raw []byte, limit int) (found []T, array bool) {
 	elements := Elements(raw, limit)
 	array = elements != nil
@@ -98,7 +98,8 @@ func Objects[T any](raw []byte, limit int) (found []T, array bool) {
 	return found, array
 }
 
-// Elements are the first ones of an array, at most limit; nil if raw is none.
+// Elements returns the first elements of an array, at most limit; nil if raw is not
+// an array.
 func Elements(raw []byte, limit int) []json.RawMessage {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 || raw[0] != '[' {

@@ -10,9 +10,9 @@ import (
 )
 
 type lenient struct {
-	Text    Text    `json:"text"`
-	Seconds Seconds `json:"seconds"`
-	Trouble Trouble `json:"trouble"`
+	Text    Text       `json:"text"`
+	Seconds Seconds    `json:"seconds"`
+	Error   ErrorField `json:"error"`
 	Nested  struct {
 		Text Text `json:"text"`
 	} `json:"nested"`
@@ -47,16 +47,16 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
-func TestTrouble(t *testing.T) {
+func TestErrorField(t *testing.T) {
 	t.Parallel()
-	for raw, want := range map[string]Trouble{
+	for raw, want := range map[string]ErrorField{
 		`{"code":"x","message":"y","more":1}`: {Code: "x", Message: "y"}, `{"code":400}`: {Code: "400"}, `{"code":null,"message":["y"]}`: {},
 		`"y"`: {Message: "y"}, `7`: {Message: "7"}, `null`: {}, `[]`: {}, `{}`: {}, `true`: {},
 	} {
-		got, ok := Object[lenient]([]byte(`{"trouble":` + raw + `}`))
+		got, ok := Object[lenient]([]byte(`{"error":` + raw + `}`))
 		require.True(t, ok, raw)
-		require.Equal(t, want, got.Trouble, raw)
-		require.Equal(t, want != Trouble{}, got.Trouble.Given(), raw)
+		require.Equal(t, want, got.Error, raw)
+		require.Equal(t, want != ErrorField{}, got.Error.Given(), raw)
 	}
 }
 
@@ -81,7 +81,7 @@ func TestObjectsAndElements(t *testing.T) {
 		`[{"text":"a"},null,7,"x",[],[{"text":"b"}],{},{"text":"c"}]`: {"a||c", true},
 		`{"text":"a"}`: {"a", false}, "\n[ {\"text\":\"a\"} , {\"text\":\"b\"} ]\n": {"a|b", true},
 		`[]`: {"", true}, `[7]`: {"", true}, `null`: {"", false}, `"x"`: {"", false}, `7`: {"", false}, ``: {"", false},
-		`[{"text":"a"},{"text"`: {"a", true}, // what was whole
+		`[{"text":"a"},{"text"`: {"a", true}, // the whole elements
 	} {
 		found, array := Objects[lenient]([]byte(raw), 64)
 		var texts []string
@@ -108,7 +108,7 @@ func TestObjectsAndElements(t *testing.T) {
 
 func FuzzLenient(f *testing.F) {
 	for _, raw := range []string{
-		`{"text":1,"seconds":"2","trouble":{"code":null},"nested":[]}`, `[{"text":"a"},{}]`, `"x"`, `{"trouble":"x","seconds":-1}`,
+		`{"text":1,"seconds":"2","error":{"code":null},"nested":[]}`, `[{"text":"a"},{}]`, `"x"`, `{"error":"x","seconds":-1}`,
 	} {
 		f.Add([]byte(raw))
 	}

@@ -7,12 +7,13 @@ import (
 	"tasksync/task"
 )
 
-// Limits is what a provider permits and how it wants to be asked. They are
-// constants of the provider, but for the rate, which configuration may change.
+// Limits is what a provider permits. All of it is constant but the rate, which the
+// configuration may change.
 type Limits struct {
-	// Batch is how many tasks one request can ask for; 1: there is no batch call.
+	// Batch is how many tasks one call can ask for; 1: there is no batch call.
 	Batch int
-	// Requests in any span of Window and with one credential; 0: no limit.
+	// Requests is how many calls one credential may make in any span of Window; 0: no
+	// limit.
 	Requests int
 	Window   time.Duration
 	// MinInterval is the least time between two looks at one task; 0: none.
@@ -22,13 +23,14 @@ type Limits struct {
 // Adapter asks one provider with one credential, in that provider's wire
 // format. Every adapter passes the suite in package upstreamtest.
 type Adapter interface {
-	// Fetch asks how the tasks stand. It answers an observation per task that was
-	// reported, in any order. A task that is absent was not reported, which is no
-	// failure of it. The error, a [*task.Failure] where one call failed, speaks
-	// for all tasks that are absent; the observations beside it hold.
+	// Fetch asks how the tasks stand. It returns an observation for each task that was
+	// reported, in any order. An absent task was not reported, which is no failure of
+	// the task. The error, a [*task.Failure] where a call failed, holds for all absent
+	// tasks; the observations beside it are good.
 	Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error)
-	// Limits tells how the provider wants to be asked.
+	// Limits returns what the provider permits.
 	Limits() Limits
-	// Paused tells why calls with the credential pause, if they do.
+	// Paused tells whether and why calls with the credential pause; see
+	// [Client.Paused].
 	Paused() (reason string, until time.Time, paused bool)
 }

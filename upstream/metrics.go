@@ -10,8 +10,8 @@ import (
 	"tasksync/task"
 )
 
-// Labels of calls that ended without a code, besides the reasons timeout,
-// network, bad_body and too_large.
+// Labels of calls that ended without a code, beside the reasons timeout, network,
+// bad_body and too_large.
 const (
 	labelCanceled = "canceled"
 	labelOther    = "other"
@@ -27,7 +27,7 @@ type metrics struct {
 }
 
 // newMetrics registers the metrics with reg, or takes those that another client
-// registered there before; a nil reg takes none.
+// has registered there.
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	buckets := []float64{.005, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}
 	provider := []string{"provider"}
@@ -62,13 +62,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return &m, errors.Join(errs[:]...)
 }
 
-// register registers c with reg, or returns the like collector that is there
-// already: the clients of several credentials share one registry. A nil reg is
-// none, and c works without it.
+// register registers c with reg, or returns the equal collector that is registered
+// already: the clients of several credentials share one registry.
 func register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
-	if reg == nil {
-		return c, nil
-	}
 	err := reg.Register(c)
 	if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if there, ok := already.ExistingCollector.(C); ok {
@@ -88,7 +84,7 @@ type clientMetrics struct {
 	unknown  prometheus.Counter
 }
 
-func (m *metrics) of(provider string) *clientMetrics {
+func (m *metrics) forProvider(provider string) *clientMetrics {
 	return &clientMetrics{
 		requests: m.requests.MustCurryWith(prometheus.Labels{"provider": provider}),
 		duration: m.duration.WithLabelValues(provider),
@@ -104,8 +100,8 @@ func (m *clientMetrics) observe(code string, took time.Duration) {
 	m.duration.Observe(took.Seconds())
 }
 
-// codeLabel is the label of a provider's code, or of the HTTP status where the
-// provider has none. The set is closed, whatever a provider may send.
+// codeLabel is the label of the provider's code, or of the HTTP status where there
+// is no code. The set of labels is closed, whatever a provider may send.
 func codeLabel(code, status int) string {
 	if code == 0 {
 		code = status
@@ -121,7 +117,7 @@ func codeLabel(code, status int) string {
 	return labelOther
 }
 
-// failureLabel is the label of an answer that no reader saw.
+// failureLabel is the label of an answer that no reader read.
 func failureLabel(status int, f *task.Failure) string {
 	switch f.Reason {
 	case ReasonBadBody, ReasonTooLarge:

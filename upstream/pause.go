@@ -8,19 +8,20 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
-// How long an account verdict stops a credential: doubling from the first to
-// the longest while it goes on.
+// How long an account verdict stops a credential: firstPause, then twice as long
+// each time, up to longestPause.
 const (
 	firstPause   = 30 * time.Second
 	longestPause = 5 * time.Minute
 	logEvery     = time.Minute
 )
 
-// pause stops the calls of a credential that the provider refuses. A verdict
-// stands until a call that was sent after it succeeds: the answers to earlier
+// pause stops the calls of a credential that the provider refuses. An account
+// verdict stands until a call that was sent after it succeeds: answers to earlier
 // calls say nothing about it.
 type pause struct {
 	provider string
@@ -31,17 +32,20 @@ type pause struct {
 	reason string // empty: no verdict stands
 	since  time.Time
 	until  time.Time
-	length time.Duration
+	length wait.Backoff
 	logged time.Time
 }
 
 func newPause(provider string, logger *slog.Logger, gauge prometheus.Gauge) *pause {
 	gauge.Set(0)
-	return &pause{provider: provider, logger: logger, gauge: gauge}
+	return &pause{
+		provider: provider, logger: logger, gauge: gauge,
+		length: wait.Backoff{Least: firstPause, Most: longestPause},
+	}
 }
 
-// refusal is the failure of a call that is not to be made; nil: go on.
-func (p *pause) refusal(now time.Time) *task.Failure {
+// unsent is the failure of a call that must not be made; nil: it may be.
+func (p *pause) unsent(now time.Time) *task.Failure {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !now.Before(p.until) {
@@ -56,17 +60,16 @@ func (p *pause) refusal(now time.Time) *task.Failure {
 	}
 }
 
-// trip notes an account verdict and returns the time until the next call. Those
-// of calls that were under way together count once.
+// trip records an account verdict and returns the time until the next call.
+// Verdicts of calls that were under way together count once.
 func (p *pause) trip(now time.Time, f *task.Failure) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Before(p.until) {
 		return p.until.Sub(now)
 	}
-	p.length = min(max(2*p.length, firstPause), longestPause)
 	p.reason, p.since = cmp.Or(f.Message, f.Reason), now
-	p.until = now.Add(max(p.length, f.RetryAfter))
+	p.until = now.Add(max(p.length.Next(), f.RetryAfter))
 	p.gauge.Set(1)
 	if p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
 		p.logged = now
@@ -77,14 +80,15 @@ func (p *pause) trip(now time.Time, f *task.Failure) time.Duration {
 	return p.until.Sub(now)
 }
 
-// accepted notes that the provider answered a call that was sent at that time.
+// accepted records that the provider answered a call sent at sent.
 func (p *pause) accepted(sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.reason == "" || sent.Before(p.since) {
 		return
 	}
-	p.reason, p.until, p.length = "", time.Time{}, 0
+	p.reason, p.until = "", time.Time{}
+	p.length.Reset()
 	p.gauge.Set(0)
 	p.logger.Info("[TaskSync] The upstream accepts the credential again", "provider", p.provider)
 }

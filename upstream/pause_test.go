@@ -16,8 +16,8 @@ import (
 	"tasksync/task"
 )
 
-// answers is a transport that gives status and body, without a network, so that
-// it can be used under synctest.
+// answers is a transport that gives status and body, without a network, for use
+// under synctest.
 type answers struct {
 	status int
 	body   string
@@ -99,9 +99,9 @@ func TestPauseIsNotEndedByAnEarlierCall(t *testing.T) {
 	require.Equal(t, firstPause, c.pause.trip(now, f))
 	require.Equal(t, firstPause-time.Second, c.pause.trip(now.Add(time.Second), f), "calls under way together count once")
 	c.pause.accepted(now.Add(-time.Second))
-	require.NotNil(t, c.pause.refusal(now))
+	require.NotNil(t, c.pause.unsent(now))
 	c.pause.accepted(now)
-	require.Nil(t, c.pause.refusal(now))
+	require.Nil(t, c.pause.unsent(now))
 }
 
 func TestRateLimitAnswerClosesTheWindow(t *testing.T) {

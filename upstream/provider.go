@@ -7,34 +7,34 @@ import (
 	"time"
 )
 
-// Provider is an upstream API as a value: all that a program needs to know of it
-// before anything is configured, and how its adapter is made. Each package of an
-// adapter has a function that returns one; a program may make its own. What a
-// program wants to be different (the address, the rate) it says in the [Config]
-// that it gives to New, not by changing the fields here.
+// Provider is an upstream API as a value: all that a program needs to know about it
+// before anything is configured, and how its adapter is made. Each adapter package
+// has a function that returns one; a program may make its own. To change the address
+// or the rate, a program sets them in the [Config] that it gives to New, and leaves
+// the fields here alone.
 type Provider struct {
-	// Name is the label of metrics and log lines, a part of the path of webhooks,
-	// and what rows say in column provider.
+	// Name is the label of metrics and log lines, part of the path of webhooks, and
+	// the value of column provider.
 	Name    string
-	BaseURL string // default of [Config.BaseURL]; empty: that is required
-	Keyless bool   // the provider may be asked without a key
-	// Paths are what the calls add to the base URL themselves, and what a base URL
-	// must not end in therefore; it is cut off, since people paste it by habit.
+	BaseURL string // default of [Config.BaseURL]; empty: the Config must set it
+	Keyless bool   // calls without a key are possible
+	// Paths are the paths that the calls add to the base URL themselves. One that a
+	// configured base URL ends in is cut off, since users paste it by habit.
 	Paths  []string
-	Limits Limits // those of requests are defaults, the others hold
+	Limits Limits // Requests and Window are defaults, the others are fixed
 	// New makes an adapter, which asks this provider with one credential. The error
-	// names the field of the Config that is wrong.
+	// names the wrong field of the Config.
 	New func(Config) (Adapter, error)
-	// VerifyCallback checks, by a secret that the account has, that the provider has
-	// sent a callback about the task taskID, not long before or after now. It is
-	// called concurrently, and its error shows neither secret nor signature. Nil:
-	// the provider signs no callbacks.
+	// VerifyCallback checks, with the account's secret, that the provider sent a
+	// callback about the task taskID, not long before or after now. It is called
+	// concurrently, and its error shows neither secret nor signature. Nil: the
+	// provider does not sign callbacks.
 	VerifyCallback func(secret string, header http.Header, taskID string, now time.Time) error
 }
 
-// Open returns a client of p as cfg wants it, whatever Provider cfg names, and
-// the limits that hold for its calls: what p.New makes its adapter of. The error
-// names the field of cfg that is wrong.
+// Open returns a client of p by cfg, whatever Provider cfg names, and the limits of
+// its calls, for p.New to make its adapter from. The error names the wrong field of
+// cfg.
 func (p Provider) Open(cfg Config) (*Client, Limits, error) {
 	if cfg.APIKey == "" && !p.Keyless {
 		return nil, Limits{}, errors.New("APIKey: required")

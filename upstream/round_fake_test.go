@@ -35,7 +35,7 @@ func (p *fake) round(batch int) Round {
 			if f := p.fails(ref); f != nil {
 				return nil, f
 			}
-			return p.tell(ref), nil
+			return p.observe(ref), nil
 		},
 		Many: func(ctx context.Context, _ string, refs []task.Ref) ([]*task.Observation, error) {
 			p.count(fmt.Sprint(len(refs)))
@@ -43,16 +43,16 @@ func (p *fake) round(batch int) Round {
 				return nil, err
 			}
 			if p.noBatch {
-				return nil, NoBatch(transient(ReasonHTTP4xx, "HTTP 404"))
+				return nil, NoBatch(Transient(ReasonHTTP4xx, "HTTP 404"))
 			}
-			told := make([]*task.Observation, len(refs))
+			seen := make([]*task.Observation, len(refs))
 			for i, ref := range refs {
 				if f := p.fails(ref); f != nil {
 					return nil, f
 				}
-				told[i] = p.tell(ref)
+				seen[i] = p.observe(ref)
 			}
-			return told, nil
+			return seen, nil
 		},
 	}
 }
@@ -92,14 +92,14 @@ func (p *fake) fails(ref task.Ref) *task.Failure {
 	return p.poison[ref.TaskID]
 }
 
-func (p *fake) tell(ref task.Ref) *task.Observation {
+func (p *fake) observe(ref task.Ref) *task.Observation {
 	if p.absent[ref.TaskID] {
 		return nil
 	}
 	return &task.Observation{Status: task.Processing}
 }
 
-func page() *task.Failure { return transient(ReasonHTTP5xx, "HTTP 500") }
+func page() *task.Failure { return Transient(ReasonHTTP5xx, "HTTP 500") }
 
 func manyRefs(n int) []task.Ref {
 	refs := make([]task.Ref, n)

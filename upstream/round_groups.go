@@ -7,47 +7,48 @@ import (
 	"tasksync/task"
 )
 
-// groups are the calls of the first level: for tasks that are asked for alone,
-// and for the others as many as a batch call holds, and as are trusted together.
-func (f *fetch) groups(asks []*asked) []group {
+// groups returns the calls of the first level: one for each task that is asked for
+// alone, and batch calls of the others, each as large as the batch limits of its
+// tasks allow.
+func (r *roundState) groups(looks []*look) []group {
 	var kinds []string
-	byKind := map[string][]*asked{}
+	byKind := map[string][]*look{}
 	var singles []group
-	trust := map[*asked]int{}
-	for _, a := range asks {
-		kind, batch := f.kind(a.ref)
-		trust[a] = f.Suspects.trust(a.ref.TaskID, f.Batch)
-		if !batch || a.ref.Alone || trust[a] == 1 {
-			singles = append(singles, group{asks: []*asked{a}, single: true})
+	limits := map[*look]int{}
+	for _, l := range looks {
+		kind, batch := r.kind(l.ref)
+		limits[l] = r.Suspects.batchLimit(l.ref.TaskID, r.Batch)
+		if !batch || l.ref.Alone || limits[l] == 1 {
+			singles = append(singles, group{looks: []*look{l}, single: true})
 			continue
 		}
 		if byKind[kind] == nil {
 			kinds = append(kinds, kind)
 		}
-		byKind[kind] = append(byKind[kind], a)
+		byKind[kind] = append(byKind[kind], l)
 	}
 	var groups []group
 	for _, kind := range kinds {
 		some := byKind[kind]
-		slices.SortStableFunc(some, func(a, b *asked) int { return cmp.Compare(trust[b], trust[a]) })
+		slices.SortStableFunc(some, func(a, b *look) int { return cmp.Compare(limits[b], limits[a]) })
 		for len(some) > 0 {
-			n, limit := 1, trust[some[0]]
-			for n < min(len(some), limit) && trust[some[n]] == limit {
+			n, limit := 1, limits[some[0]]
+			for n < min(len(some), limit) && limits[some[n]] == limit {
 				n++
 			}
-			groups = append(groups, group{kind: kind, asks: some[:n], single: n == 1 && f.Suspects.single(some[0].ref.TaskID)})
+			groups = append(groups, group{looks: some[:n], single: n == 1 && r.Suspects.single(some[0].ref.TaskID)})
 			some = some[n:]
 		}
 	}
 	return append(groups, singles...)
 }
 
-func (f *fetch) kind(ref task.Ref) (kind string, batch bool) {
+func (r *roundState) kind(ref task.Ref) (kind string, batch bool) {
 	switch {
-	case f.Batch < 2:
+	case r.Batch < 2:
 		return "", false
-	case f.Kind == nil:
+	case r.Kind == nil:
 		return "", true
 	}
-	return f.Kind(ref)
+	return r.Kind(ref)
 }

@@ -13,82 +13,81 @@ import (
 	"tasksync/task"
 )
 
-// How a task that breaks the call for many is found:
+// How a round finds a task that breaks its batch call:
 //
-// A batch call that fails with anything that smaller calls may mend is made again
-// in halves, side by side, until a task that fails stands alone; there the single
-// call asks for it. The calls go out level by level, so that n tasks wait for
-// 1+log2(n) calls one after the other, and all that the provider can answer is
-// answered in the same Fetch. What was found is remembered (suspects.go).
+// A batch call whose failure smaller calls may avoid is made again in halves, side
+// by side, until a failing task stands alone; the single call then asks for it. The
+// calls go out level by level, so that n tasks wait for 1+log2(n) calls one after
+// the other, and every task that the provider can answer is answered in the same
+// Fetch. The result is remembered (suspects.go).
 //
-// A provider that is down would cost 2n calls like this. So as long as no call
-// has succeeded, only four may fail, and the halves that go with them; then one
-// task, drawn by chance, is asked for alone: if it fails too, the round ends. Once
-// a call has succeeded the provider is up, and the search goes on to its end. What
-// breaks the rule: a cohort of little but poison, whose drawn task fails. Then
-// each Fetch draws another one, and nothing is remembered of what may be no more
-// than an outage.
+// A provider that is down would cost 2n calls that way. So while no call has
+// succeeded, only four calls may fail, and the halves that go with them; then one
+// task, drawn at random, is asked for alone. If that fails too, the round ends. Once
+// a call has succeeded the provider is up, and the search goes on to its end. The
+// exception: a cohort of almost only tasks that break calls, where the drawn task
+// fails. Then each Fetch draws another task, and nothing is remembered, since it may
+// be an outage.
 const toleratedFailures = 4
 
-// group is some tasks that one call asks for.
+// group is the tasks that one call asks for, all of one kind.
 type group struct {
-	kind   string
-	asks   []*asked
+	looks  []*look
 	single bool // by the single call
 }
 
-// pair is some groups whose calls begin together: the halves of one, or one.
+// pair is the groups whose calls begin together: the two halves of a group, or one
+// group.
 type pair []group
 
 // run makes the calls of a round, level by level.
-func (f *fetch) run(ctx context.Context, first []group) {
+func (r *roundState) run(ctx context.Context, first []group) {
 	level := make([]pair, len(first))
 	for i, g := range first {
 		level[i] = pair{g}
 	}
-	for began := true; len(level) > 0 && !f.over(ctx); began = false {
-		level = f.smaller(ctx, f.level(ctx, level, began))
+	for began := true; len(level) > 0 && !r.over(ctx); began = false {
+		level = r.smaller(ctx, r.makeCalls(ctx, level, began))
 	}
 }
 
-// outcome is a group whose tasks are to be asked for by smaller calls.
-type outcome struct {
+// retry is a group whose tasks are to be asked for again, by smaller calls.
+type retry struct {
 	group
 	oneByOne bool // there is no batch call
 	held     bool // the call was not made: the provider seems to be down
 }
 
-// level makes the calls of pairs side by side and returns what smaller calls may
-// mend. The first level is what a Fetch costs in any case; on the others, while
-// nothing has succeeded, a pair waits until it is known that there are not too
-// many failures.
-func (f *fetch) level(ctx context.Context, pairs []pair, first bool) []outcome {
+// makeCalls makes the calls of pairs side by side and returns the groups to retry.
+// The calls of the first level are made in any case. On the other levels, while no
+// call has succeeded, a pair waits until it is known that not too many calls failed.
+func (r *roundState) makeCalls(ctx context.Context, pairs []pair, first bool) []retry {
 	var mu sync.Mutex
-	var left []outcome
+	var left []retry
 	var calls sync.WaitGroup
-	places := make(chan struct{}, max(1, f.FanOut))
-	keep := func(o outcome) {
+	places := make(chan struct{}, max(1, r.FanOut))
+	keep := func(again retry) {
 		mu.Lock()
 		defer mu.Unlock()
-		left = append(left, o)
+		left = append(left, again)
 	}
 	for _, p := range pairs {
-		mayBegin := first || f.mayBegin()
+		mayBegin := first || r.mayBegin()
 		for _, g := range p {
 			if !mayBegin {
-				keep(outcome{group: g, held: true})
+				keep(retry{group: g, held: true})
 				continue
 			}
 			places <- struct{}{}
-			if f.over(ctx) {
+			if r.over(ctx) {
 				<-places
 				continue
 			}
-			f.begin()
+			r.begin()
 			calls.Go(func() {
-				defer func() { f.end(); <-places }()
-				if o, again := f.ask(ctx, g); again {
-					keep(o)
+				defer func() { r.end(); <-places }()
+				if again, ok := r.ask(ctx, g); ok {
+					keep(again)
 				}
 			})
 		}
@@ -97,190 +96,195 @@ func (f *fetch) level(ctx context.Context, pairs []pair, first bool) []outcome {
 	return left
 }
 
-func (f *fetch) begin() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.underWay++
+func (r *roundState) begin() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.underWay++
 }
 
-func (f *fetch) end() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.underWay--
-	f.idle.Broadcast()
+func (r *roundState) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.underWay--
+	r.idle.Broadcast()
 }
 
-// mayBegin waits until calls that are under way have shown whether the provider
-// answers, and reports whether more calls make sense.
-func (f *fetch) mayBegin() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for !f.succeeded && f.underWay > 0 && f.failed+f.underWay >= toleratedFailures {
-		f.idle.Wait()
+// mayBegin waits until the calls under way have shown whether the provider answers,
+// and reports whether more calls make sense.
+func (r *roundState) mayBegin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for !r.succeeded && r.underWay > 0 && r.failed+r.underWay >= toleratedFailures {
+		r.idle.Wait()
 	}
-	return f.succeeded || f.failed < toleratedFailures
+	return r.succeeded || r.failed < toleratedFailures
 }
 
-// ask makes the call of a group; again: smaller calls may mend what came.
-func (f *fetch) ask(ctx context.Context, g group) (o outcome, again bool) {
-	if f.over(ctx) { // it may have waited for a place among the calls
-		return o, false
+// ask makes the call of a group. ok is true when smaller calls may avoid its failure.
+func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
+	if r.over(ctx) { // the call may have waited for its place
+		return again, false
 	}
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Store(true) },
 	})
-	obs, err := f.call(ctx, g)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	why, isFailure := errors.AsType[*task.Failure](err)
+	obs, err := r.call(ctx, g)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	failure, isFailure := errors.AsType[*task.Failure](err)
 	switch {
 	case err == nil:
-		f.succeeded = true
-		for i, a := range g.asks {
-			a.done, a.obs, a.why = true, obs[i], nil
+		r.succeeded = true
+		for i, l := range g.looks {
+			l.done, l.obs, l.failure = true, obs[i], nil
 		}
 	case !isFailure:
-		f.ended = err
+		r.ended = err
 		if sent.Load() && errors.Is(err, context.DeadlineExceeded) {
-			f.hung = true
-			g.shrink()
+			r.hung = true
+			g.noteSize()
 		}
-	case ConcernsAll(why):
-		f.stop(why)
-		for _, a := range g.asks {
-			a.sent = a.sent || !why.Unsent
+	case concernsAll(failure):
+		r.stop(failure)
+		for _, l := range g.looks {
+			l.sent = l.sent || !failure.Unsent
 		}
-	case why.Unsent: // nothing was learnt
-		for _, a := range g.asks {
-			a.why = cmp.Or(a.why, why)
+	case failure.Unsent: // it says nothing new
+		for _, l := range g.looks {
+			l.failure = cmp.Or(l.failure, failure)
 		}
 	case isNoBatch(err):
-		g.fail(why)
-		return outcome{group: g, oneByOne: true}, true
+		g.fail(failure)
+		return retry{group: g, oneByOne: true}, true
 	default:
-		return f.failure(g, why)
+		return r.callFailed(g, failure)
 	}
-	return o, false
+	return again, false
 }
 
-// call makes the single call, or the batch call; of either there may be none.
-func (f *fetch) call(ctx context.Context, g group) ([]*task.Observation, error) {
-	if g.single {
-		obs, err := f.One(ctx, g.asks[0].ref)
+// call makes the single call or the batch call.
+func (r *roundState) call(ctx context.Context, g group) ([]*task.Observation, error) {
+	if g.single && r.One != nil {
+		obs, err := r.One(ctx, g.looks[0].ref)
 		return []*task.Observation{obs}, err
 	}
-	refs := make([]task.Ref, len(g.asks))
-	for i, a := range g.asks {
-		refs[i] = a.ref
+	refs := make([]task.Ref, len(g.looks))
+	for i, l := range g.looks {
+		refs[i] = l.ref
 	}
-	return f.Many(ctx, g.kind, refs)
+	kind := ""
+	if r.Kind != nil {
+		kind, _ = r.Kind(refs[0])
+	}
+	return r.Many(ctx, kind, refs)
 }
 
-// failure notes why a call failed. What is said of a task counts only if the
+// callFailed records the failure of a call. A verdict on a task counts only if the
 // call was for that task alone. The caller holds the lock.
-func (f *fetch) failure(g group, why *task.Failure) (o outcome, again bool) {
-	if len(g.asks) == 1 && why.Verdict >= task.UnknownTask {
-		a := g.asks[0]
-		a.done, a.obs, a.why = true, &task.Observation{Failure: why}, nil
-		if why.Verdict == task.Permanent && !why.Provisional {
-			a.obs.Status = task.Failed
+func (r *roundState) callFailed(g group, failure *task.Failure) (again retry, ok bool) {
+	if len(g.looks) == 1 && failure.Verdict >= task.UnknownTask {
+		l := g.looks[0]
+		l.done, l.obs, l.failure = true, &task.Observation{Failure: failure}, nil
+		if failure.Verdict == task.Permanent && !failure.Provisional {
+			l.obs.Status = task.Failed
 		}
-		return o, false
+		return again, false
 	}
-	if why.Verdict >= task.UnknownTask {
-		why = Transient(ReasonBadRequest, why.Message)
+	if failure.Verdict >= task.UnknownTask {
+		failure = Transient(ReasonBadRequest, failure.Message)
 	}
-	g.fail(why)
-	g.shrink()
-	f.failed++
-	return outcome{group: g}, len(g.asks) > 1
+	g.fail(failure)
+	g.noteSize()
+	r.failed++
+	return retry{group: g}, len(g.looks) > 1
 }
 
-// fail notes why a call for the group failed.
-func (g group) fail(why *task.Failure) {
-	for _, a := range g.asks {
-		a.why = why
-	}
-}
-
-// shrink notes that a call for so many failed.
-func (g group) shrink() {
-	for _, a := range g.asks {
-		if a.size == 0 || len(g.asks) < a.size {
-			a.size = len(g.asks)
-		}
+// fail records that a call for the group failed.
+func (g group) fail(failure *task.Failure) {
+	for _, l := range g.looks {
+		l.failure = failure
 	}
 }
 
-// smaller returns the calls that come after those that failed; none if the
-// provider seems to be down.
-func (f *fetch) smaller(ctx context.Context, left []outcome) []pair {
-	if at := slices.IndexFunc(left, func(o outcome) bool { return o.oneByOne }); at >= 0 {
-		if scout := left[at].take(0); !f.probe(ctx, scout) { // so it was not for the lack of a batch call
-			left = slices.DeleteFunc(left, func(o outcome) bool { return o.oneByOne })
+// noteSize records the size of the group, of which a call failed.
+func (g group) noteSize() {
+	for _, l := range g.looks {
+		if l.size == 0 || len(g.looks) < l.size {
+			l.size = len(g.looks)
 		}
 	}
-	left = slices.DeleteFunc(left, func(o outcome) bool { return len(o.asks) == 0 })
-	if len(left) == 0 || f.over(ctx) {
+}
+
+// smaller returns the calls that follow the failed ones; none if the provider seems
+// to be down.
+func (r *roundState) smaller(ctx context.Context, left []retry) []pair {
+	if at := slices.IndexFunc(left, func(g retry) bool { return g.oneByOne }); at >= 0 {
+		if first := left[at].take(0); !r.askAlone(ctx, first) { // the lack of a batch call is not the cause
+			left = slices.DeleteFunc(left, func(g retry) bool { return g.oneByOne })
+		}
+	}
+	left = slices.DeleteFunc(left, func(g retry) bool { return len(g.looks) == 0 })
+	if len(left) == 0 || r.over(ctx) {
 		return nil
 	}
-	if f.doubtful() {
-		o := &left[rand.IntN(len(left))]
-		if f.probe(ctx, o.take(rand.IntN(len(o.asks)))); f.doubtful() {
+	if r.seemsDown() {
+		g := &left[rand.IntN(len(left))]
+		if r.askAlone(ctx, g.take(rand.IntN(len(g.looks)))); r.seemsDown() {
 			return nil
 		}
 	}
 	var next []pair
-	for _, o := range left {
-		next = append(next, f.next(o)...)
+	for _, g := range left {
+		next = append(next, r.next(g)...)
 	}
 	return next
 }
 
-// doubtful reports whether the provider seems to be down.
-func (f *fetch) doubtful() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return !f.succeeded && f.failed >= toleratedFailures
+// seemsDown reports whether too many calls failed, and none succeeded.
+func (r *roundState) seemsDown() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.succeeded && r.failed >= toleratedFailures
 }
 
-// take takes a task out of a group.
-func (g *group) take(at int) *asked {
-	a := g.asks[at]
-	g.asks = slices.Delete(slices.Clone(g.asks), at, at+1)
-	return a
+// take takes a look out of a group.
+func (g *group) take(at int) *look {
+	l := g.looks[at]
+	g.looks = slices.Delete(slices.Clone(g.looks), at, at+1)
+	return l
 }
 
-// probe asks for one task alone, and reports whether the provider knew the call.
-func (f *fetch) probe(ctx context.Context, a *asked) bool {
-	f.ask(ctx, group{asks: []*asked{a}, single: true})
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return a.done
+// askAlone asks for one task by the single call, and reports whether the provider
+// answered.
+func (r *roundState) askAlone(ctx context.Context, l *look) bool {
+	r.ask(ctx, group{looks: []*look{l}, single: true})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return l.done
 }
 
-// next are the calls for the tasks of a group: one for each half of those that a
-// call failed for, or one for each task.
-func (f *fetch) next(o outcome) []pair {
-	switch n := len(o.asks); {
+// next returns the calls for the tasks of a group: one for each half, or one for
+// each task.
+func (r *roundState) next(g retry) []pair {
+	switch n := len(g.looks); {
 	case n == 0:
 		return nil
-	case o.oneByOne:
+	case g.oneByOne:
 		var each []pair
-		for _, a := range o.asks {
-			each = append(each, pair{{asks: []*asked{a}, single: true}})
+		for _, l := range g.looks {
+			each = append(each, pair{{looks: []*look{l}, single: true}})
 		}
 		return each
-	case o.held, n == 1:
-		o.single = n == 1
-		return []pair{{o.group}}
+	case g.held, n == 1:
+		g.single = n == 1
+		return []pair{{g.group}}
 	default:
-		f.split = true // no call is under way
+		r.halved = true // no call is under way
 		half := n / 2
 		return []pair{{
-			{kind: o.kind, asks: o.asks[:half], single: half == 1},
-			{kind: o.kind, asks: o.asks[half:], single: n-half == 1},
+			{looks: g.looks[:half], single: half == 1},
+			{looks: g.looks[half:], single: n-half == 1},
 		}}
 	}
 }

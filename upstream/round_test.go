@@ -16,8 +16,8 @@ import (
 	"tasksync/task"
 )
 
-// told are observations by task: the status, or the failure's verdict and reason.
-func told(t *testing.T, seen []task.Observation) map[string]string {
+// byTask maps each task id to its status, or to its failure's verdict and reason.
+func byTask(t *testing.T, seen []task.Observation) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, obs := range seen {
@@ -39,7 +39,7 @@ func TestRoundNamesTasksAsItsCallerDoes(t *testing.T) {
 	require.Equal(t, map[string]string{
 		" a ": "processing", "a": "processing", "\tb\n": "processing", "": "unknown_task bad_task_id",
 		" ": "unknown_task bad_task_id", strings.Repeat("x", 300): "unknown_task bad_task_id",
-	}, told(t, seen))
+	}, byTask(t, seen))
 	require.Equal(t, []string{"2"}, p.made())
 }
 
@@ -50,27 +50,27 @@ func TestRoundAsksForOneAlone(t *testing.T) {
 	refs[1].Alone, refs[3].Alone = true, true
 	seen, err := p.round(10).Fetch(t.Context(), refs)
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t03": "processing"}, told(t, seen))
+	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t03": "processing"}, byTask(t, seen))
 	require.Equal(t, []string{"2", "one t01", "one t03"}, p.made())
 }
 
 func TestRoundStops(t *testing.T) {
 	t.Parallel()
-	for name, why := range map[string]*task.Failure{
+	for name, failure := range map[string]*task.Failure{
 		"account":     {Verdict: task.Account, Reason: ReasonUnauthorized},
-		"rate limit":  transient(ReasonRateLimited, ""),
+		"rate limit":  Transient(ReasonRateLimited, ""),
 		"turned away": {Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
 	} {
-		p := &fake{poison: map[string]*task.Failure{"t02": why}}
+		p := &fake{poison: map[string]*task.Failure{"t02": failure}}
 		r := p.round(2)
 		r.FanOut = 1
 		seen, err := r.Fetch(t.Context(), manyRefs(8))
-		require.ErrorIs(t, err, why, name)
+		require.ErrorIs(t, err, failure, name)
 		require.ErrorContains(t, err, "fetch from fake: ")
 		require.Len(t, seen, 2)
 		require.Equal(t, []string{"2", "2"}, p.made())
 		part, ok := errors.AsType[*task.PartError](err)
-		require.Equal(t, !why.Unsent, ok, "whose call it was")
+		require.Equal(t, !failure.Unsent, ok, "whose call it was")
 		for i, ref := range manyRefs(8) {
 			require.Equal(t, ok && (i == 2 || i == 3), ok && part.Asked[ref.TaskID], ref.TaskID)
 		}
@@ -83,9 +83,9 @@ func TestRoundStops(t *testing.T) {
 	require.Empty(t, p.made())
 }
 
-// TestRoundFindsThePoison: whatever the place of one task that breaks calls, the
-// others are told of after 1+log2(n) calls one after the other, and the next time
-// it costs one call of its own.
+// TestRoundFindsThePoison: wherever a task that breaks calls stands, the others are
+// answered after 1+log2(n) calls one after the other, and next time the task costs
+// one call of its own.
 func TestRoundFindsThePoison(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{2, 3, 12, 50, 64} {
@@ -96,7 +96,7 @@ func TestRoundFindsThePoison(t *testing.T) {
 			seen, err := r.Fetch(t.Context(), manyRefs(n))
 			require.NoError(t, err)
 			require.Len(t, seen, n)
-			require.Equal(t, "transient http_5xx", told(t, seen)[poison])
+			require.Equal(t, "transient http_5xx", byTask(t, seen)[poison])
 			require.LessOrEqual(t, len(p.made()), 1+2*bits.Len(uint(n-1)), "%d of %d", at, n)
 
 			seen, err = r.Fetch(t.Context(), manyRefs(n))
@@ -128,8 +128,8 @@ func TestRoundWaitsForFewCalls(t *testing.T) {
 	}
 }
 
-// TestRoundGoesOnWhereItWasCutShort: a call that hangs leaves no time to make it
-// smaller, so that the next Fetch begins with smaller ones.
+// TestRoundGoesOnWhereItWasCutShort: a call that hangs leaves no time for smaller
+// calls, so the next Fetch begins with smaller ones.
 func TestRoundGoesOnWhereItWasCutShort(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -155,11 +155,11 @@ func TestRoundGoesOnWhereItWasCutShort(t *testing.T) {
 
 func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 	t.Parallel()
-	for name, why := range map[string]*task.Failure{
-		"5xx": page(), "a page": BadBody("<html>"), "no connection": transient(ReasonNetwork, ""), "unknown": Unknown(""),
-		"no such call": transient(ReasonNoCall, ""),
+	for name, failure := range map[string]*task.Failure{
+		"5xx": page(), "a page": BadBody("<html>"), "no connection": Transient(ReasonNetwork, ""), "unknown": Unknown(""),
+		"no such call": Transient(ReasonNoCall, ""),
 	} {
-		p := &fake{down: why}
+		p := &fake{down: failure}
 		r := p.round(100)
 		for range 3 {
 			seen, err := r.Fetch(t.Context(), manyRefs(100))
@@ -174,13 +174,13 @@ func TestRoundLeavesAProviderThatIsDown(t *testing.T) {
 		seen, err := r.Fetch(t.Context(), manyRefs(100))
 		require.NoError(t, err)
 		require.Len(t, seen, 100)
-		require.Equal(t, []string{"100"}, p.made(), "an outage parts no batches")
+		require.Equal(t, []string{"100"}, p.made(), "an outage splits no batches")
 	}
 }
 
-// TestRoundOfCallsThatAreNotMade: what the breaker refuses is not made smaller, and
-// says nothing of a task.
-func TestRoundOfCallsThatAreNotMade(t *testing.T) {
+// TestRoundOfUnsentCalls: a call that the breaker holds back is not made smaller, and
+// says nothing about a task.
+func TestRoundOfUnsentCalls(t *testing.T) {
 	t.Parallel()
 	p := &fake{poison: map[string]*task.Failure{"t02": {Verdict: task.Transient, Reason: ReasonBreakerOpen, Unsent: true}}}
 	r := p.round(2)
@@ -188,7 +188,7 @@ func TestRoundOfCallsThatAreNotMade(t *testing.T) {
 		seen, err := r.Fetch(t.Context(), manyRefs(4))
 		require.NoError(t, err)
 		require.Len(t, seen, 4)
-		require.Equal(t, "transient breaker_open", told(t, seen)["t03"])
+		require.Equal(t, "transient breaker_open", byTask(t, seen)["t03"])
 		require.Equal(t, []string{"2", "2"}, p.made())
 	}
 }
@@ -198,7 +198,7 @@ func TestRoundWithoutABatchCall(t *testing.T) {
 	p := &fake{noBatch: true, poison: map[string]*task.Failure{"t01": Unknown("")}}
 	seen, err := p.round(10).Fetch(t.Context(), manyRefs(3))
 	require.NoError(t, err)
-	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t02": "processing"}, told(t, seen))
+	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t02": "processing"}, byTask(t, seen))
 	require.Equal(t, []string{"3", "one t00", "one t01", "one t02"}, p.made())
 
 	p = &fake{noBatch: true, down: page()}
@@ -208,13 +208,36 @@ func TestRoundWithoutABatchCall(t *testing.T) {
 	require.Equal(t, []string{"3", "one t00"}, p.made())
 }
 
-// TestRoundLosesNoMember: whatever fails, each task is told of, or spoken for by
-// the error, or was missing from a good answer; and no healthy one is failed.
-func TestRoundLosesNoMember(t *testing.T) {
+// TestRoundWithoutASingleCall asks for one task by the batch call of its kind.
+func TestRoundWithoutASingleCall(t *testing.T) {
+	t.Parallel()
+	var calls []string
+	r := Round{
+		Provider: "fake", Batch: 10,
+		Kind: func(ref task.Ref) (string, bool) { return string(ref.Type), ref.Type != task.Merge },
+		Many: func(_ context.Context, kind string, refs []task.Ref) ([]*task.Observation, error) {
+			calls = append(calls, fmt.Sprint(kind, len(refs)))
+			return make([]*task.Observation, len(refs)), nil
+		},
+	}
+	seen, err := r.Fetch(t.Context(), []task.Ref{
+		{TaskID: "a", Type: task.Extend},
+		{TaskID: "b", Type: task.Extend},
+		{TaskID: "c", Type: task.Extend, Alone: true},
+		{TaskID: "d", Type: task.Merge},
+	})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"c": "unknown_task unknown_task"}, byTask(t, seen))
+	require.Equal(t, []string{"extend2", "extend1", "merge1"}, calls)
+}
+
+// TestRoundLosesNoTask: whatever fails, each task has an observation, or there is an
+// error, or a good answer left the task out; and no healthy task fails.
+func TestRoundLosesNoTask(t *testing.T) {
 	t.Parallel()
 	failures := []*task.Failure{
-		page(), BadBody(""), transient(ReasonTimeout, ""), transient(ReasonTooLarge, ""), transient(ReasonNetwork, ""), transient(ReasonNoCall, ""),
-		Unknown(""), Dead(""), Permanent(task.Copyrighted, ""), transient(ReasonRateLimited, ""),
+		page(), BadBody(""), Transient(ReasonTimeout, ""), Transient(ReasonTooLarge, ""), Transient(ReasonNetwork, ""), Transient(ReasonNoCall, ""),
+		Unknown(""), Dead(""), Permanent(task.Copyrighted, ""), Transient(ReasonRateLimited, ""),
 		{Verdict: task.Account, Reason: ReasonCredits},
 		{Verdict: task.Transient, Reason: ReasonTurnedAway, Unsent: true},
 	}
@@ -233,13 +256,13 @@ func TestRoundLosesNoMember(t *testing.T) {
 				}
 			}
 			seen, err := r.Fetch(context.Background(), refs)
-			byTask := map[string]task.Observation{}
+			observed := map[string]task.Observation{}
 			for _, obs := range seen {
-				require.NotContains(t, byTask, obs.TaskID)
-				byTask[obs.TaskID] = obs
+				require.NotContains(t, observed, obs.TaskID)
+				observed[obs.TaskID] = obs
 			}
 			for _, ref := range refs {
-				obs, ok := byTask[ref.TaskID]
+				obs, ok := observed[ref.TaskID]
 				require.True(t, ok || err != nil || p.absent[ref.TaskID], "%s is lost", ref.TaskID)
 				if ok && obs.Failure != nil && obs.Failure.Verdict >= task.UnknownTask {
 					require.True(t, p.poison[ref.TaskID] != nil || (ref.Alone && p.absent[ref.TaskID]), "%s is failed: %v", ref.TaskID, obs.Failure)

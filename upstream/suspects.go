@@ -5,19 +5,21 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"tasksync/internal/recent"
 )
 
-// What is remembered of tasks that calls failed for.
+// How tasks in failed calls are remembered.
 const (
-	maxSuspects   = 10_000           // of each of two generations
-	forgetSuspect = 10 * time.Minute // after the last call that failed for it
-	firstWait     = 5 * time.Second  // of a task that fails alone; doubling
+	maxSuspects   = 10_000           // in each of the two generations of recent.Map
+	forgetSuspect = 10 * time.Minute // after the last failed call for the task
+	firstWait     = 5 * time.Second  // of a task that fails alone; then doubling
 	longestWait   = 2 * time.Minute
 )
 
-// Suspects remembers the tasks that calls failed for, from one Fetch to the next.
-// A task that a call for n failed for is asked for with n/2 at most, one that fails
-// alone is asked for alone and less and less often, and a call that succeeds
+// Suspects remembers the tasks of failed calls from one Fetch to the next. A task in
+// a failed call for n tasks is asked for together with n/2 tasks at most. A task that
+// fails alone is asked for alone, and less and less often. A call that succeeds
 // clears its tasks. So a task that breaks calls costs one call of its own, not a
 // search each time; and where a call that hangs leaves no time for a search, the
 // next Fetch goes on with it.
@@ -25,22 +27,19 @@ const (
 // It is bounded, forgets, and is safe for concurrent use. The zero value is ready;
 // nil remembers nothing.
 type Suspects struct {
-	mu       sync.Mutex
-	now, old map[string]suspect // new entries go to now; when it is full, it becomes old
+	mu    sync.Mutex
+	tasks recent.Map[suspect] // by task id
 }
 
 type suspect struct {
-	limit int  // most tasks of a call for it; 0: no limit
-	alone int  // failures in a row alone
-	once  bool // the batch call failed for it alone, while nothing was known of the provider
+	limit int  // most tasks of a call for the task; 0: no limit
+	alone int  // failures in a row of calls for the task alone
+	once  bool // the batch call failed for the task alone, while nothing was known of the provider
 	at    time.Time
 }
 
 func (s *Suspects) get(id string) suspect {
-	e, ok := s.now[id]
-	if !ok {
-		e = s.old[id]
-	}
+	e, _ := s.tasks.Get(id)
 	if time.Since(e.at) > forgetSuspect {
 		return suspect{}
 	}
@@ -48,18 +47,13 @@ func (s *Suspects) get(id string) suspect {
 }
 
 func (s *Suspects) put(id string, e suspect) {
-	if len(s.now) >= maxSuspects {
-		s.now, s.old = nil, s.now
-	}
-	if s.now == nil {
-		s.now = map[string]suspect{}
-	}
+	s.tasks.Size = maxSuspects
 	e.at = time.Now()
-	s.now[id] = e
+	s.tasks.Put(id, e, e.at)
 }
 
-// trust is with how many others at most a task is asked for, itself included.
-func (s *Suspects) trust(id string, batch int) int {
+// batchLimit is how many tasks a call for this task may ask for at most.
+func (s *Suspects) batchLimit(id string, batch int) int {
 	if s == nil {
 		return batch
 	}
@@ -71,8 +65,8 @@ func (s *Suspects) trust(id string, batch int) int {
 	return batch
 }
 
-// single reports whether the batch call for this task alone failed the last time,
-// so that the single call is tried.
+// single reports whether the batch call for this task alone failed last time, so
+// that the single call is tried.
 func (s *Suspects) single(id string) bool {
 	if s == nil {
 		return false
@@ -82,17 +76,18 @@ func (s *Suspects) single(id string) bool {
 	return s.get(id).once
 }
 
-// clear forgets a task that a call brought an answer for.
+// clear forgets a task that was answered.
 func (s *Suspects) clear(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.now, id)
-	delete(s.old, id)
+	if _, known := s.tasks.Get(id); known {
+		s.put(id, suspect{})
+	}
 }
 
-// note remembers that the smallest call that failed for a task was for size of
-// them. sure: the provider is known to be up, or a search for the task was cut
-// short. It returns how long a task that failed alone is to wait.
+// note remembers that the smallest failed call for a task asked for size tasks.
+// sure: the provider is known to be up, or a search for the task was cut short. note
+// returns how long a task that failed alone is to wait.
 func (s *Suspects) note(id string, size int, sure bool) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,33 +110,32 @@ func (s *Suspects) note(id string, size int, sure bool) time.Duration {
 	return min(firstWait<<min(e.alone-1, 10), longestWait)
 }
 
-// remember enters what a round has found. It is what a search was for, so it says
-// nothing when the provider was found to be down: an outage must not part all
-// tasks.
-func (f *fetch) remember(ctx context.Context) {
-	if f.Suspects == nil {
+// remember records in Suspects what the round has found. It records nothing when the
+// provider was found to be down: an outage must not separate all tasks.
+func (r *roundState) remember(ctx context.Context) {
+	if r.Suspects == nil {
 		return
 	}
-	sure := f.succeeded || f.hung || f.cutShort(ctx)
-	for _, a := range f.asks {
+	sure := r.succeeded || r.hung || r.cutShort(ctx)
+	for _, l := range r.looks {
 		switch {
-		case a.size > 0 && !a.done:
-			wait := f.Suspects.note(a.ref.TaskID, a.size, sure)
-			if a.why != nil && wait > a.why.RetryAfter {
-				own := *a.why
+		case l.size > 0 && !l.done:
+			wait := r.Suspects.note(l.ref.TaskID, l.size, sure)
+			if l.failure != nil && wait > l.failure.RetryAfter {
+				own := *l.failure
 				own.RetryAfter = wait
-				a.why = &own
+				l.failure = &own
 			}
-		case a.done:
-			f.Suspects.clear(a.ref.TaskID)
+		case l.done:
+			r.Suspects.clear(l.ref.TaskID)
 		}
 	}
 }
 
-// cutShort reports whether there was no time for calls that were still to come.
-func (f *fetch) cutShort(ctx context.Context) bool {
-	if f.common != nil {
-		return f.common.Reason == ReasonTurnedAway
+// cutShort reports whether there was no time left for calls.
+func (r *roundState) cutShort(ctx context.Context) bool {
+	if r.common != nil {
+		return r.common.Reason == ReasonTurnedAway
 	}
 	return errors.Is(ctx.Err(), context.DeadlineExceeded)
 }

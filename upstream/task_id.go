@@ -8,13 +8,12 @@ import (
 	"tasksync/task"
 )
 
-// maxTaskID is the longest task id that is asked for, in bytes.
+// maxTaskID is the longest task id that a call asks for, in bytes.
 const maxTaskID = 256
 
-// TaskID is the id under which a provider is asked for the task that a row names
-// id: without the blanks around it, with which an application may have stored it.
-// ok is false if it cannot be one of the provider's; see [BadTaskID]. What is
-// observed is told under the row's own spelling.
+// TaskID is the id in calls for the task of a row with task_id id: without the blanks
+// around it that an application may have stored. ok is false if it cannot be one of
+// the provider's; see [BadTaskID]. Observations carry the row's own spelling.
 func TaskID(id string) (clean string, ok bool) {
 	clean = strings.TrimSpace(id)
 	ok = clean != "" && len(clean) <= maxTaskID && utf8.ValidString(clean) && !strings.ContainsFunc(clean, unicode.IsControl)

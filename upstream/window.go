@@ -6,23 +6,23 @@ import (
 	"tasksync/task"
 )
 
-// windowMargin is what a window is longer here than at the provider, for the
-// differences in the requests' ways to it.
+// windowMargin is how much longer a window is here than at the provider, since
+// calls take different times to reach it.
 const windowMargin = 50 * time.Millisecond
 
-// slot is the permission to send one request.
+// slot is the permission to send one call.
 type slot struct {
-	at   time.Time // when it was given out, later when the request was sent
-	lane task.Lane // whose call it is
+	at   time.Time // when the slot was given out; once known, when its call was sent
+	lane task.Lane
 }
 
-// window is an exact sliding window: the n-th request may go when the (n-limit)th
-// is older than the span. So no span of the provider's clock holds more than
-// limit of them, wherever it begins.
+// window is an exact sliding window: the n-th call may go when the (n-limit)th is
+// older than the span. So no span of the provider's clock, wherever it begins,
+// holds more than limit calls.
 type window struct {
 	span   time.Duration
-	last   []*slot // the last limit slots, a ring; of no length: there is no limit
-	next   int     // the oldest of them
+	last   []*slot // the last limit slots, a ring; empty: there is no limit
+	next   int     // index of the oldest slot in last
 	closed time.Time
 }
 
@@ -30,8 +30,8 @@ func newWindow(limit int, span time.Duration) window {
 	return window{span: span + windowMargin, last: make([]*slot, max(limit, 0))}
 }
 
-// opening is when the request may go that has ahead others before it. It is
-// exact for the first one, and an estimate for those behind it.
+// opening is when a call may go, with so many calls ahead of it. It is exact for
+// the first call, and an estimate for the calls behind it.
 func (w *window) opening(ahead int, now time.Time) time.Time {
 	at := later(now, w.closed)
 	limit := len(w.last)
@@ -44,30 +44,31 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 	return at.Add(time.Duration(ahead/limit) * w.span)
 }
 
-// reserve is how many slots must stay open beside the one of a user's call: as many
-// as other calls of users still have then.
+// reserve is how many slots must stay open beside the next slot of the user lane:
+// as many as the lane has in the window by then.
 func (w *window) reserve() int {
-	late := 0
+	users := 0
 	for _, s := range w.last {
-		late += s.lateness()
+		users += s.ofUser()
 	}
-	for open := range w.last { // the oldest of them first
-		late -= w.last[(w.next+open)%len(w.last)].lateness()
-		if open >= late {
+	for open := range w.last { // the oldest slot first
+		users -= w.last[(w.next+open)%len(w.last)].ofUser()
+		if open >= users {
 			return open
 		}
 	}
 	return 0
 }
 
-func (s *slot) lateness() int {
+// ofUser is 1 for a slot of the user lane, else 0.
+func (s *slot) ofUser() int {
 	if s != nil && s.lane == task.LaneUser {
 		return 1
 	}
 	return 0
 }
 
-// taken is how many slots of the window are those of a lane.
+// taken is how many slots in the window belong to the lane.
 func (w *window) taken(lane task.Lane, now time.Time) int {
 	n := 0
 	for _, s := range w.last {
@@ -78,7 +79,7 @@ func (w *window) taken(lane task.Lane, now time.Time) int {
 	return n
 }
 
-// take gives out the slot of now. The caller has made sure that it is open.
+// take gives out a slot at now. The caller has made sure that one is open.
 func (w *window) take(now time.Time, lane task.Lane) *slot {
 	s := &slot{at: now, lane: lane}
 	if len(w.last) > 0 {
@@ -88,6 +89,7 @@ func (w *window) take(now time.Time, lane task.Lane) *slot {
 	return s
 }
 
+// close lets no call go before until.
 func (w *window) close(until time.Time) { w.closed = later(w.closed, until) }
 
 func later(a, b time.Time) time.Time {

@@ -11,10 +11,9 @@ const name = "acedata"
 
 const (
 	defaultBaseURL = "https://api.acedata.cloud"
-	// batch is what the provider's own client recommends at most.
+	// batch is the most that the provider's own client recommends.
 	batch = 50
-	// The provider publishes no limit; ten requests a second are a guess at what
-	// it bears.
+	// The provider publishes no limit; ten calls a second are a guess.
 	defaultRequests = 10
 	defaultWindow   = time.Second
 	fanOut          = 4 // calls of one Fetch under way at once
@@ -24,9 +23,9 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	limits   upstream.Limits
 	fanOut   int
-	client   *upstream.Client
 	suspects upstream.Suspects
 }
 
@@ -39,20 +38,14 @@ func Provider() upstream.Provider {
 	}
 }
 
-// open returns an adapter for cfg. The error names the field that is wrong.
+// open returns an adapter by cfg. The error names the wrong field.
 func open(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := Provider().Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("acedata config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, Client: client}, nil
 }
-
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
 
 // Limits implements [upstream.Adapter].
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

@@ -12,18 +12,18 @@ const path = "/suno/tasks"
 // Fetch is [upstream.Round.Fetch], with up to fifty tasks a call.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	return upstream.Round{
-		Provider: name, FanOut: a.fanOut, Batch: batch, One: a.one, Many: a.many, Suspects: &a.suspects,
+		Provider: name, FanOut: a.fanOut, Batch: batch, Many: a.many, Suspects: &a.suspects,
 	}.Fetch(ctx, refs)
 }
 
-// payload is the body of a request: for one task, or for many.
+// payload is the body of a call: for one task, or for many.
 type payload struct {
 	Action string   `json:"action"`
 	ID     string   `json:"id,omitempty"`
 	IDs    []string `json:"ids,omitempty"`
 }
 
-// payloadOf asks for each task once: two refs may disagree about its type.
+// payloadOf asks for each task once: two refs may name a task with different types.
 func payloadOf(refs []task.Ref) payload {
 	p := payload{Action: "retrieve_batch"}
 	asked := map[string]bool{}
@@ -39,16 +39,8 @@ func payloadOf(refs []task.Ref) payload {
 	return p
 }
 
-func (a *Adapter) one(ctx context.Context, ref task.Ref) (*task.Observation, error) {
-	seen, err := a.many(ctx, "", []task.Ref{ref})
-	if err != nil {
-		return nil, err
-	}
-	return seen[0], nil
-}
-
 func (a *Adapter) many(ctx context.Context, _ string, refs []task.Ref) (seen []*task.Observation, err error) {
-	err = a.client.Post(ctx, path, payloadOf(refs), func(ans upstream.Answer) (code int, f *task.Failure) {
+	err = a.Post(ctx, path, payloadOf(refs), func(ans upstream.Answer) (code int, f *task.Failure) {
 		seen, f = a.read(refs, ans)
 		return 0, f
 	})

@@ -2,7 +2,6 @@ package sunoapi
 
 import (
 	"fmt"
-	"time"
 
 	"tasksync/upstream"
 )
@@ -14,24 +13,23 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one provider with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	profile profile
 	limits  upstream.Limits
 	fanOut  int
-	client  *upstream.Client
-	known   memory
+	memory  memory
 }
 
-// open returns an adapter for cfg of the profile. The error names the field that
-// is wrong.
+// open returns an adapter of the profile by cfg. The error names the wrong field.
 func open(p profile, cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := p.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoapi config: %w", err)
 	}
-	return &Adapter{profile: p, limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{profile: p, limits: limits, fanOut: fanOut, Client: client}, nil
 }
 
-// paths are those of the provider's pages, with which base URLs are pasted.
+// paths are the paths on the provider's pages; users paste base URLs with them.
 func paths() []string {
 	return []string{
 		"/api/v1", "/api/v1/generate", "/api/v1/generate/record-info", "/api/v1/lyrics", "/api/v1/lyrics/record-info",
@@ -39,11 +37,5 @@ func paths() []string {
 	}
 }
 
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
-
 // Limits implements [upstream.Adapter].
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

@@ -10,12 +10,12 @@ import (
 	"tasksync/upstream"
 )
 
-// sensitiveWord is the one status that says by itself why a task failed.
+// sensitiveWord is the only status that says by itself why a task failed.
 const sensitiveWord = "SENSITIVE_WORD_ERROR"
 
-// statuses are the words of the field `status`, of audio and of lyrics.
-// CALLBACK_EXCEPTION says that the provider could not deliver its webhook: the
-// results may be there.
+// statuses are the words of the field `status`, for audio and lyrics.
+// CALLBACK_EXCEPTION says that the provider could not deliver its callback: the
+// results may exist.
 var statuses = map[string]task.Status{
 	"PENDING":                task.Processing,
 	"TEXT_SUCCESS":           task.Processing,
@@ -39,19 +39,19 @@ var states = map[string]task.Status{
 	"FAILED":     task.Failed,
 }
 
-// record is what a provider says of one task.
+// record is what a provider says about one task.
 type record struct {
 	taskID  string
-	word    string // of status, or of state where there is no status
+	word    string // the field status, or state where there is no status
 	status  task.Status
-	known   bool // the word is in one of the tables
+	known   bool // a table has the word
 	code    int
 	text    string
 	results []upstream.Result
 }
 
-// parseRecord reads the data of an envelope. ok is false if it is no record: it
-// names neither a status nor items. Data that is an array is one of results.
+// parseRecord reads the data of an envelope. ok is false if data is not a record: it
+// has neither a status nor results. An array is an array of results.
 func parseRecord(raw json.RawMessage, t task.Type) (rec record, ok bool) {
 	data := upstream.ParseFields(raw)
 	rec = record{
@@ -74,7 +74,7 @@ func parseRecord(raw json.RawMessage, t task.Type) (rec record, ok bool) {
 	return rec, rec.word != "" || len(rec.results) > 0
 }
 
-// read makes an observation of an answer, or says why it cannot.
+// read turns an answer into an observation, or returns its failure.
 func (a *Adapter) read(ref task.Ref, ans upstream.Answer) (obs task.Observation, code int, f *task.Failure) {
 	env := upstream.ParseFields(ans.Body)
 	if env == nil {
@@ -86,64 +86,29 @@ func (a *Adapter) read(ref task.Ref, ans upstream.Answer) (obs task.Observation,
 	switch {
 	case hasRecord && rec.taskID != "" && !strings.EqualFold(rec.taskID, strings.TrimSpace(ref.TaskID)):
 		return obs, code, upstream.Transient(reasonNoRecord, "the answer is about another task")
-	case hasRecord && !a.profile.speaksForAll(code, text):
+	case hasRecord && !a.profile.concernsAll(code, text):
 		if hasCode && code != 200 && rec.code == 0 && rec.text == "" {
 			rec.code, rec.text = code, text
 		}
 		return a.observe(rec), code, nil
 	case !hasCode || code == 200:
-		return obs, code, a.withoutRecord(ans.Status, code, text)
+		return obs, code, a.profile.withoutRecord(ans.Status, code, text)
 	}
-	return obs, code, a.envelopeFailure(ans.Status, code, text)
+	return obs, code, a.profile.envelopeFailure(ans.Status, code, text)
 }
 
-// speaksForAll reports whether an envelope says more than what is wrong with one
-// task: then it counts before the record in it.
-func (p profile) speaksForAll(code int, text string) bool {
-	_, refusal := task.Refusal(text)
-	return !refusal && p.concernsAll(code)
-}
-
-// withoutRecord is the failure of an answer that has no record and names no error. At
-// an HTTP status that is one, it is not the provider's envelope: nil leaves it to
-// the client.
-func (a *Adapter) withoutRecord(status, code int, text string) *task.Failure {
-	_, verdict, _ := task.Classify(text)
-	switch {
-	case status >= 400:
-		return nil
-	case verdict == task.UnknownTask:
-		return a.profile.callFailure(404, text)
-	}
-	return upstream.Transient(reasonNoRecord, fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", status, code))
-}
-
-// envelopeFailure is what an error code means, seen with the HTTP status that it
-// came with; nil leaves it to the client.
-func (a *Adapter) envelopeFailure(status, code int, text string) *task.Failure {
-	f := a.profile.callFailure(code, text)
-	switch {
-	case f.Reason == upstream.ReasonNoCall && status >= 400:
-		return nil
-	case f.Verdict == task.Transient && status >= 500 && f.Reason != upstream.ReasonRateLimited:
-		f.Reason = upstream.ReasonHTTP5xx
-	}
-	return f
-}
-
-// observe puts a record into the words of package task. An error in a record
-// that goes on only counts if it is one for good, and if there is nothing yet to
-// lose by it.
+// observe turns a record into an observation. An error in a record whose task goes
+// on counts only if it is permanent, and if the task has no results yet.
 func (a *Adapter) observe(rec record) task.Observation {
-	obs := task.Observation{Status: rec.status, Raw: a.client.StatusWord(rec.word), Items: a.client.Items(rec.results)}
+	obs := task.Observation{Status: rec.status, Raw: a.StatusWord(rec.word), Items: a.Items(rec.results)}
 	if rec.word != "" && !rec.known {
-		a.client.UnknownStatus(obs.Raw)
+		a.UnknownStatus(obs.Raw)
 	}
 	if rec.status == task.Failed {
-		obs.Failure = ending(strings.ToUpper(rec.word), rec.code, rec.text)
+		obs.Failure = taskFailure(rec)
 	} else if f := refusal(rec.code, rec.text); f != nil && !hasResults(obs.Items) {
 		obs.Status, obs.Failure = task.Failed, f
 	}
-	a.client.RedactFailures(&obs)
+	a.RedactFailures(&obs)
 	return obs
 }

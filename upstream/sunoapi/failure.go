@@ -13,37 +13,63 @@ import (
 // Reasons of failures beside those of package upstream.
 const (
 	reasonMaintenance = "maintenance"
-	reasonProvider    = "provider_error" // the provider answers, but not about the task
+	reasonProvider    = "provider_error" // the provider has an error that is not about the task
 	reasonUnclear     = "unclear"        // the code says one thing, the text another
-	reasonNoRecord    = "no_record"      // a good answer, but not what was asked for
+	reasonNoRecord    = "no_record"      // a good answer without the record that was asked for
 )
 
-// callFailure is the failure that an envelope without a record speaks of. A text
-// that refuses the content or the input comes first, even before an account's
-// code; then the code decides, and where that only says that there is no such
-// task, the text may say more. No text blames the account: it may be that of one
-// task.
+// withoutRecord is the failure of an answer without a record and without an error
+// code. With an HTTP status that is an error, the answer is not the provider's
+// envelope: nil leaves it to the client.
+func (p profile) withoutRecord(status, code int, text string) *task.Failure {
+	_, verdict, _ := task.Classify(text)
+	switch {
+	case status >= 400:
+		return nil
+	case verdict == task.UnknownTask:
+		return p.callFailure(404, text)
+	}
+	return upstream.Transient(reasonNoRecord, fmt.Sprintf("HTTP %d, code %d: there is no record in the answer", status, code))
+}
+
+// envelopeFailure is the failure of an answer with an error code, by the code and the
+// HTTP status; nil leaves it to the client.
+func (p profile) envelopeFailure(status, code int, text string) *task.Failure {
+	f := p.callFailure(code, text)
+	switch {
+	case f.Reason == upstream.ReasonNoCall && status >= 400:
+		return nil
+	case f.Verdict == task.Transient && status >= 500 && f.Reason != upstream.ReasonRateLimited:
+		f.Reason = upstream.ReasonHTTP5xx
+	}
+	return f
+}
+
+// callFailure is the failure of an envelope without a record. A text that refuses the
+// content or the input comes first, even before an account's code. Then the code
+// decides; where the code only says that there is no such task, the text may say
+// more. No text blames the account: the text may be about one task.
 func (p profile) callFailure(code int, text string) *task.Failure {
-	rule := p.rule(code)
+	m := p.meaning(code)
 	f := &task.Failure{
-		Verdict: rule.verdict, Code: task.APIError, Reason: rule.reason,
+		Verdict: m.verdict, Code: task.APIError, Reason: m.reason,
 		Message: cmp.Or(text, fmt.Sprintf("The provider answered with code %d.", code)),
 	}
 	refused, refusal := task.Refusal(text)
 	switch {
-	case refusal && rule != rateLimited && rule != maintenance && code != 413:
+	case refusal && m != rateLimited && m != maintenance && code != 413:
 		f.Verdict, f.Code, f.Reason = task.Permanent, refused, upstream.ReasonRefused
 		if upstream.AboutContent(refused) {
-			return f // the provider has read it; all other verdicts it may take back
+			return f // the provider has read the content; it may take back all other verdicts
 		}
-	case rule.verdict == task.Account:
+	case m.verdict == task.Account:
 	case aboutPath(code, text):
 		f.Verdict, f.Reason = task.Transient, upstream.ReasonNoCall
-	case rule.verdict == task.Permanent:
+	case m.verdict == task.Permanent:
 		f.Code = inputCode(code, text)
-	case rule.verdict == task.UnknownTask:
-		f.Verdict, f.Reason = unknownUnless(text)
-	case rule.reason == reasonProvider || rule.reason == upstream.ReasonUnknownCode:
+	case m.verdict == task.UnknownTask:
+		f.Verdict, f.Reason = unknownTask(text)
+	case m.reason == reasonProvider || m.reason == upstream.ReasonUnknownCode:
 		if _, verdict, _ := task.Classify(text); verdict == task.UnknownTask {
 			f.Verdict, f.Reason = task.UnknownTask, upstream.ReasonUnknownTask
 		}
@@ -51,7 +77,7 @@ func (p profile) callFailure(code int, text string) *task.Failure {
 	return p.provisional(f)
 }
 
-// inputCode is why a task was refused by a code alone.
+// inputCode is the error code of a task that a code alone refuses.
 func inputCode(code int, text string) task.Code {
 	if code == 413 && !tooLong(text) {
 		return task.Copyrighted
@@ -59,9 +85,9 @@ func inputCode(code int, text string) task.Code {
 	return task.InvalidRequest
 }
 
-// unknownUnless is what a code means that says that there is no such task, unless
-// the text says that the provider could not even look.
-func unknownUnless(text string) (task.Verdict, string) {
+// unknownTask is what a code for an unknown task means: that, unless the text says
+// that the provider could not look for the task.
+func unknownTask(text string) (task.Verdict, string) {
 	_, verdict, known := task.Classify(text)
 	switch {
 	case known && verdict == task.Transient:
@@ -72,8 +98,8 @@ func unknownUnless(text string) (task.Verdict, string) {
 	return task.UnknownTask, upstream.ReasonUnknownTask
 }
 
-// provisional marks a verdict on the task that an envelope gives without a record:
-// the provider may know better at the next look.
+// provisional marks a verdict on the task from an envelope without a record: the
+// provider may take it back at the next look.
 func (p profile) provisional(f *task.Failure) *task.Failure {
 	if f.Verdict >= task.UnknownTask {
 		f.Provisional, f.Confirm = true, p.confirm
@@ -81,31 +107,26 @@ func (p profile) provisional(f *task.Failure) *task.Failure {
 	return f
 }
 
-// Texts about the address of a call, as servers and gateways have them.
+// The texts of servers and gateways about the address of a call.
 var (
 	pathText = regexp.MustCompile(`(?i)no static resource|\bendpoint|\broutes?\b|\bpath\b|\b(requested|unknown) (url|resource)|method.* not (allowed|supported)|not implemented|cannot (get|post) /`)
 	notFound = regexp.MustCompile(`(?i)^\W*(404)?\W*((page|url) )?not found\W*(/\S*)?$`)
 )
 
-// aboutPath reports whether an answer is about the address of the call, not about
-// a task: a gateway's, or that of a wrong base URL.
+// aboutPath reports whether an answer is about the address of the call, not about a
+// task: it comes from a gateway, or the base URL is wrong.
 func aboutPath(code int, text string) bool {
 	return pathText.MatchString(text) || code == 404 && (text == "" || notFound.MatchString(text))
 }
 
-// refusal is the permanent failure that a record's errorCode and text speak of,
-// whatever its status: tasks were seen PENDING with code 413 for minutes. nil if
-// they speak of none. The two providers agree on these codes.
+// refusal is the permanent failure that a record's errorCode and text name, whatever
+// its status: tasks were seen PENDING with code 413 for minutes. nil if they name
+// none. The two providers agree on these codes.
 func refusal(code int, text string) *task.Failure {
-	class, verdict, known := task.Classify(text)
-	permanent := known && verdict == task.Permanent
-	switch {
-	case code == 413:
+	if code == 413 {
 		return upstream.Permanent(inputCode(code, text), cmp.Or(text, "The uploaded audio matches an existing work."))
-	case permanent:
-		return upstream.Permanent(class, text)
 	}
-	return nil
+	return upstream.Refusal(text)
 }
 
 func tooLong(text string) bool {
@@ -113,18 +134,19 @@ func tooLong(text string) bool {
 	return strings.Contains(text, "too long") || strings.Contains(text, "exceed")
 }
 
-// ending is the failure of a task that its provider ended: by code, then text,
+// taskFailure is the failure of a task that its provider ended: by code, then text,
 // then the status itself.
-func ending(word string, code int, text string) *task.Failure {
-	if f := refusal(code, text); f != nil {
+func taskFailure(rec record) *task.Failure {
+	if f := refusal(rec.code, rec.text); f != nil {
 		return f
 	}
-	switch code {
+	switch rec.code {
 	case 409, 422, 451, 505:
-		return upstream.Permanent(task.InvalidRequest, cmp.Or(text, fmt.Sprintf("The provider refused the request (code %d).", code)))
+		return upstream.Permanent(task.InvalidRequest, cmp.Or(rec.text, fmt.Sprintf("The provider refused the request (code %d).", rec.code)))
 	}
+	word := strings.ToUpper(rec.word)
 	if word == sensitiveWord {
-		return upstream.Permanent(task.InappropriateContent, cmp.Or(text, "The provider refused the content because of sensitive words."))
+		return upstream.Permanent(task.InappropriateContent, cmp.Or(rec.text, "The provider refused the content because of sensitive words."))
 	}
-	return upstream.Dead(cmp.Or(text, fmt.Sprintf("The provider ended the task with %s.", word)))
+	return upstream.Dead(cmp.Or(rec.text, fmt.Sprintf("The provider ended the task with %s.", word)))
 }

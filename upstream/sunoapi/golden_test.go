@@ -18,9 +18,9 @@ func TestSampleBodies(t *testing.T) {
 		dialect, rest, _ := strings.Cut(name, "-")
 		profile, ok := map[string]profile{"sunoapi": sunoAPI(), "kie": kie()}[dialect]
 		require.True(t, ok)
-		kind, _, _ := strings.Cut(rest, "-")
+		taskType, _, _ := strings.Cut(rest, "-")
 		b := setup(t, profile, nil)
-		ref := task.Ref{TaskID: "5c79aaaa0000bbbb1111cccc2222be8e", Type: task.Type(kind)}
+		ref := task.Ref{TaskID: "5c79aaaa0000bbbb1111cccc2222be8e", Type: task.Type(taskType)}
 		obs, code, f := b.adapter.read(ref, upstream.Answer{Status: 200, Body: body})
 		return upstreamtest.NewReading(code, f, obs)
 	})

@@ -12,8 +12,8 @@ import (
 	"tasksync/upstream"
 )
 
-// parseResults reads the results in the data of an envelope: in its response, next
-// to it, or in the resultJson of a job; data may also be the results alone.
+// parseResults reads the results in the data of an envelope: in its response, beside
+// the response, or in the resultJson of a job. data may also be the results alone.
 func parseResults(raw json.RawMessage, t task.Type) []upstream.Result {
 	data := upstream.ParseFields(raw)
 	response, job := data.Get("response"), data.Get("resultJson")
@@ -34,10 +34,10 @@ func parseResults(raw json.RawMessage, t task.Type) []upstream.Result {
 	return resultsAt(upstream.ParseFields(job).Get("resultUrls"))
 }
 
-// parseList reads one list. What is not as in the formats of others: lyrics have
-// no id, so that their position is all that they are known by; the source's URLs
-// expire and are not for storage, by the provider's page, so that they are previews
-// where there are no others; a word that no table has says nothing of a result.
+// parseList reads one list. This format differs from the others in three points:
+// lyrics have no id, so they are known by their position; source URLs expire and are
+// not for storage, by the provider's page, so they only serve as previews where
+// there are no others; a state that no table has says nothing about a result.
 func parseList(raw json.RawMessage, t task.Type) []upstream.Result {
 	results := upstream.Items{}.Parse(raw, t)
 	for i := range results {
@@ -54,11 +54,11 @@ func parseList(raw json.RawMessage, t task.Type) []upstream.Result {
 	return slices.DeleteFunc(results, func(r upstream.Result) bool { return r.Item == task.Item{} && !r.Err.Given() })
 }
 
-// resultsAt reads the results of a job that tells URLs alone.
+// resultsAt reads the results of a job that names only URLs.
 func resultsAt(raw json.RawMessage) (results []upstream.Result) {
 	for _, element := range upstream.Elements(upstream.Unquote(raw), maxURLs) {
 		var u upstream.Text
-		_ = u.UnmarshalJSON(element) // refuses nothing
+		_ = u.UnmarshalJSON(element) // never fails
 		it, ok := itemAt(string(u))
 		same := func(o upstream.Result) bool { return it.ID != "" && o.ID == it.ID }
 		if ok && !slices.ContainsFunc(results, same) {
@@ -68,11 +68,11 @@ func resultsAt(raw json.RawMessage) (results []upstream.Result) {
 	return results
 }
 
-// maxURLs bounds how many URLs of a job are looked at.
+// maxURLs bounds how many URLs of a job are read.
 const maxURLs = 64
 
-// itemAt is the result whose audio is at that URL. A file whose name is a UUID is
-// named by the clip's id. ok is false for a file of another kind.
+// itemAt is the item whose audio is at that URL. A file name that is a UUID is the
+// clip's id. ok is false for a file that is not audio.
 func itemAt(raw string) (it task.Item, ok bool) {
 	u, err := url.Parse(raw)
 	if err != nil || !u.IsAbs() {
@@ -90,8 +90,8 @@ func itemAt(raw string) (it task.Item, ok bool) {
 	return it, true
 }
 
-// hasResults reports whether an item carries what its task was for: audio, or
-// finished lyrics. The lyrics of a song that is still being made are no result.
+// hasResults reports whether an item has what its task is to make: audio, or
+// finished lyrics. The lyrics of an unfinished song do not count.
 func hasResults(items []task.Item) bool {
 	return slices.ContainsFunc(items, func(it task.Item) bool {
 		return it.AudioURL != "" || it.StreamAudioURL != "" || it.Status == task.Complete

@@ -44,6 +44,6 @@ func setup(t testing.TB, p profile, handler http.HandlerFunc) *bundle {
 }
 
 // decode reads a body as the answer to a status call.
-func (b *bundle) decode(kind task.Type, body string) (task.Observation, int, *task.Failure) {
-	return b.adapter.read(task.Ref{TaskID: "T1", Type: kind}, upstream.Answer{Status: 200, Body: []byte(body)})
+func (b *bundle) decode(taskType task.Type, body string) (task.Observation, int, *task.Failure) {
+	return b.adapter.read(task.Ref{TaskID: "T1", Type: taskType}, upstream.Answer{Status: 200, Body: []byte(body)})
 }

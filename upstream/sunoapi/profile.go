@@ -7,30 +7,29 @@ import (
 	"tasksync/upstream"
 )
 
-// profile is one dialect: a provider, where its tasks are asked for, and what its
-// codes mean.
+// profile is one dialect: a provider, its endpoints, and what its codes mean.
 type profile struct {
 	upstream.Provider
 	// confirm is what confirms a provisional verdict of this provider; zero: the
 	// policy's own.
 	confirm task.Confirmation
-	// models are where a task may be asked for, the present one first.
-	models []model
-	codes  map[int]callRule
+	// endpoints are where a task may be asked for, the present one first.
+	endpoints []endpoint
+	codes     map[int]meaning
 }
 
-// provider is the profile as others see it.
+// provider returns the profile as an upstream.Provider.
 func (p profile) provider() upstream.Provider {
 	p.New = func(cfg upstream.Config) (upstream.Adapter, error) { return open(p, cfg) }
 	return p.Provider
 }
 
-// model is a generation of a provider's calls: the path of the status call of a
-// task type. A task is known only to the model that it was made in.
-type model func(task.Type) string
+// endpoint is the path of a status call, by task type. Each endpoint knows only the
+// tasks that were made by its own family of calls.
+type endpoint func(task.Type) string
 
-// recordInfo has a call for audio and one for lyrics. A type that is new to
-// tasksync is asked for like all those that give audio.
+// recordInfo has a path for audio and one for lyrics. A task type that tasksync does
+// not know is taken for one that gives audio.
 func recordInfo(t task.Type) string {
 	if t == task.Lyrics {
 		return "/api/v1/lyrics/record-info"
@@ -38,15 +37,15 @@ func recordInfo(t task.Type) string {
 	return "/api/v1/generate/record-info"
 }
 
-// jobsRecordInfo has one call for all types.
+// jobsRecordInfo has one path for all types.
 func jobsRecordInfo(task.Type) string { return "/api/v1/jobs/recordInfo" }
 
 // SunoAPI is sunoapi.org. It permits 20 requests in 10 s.
 func SunoAPI() upstream.Provider { return sunoAPI().provider() }
 
-// Kie is kie.ai. It publishes no limit of an account, only three queries a second
-// and task; ten requests a second are a guess at what it bears. It signs its
-// callbacks: see [VerifyCallback].
+// Kie is kie.ai. It publishes no limit per account, only three queries a second per
+// task; ten requests a second are a guess. It signs its callbacks: see
+// [VerifyCallback].
 func Kie() upstream.Provider { return kie().provider() }
 
 // sunoAPI: 429 means out of credits, 405 and 430 rate limited.
@@ -56,8 +55,8 @@ func sunoAPI() profile {
 			Name: "sunoapi", BaseURL: "https://api.sunoapi.org", Paths: paths(),
 			Limits: upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second},
 		},
-		models: []model{recordInfo},
-		codes: map[int]callRule{
+		endpoints: []endpoint{recordInfo},
+		codes: map[int]meaning{
 			401: unauthorized,
 			405: rateLimited,
 			429: outOfCredits,
@@ -67,9 +66,9 @@ func sunoAPI() profile {
 	}
 }
 
-// kie: 402 means out of credits, 429 and 433 rate limited. Its tasks are jobs now;
-// those that an application still makes by the calls of the old model are known
-// only there.
+// kie: 402 means out of credits, 429 and 433 rate limited. Its tasks are jobs now.
+// Tasks that an application still makes by the older calls are known only to the
+// older endpoint.
 func kie() profile {
 	return profile{
 		Provider: upstream.Provider{
@@ -77,8 +76,8 @@ func kie() profile {
 			Limits:         upstream.Limits{Batch: 1, Requests: 10, Window: time.Second, MinInterval: time.Second / 3},
 			VerifyCallback: VerifyCallback,
 		},
-		models: []model{jobsRecordInfo, recordInfo},
-		codes: map[int]callRule{
+		endpoints: []endpoint{jobsRecordInfo, recordInfo},
+		codes: map[int]meaning{
 			401: unauthorized,
 			402: outOfCredits,
 			429: rateLimited,
@@ -88,44 +87,46 @@ func kie() profile {
 	}
 }
 
-// callRule is what a code means on a status call that brought no record.
-type callRule struct {
+// meaning is what a code means in an answer without a record.
+type meaning struct {
 	verdict task.Verdict
 	reason  string
 }
 
-// The rules that both providers have, under numbers of their own.
+// The meanings that both providers have, under different codes.
 var (
-	unauthorized = callRule{task.Account, upstream.ReasonUnauthorized}
-	outOfCredits = callRule{task.Account, upstream.ReasonCredits}
-	rateLimited  = callRule{task.Transient, upstream.ReasonRateLimited}
-	maintenance  = callRule{task.Transient, reasonMaintenance}
+	unauthorized = meaning{task.Account, upstream.ReasonUnauthorized}
+	outOfCredits = meaning{task.Account, upstream.ReasonCredits}
+	rateLimited  = meaning{task.Transient, upstream.ReasonRateLimited}
+	maintenance  = meaning{task.Transient, reasonMaintenance}
 )
 
-// rule finds what a code means: by the provider's own table, else by what both
-// agree on. Status calls are about one task, so that 400, 404 and 422 say that
-// there is no such task, and what a task can end with is said of that task.
-func (p profile) rule(code int) callRule {
-	if rule, ok := p.codes[code]; ok {
-		return rule
+// meaning returns what a code means: by the provider's own table, else by the codes
+// on which both agree. Status calls are about one task, so 400, 404 and 422 say that
+// there is no such task, and a code that a task can end with is about that task.
+func (p profile) meaning(code int) meaning {
+	if m, ok := p.codes[code]; ok {
+		return m
 	}
 	switch code {
 	case 400, 404, 422:
-		return callRule{task.UnknownTask, upstream.ReasonUnknownTask}
+		return meaning{task.UnknownTask, upstream.ReasonUnknownTask}
 	case 408, 501, 531:
-		return callRule{task.TaskDead, upstream.ReasonTaskFailed}
+		return meaning{task.TaskDead, upstream.ReasonTaskFailed}
 	case 409, 413, 451, 505:
-		return callRule{task.Permanent, upstream.ReasonRefused}
+		return meaning{task.Permanent, upstream.ReasonRefused}
 	}
 	if code >= 500 && code < 600 {
-		return callRule{task.Transient, reasonProvider}
+		return meaning{task.Transient, reasonProvider}
 	}
-	return callRule{task.Transient, upstream.ReasonUnknownCode}
+	return meaning{task.Transient, upstream.ReasonUnknownCode}
 }
 
-// concernsAll reports whether a code says the same of every call: it is the
-// account's, or asks for fewer calls.
-func (p profile) concernsAll(code int) bool {
-	rule := p.rule(code)
-	return rule.verdict == task.Account || rule == rateLimited
+// concernsAll reports whether an envelope says more than what is wrong with one
+// task: that the account is refused, or that there are too many calls. Then it
+// counts before the record in it.
+func (p profile) concernsAll(code int, text string) bool {
+	_, refusal := task.Refusal(text)
+	m := p.meaning(code)
+	return !refusal && (m.verdict == task.Account || m == rateLimited)
 }

@@ -18,28 +18,28 @@ const (
 )
 
 // signatureAge is how far a callback's time may be from ours, before or after.
-// kie's documentation has no such limit; this is the usual one.
+// kie's documentation names no such limit; this one is usual.
 const signatureAge = 300 * time.Second
 
 // ErrSignature is wrapped by every error of [VerifyCallback]. It means that the
-// callback is not known to be kie's.
+// callback is not proven to be kie's.
 var ErrSignature = errors.New("callback signature")
 
-// VerifyCallback checks that a callback for the task taskID was sent by kie, not
-// long before or after now. kie's documentation has the scheme, for accounts that
-// have turned it on; sunoapi.org documents none.
+// VerifyCallback checks that kie sent a callback for the task taskID, not long before
+// or after now. The scheme is documented by kie, for accounts that have turned it on;
+// sunoapi.org documents none.
 //
-// The signature covers the task id and the time, not the body: who has seen one
-// callback can send another body with its headers for the next five minutes. So
-// it vouches for nothing in the body but taskID. Where a body names several
-// tasks, each is to be verified on its own, and one that does not pass is to be
-// left alone.
+// The signature covers the task id and the time, not the body: an attacker who has
+// seen one callback can send another body with its headers for the next five
+// minutes. So the signature vouches for nothing in the body but taskID. Where a body
+// names several tasks, each must be verified on its own, and a task that does not
+// pass must be left alone.
 //
-// The error wraps [ErrSignature] and says which check failed. It holds nothing of
-// the secret, of the headers or of the signature that was expected.
+// The error wraps [ErrSignature] and says which check failed. It shows nothing of
+// the secret, of the headers or of the expected signature.
 func VerifyCallback(secret string, header http.Header, taskID string, now time.Time) error {
 	switch {
-	case secret == "": // anybody could sign with it
+	case secret == "": // anyone could sign with it
 		return fmt.Errorf("%w: there is no secret to verify it with", ErrSignature)
 	case taskID == "":
 		return fmt.Errorf("%w: the callback names no task", ErrSignature)
@@ -65,16 +65,16 @@ func VerifyCallback(secret string, header http.Header, taskID string, now time.T
 	return nil
 }
 
-// callbackMAC is what kie signs a callback with. A timestamp is digits only, so
-// that the last dot is always the one between the two.
+// callbackMAC is kie's signature of a callback. A timestamp has only digits, so the
+// last dot is always the separator.
 func callbackMAC(secret, taskID, timestamp string) []byte {
 	h := hmac.New(sha256.New, []byte(secret))
 	h.Write([]byte(taskID + "." + timestamp))
 	return h.Sum(nil)
 }
 
-// soleHeader is the value of a header that must come once: of two, a proxy and
-// we might each take another for the real one.
+// soleHeader is the value of a header that must come once: of two values, a proxy
+// might use one and tasksync the other.
 func soleHeader(header http.Header, name string) (string, error) {
 	values := header.Values(name)
 	switch {
@@ -86,8 +86,8 @@ func soleHeader(header http.Header, name string) (string, error) {
 	return values[0], nil
 }
 
-// checkTimestamp takes digits only. 40 bits of seconds reach 36,000 years, and do
-// not hold the milliseconds of today.
+// checkTimestamp accepts only digits. 40 bits of seconds last for 36,000 years, and
+// cannot hold today's time in milliseconds.
 func checkTimestamp(timestamp string, now time.Time) error {
 	seconds, err := strconv.ParseUint(timestamp, 10, 40)
 	if err != nil {

@@ -19,9 +19,9 @@ func TestSuite(t *testing.T) {
 		calls   int // of the first look
 		places  int
 	}{
-		"sunoapi":         {sunoAPI(), "", 1, 1},
-		"kie":             {kie(), "", 1, 2},
-		"kie's old model": {kie(), "old", 2, 2},
+		"sunoapi":            {sunoAPI(), "", 1, 1},
+		"kie":                {kie(), "", 1, 2},
+		"kie's old endpoint": {kie(), "old", 2, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

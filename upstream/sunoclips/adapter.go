@@ -9,15 +9,15 @@ import (
 
 const name = "sunoclips"
 
-// defaultBaseURL is that of TreeHacks 2026. The path has changed with the event
-// before (HackMIT 2025: …/external/hackmit), and may again.
+// defaultBaseURL is the URL for TreeHacks 2026. The path differed for the event before
+// (HackMIT 2025: …/external/hackmit), and may change again.
 const defaultBaseURL = "https://studio-api.prod.suno.com/api/v2/external/hackathons"
 
-// What the provider's page permits, and what fits into a URL.
+// The limits on the provider's page, and what fits into a URL.
 const (
 	defaultRequests = 100 // clip fetches a minute and user
 	defaultWindow   = time.Minute
-	maxClips        = 24 // ids of one request: a URL of some 950 characters; the page shows 12, and no maximum
+	maxClips        = 24 // ids of one call: a URL of some 950 characters; the page shows 12, and names no maximum
 	fanOut          = 4  // calls of one Fetch under way at once
 )
 
@@ -25,9 +25,9 @@ var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
+	*upstream.Client
 	limits   upstream.Limits
 	fanOut   int
-	client   *upstream.Client
 	suspects upstream.Suspects
 }
 
@@ -40,22 +40,16 @@ func Provider() upstream.Provider {
 	}
 }
 
-// open returns an adapter for cfg. The error names the field that is wrong.
+// open returns an adapter by cfg. The error names the wrong field.
 func open(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := Provider().Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoclips config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, client: client}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, Client: client}, nil
 }
 
-// Paused is [upstream.Client.Paused] of the adapter's credential.
-func (a *Adapter) Paused() (reason string, until time.Time, paused bool) { return a.client.Paused() }
-
-// Limits implements [upstream.Adapter]. The batch is one of tasks with one clip,
-// which is what a submit gives; the same number of groups of two costs two
-// requests. Lyrics have no batch call.
+// Limits implements [upstream.Adapter]. Batch counts tasks with one clip, which is
+// what a submit makes; as many groups of two clips cost two calls. Lyrics have no
+// batch call.
 func (a *Adapter) Limits() upstream.Limits { return a.limits }
-
-// CloseIdle closes the connections that no call uses.
-func (a *Adapter) CloseIdle() { a.client.CloseIdle() }

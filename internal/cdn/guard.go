@@ -1,4 +1,4 @@
-package upstream
+package cdn
 
 import (
 	"errors"
@@ -13,16 +13,16 @@ import (
 )
 
 var (
-	errBadTarget  = errors.New("the URL leads to nowhere public")
+	errBadTarget  = errors.New("the URL leads to no public address")
 	errNotAllowed = errors.New("the address is not public")
 )
 
-// addressGuard keeps probes away from everything that is not public: loopback,
-// private networks, cloud metadata and the like.
+// addressGuard keeps probes away from addresses that are not public: loopback,
+// private networks, cloud metadata services.
 type addressGuard struct{ allow []netip.Prefix }
 
-// transport asks no proxy. A connection that it keeps was checked when it was
-// made.
+// transport uses no proxy. An idle connection that it uses again was checked when
+// it was made.
 func (g addressGuard) transport(timeout time.Duration) *http.Transport {
 	dialer := net.Dialer{Timeout: timeout, Control: g.control}
 	return &http.Transport{
@@ -35,8 +35,9 @@ func (g addressGuard) transport(timeout time.Duration) *http.Transport {
 	}
 }
 
-// control sees the address that a name was resolved to, right before the
-// connection: a name that resolves differently the second time does not help.
+// control checks the address that a name was resolved to, right before the
+// connection, so that a name which resolves differently the second time gains
+// nothing.
 func (g addressGuard) control(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil || !g.allowed(at.Addr()) {
@@ -55,7 +56,7 @@ func (g addressGuard) redirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// goodURL refuses what can be refused without resolving a name.
+// goodURL checks what can be checked without resolving a name.
 func (g addressGuard) goodURL(u *url.URL) bool {
 	host := u.Hostname()
 	if (u.Scheme != "http" && u.Scheme != "https") || host == "" || u.User != nil {
@@ -67,24 +68,24 @@ func (g addressGuard) goodURL(u *url.URL) bool {
 
 func (g addressGuard) allowed(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
-	if within(ip, g.allow) {
+	if contains(g.allow, ip) {
 		return true
 	}
-	if nat64.Contains(ip) { // the address that it stands for
+	if nat64.Contains(ip) { // check the IPv4 address in it
 		b := ip.As16()
 		ip = netip.AddrFrom4([4]byte(b[12:]))
 	}
-	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !within(ip, notPublic)
+	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !contains(notPublic, ip)
 }
 
-func within(ip netip.Addr, prefixes []netip.Prefix) bool {
+func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// notPublic are the blocks of the IANA special-purpose registries that
-// [netip.Addr] has no method for.
+// notPublic holds the blocks of the IANA special-purpose registries for which
+// [netip.Addr] has no method.
 var notPublic = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"), // carrier-grade NAT

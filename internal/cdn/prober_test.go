@@ -1,4 +1,4 @@
-package upstream
+package cdn
 
 import (
 	"net/http"
@@ -28,6 +28,14 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return s.URL
+}
+
+func write(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
 }
 
 func TestProbe(t *testing.T) {
@@ -89,7 +97,7 @@ func TestProbeWithoutAnswer(t *testing.T) {
 	require.Equal(t, task.ProbeNoAnswer, p.Probe(t.Context(), cut))
 }
 
-func TestProbeAsksNobodyInside(t *testing.T) {
+func TestProbeAsksNothingInside(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
 	inside := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -1,4 +1,4 @@
-package upstream
+package cdn
 
 import (
 	"container/list"
@@ -8,14 +8,14 @@ import (
 	"tasksync/task"
 )
 
-// probeCache remembers the results of the last probes; of too many, the one that
-// was used least recently goes.
+// probeCache remembers the results of the latest probes. When there are too many,
+// the least recently used one goes.
 type probeCache struct {
 	size int
 	keep time.Duration
 
 	mu    sync.Mutex
-	order *list.List // of probeEntry, the latest used first
+	order *list.List // of probeEntry, the most recently used first
 	byURL map[string]*list.Element
 }
 

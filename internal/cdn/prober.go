@@ -1,4 +1,6 @@
-package upstream
+// Package cdn asks whether an audio URL plays: a ranged GET of the URL, at public
+// addresses only. That a row may end by such an answer is package task's rule.
+package cdn
 
 import (
 	"cmp"
@@ -18,10 +20,10 @@ type ProberConfig struct {
 	UserAgent   string        // default "tasksync"
 	Timeout     time.Duration // of one probe, redirects included; default 3 s
 	Concurrency int           // probes under way at once; default 16
-	CacheSize   int           // results that are remembered; default 4096
-	CacheFor    time.Duration // how long they are; default 5 min
-	// Allow names addresses that may be asked although they are not public:
-	// for tests, and for a simulator on this machine. Default: none.
+	CacheSize   int           // results remembered; default 4096
+	CacheFor    time.Duration // how long a result is remembered; default 5 min
+	// Allow lists addresses that may be asked although they are not public: for
+	// tests, and for a simulator on the same machine. Default: none.
 	Allow []netip.Prefix
 }
 
@@ -34,11 +36,10 @@ func (c ProberConfig) withDefaults() ProberConfig {
 	return c
 }
 
-// Prober asks whether a URL can be played: the CDN rule of the design. The URL
-// comes from outside, so that the Prober connects to public addresses only,
-// checked when the connection is made, after the name was resolved, on each
-// redirect anew. It uses no proxy, since a proxy would resolve names unchecked.
-// It is safe for concurrent use.
+// Prober asks whether an audio URL plays. URLs come from outside, so the Prober
+// connects to public addresses only: the address is checked when the connection is
+// made, after the name was resolved, and again on each redirect. It uses no proxy,
+// since a proxy would resolve names unchecked. It is safe for concurrent use.
 type Prober struct {
 	cfg    ProberConfig
 	client *http.Client
@@ -61,14 +62,14 @@ func NewProber(cfg ProberConfig) *Prober {
 
 // Probe asks for the first two bytes of a URL.
 //
-//   - [task.ProbePlayable]: 200 or 206 with an audio type, or with no telling
-//     type but bytes that begin like audio.
-//   - [task.ProbeRefused]: an answer that is anything else, or a URL that nobody
-//     could be sent to (no http, an address that is not public).
-//   - [task.ProbeNoAnswer]: none in time, 408, 429 or 5xx, no connection, or a
-//     name that resolves to no public address here; elsewhere it may.
+//   - [task.ProbePlayable]: 200 or 206 with an audio type, or with no specific
+//     type and bytes that begin like audio.
+//   - [task.ProbeRefused]: any other answer, or a URL that must not be requested
+//     (not http or https, an address that is not public).
+//   - [task.ProbeNoAnswer]: no answer in time, 408, 429 or 5xx, no connection, or a
+//     name that resolves to no public address here, but may elsewhere.
 //
-// The first two are remembered for some minutes.
+// The first two are cached for CacheFor.
 func (p *Prober) Probe(ctx context.Context, rawURL string) task.Probe {
 	if found, ok := p.cache.get(rawURL, time.Now()); ok {
 		return found
@@ -120,14 +121,14 @@ func judgeProbe(resp *http.Response) task.Probe {
 	case s != http.StatusOK && s != http.StatusPartialContent:
 		return task.ProbeRefused
 	}
-	head := make([]byte, 16) // a server that knows no ranges sends more than two
+	head := make([]byte, 16) // a server without range support sends more than two
 	n, err := io.ReadFull(resp.Body, head)
 	switch {
 	case n > 0 && playable(resp.Header.Get("Content-Type"), head[:n]):
 		return task.ProbePlayable
-	case n > 0, errors.Is(err, io.EOF): // not audio; or nothing in it
+	case n > 0, errors.Is(err, io.EOF): // not audio, or empty
 		return task.ProbeRefused
-	default: // it broke off
+	default: // the body broke off
 		return task.ProbeNoAnswer
 	}
 }

@@ -1,4 +1,4 @@
-package upstream
+package cdn
 
 import (
 	"bytes"
@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// playable reports whether an answer of this type that begins with head is
+// playable reports whether an answer with that content type and first bytes is
 // audio.
 func playable(contentType string, head []byte) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
+	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err != nil && contentType != "" {
-		kind, _, _ = strings.Cut(strings.ToLower(contentType), ";")
+		mediaType, _, _ = strings.Cut(strings.ToLower(contentType), ";")
 	}
-	switch kind = strings.TrimSpace(kind); {
-	case strings.HasPrefix(kind, "audio/"):
+	switch mediaType = strings.TrimSpace(mediaType); {
+	case strings.HasPrefix(mediaType, "audio/"):
 		return true
-	case kind == "", kind == "application/octet-stream", kind == "binary/octet-stream":
+	case mediaType == "", mediaType == "application/octet-stream", mediaType == "binary/octet-stream":
 		return audioMagic(head)
 	}
 	return false

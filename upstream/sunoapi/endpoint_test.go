@@ -12,15 +12,15 @@ import (
 	"tasksync/task"
 )
 
-// models answers kie's two calls, each with a body of its own, and keeps the
-// order in which they were asked.
-type models struct {
+// endpoints answers kie's two endpoints, each with a body of its own, and records
+// the order of the calls.
+type endpoints struct {
 	mu        sync.Mutex
-	jobs, old string // the status of HTTP, a blank, the body
+	jobs, old string // an HTTP status, a blank, the body
 	asked     []string
 }
 
-func (m *models) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (m *endpoints) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name, answer := "old", m.old
@@ -35,7 +35,7 @@ func (m *models) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-func (m *models) take() (asked string) {
+func (m *endpoints) take() (asked string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	asked, m.asked = strings.Join(m.asked, " "), nil
@@ -53,7 +53,7 @@ const (
 	anOldTask = `200 {"code":200,"data":{"taskId":"t","status":"PENDING"}}`
 )
 
-func TestATaskIsAskedForInItsModel(t *testing.T) {
+func TestATaskIsAskedForAtItsEndpoint(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		jobs, old string
@@ -67,8 +67,8 @@ func TestATaskIsAskedForInItsModel(t *testing.T) {
 		"known to neither":           {unknown, unknown, "jobs old", "unknown_task unknown_task"},
 		"jobs are down":              {down, anOldTask, "jobs", "transient http_5xx"},
 		"a dead job":                 {dead, anOldTask, "jobs", "task_dead task_failed"},
-		"the old model is down":      {unknown, down, "jobs old", "transient http_5xx"},
-		"the old model is gone":      {unknown, noPath, "jobs old", "transient unclear"},
+		"the old endpoint is down":   {unknown, down, "jobs old", "transient http_5xx"},
+		"the old endpoint is gone":   {unknown, noPath, "jobs old", "transient unclear"},
 		"neither is there":           {noPath, noPath, "jobs old", "transient no_such_call"},
 		"no jobs, and unknown":       {noPath, unknown, "jobs old", "transient unclear"},
 		"no word, and unknown":       {noData, unknown, "jobs old", "transient no_record"},
@@ -77,7 +77,7 @@ func TestATaskIsAskedForInItsModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := &models{jobs: tc.jobs, old: tc.old}
+			m := &endpoints{jobs: tc.jobs, old: tc.old}
 			b := setup(t, kie(), m.ServeHTTP)
 			obs, err := b.adapter.Fetch(t.Context(), refs("t"))
 			require.Equal(t, tc.asked, m.take())
@@ -91,9 +91,9 @@ func TestATaskIsAskedForInItsModel(t *testing.T) {
 	}
 }
 
-func TestTheModelOfATaskIsRemembered(t *testing.T) {
+func TestTheEndpointOfATaskIsRemembered(t *testing.T) {
 	t.Parallel()
-	m := &models{jobs: unknown, old: anOldTask}
+	m := &endpoints{jobs: unknown, old: anOldTask}
 	b := setup(t, kie(), m.ServeHTTP)
 	look := func(want, asked string) {
 		t.Helper()
@@ -116,7 +116,7 @@ func TestTheModelOfATaskIsRemembered(t *testing.T) {
 	look("unknown_task unknown_task", "jobs old")
 }
 
-func TestLyricsAreAskedForInBothModels(t *testing.T) {
+func TestLyricsAreAskedForAtBothEndpoints(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	var paths []string
@@ -145,13 +145,13 @@ func TestProvisionalVerdictsHaveTheProfilesConfirmation(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
-	var k memory
+	var m memory
 	for i := range 5 * maxKnown {
-		k.remember(fmt.Sprint(i), 1)
-		require.LessOrEqual(t, len(k.young)+len(k.old), 2*maxKnown)
+		m.remember(fmt.Sprint(i), 1)
+		require.LessOrEqual(t, len(m.young)+len(m.old), 2*maxKnown)
 	}
-	_, first := k.model("0")
-	_, last := k.model(fmt.Sprint(5*maxKnown - 1))
+	_, first := m.endpoint("0")
+	_, last := m.endpoint(fmt.Sprint(5*maxKnown - 1))
 	require.False(t, first)
 	require.True(t, last)
 }
