@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"tasksync/internal/demo"
 )
 
 // Exit statuses.
@@ -99,7 +101,7 @@ func report(err error, errOut io.Writer) int {
 		return exitOK
 	case errors.Is(err, errQuiet):
 		return exitFailed
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, demo.ErrInterrupted):
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tasksync/internal/simulator"
 )
@@ -43,7 +40,7 @@ func (c *simulateCmd) Run(ctx context.Context, std *streams) error {
 	cfg.MediaURL = baseURL(listener.Addr())
 	sim := simulator.New(cfg)
 	fmt.Fprintf(std.out, "simulated %s API at %s, seed %d\n", c.Provider, cfg.MediaURL, sim.Seed())
-	return serveHTTP(ctx, listener, sim)
+	return sim.Serve(ctx, listener)
 }
 
 func (c *simulateCmd) config() (simulator.Config, error) {
@@ -80,22 +77,4 @@ func baseURL(addr net.Addr) string {
 		return "http://localhost:" + port
 	}
 	return "http://" + addr.String()
-}
-
-// serveHTTP serves until ctx ends.
-func serveHTTP(ctx context.Context, listener net.Listener, sim *simulator.Simulator) error {
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	stop := context.AfterFunc(ctx, func() {
-		sim.Close()
-		stopCtx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if server.Shutdown(stopCtx) != nil {
-			_ = server.Close()
-		}
-	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the simulator: %w", err)
-	}
-	return nil
 }
