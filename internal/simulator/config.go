@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"tasksync/task"
 )
 
 // Config is how a simulator behaves. The zero value is one that anybody may
@@ -20,6 +22,12 @@ type Config struct {
 	// Dialect of the provider's format. Default "": the one that most servers
 	// speak; see [Dialects].
 	Dialect string
+	// Format is a wire format to serve in place of those that the simulator has.
+	// Default: none; Provider and Dialect count.
+	Format *Format
+	// Clips is how many results a task has, for types beyond the five of the
+	// specification, whose results are audio. Default: 2.
+	Clips map[task.Type]int
 	// Seed of all that is drawn: the same seed and the same order of submits
 	// give the same tasks. Default 0: random; [Simulator.Seed] tells it.
 	Seed uint64
@@ -56,6 +64,9 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	if c.Format != nil {
+		c.Provider, c.Dialect = ownName, ""
+	}
 	c.Provider = cmp.Or(c.Provider, "sunoapi")
 	for c.Seed == 0 {
 		c.Seed = rand.Uint64()

@@ -13,6 +13,7 @@ type life struct {
 	id     string
 	kind   task.Type
 	fate   Fate
+	clips  int    // how many results such tasks usually have
 	parent string // the clip that an extension continues
 	items  []Item // every value that the task ever shows
 	phases []phase

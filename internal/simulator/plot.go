@@ -16,21 +16,20 @@ type plot struct {
 // media are the bases of the URLs that are handed out.
 type media struct{ audio, stream string }
 
-func draftLife(d draw, kind task.Type, fate Fate, m media) *life {
-	l := &life{id: d.taskID(), kind: kind, fate: fate}
-	if kind == task.Extend {
+// live draws what happens to a task.
+func (l *life) live(d draw, m media) {
+	if l.kind == task.Extend {
 		l.parent = d.uuid()
 	}
 	p := &plot{draw: d, life: l, media: m}
-	for range clipCount(kind) {
+	for range l.clips {
 		l.items = append(l.items, p.item())
 	}
-	e, _ := fate.entry()
+	e, _ := l.fate.entry()
 	e.live(p)
-	return l
 }
 
-// clipCount is how many results a task of this type usually has.
+// clipCount is how many results a task usually has, by the specification.
 func clipCount(kind task.Type) int {
 	if kind == task.Replace || kind == task.Merge {
 		return 1

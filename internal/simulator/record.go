@@ -91,7 +91,7 @@ func (l *life) expected() Expectation {
 		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: firstOf(l.lostText, taskNotFound)}
 	case last.state == done || last.state == undelivered:
 		clips := l.expectedClips()
-		open := slices.ContainsFunc(clips, isDerived) || (l.itemsOnly && !l.lyrics() && len(clips) < clipCount(l.kind))
+		open := slices.ContainsFunc(clips, isDerived) || (l.itemsOnly && !l.lyrics() && len(clips) < l.clips)
 		return Expectation{Status: task.Complete, AtDeadline: open, Clips: clips}
 	case last.state.over():
 		return l.expectedFailure(last.trouble)

@@ -47,17 +47,24 @@ func New(cfg Config) *Simulator {
 	for _, e := range faults {
 		s.faults.add(e.fault, cfg.FaultMix[e.fault])
 	}
-	if cfg.Provider == "kie" { // it has the paths of sunoapi
-		s.serve(kie{dialect: cfg.Dialect})
-	} else {
-		s.serve(sunoapi{})
+	for _, f := range cfg.wires() {
+		s.serve(f)
 	}
-	s.serve(sunoproxy{dialect: cfg.Dialect})
-	s.serve(newSunoclips(cfg.Dialect))
-	s.serve(acedata{})
 	s.mustKnow(cfg.Provider, cfg.Dialect)
 	s.servePages()
 	return s
+}
+
+// wires are the formats that are served.
+func (c Config) wires() []wire {
+	if c.Format != nil {
+		return []wire{own{*c.Format}}
+	}
+	var first wire = sunoapi{}
+	if c.Provider == "kie" { // it has the paths of sunoapi
+		first = kie{dialect: c.Dialect}
+	}
+	return []wire{first, sunoproxy{dialect: c.Dialect}, newSunoclips(c.Dialect), acedata{}}
 }
 
 // ServeHTTP implements http.Handler.
@@ -111,7 +118,8 @@ func (s *Simulator) submit(o order) string {
 	if o.fate == "" {
 		o.fate = Success // an empty mix
 	}
-	l := draftLife(d, o.kind, o.fate, s.cfg.media())
+	l := &life{id: d.taskID(), kind: o.kind, fate: o.fate, clips: s.cfg.clipsOf(o.kind)}
+	l.live(d, s.cfg.media())
 	l.made = o.made
 	t := s.newSubject(number, o, s.fit(l))
 	s.subjects = append(s.subjects, t)

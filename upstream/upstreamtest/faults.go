@@ -39,9 +39,10 @@ func testFault(t *testing.T, w *world, fault simulator.Fault) {
 		requireReady(t, seen, ref)
 		return
 	}
-	f := failureOf(ref.TaskID, seen, err)
-	require.NotNil(t, f, "a fault that nobody tells of")
-	requireUntouched(t, w, ref, seen, f)
+	obs, _ := outcome(ref.TaskID, seen, err)
+	f := obs.Failure
+	require.NotNil(t, f, "a fault that Fetch does not report")
+	requireUntouched(t, w, ref, obs)
 	switch fault {
 	case simulator.NoCredits, simulator.BadKey:
 		require.Equal(t, task.Account, f.Verdict, f)
@@ -66,18 +67,16 @@ func testFault(t *testing.T, w *world, fault simulator.Fault) {
 	require.False(t, paused)
 }
 
-// requireUntouched asserts that a row in any pending state stays as it is.
-func requireUntouched(t *testing.T, w *world, ref task.Ref, seen map[string]task.Observation, f *task.Failure) {
+// requireUntouched asserts that obs, which has a failure, leaves a row in any pending
+// state as it is.
+func requireUntouched(t *testing.T, w *world, ref task.Ref, obs task.Observation) {
 	t.Helper()
+	f := obs.Failure
 	require.NotEmpty(t, f.Message, f.Reason)
-	obs, ok := seen[ref.TaskID]
-	if !ok {
-		obs = task.Observation{TaskID: ref.TaskID, Failure: f}
-	}
 	now := w.clock.Now()
 	for _, status := range []task.Status{task.Submitted, task.Streaming} {
 		g := task.Generation{TaskID: ref.TaskID, Type: ref.Type, Status: status, CreatedAt: now.Add(-5 * time.Minute)}
-		d := task.DefaultPolicy().Decide(now, g, nil, task.Seen{Observation: &obs})
+		d := w.subject.policy().Decide(now, g, nil, task.Seen{Observation: &obs})
 		require.False(t, d.Writes(g), "%+v", d)
 		require.False(t, d.Next.Before(min2(now.Add(f.RetryAfter), g.CreatedAt.Add(task.DefaultTimeout))))
 	}

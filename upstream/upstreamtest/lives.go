@@ -18,7 +18,7 @@ import (
 // Fetch and task.Decide over rows in memory, and compares the rows with what the
 // provider knows.
 func testLives(t *testing.T, w *world) {
-	rows := &store{policy: task.DefaultPolicy()}
+	rows := &store{policy: w.subject.policy()}
 	rows.policy.ProbeCDN = false
 	for i, kind := range w.subject.types() {
 		for j, fate := range simulator.Fates() {
@@ -29,9 +29,13 @@ func testLives(t *testing.T, w *world) {
 		require.Less(t, passes, 1000, "rows stay pending")
 		w.pass(rows.next().Sub(w.clock.Now()))
 		due := rows.due(w.clock.Now())
-		seen, err := w.fetch(t.Context(), t, refsOf(due)...)
+		seen, err := w.fetch(t.Context(), t, rows.refs(due)...)
 		for _, r := range due {
-			rows.sync(t, r, w.clock.Now(), seen, err)
+			obs, ok := outcome(r.g.TaskID, seen, err)
+			if !ok {
+				obs = task.Observation{TaskID: r.g.TaskID, Failure: &task.Failure{Reason: task.ReasonNotReported}}
+			}
+			rows.sync(t, r, w.clock.Now(), obs)
 		}
 	}
 	for _, r := range rows.rows {
@@ -99,13 +103,13 @@ func (s *store) next() (next time.Time) {
 	return next
 }
 
-// refsOf names the tasks of rows as the syncer does.
-func refsOf(rows []*row) []task.Ref {
+// refs are the tasks of rows, as the syncer asks for them.
+func (s *store) refs(rows []*row) []task.Ref {
 	refs := make([]task.Ref, len(rows))
 	for i, r := range rows {
 		refs[i] = task.Ref{TaskID: r.g.TaskID, Type: r.g.Type, Alone: r.g.Memory.Reason == task.ReasonNotReported}
 		for _, c := range r.clips {
-			if _, placeholder := task.DefaultHandlers().PlaceholderNumber(c.ClipID); !placeholder {
+			if _, placeholder := s.policy.Handlers.PlaceholderNumber(c.ClipID); !placeholder {
 				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
 			}
 		}
@@ -114,19 +118,9 @@ func refsOf(rows []*row) []task.Ref {
 }
 
 // sync decides about a row and writes the decision.
-func (s *store) sync(t *testing.T, r *row, now time.Time, seen map[string]task.Observation, err error) {
+func (s *store) sync(t *testing.T, r *row, now time.Time, obs task.Observation) {
 	t.Helper()
-	what := task.Seen{AskedAt: now, Vouch: task.Vouched}
-	obs, ok := seen[r.g.TaskID]
-	switch f := failureOf(r.g.TaskID, seen, err); {
-	case ok:
-	case f != nil:
-		obs = task.Observation{TaskID: r.g.TaskID, Failure: f}
-	default: // the answers have left it out
-		obs = task.Observation{TaskID: r.g.TaskID, Failure: &task.Failure{Reason: task.ReasonNotReported}}
-	}
-	what.Observation = &obs
-	d := s.policy.Decide(now, r.g, r.clips, what)
+	d := s.policy.Decide(now, r.g, r.clips, task.Seen{AskedAt: now, Vouch: task.Vouched, Observation: &obs})
 	require.Empty(t, d.Probe)
 	for _, c := range d.Clips {
 		r.write(c)

@@ -66,7 +66,6 @@ func testCancellation(t *testing.T, s Subject) {
 // is under way, so that the counts are exact.
 func testRateLimit(t *testing.T, s Subject) {
 	const requests, window, tick, workers, each = 5, 10 * time.Second, 50 * time.Millisecond, 3, 8
-	require.NotNil(t, s.Limited, "Subject.Limited: required")
 	w := newWorld(t, s, "")
 	var arrived atomic.Int64
 	plain := w.server.Config.Handler

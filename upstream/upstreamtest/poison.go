@@ -49,19 +49,19 @@ func testPoisoned(t *testing.T, w *world, fault simulator.Fault, at []int) {
 	_, err := w.fetch(t.Context(), t, warm...)
 	require.NoError(t, err)
 
-	var refs, good, bad []task.Ref
+	var b batch
 	for i := range cohort {
 		if slices.Contains(at, i) {
-			bad = append(bad, w.submit(1, fault, simulator.Always)...)
-			refs = append(refs, bad[len(bad)-1])
+			b.bad = append(b.bad, w.submit(1, fault, simulator.Always)...)
+			b.all = append(b.all, b.bad[len(b.bad)-1])
 		} else {
-			good = append(good, w.submit(1)...)
-			refs = append(refs, good[len(good)-1])
+			b.good = append(b.good, w.submit(1)...)
+			b.all = append(b.all, b.good[len(b.good)-1])
 		}
 	}
-	wait := requirePoisonFound(t, w, refs, good, bad, search*len(at)+1)
-	for range 3 { // it costs a call of its own, and is to be asked for less and less often
-		again := requirePoisonFound(t, w, refs, good, bad, 1+len(bad))
+	wait := requirePoisonFound(t, w, b, search*len(at)+1)
+	for range 3 { // the bad task costs a call of its own, and must be asked for less and less often
+		again := requirePoisonFound(t, w, b, 1+len(b.bad))
 		require.Greater(t, again, wait)
 		wait = again
 	}
@@ -69,16 +69,20 @@ func testPoisoned(t *testing.T, w *world, fault simulator.Fault, at []int) {
 	require.False(t, paused, "a task's own trouble pauses no credential")
 }
 
-// requirePoisonFound asserts that one Fetch tells of all good tasks, with so many
-// requests at most, and leaves the bad ones pending. It returns how long the first
-// of these is to wait.
-func requirePoisonFound(t *testing.T, w *world, refs, good, bad []task.Ref, most int) (wait int64) {
+// batch is tasks that are asked for together, in their order: good ones, and bad
+// ones that break every call.
+type batch struct{ all, good, bad []task.Ref }
+
+// requirePoisonFound asserts that one Fetch reports all good tasks, with so many
+// requests at most, and leaves the bad ones pending. It returns how long the last of
+// the bad ones must wait.
+func requirePoisonFound(t *testing.T, w *world, b batch, most int) (wait int64) {
 	t.Helper()
 	requests := w.requests(func() {
-		seen, err := w.fetch(t.Context(), t, refs...)
+		seen, err := w.fetch(t.Context(), t, b.all...)
 		require.NoError(t, err)
-		requireReady(t, seen, good...)
-		for _, ref := range bad {
+		requireReady(t, seen, b.good...)
+		for _, ref := range b.bad {
 			requireNoEnd(t, ref.TaskID, seen)
 			if f := seen[ref.TaskID].Failure; f != nil {
 				wait = f.RetryAfter.Nanoseconds()

@@ -1,26 +1,36 @@
 package upstreamtest
 
 import (
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
 )
 
-// Subject is an adapter under test.
+// Subject is an adapter under test, and the wire format that it reads.
 type Subject struct {
-	// Provider and Dialect are the simulator's names of the wire format:
-	// simulator.Config has them.
+	// Format is the provider's wire format. Default: Provider and Dialect, the
+	// simulator's names of a format that it has itself.
+	Format            *Format
 	Provider, Dialect string
-	// New makes an adapter without a rate limit. What has to be closed is closed
-	// by t.Cleanup.
+	// Upstream is the provider whose adapters are tested. Default: New and Limited.
+	Upstream upstream.Provider
+	// New makes an adapter without a rate limit, and closes by t.Cleanup what has
+	// to be closed. Default: Upstream's.
 	New func(t testing.TB, baseURL, key string) upstream.Adapter
-	// Limited makes one that is permitted so many requests in any span of window.
+	// Limited makes an adapter that is permitted so many requests in any span of
+	// window. Default: Upstream's.
 	Limited func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter
+	// Handlers has all of Types. Default: [task.DefaultHandlers].
+	Handlers task.Handlers
 	// Types are the task types that the provider has; the first one is used
-	// where one is enough. Default: all five.
+	// where one is enough. Default: the five of the specification.
 	Types []task.Type
 	// Unbatched: this server answers one task a request, whatever the adapter's
 	// Limits say that the format can do.
@@ -31,6 +41,51 @@ type Subject struct {
 	// Places is in how many places a task may be, so how many requests it takes to
 	// hear that there is no such task. Default 1.
 	Places int
+}
+
+// Format is the wire format of a provider that tasksync does not know, as the
+// simulator serves it; Task and Item are what it encodes.
+type (
+	Format = simulator.Format
+	Task   = simulator.Task
+	Item   = simulator.Item
+)
+
+func (s Subject) withDefaults() Subject {
+	if s.Handlers == nil {
+		s.Handlers = task.DefaultHandlers()
+	}
+	if s.Limited == nil {
+		s.Limited = func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
+			return s.open(t, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
+		}
+	}
+	if s.New == nil {
+		s.New = func(t testing.TB, baseURL, key string) upstream.Adapter {
+			return s.open(t, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: -1})
+		}
+	}
+	return s
+}
+
+// open makes an adapter of s.Upstream.
+func (s Subject) open(t testing.TB, cfg upstream.Config) upstream.Adapter {
+	t.Helper()
+	require.NotNil(t, s.Upstream.New, "Subject.Upstream or New and Limited: required")
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	adapter, err := s.Upstream.New(cfg)
+	require.NoError(t, err)
+	if a, ok := adapter.(interface{ CloseIdle() }); ok {
+		t.Cleanup(a.CloseIdle)
+	}
+	return adapter
+}
+
+// policy is the default one, for the subject's types.
+func (s Subject) policy() task.Policy {
+	p := task.DefaultPolicy()
+	p.Handlers = s.Handlers
+	return p
 }
 
 func (s Subject) firstLook() int { return max(1, s.FirstLook) }
@@ -54,9 +109,11 @@ func (s Subject) batch(a upstream.Adapter) int {
 
 const key = "key-0123456789-of-the-suite"
 
-// Run runs the suite on s. The package of the test has a TestMain with goleak.
+// Run runs the suite on s. A TestMain with goleak beside it finds the goroutines
+// that outlive the tests.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
+	s = s.withDefaults()
 	for _, tc := range []struct {
 		name string
 		test func(*testing.T, *world)

@@ -32,8 +32,12 @@ type world struct {
 func newWorld(t *testing.T, s Subject, mediaURL string) *world {
 	t.Helper()
 	w := &world{subject: s, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	clips := map[task.Type]int{}
+	for taskType, h := range s.Handlers {
+		clips[taskType] = h.Clips
+	}
 	w.sim = simulator.New(simulator.Config{
-		Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
+		Format: s.Format, Clips: clips, Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
 		SlowDelay: time.Millisecond, MediaURL: mediaURL, Now: w.clock.Now,
 	})
 	w.server = serve(t, w.sim)
@@ -113,14 +117,20 @@ func (w *world) fetch(ctx context.Context, t *testing.T, refs ...task.Ref) (map[
 	return seen, err
 }
 
-// failureOf is why a task was not told about: its own failure, or that of the
-// call that speaks for it. nil: all is well with it.
-func failureOf(id string, seen map[string]task.Observation, err error) *task.Failure {
-	if obs, ok := seen[id]; ok {
-		return obs.Failure
+// outcome is the observation of a task: its own, or else one with the failure of
+// the call. ok is false if the answers have left the task out.
+func outcome(id string, seen map[string]task.Observation, err error) (obs task.Observation, ok bool) {
+	if obs, ok = seen[id]; ok {
+		return obs, true
 	}
-	f, _ := errors.AsType[*task.Failure](err)
-	return f
+	f, failed := errors.AsType[*task.Failure](err)
+	return task.Observation{TaskID: id, Failure: f}, failed
+}
+
+// failureOf is the failure of a task, or else of the call; nil: there is none.
+func failureOf(id string, seen map[string]task.Observation, err error) *task.Failure {
+	obs, _ := outcome(id, seen, err)
+	return obs.Failure
 }
 
 // requests is the number of requests that test makes.
