@@ -24,17 +24,29 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 const key = "key-of-the-test"
 
-// build makes the program with the modules that this one has: nothing is
-// downloaded, and its go.mod must say the same as ours.
+// build makes the program.
 func build(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "embed")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, ".")
+	goCommand(t, "build", "-buildvcs=false", "-o", path, ".")
+	return path
+}
+
+// goCommand runs the Go command in the program's module with the modules that this
+// one has: nothing is downloaded, and the program's go.mod must say the same as ours.
+func goCommand(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = "../embed"
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "if its go.mod is behind ours: go -C examples/embed mod tidy\n%s", out)
-	return path
+}
+
+// TestProviderOutsideThisModule: a provider of a program's own passes the suite.
+func TestProviderOutsideThisModule(t *testing.T) {
+	t.Parallel()
+	goCommand(t, "test", "-count=1", ".")
 }
 
 // provider is the remixer: a task is at work when it is asked for the first time,
