@@ -20,8 +20,8 @@ import (
 	"tasksync/internal/demo"
 )
 
-// A demo that is kept prints the link of a page early, and whoever opens it when
-// everything is over still sees every row.
+// A demo that is kept prints the link of a page early, and the page shows every row
+// even when it is opened after the last row has ended.
 func TestDemoKept(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -70,8 +70,8 @@ func TestDemoInterrupted(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// demoProcess is the command in a process of its own, without a terminal. If the
-// test ends before it, so does its Postgres.
+// demoProcess is the command in a process of its own, without a terminal. The process
+// and its Postgres do not outlive the test.
 func demoProcess(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"demo"}, args...)...)
@@ -80,7 +80,7 @@ func demoProcess(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// readUntil reads to the line that begins so.
+// readUntil reads up to the line that begins with prefix, and returns the line.
 func readUntil(t *testing.T, lines *bufio.Reader, prefix string) string {
 	t.Helper()
 	for {
@@ -108,7 +108,7 @@ func demoAsk(t *testing.T, method, address, token string) string {
 	return string(body)
 }
 
-// demoOpen returns an answer whose body ends with the test.
+// demoOpen returns a response whose body is closed with the test.
 func demoOpen(t *testing.T, method, address, token string) *http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -126,8 +126,8 @@ func demoOpen(t *testing.T, method, address, token string) *http.Response {
 	return resp
 }
 
-// demoEnded counts the rows whose ends the stream tells from the link's cursor
-// on, as the page reads them.
+// demoEnded reads the stream of events from the link's cursor on, as the page does,
+// and counts the rows that have ended.
 func demoEnded(t *testing.T, settings url.Values) int {
 	t.Helper()
 	sync := settings.Get("api") + "/api/music/v2/sync/events"
@@ -138,7 +138,7 @@ func demoEnded(t *testing.T, settings url.Values) int {
 	ended := map[string]bool{}
 	for len(ended) < demo.Rows()-1 { // without the V1 row
 		line, err := stream.ReadString('\n')
-		require.NoError(t, err, "the stream tells of %d rows only", len(ended))
+		require.NoError(t, err, "the stream has events of %d rows only", len(ended))
 		var event struct {
 			GenerationID string `json:"generation_id"`
 			ToStatus     string `json:"to_status"`

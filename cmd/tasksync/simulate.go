@@ -19,8 +19,8 @@ type simulateCmd struct {
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
 	Seed      uint64  `help:"Seed of what is drawn; the same seed and order of submits give the same tasks (default: random, and printed)."`
 	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`
-	Key       string  `name:"key" placeholder:"KEY" help:"The API key that is asked for (default: every key is right)."`
-	RateLimit int     `placeholder:"N" help:"Requests in 10 s that a key has (default: no limit)."`
+	Key       string  `name:"key" placeholder:"KEY" help:"The API key that requests must have (default: every key is accepted)."`
+	RateLimit int     `placeholder:"N" help:"Requests that a key may make in 10 s (default: no limit)."`
 	FaultRate float64 `placeholder:"P" help:"Share of status requests that are answered with a fault, 0 to 1."`
 }
 
@@ -69,7 +69,7 @@ func parseSpeed(s string) (float64, error) {
 	return speed, nil
 }
 
-// baseURL is how this machine reaches a listener.
+// baseURL is the address by which this machine reaches a listener.
 func baseURL(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || tcp.IP.IsUnspecified() {
