@@ -3,7 +3,6 @@ package simulator
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/http"
 
 	"tasksync/task"
@@ -104,7 +103,7 @@ func (f own) many(s *Simulator, r *http.Request) reply {
 }
 
 func (f own) tell(t *subject, p phase) []byte {
-	told := Task{ID: t.life.id, Type: t.life.kind, Status: statusOf(p.state), Items: t.life.told(p)}
+	told := Task{ID: t.life.id, Type: t.life.taskType, Status: statusOf(p.state), Items: t.life.told(p)}
 	if p.trouble != nil {
 		told.Error = p.trouble.text
 	}
@@ -128,7 +127,7 @@ func statusOf(s state) task.Status {
 	}
 }
 
-func (f own) refuse(why refusal, detail string) reply {
+func (f own) errorReply(why problem, detail string) reply {
 	status, text := http.StatusBadRequest, detail
 	switch why {
 	case unauthorized:
@@ -145,14 +144,6 @@ func (f own) refuse(why refusal, detail string) reply {
 	}
 	code, body := f.Error(status, text)
 	return reply{code: code, http: code, body: encode(body)}
-}
-
-func encode(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err))
-	}
-	return body
 }
 
 // clipsOf is how many results a task of this type usually has.
