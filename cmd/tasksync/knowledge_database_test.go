@@ -145,7 +145,7 @@ func TestWhatTheApplicationWroteStays(t *testing.T) {
 				d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
 				d.ready(t)
 				id := w.add(t, 1, simulator.Success, 0)[0]
-				w.pass(99999 * time.Millisecond) // the first clip is final by 100 s, all are not before that
+				w.advance(99999 * time.Millisecond) // the first clip is final by 100 s, all are not before that
 				const complete = `SELECT count(*) FROM music_clips WHERE status = 'complete' AND audio_url IS NOT NULL`
 				w.await(t, d, "the first clip is complete", func() bool { return w.count(t, complete) == 1 })
 				url, title := fmt.Sprintf("https://%s.example/copies/1.mp3", strings.ToLower(sorts)), sorts+", as the user calls it"

@@ -152,7 +152,7 @@ func TestFinalFileReplacesThePreview(t *testing.T) {
 			d := start(t, w.with(), "run")
 			d.ready(t)
 			tasks := w.add(t, 1, simulator.Success, 0)
-			w.pass(50 * time.Second) // between the preview and the first final clip
+			w.advance(50 * time.Second) // between the preview and the first final clip
 			w.complete(t, d, worldPatience, tasks...)
 			r := w.of(t, tasks[0])
 			require.Equal(t, row{Playable: 2, Published: 0}, row{Playable: r.Playable, Published: r.Published}, "previews only")

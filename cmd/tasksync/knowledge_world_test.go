@@ -68,11 +68,11 @@ func (w *world) with(nameValue ...string) map[string]string {
 	return settings
 }
 
-// pass lets time pass for the tasks.
-func (w *world) pass(d time.Duration) { w.ahead.Add(int64(d)) }
+// advance lets time pass for the tasks.
+func (w *world) advance(d time.Duration) { w.ahead.Add(int64(d)) }
 
 // finish lets so much time pass that each task comes to its end.
-func (w *world) finish() { w.pass(time.Hour) }
+func (w *world) finish() { w.advance(time.Hour) }
 
 // add submits n songs and inserts their rows in one transaction, with a created_at that
 // is that long ago. It returns the ids of the tasks.

@@ -13,7 +13,7 @@ import (
 	"tasksync/upstream"
 )
 
-// testFaults serves each fault once, to an adapter that has had a good answer.
+// testFaults serves each fault once, to an adapter that has had a good answer before.
 func testFaults(t *testing.T, s Subject) {
 	for _, fault := range simulator.Faults() {
 		if fault == simulator.Hang { // see testCancellation
@@ -53,15 +53,15 @@ func testFault(t *testing.T, w *world, fault simulator.Fault) {
 		require.Positive(t, f.RetryAfter)
 		requireClosed(t, w, ref)
 	default:
-		if fault != simulator.CreditsText { // of one task, whose call it was
+		if fault != simulator.CreditsText { // it may end the task that was asked for
 			require.Equal(t, task.Transient, f.Verdict, f)
 		}
 		_, _, paused := w.adapter.Paused()
 		require.False(t, paused)
 	}
-	w.pass(f.RetryAfter)
+	w.advance(f.RetryAfter)
 	seen, err = w.fetch(t.Context(), t, ref)
-	require.NoError(t, err, "it resumes by itself")
+	require.NoError(t, err, "calls go on by themselves")
 	requireReady(t, seen, ref)
 	_, _, paused := w.adapter.Paused()
 	require.False(t, paused)
@@ -105,8 +105,8 @@ func requirePause(t *testing.T, w *world, ref task.Ref) {
 	}), "a call in the pause")
 }
 
-// requireClosed asserts that no call is made that the provider asked not to
-// make, and that its caller does not wait in vain.
+// requireClosed asserts that no call is made while the provider has asked for none, and
+// that Fetch returns at once when the deadline of ctx is too near.
 func requireClosed(t *testing.T, w *world, ref task.Ref) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -125,10 +125,10 @@ func testWrongKey(t *testing.T, w *world) {
 		f := failureOf(ref.TaskID, seen, err)
 		require.NotNil(t, f)
 		require.Equal(t, task.Account, f.Verdict, f)
-		require.Error(t, err, "an account's failure speaks for all")
+		require.Error(t, err, "an account's failure concerns all tasks")
 		require.Empty(t, seen)
 		requirePause(t, w, ref)
-		w.pass(f.RetryAfter)
+		w.advance(f.RetryAfter)
 	}
 	w.adapter = w.subject.New(t, w.server.URL, key)
 	w.sim.Outage(simulator.BadKey)
@@ -136,7 +136,7 @@ func testWrongKey(t *testing.T, w *world) {
 	require.Error(t, err)
 	w.sim.Outage(simulator.NoFault)
 	requirePause(t, w, ref)
-	w.pass(time.Minute)
+	w.advance(time.Minute)
 	seen, err := w.fetch(t.Context(), t, ref)
 	require.NoError(t, err)
 	requireReady(t, seen, ref)
@@ -149,7 +149,7 @@ func testKeyIsShownNowhere(t *testing.T, w *world) {
 		seen, err := w.fetch(t.Context(), t, ref)
 		reason, _, _ := w.adapter.Paused()
 		text += fmt.Sprintf("%+v %v %v %s", seen, err, failureOf(ref.TaskID, seen, err), reason)
-		w.pass(10 * time.Minute)
+		w.advance(10 * time.Minute)
 	}
 	require.NotContains(t, text, key)
 }

@@ -14,20 +14,20 @@ import (
 	"tasksync/task"
 )
 
-// testLives follows a task of every fate and type from its submit to its end, by
-// Fetch and task.Decide over rows in memory, and compares the rows with what the
-// provider knows.
+// testLives brings a task of every fate and type from its submit to its end, by Fetch
+// and task.Decide over rows in memory, and compares the rows with what the provider
+// knows.
 func testLives(t *testing.T, w *world) {
 	rows := &store{policy: w.subject.policy()}
 	rows.policy.ProbeCDN = false
-	for i, kind := range w.subject.types() {
+	for i, taskType := range w.subject.types() {
 		for j, fate := range simulator.Fates() {
-			rows.insert(w.sim.Submit(kind, fate), kind, w.clock.Now(), i+j)
+			rows.insert(w.sim.Submit(taskType, fate), taskType, w.clock.Now(), i+j)
 		}
 	}
 	for passes := 0; rows.pending() > 0; passes++ {
 		require.Less(t, passes, 1000, "rows stay pending")
-		w.pass(rows.next().Sub(w.clock.Now()))
+		w.advance(rows.next().Sub(w.clock.Now()))
 		due := rows.due(w.clock.Now())
 		seen, err := w.fetch(t.Context(), t, rows.refs(due)...)
 		for _, r := range due {
@@ -58,15 +58,15 @@ type row struct {
 	timedOut bool
 }
 
-// insert does as applications do: some leave placeholders in either form, some
-// none.
-func (s *store) insert(taskID string, kind task.Type, now time.Time, form int) {
+// insert does as applications do: some insert placeholders, of either form, and some
+// insert none.
+func (s *store) insert(taskID string, taskType task.Type, now time.Time, form int) {
 	r := &row{next: now, g: task.Generation{
-		ID: fmt.Sprint(len(s.rows)), TaskID: taskID, Type: kind, Status: task.Submitted, CreatedAt: now,
+		ID: fmt.Sprint(len(s.rows)), TaskID: taskID, Type: taskType, Status: task.Submitted, CreatedAt: now,
 	}}
-	for i := range s.policy.Handlers[kind].Clips {
-		id := task.PlaceholderID(taskID, kind, i)
-		if form%3 == 1 && kind != task.Lyrics {
+	for i := range s.policy.Handlers[taskType].Clips {
+		id := task.PlaceholderID(taskID, taskType, i)
+		if form%3 == 1 && taskType != task.Lyrics {
 			id = fmt.Sprintf("%s-clip-%d", taskID, i+1)
 		}
 		if form%3 != 2 {
@@ -103,7 +103,7 @@ func (s *store) next() (next time.Time) {
 	return next
 }
 
-// refs are the tasks of rows, as the syncer asks for them.
+// refs returns the tasks of rows, as the syncer asks for them.
 func (s *store) refs(rows []*row) []task.Ref {
 	refs := make([]task.Ref, len(rows))
 	for i, r := range rows {
@@ -117,7 +117,7 @@ func (s *store) refs(rows []*row) []task.Ref {
 	return refs
 }
 
-// sync decides about a row and writes the decision.
+// sync decides about a row by obs and writes the decision.
 func (s *store) sync(t *testing.T, r *row, now time.Time, obs task.Observation) {
 	t.Helper()
 	d := s.policy.Decide(now, r.g, r.clips, task.Seen{AskedAt: now, Vouch: task.Vouched, Observation: &obs})
@@ -162,12 +162,12 @@ func (r *row) verify(t *testing.T, record simulator.Record) {
 		left = slices.Delete(left, at, at+1)
 		require.Equal(t, settled(c, got), got, what)
 	}
-	for _, c := range left { // what nothing filled
+	for _, c := range left { // placeholders that nothing filled
 		require.Equal(t, simulator.Clip{ClipID: c.ClipID, Status: task.Failed}, clipOf(c), what)
 	}
 }
 
-// settled is an expected clip as the row got must have it.
+// settled returns the expected clip, with what is left open settled by the clip got.
 func settled(want, got simulator.Clip) simulator.Clip {
 	want = want.Allow(got)
 	if want.Derive {

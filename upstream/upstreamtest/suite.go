@@ -24,7 +24,7 @@ type Subject struct {
 	// New makes an adapter without a rate limit, and closes by t.Cleanup what has
 	// to be closed. Default: Upstream's.
 	New func(t testing.TB, baseURL, key string) upstream.Adapter
-	// Limited makes an adapter that is permitted so many requests in any span of
+	// Limited makes an adapter that may make so many requests in any span of
 	// window. Default: Upstream's.
 	Limited func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter
 	// Handlers has all of Types. Default: [task.DefaultHandlers].
@@ -32,14 +32,14 @@ type Subject struct {
 	// Types are the task types that the provider has; the first one is used
 	// where one is enough. Default: the five of the specification.
 	Types []task.Type
-	// Unbatched: this server answers one task a request, whatever the adapter's
-	// Limits say that the format can do.
+	// Unbatched marks a server that answers one task a call, whatever the adapter's
+	// Limits say of the format.
 	Unbatched bool
-	// FirstLook is how many requests the first look at a task takes, because it may
-	// be in several places; the later ones take one. Default 1.
+	// FirstLook is how many calls the first look at a task takes, because the task may
+	// be in several places; later looks take one. Default 1.
 	FirstLook int
-	// Places is in how many places a task may be, so how many requests it takes to
-	// hear that there is no such task. Default 1.
+	// Places is the number of places where a task may be: so many calls it takes to
+	// find that there is no such task. Default 1.
 	Places int
 }
 
@@ -81,7 +81,7 @@ func (s Subject) open(t testing.TB, cfg upstream.Config) upstream.Adapter {
 	return adapter
 }
 
-// policy is the default one, for the subject's types.
+// policy returns the default policy with the handlers of s.
 func (s Subject) policy() task.Policy {
 	p := task.DefaultPolicy()
 	p.Handlers = s.Handlers
@@ -99,7 +99,7 @@ func (s Subject) types() []task.Type {
 	return []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
 }
 
-// batch is how many tasks a request asks for.
+// batch returns how many tasks a call asks for.
 func (s Subject) batch(a upstream.Adapter) int {
 	if s.Unbatched {
 		return 1
@@ -150,7 +150,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("rate limit", func(t *testing.T) { t.Parallel(); testRateLimit(t, s) })
 }
 
-// bubble runs test in w, with an adapter that lives in a bubble.
+// bubble runs test in w, with an adapter inside a bubble of testing/synctest.
 func (s Subject) bubble(t *testing.T, w *world, test func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"tasksync/upstream"
 )
 
-// world is a simulated provider behind a real server, an adapter that asks it,
-// and the provider's clock.
+// world is a simulated provider behind a real server, an adapter for it, and the
+// provider's clock.
 type world struct {
 	subject Subject
 	sim     *simulator.Simulator
@@ -27,8 +27,8 @@ type world struct {
 	sleeps  bool // the adapter is in a bubble, and its clock moves with the provider's
 }
 
-// newWorld serves a simulator outside of any bubble. Its adapter is for real
-// time. The audio is at mediaURL; empty: where the provider has it.
+// newWorld serves a simulator outside of any bubble. Its adapter runs in real time. The
+// audio is at mediaURL; empty: at the provider's hosts.
 func newWorld(t *testing.T, s Subject, mediaURL string) *world {
 	t.Helper()
 	w := &world{subject: s, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
@@ -55,21 +55,21 @@ func serve(t *testing.T, h http.Handler) *httptest.Server {
 	return server
 }
 
-// clock is a time that only tests move.
+// clock is a clock that only tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// Now is the clock of the simulator.
+// Now returns the time of the simulator.
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// pass lets time go by, at the provider and, in a bubble, at the adapter.
-func (w *world) pass(d time.Duration) {
+// advance moves the time on, at the provider and, in a bubble, at the adapter.
+func (w *world) advance(d time.Duration) {
 	if d <= 0 {
 		return
 	}
@@ -81,19 +81,19 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// kind is the type that is used where one is enough.
-func (w *world) kind() task.Type { return w.subject.types()[0] }
+// taskType returns the type for tests in which one is enough.
+func (w *world) taskType() task.Type { return w.subject.types()[0] }
 
-// submit makes n tasks that are ready, and their refs.
+// submit makes n tasks that are complete, and returns their refs.
 func (w *world) submit(n int, faults ...simulator.Fault) []task.Ref {
 	refs := make([]task.Ref, n)
 	for i := range refs {
-		refs[i] = task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Ready, faults...), Type: w.kind()}
+		refs[i] = task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Ready, faults...), Type: w.taskType()}
 	}
 	return refs
 }
 
-// fetch asks for refs and holds the answer to what is always true of one.
+// fetch asks for refs and asserts what is true of every result of Fetch.
 func (w *world) fetch(ctx context.Context, t *testing.T, refs ...task.Ref) (map[string]task.Observation, error) {
 	t.Helper()
 	observations, err := w.adapter.Fetch(ctx, refs)
@@ -133,14 +133,14 @@ func failureOf(id string, seen map[string]task.Observation, err error) *task.Fai
 	return obs.Failure
 }
 
-// requests is the number of requests that test makes.
+// requests returns the number of calls that test makes.
 func (w *world) requests(test func()) int64 {
 	before := w.sim.Requests().Total
 	test()
 	return w.sim.Requests().Total - before
 }
 
-// requireReady asserts that refs were seen with what they have.
+// requireReady asserts that refs were observed with their items.
 func requireReady(t *testing.T, seen map[string]task.Observation, refs ...task.Ref) {
 	t.Helper()
 	for _, ref := range refs {
