@@ -95,7 +95,7 @@ var errQuiet = errors.New("failed")
 var errInterrupted = errors.New("interrupted")
 
 func report(err error, errOut io.Writer) int {
-	var usage usageError
+	_, usage := errors.AsType[usageError](err)
 	switch {
 	case err == nil:
 		return exitOK
@@ -104,7 +104,7 @@ func report(err error, errOut io.Writer) int {
 	case errors.Is(err, errInterrupted), errors.Is(err, demo.ErrInterrupted):
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case usage:
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitUsage
 	default:

@@ -33,8 +33,8 @@ const (
 	CreditsText Fault = "credits_text"
 )
 
-// Always, after the last fault of a task, repeats that fault: every later request that
-// asks for the task, alone or among others, meets it. The task is poison.
+// Always stands after the last fault of a task and repeats it: every later request that
+// asks for the task, alone or among others, meets that fault. The task is poison.
 const Always Fault = "*"
 
 // creditsText is a text that sounds as if the account had no credits, although only one
