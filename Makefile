@@ -1,6 +1,6 @@
-# Targets for people and for .ci/run. Works with GNU make 3.81 and later.
-# Nothing but Go is needed for demo, build, install and test; race needs a C
-# compiler, browser a Chromium; lint, generate and verify build their tools from
+# Targets for people and for .ci/run. The Makefile works with GNU make 3.81 and
+# later. demo, build, install and test need only Go; race needs a C compiler,
+# browser a Chromium; lint, generate and verify build their tools from
 # tools/go.mod.
 
 GO ?= go
@@ -10,7 +10,7 @@ CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/a
 # The tools need no C compiler this way (sqlc then parses with WebAssembly).
 TOOL = CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod
 
-# make test PG=18 tests on that major version of Postgres.
+# make test PG=18 tests on Postgres 18.
 ifdef PG
 export TASKSYNC_TEST_PG := $(PG)
 endif
@@ -22,7 +22,7 @@ help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
-demo: ## See it work: private Postgres, simulated upstream, daemon (ARGS="--keep" to explore)
+demo: ## See tasksync work: private Postgres, simulated upstream, daemon (ARGS="--keep" to explore)
 	@$(GO) build -buildvcs=false -o bin/tasksync ./cmd/tasksync
 	@bin/tasksync demo $(ARGS)
 
@@ -35,22 +35,22 @@ install: ## Install tasksync to GOBIN
 	$(GO) install ./cmd/tasksync
 
 .PHONY: test
-test: ## Run all tests (PG=18: on that version of Postgres)
+test: ## Run all tests (PG=18: on Postgres 18)
 	$(GO) test -timeout 20m $(ARGS) ./...
 
 .PHONY: halfopen
-halfopen: ## Run the test that has Linux drop a connection's packets (as root)
+halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 	$(GO) test -count=1 -tags netadmin -run TestHalfOpenWALConnection $(ARGS) ./daemon
 
 .PHONY: pooler
-pooler: ## Run the tests that want PgBouncer (Debian: apt-get install pgbouncer)
+pooler: ## Run the tests that need PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon
 
-# What differs between versions of Postgres: locks, snapshots, replication. Those
-# that are not on the machine are downloaded once.
+# The tests cover what differs between versions of Postgres: locks, snapshots,
+# replication. Versions that are not on the machine are downloaded once.
 VERSIONS ?= 14 16 17 18
 .PHONY: versions
-versions: ## Run a smoke pass on other versions of Postgres (VERSIONS="14 18")
+versions: ## Run a smoke test on other versions of Postgres (VERSIONS="14 18")
 	for v in $(VERSIONS); do \
 		TASKSYNC_TEST_PG=$$v $(GO) test -count=1 -run '^(TestEveryFeed|TestOneOfManyIsTheFeed|TestSilentLeaderIsEnded|TestAnOpenWriterHoldsUpNobody|TestWAL|TestPoll|TestSchemaGolden)$$' $(ARGS) ./daemon ./feed ./migrations || exit 1; \
 	done
@@ -63,7 +63,7 @@ race: ## Run the tests of the core packages under the race detector (needs a C c
 		exit 1; }
 	CGO_ENABLED=1 $(GO) test -race $(ARGS) $(CORE)
 
-# Only what uses a browser has the build tag.
+# Only the tests that use a browser have the build tag.
 .PHONY: browser
 browser: ## Drive the page of examples/web in headless Chromium
 	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
@@ -81,14 +81,14 @@ smoke: build ## Check in seconds that the binary starts
 	bin/tasksync --help >/dev/null
 
 .PHONY: lint
-lint: ## Run the linters, which also hold the import arrows
+lint: ## Run the linters, which also check the import arrows
 	$(TOOL) golangci-lint run $(ARGS) ./...
 
 .PHONY: fmt
-fmt: ## Format the Go files as lint wants them
+fmt: ## Format the Go files as lint requires
 	$(TOOL) golangci-lint fmt
 
-# A generated file whose source is gone is removed: sqlc leaves it.
+# sqlc keeps a generated file whose source is gone, so it is removed here.
 .PHONY: generate
 generate: ## Generate River's migrations and the Go code of the queries
 	$(GO) generate ./migrations
@@ -97,10 +97,10 @@ generate: ## Generate River's migrations and the Go code of the queries
 		test -f "sql/$$(basename "$$f" .go)" || { echo "rm $$f"; rm "$$f"; }; \
 	done
 
-# What was generated is compared with what was there, not with what is committed,
-# so that it can be asked before a commit too. In CI the two are the same.
+# The generated files are compared with the files that were there, not with the
+# commit, so that verify works before a commit too. In CI the two are the same.
 .PHONY: verify
-verify: ## Prove that generated files, the schema golden, go.mod and formatting are current
+verify: ## Check that generated files, the schema golden, go.mod and formatting are current
 	@before=$$(cksum queries/* migrations/*.sql) && $(MAKE) --no-print-directory generate && \
 	after=$$(cksum queries/* migrations/*.sql) && \
 	if [ "$$before" != "$$after" ]; then \
@@ -119,9 +119,9 @@ verify: ## Prove that generated files, the schema golden, go.mod and formatting 
 	fi
 
 .PHONY: bench
-bench: ## Measure latency and throughput, beside pgbench
+bench: ## Measure the feeds, latency and throughput, beside pgbench
 	$(GO) run ./internal/bench $(ARGS)
 
 .PHONY: clean
-clean: ## Remove what was built here
+clean: ## Remove bin
 	rm -rf bin

@@ -170,7 +170,7 @@ func openFeed(cfg Config, pool *pgxpool.Pool, client *jobs.Client, reg *registry
 	}
 	started := false
 	f, err := feed.New(feed.Config{
-		Pool: pool, Session: session, To: client, Mode: cfg.Feed, PollInterval: cfg.FeedPollInterval, SlotLimit: cfg.SlotLimit,
+		Pool: pool, Session: session, Jobs: client, Mode: cfg.Feed, PollInterval: cfg.FeedPollInterval, SlotLimit: cfg.SlotLimit,
 		Logger: cfg.Logger, Registerer: reg,
 		State: func(reason string) {
 			health.set("feed", reason)

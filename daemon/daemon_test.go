@@ -343,7 +343,7 @@ func TestMetricsOfARegistry(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	reg := newRegistry(Config{Version: "v1"})
-	_, err := feed.New(feed.Config{Pool: b.pool, To: &jobs.Client{}, Registerer: reg})
+	_, err := feed.New(feed.Config{Pool: b.pool, Jobs: &jobs.Client{}, Registerer: reg})
 	require.NoError(t, err)
 	reg.MustRegister(newPendingCollector(b.pool, b.config().withDefaults()))
 	problems, err := testutil.GatherAndLint(reg.gatherer)

@@ -16,21 +16,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// handed stands for the jobs: it notes what it is given.
+// handed stands in for the jobs, and notes the ids that it is given.
 type handed struct {
 	mu     sync.Mutex
 	calls  [][]string
 	swept  [][]string
-	refuse int // so many calls fail
+	refuse int // how many of the next calls fail
 
 	find    func(ctx context.Context) ([]string, error) // what a sweep finds
-	entered chan []string                               // if set, told of each HandOn,
-	release chan struct{}                               // which then waits for this
+	entered chan []string                               // if set, gets the ids of each HandOn,
+	release chan struct{}                               // which then waits for release
 }
 
 func (h *handed) HandOn(_ context.Context, ids []string) error {
@@ -62,7 +63,7 @@ func (h *handed) Sweep(ctx context.Context, _ time.Duration) ([]string, error) {
 	return ids, nil
 }
 
-// times says how often each id was handed on, by calls and by sweeps.
+// times counts how often each id was handed on, by calls and by sweeps.
 func (h *handed) times() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,7 +87,7 @@ func (h *handed) sweeps() int {
 	return len(h.swept)
 }
 
-// logBuffer is a log that all parts may write to at once.
+// logBuffer is a log that is safe for concurrent use.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -125,10 +126,10 @@ func setupOn(t *testing.T, database string) *bundle {
 	return &bundle{T: t, database: database, pool: pool, log: &logBuffer{}}
 }
 
-// config is that of a feed on b. Its patience is that of a busy machine.
+// config configures a feed on b.
 func (b *bundle) config(to Jobs) Config {
 	return Config{
-		Pool: b.pool, To: to, Registerer: prometheus.NewRegistry(),
+		Pool: b.pool, Jobs: to, Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }
@@ -137,7 +138,7 @@ func (b *bundle) config(to Jobs) Config {
 type running struct {
 	*Feed
 	states chan string
-	stop   func() // ends it, once or more often
+	stop   func() // may be called again
 }
 
 // run runs a feed until it is stopped or the test ends.
@@ -161,7 +162,7 @@ func (b *bundle) run(cfg Config) *running {
 	return r
 }
 
-// session is the address of a connection of the feed's own.
+// session returns the address of the feed's own connection.
 func (b *bundle) session(url string) *pgx.ConnConfig {
 	b.Helper()
 	cfg, err := pgx.ParseConfig(url)
@@ -169,7 +170,7 @@ func (b *bundle) session(url string) *pgx.ConnConfig {
 	return cfg
 }
 
-// findAll is a sweep that finds every row there is.
+// findAll is a sweep that finds every row.
 func (b *bundle) findAll(ctx context.Context) ([]string, error) {
 	rows, err := b.pool.Query(ctx, `SELECT id::text FROM music_generations`)
 	if err != nil {
@@ -191,21 +192,21 @@ func (b *bundle) await(r *running) string {
 	}
 }
 
-// awaitUp passes over what is told before the feed is up.
+// awaitUp waits until the feed is up, and drops the states before.
 func (b *bundle) awaitUp(r *running) {
 	b.Helper()
 	for b.await(r) != "" {
 	}
 }
 
-// until waits for what others bring about.
+// until waits for a condition that other goroutines bring about.
 func (b *bundle) until(what string, ok func() bool) {
 	b.Helper()
 	for end := time.Now().Add(patience); !ok(); {
 		if time.Now().After(end) {
 			require.Fail(b, what, b.log)
 		}
-		require.NoError(b, sleep(b.Context(), 5*time.Millisecond))
+		require.NoError(b, wait.For(b.Context(), 5*time.Millisecond))
 	}
 }
 
@@ -235,13 +236,13 @@ func (b *bundle) sessions() int {
 	return b.count(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, applicationName)
 }
 
-// terminate ends the feeds' sessions and says how many there were.
+// terminate ends the feeds' sessions and returns how many there were.
 func (b *bundle) terminate() int {
 	b.Helper()
 	return b.count(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, applicationName)
 }
 
-// migrated brings a database to the newest version.
+// migrated migrates a database to the newest version.
 func migrated(t *testing.T, url string) string {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), url)
@@ -255,7 +256,7 @@ func migrated(t *testing.T, url string) string {
 	return url
 }
 
-// gathered is the value of a metric without labels.
+// gathered returns the value of a metric without labels.
 func gathered(t *testing.T, reg prometheus.Registerer, name string) float64 {
 	t.Helper()
 	families, err := reg.(prometheus.Gatherer).Gather()

@@ -5,36 +5,38 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"tasksync/internal/wait"
 )
 
-// collector takes ids from a feed and hands them on. Ids that arrive while the
-// last hand-on is under way form the next one together: nothing waits to be
-// grouped, and the busier it is, the larger the groups.
+// collector takes ids from the parts of a feed and hands them on. Ids that arrive
+// while a hand-on is under way form the next one together: no id waits for a group
+// to fill, and the more ids arrive, the larger the groups are.
 type collector struct {
-	to     Jobs
+	jobs   Jobs
 	logger *slog.Logger
 	memory *memory
 
 	mu   sync.Mutex
 	ids  []string
 	held bool // a sweep is under way: ids wait for what it finds
-	lost bool // the queue was full
+	lost bool // the queue overflowed, which is logged once
 	wake chan struct{}
 }
 
-func newCollector(to Jobs, logger *slog.Logger) *collector {
-	return &collector{to: to, logger: logger, memory: newMemory(), wake: make(chan struct{}, 1)}
+func newCollector(jobs Jobs, logger *slog.Logger) *collector {
+	return &collector{jobs: jobs, logger: logger, memory: newMemory(), wake: make(chan struct{}, 1)}
 }
 
-// Bounds of a queue: a reader stops to look beyond the first, and notifications
-// beyond the second are left to the sweep.
+// Bounds of the queue: scans pause beyond the first, and notifications beyond the
+// second are left to the sweep.
 const (
 	queueFull     = 20_000
 	queueOverflow = 500_000
 )
 
-// hear takes the id of a notification. It never blocks.
-func (c *collector) hear(id string) {
+// receive takes the id of a notification. It never blocks.
+func (c *collector) receive(id string) {
 	if c.memory.echo(id) {
 		return
 	}
@@ -42,8 +44,8 @@ func (c *collector) hear(id string) {
 	c.add(id)
 }
 
-// found takes the ids of a look, of which some may be known. It returns how many
-// were not.
+// found takes the ids of a scan, some of which may have been handed on already. It
+// returns how many had not.
 func (c *collector) found(ids []string) int {
 	ids = c.memory.unknown(ids)
 	c.memory.add(false, ids...)
@@ -60,17 +62,19 @@ func (c *collector) add(ids ...string) {
 		c.logger.Error("[TaskSync] Rows arrive faster than they can be handed on; the rest is left to the sweep", "waiting", len(c.ids))
 	}
 	c.mu.Unlock()
-	c.poke()
+	signal(c.wake)
 }
 
-func (c *collector) poke() {
+// signal wakes the goroutine that waits for c. A signal that is pending already is
+// enough.
+func signal(c chan struct{}) {
 	select {
-	case c.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// full reports whether looks should pause.
+// full reports whether scans should pause.
 func (c *collector) full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,23 +88,23 @@ func (c *collector) hold() {
 	c.held = true
 }
 
-// release lets the ids go, less those that a sweep has handed on already.
+// release ends hold and drops the ids that a sweep has handed on already.
 func (c *collector) release(swept []string) {
 	c.memory.add(false, swept...)
-	done := make(map[string]bool, len(swept))
+	known := make(map[string]bool, len(swept))
 	for _, id := range swept {
-		done[id] = true
+		known[id] = true
 	}
 	c.mu.Lock()
 	waiting := c.ids
 	c.ids, c.held = nil, false
 	for _, id := range waiting {
-		if !done[id] {
+		if !known[id] {
 			c.ids = append(c.ids, id)
 		}
 	}
 	c.mu.Unlock()
-	c.poke()
+	signal(c.wake)
 }
 
 // maxHandOn bounds how many ids are handed on at once.
@@ -121,8 +125,8 @@ func (c *collector) take() []string {
 	return ids
 }
 
-// run hands on until ctx ends. What cannot be handed on now is tried again; what
-// is lost when the daemon stops is found by the next sweep.
+// run hands ids on until ctx ends. It retries a hand-on that fails; the next sweep
+// finds the rows whose ids are lost when the daemon stops.
 func (c *collector) run(ctx context.Context) error {
 	for {
 		select {
@@ -138,12 +142,12 @@ func (c *collector) run(ctx context.Context) error {
 	}
 }
 
-// maxTries is how often ids are tried to be handed on: then they are the sweep's,
-// and newer ones need not wait behind them.
+// maxTries is how often a hand-on is tried. Then its ids are left to the sweep, and
+// newer ones need not wait behind them.
 const maxTries = 6
 
 func (c *collector) handOn(ctx context.Context, ids []string) error {
-	wait := 100 * time.Millisecond
+	backoff := wait.Backoff{Least: minBackoff, Most: maxBackoff}
 	for n := 1; ; n++ {
 		err := c.try(ctx, ids)
 		switch {
@@ -155,19 +159,19 @@ func (c *collector) handOn(ctx context.Context, ids []string) error {
 			c.logger.Error("[TaskSync] Handing on new rows failed; they are left to the sweep", "rows", len(ids), "error", err)
 			return nil
 		}
-		c.logger.Warn("[TaskSync] Handing on new rows failed; trying again", "rows", len(ids), "error", err, "retry_in", wait.String())
-		if err := sleep(ctx, wait); err != nil {
+		pause := backoff.Next()
+		c.logger.Warn("[TaskSync] Handing on new rows failed; trying again", "rows", len(ids), "error", err, "retry_in", pause.String())
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
-		wait = min(2*wait, maxBackoff)
 	}
 }
 
-// handOnTimeout bounds one try: the database may be gone without a word.
+// handOnTimeout bounds one try: a connection may be dead without an error.
 const handOnTimeout = 10 * time.Second
 
 func (c *collector) try(ctx context.Context, ids []string) error {
 	ctx, cancel := context.WithTimeout(ctx, handOnTimeout)
 	defer cancel()
-	return c.to.HandOn(ctx, ids)
+	return c.jobs.HandOn(ctx, ids)
 }

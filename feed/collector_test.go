@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -25,12 +26,12 @@ func TestCollectorGroupsWhatComesMeanwhile(t *testing.T) {
 	t.Parallel()
 	to := &handed{entered: make(chan []string), release: make(chan struct{})}
 	c, cancel, ended := collecting(t, to, &logBuffer{})
-	c.hear("first")
+	c.receive("first")
 	require.Equal(t, []string{"first"}, <-to.entered, "nothing waits to be grouped")
 	var want []string
 	for i := range maxHandOn + 3 {
 		want = append(want, fmt.Sprint(i))
-		c.hear(want[i])
+		c.receive(want[i])
 	}
 	to.release <- struct{}{}
 	require.Equal(t, want[:maxHandOn], <-to.entered)
@@ -46,49 +47,49 @@ func TestCollectorTriesAgain(t *testing.T) {
 	log := &logBuffer{}
 	to := &handed{refuse: 2}
 	c, cancel, ended := collecting(t, to, log)
-	c.hear("a")
+	c.receive("a")
 	require.Eventually(t, func() bool { return to.has("a") }, patience, 5*time.Millisecond)
 	require.Contains(t, log.String(), "the database is away")
-	c.hear("b")
+	c.receive("b")
 	require.Eventually(t, func() bool { return to.has("b") }, patience, 5*time.Millisecond)
 
 	to.mu.Lock()
 	to.refuse = 1 << 30
 	to.mu.Unlock()
-	c.hear("c")
+	c.receive("c")
 	cancel()
 	require.NoError(t, <-ended, "a stop does not wait for it")
 }
 
-// A row that was found by a look or a sweep is announced too; one that was
+// A row that a scan or a sweep has found is announced too, and a row that was
 // announced is found too. Each is handed on once.
 func TestCollectorTakesARowOnce(t *testing.T) {
 	t.Parallel()
-	c := newCollector(&handed{}, slog.New(slog.DiscardHandler))
-	require.Equal(t, 2, c.found([]string{"a", "b"}))
-	c.hear("a")
-	c.hear("c")
-	require.Equal(t, 1, c.found([]string{"c", "b", "d"}))
-	require.Equal(t, []string{"a", "b", "c", "d"}, c.take())
-	c.hear("c") // announced again: it was made pending again
-	require.Equal(t, []string{"c"}, c.take())
-	e := c.memory.younger["a"]
-	e.at = e.at.Add(-echoFor - time.Second)
-	c.memory.younger["a"] = e
-	c.hear("a") // and so is one that was found a while ago
-	require.Equal(t, []string{"a"}, c.take())
+	synctest.Test(t, func(t *testing.T) {
+		c := newCollector(&handed{}, slog.New(slog.DiscardHandler))
+		require.Equal(t, 2, c.found([]string{"a", "b"}))
+		c.receive("a")
+		c.receive("c")
+		require.Equal(t, 1, c.found([]string{"c", "b", "d"}))
+		require.Equal(t, []string{"a", "b", "c", "d"}, c.take())
+		c.receive("c") // announced again: it was made pending again
+		require.Equal(t, []string{"c"}, c.take())
+		time.Sleep(echoFor + time.Second)
+		c.receive("a") // and so is a row that was found a while ago
+		require.Equal(t, []string{"a"}, c.take())
+	})
 }
 
 func TestCollectorHoldsWhatASweepMayFind(t *testing.T) {
 	t.Parallel()
 	c := newCollector(&handed{}, slog.New(slog.DiscardHandler))
 	c.hold()
-	c.hear("a")
-	c.hear("b")
+	c.receive("a")
+	c.receive("b")
 	require.Empty(t, c.take())
 	c.release([]string{"a", "x"})
 	require.Equal(t, []string{"b"}, c.take())
-	c.hear("x")
+	c.receive("x")
 	require.Empty(t, c.take(), "the echo of the sweep")
 }
 
@@ -96,30 +97,38 @@ func TestCollectorIsBounded(t *testing.T) {
 	t.Parallel()
 	log := &logBuffer{}
 	c := newCollector(&handed{}, slog.New(slog.NewTextHandler(log, nil)))
-	c.memory.size = 1000
+	c.memory.ids.Size = 1000
 	for i := range queueOverflow + 10 {
-		c.hear(fmt.Sprint(i))
+		c.receive(fmt.Sprint(i))
 	}
 	require.True(t, c.full())
 	require.Len(t, c.ids, queueOverflow)
 	require.Contains(t, log.String(), "left to the sweep")
-	require.LessOrEqual(t, len(c.memory.younger)+len(c.memory.elder), 2000)
+	known := 0
+	for i := range queueOverflow + 10 {
+		if _, ok := c.memory.ids.Get(fmt.Sprint(i)); ok {
+			known++
+		}
+	}
+	require.LessOrEqual(t, known, 2000)
 	for len(c.take()) > 0 {
 	}
 	require.False(t, c.full())
-	c.hear("again")
+	c.receive("again")
 	require.Equal(t, []string{"again"}, c.take())
 }
 
 func TestMemoryForgets(t *testing.T) {
 	t.Parallel()
-	m := newMemory()
-	m.add(true, "a")
-	require.Empty(t, m.unknown([]string{"a"}))
-	m.since = m.since.Add(-m.span - time.Second)
-	m.add(false, "b")
-	require.Equal(t, []string{"c"}, m.unknown([]string{"a", "b", "c"}))
-	m.since = m.since.Add(-m.span - time.Second)
-	m.add(false, "c")
-	require.Equal(t, []string{"a"}, m.unknown([]string{"a", "b", "c"}))
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		m.add(true, "a")
+		require.Empty(t, m.unknown([]string{"a"}))
+		time.Sleep(memorySpan + time.Second)
+		m.add(false, "b")
+		require.Equal(t, []string{"c"}, m.unknown([]string{"a", "b", "c"}))
+		time.Sleep(memorySpan + time.Second)
+		m.add(false, "c")
+		require.Equal(t, []string{"a"}, m.unknown([]string{"a", "b", "c"}))
+	})
 }

@@ -14,59 +14,61 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// The modes.
+// Values of Config.Mode.
 const (
 	Auto   = "auto"   // notify where LISTEN works, poll where it does not
 	Notify = "notify" // LISTEN, and reading under load
 	WAL    = "wal"    // logical replication
-	Poll   = "poll"   // a look every PollInterval
+	Poll   = "poll"   // a scan of the table every PollInterval
 )
 
-// Modes are the values of Config.Mode.
+// Modes returns the values of Config.Mode.
 func Modes() []string { return []string{Auto, Notify, WAL, Poll} }
 
-// Jobs is who takes the rows.
+// Jobs takes the rows.
 type Jobs interface {
-	// HandOn gives the generations their jobs. Called again with the same ids it
-	// does no harm.
+	// HandOn gives the generations their jobs. A second call with the same ids does
+	// no harm.
 	HandOn(ctx context.Context, ids []string) error
-	// Sweep gives every row that no job follows one and returns their ids; grace
-	// leaves the youngest rows to the feed.
+	// Sweep gives every row that no job follows one and returns their ids. It leaves
+	// rows that are younger than grace to the feed.
 	Sweep(ctx context.Context, grace time.Duration) ([]string, error)
 }
 
-// Config is what a Feed needs.
+// Config configures a Feed.
 type Config struct {
-	Pool *pgxpool.Pool // required: for looks at the rows, and all that may go through a pooler
-	// Session is where the feed's own connection goes; default: where Pool's go.
+	Pool *pgxpool.Pool // required: for scans, and all else that may go through a pooler
+	// Session is the address of the feed's own connection; default: Pool's.
 	// LISTEN and session locks need a direct connection, or a pooler in session
 	// mode.
 	Session *pgx.ConnConfig
-	To      Jobs   // required
+	Jobs    Jobs   // required
 	Mode    string // one of Modes; default Auto
-	// PollInterval is the time between two looks when polling; default 250 ms.
+	// PollInterval is the time between two scans when polling; default 250 ms.
 	PollInterval time.Duration
-	// BusyRate is how many notifications in a second make the feed read instead
-	// of listening; default 100. It listens again when fewer than half as many
-	// rows a second came for CalmAfter; default 5 s.
+	// BusyRate is how many notifications in a second make the feed read the table
+	// instead of listening; default 100. The feed listens again when fewer than half
+	// as many rows a second came for CalmAfter; default 5 s.
 	BusyRate  int
 	CalmAfter time.Duration
-	// HungAfter is the silence after which a leader's session is ended by those
-	// that wait for its place; default 3 s. The leader speaks every third of it.
+	// HungAfter is the silence after which the daemons that wait for a leader's
+	// place end its session; default 3 s. A leader gives a sign of life every third
+	// of it.
 	HungAfter time.Duration
-	// RetryAfter is how long polling stands in before a session that does not
-	// hear is tried again; default 30 s.
+	// RetryAfter is how long polling stands in for a session on which LISTEN does
+	// not work, and scans for a WAL that cannot be read; default 30 s.
 	RetryAfter time.Duration
-	// SlotLimit is how many bytes of WAL the replication slot may hold back before
-	// it is given up; default 1 GiB.
+	// SlotLimit is how many bytes of WAL the replication slot may hold before it is
+	// dropped; default: that of wal.Config.
 	SlotLimit int64
-	// GuardEvery is how often the replication slot is looked after, in every mode:
-	// it may be that of a daemon that is gone; default 10 s.
+	// GuardEvery is how often the replication slot is checked, in every mode: a
+	// daemon that is gone may have left it behind; default 10 s.
 	GuardEvery time.Duration
 
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // default: none
-	// State is told why new rows are not heard of at once; "" when they are.
+	// State is called with the reason why new rows are not heard of at once, and
+	// with "" when they are.
 	State func(reason string)
 }
 
@@ -77,7 +79,6 @@ func (c Config) withDefaults() Config {
 	c.CalmAfter = cmp.Or(c.CalmAfter, 5*time.Second)
 	c.HungAfter = cmp.Or(c.HungAfter, 3*time.Second)
 	c.RetryAfter = cmp.Or(c.RetryAfter, 30*time.Second)
-	c.SlotLimit = cmp.Or(c.SlotLimit, 1<<30)
 	c.GuardEvery = cmp.Or(c.GuardEvery, 10*time.Second)
 	if c.Session == nil && c.Pool != nil {
 		c.Session = c.Pool.Config().ConnConfig
@@ -96,10 +97,26 @@ func (c Config) withDefaults() Config {
 
 func (c Config) validate() error {
 	switch {
-	case c.Pool == nil || c.To == nil:
-		return errors.New("feed: Pool and To are required")
+	case c.Pool == nil || c.Jobs == nil:
+		return errors.New("feed: Pool and Jobs are required")
 	case !slices.Contains(Modes(), c.Mode):
 		return fmt.Errorf("feed: Mode %q is not one of %v", c.Mode, Modes())
 	}
 	return nil
 }
+
+// sessionMode is the mode of a session that leads.
+func (c Config) sessionMode() string {
+	if c.Mode == WAL {
+		return WAL
+	}
+	return Notify
+}
+
+const (
+	// connectTimeout bounds one try to connect.
+	connectTimeout = 5 * time.Second
+	// minBackoff and maxBackoff bound the waits between two tries.
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = 10 * time.Second
+)

@@ -1,53 +1,66 @@
-// Package feed hears of rows that want to be followed, and hands them on to the
-// jobs. It is quick where it can be and complete where it need not be: what it
-// misses, for whatever reason, the sweep finds a few seconds later.
+// Package feed hears of rows that wait to be followed, and hands them on to the
+// jobs. It is quick where it can be and complete where it need not be: the sweep
+// finds every row that the feed misses, a few seconds later.
 //
-//	                    ┌──────────── session ─────────────┐
-//	               ┌───▶│ follower: somebody else is the   │  advisory lock L,
+// The race between what is there and what comes: a feed that first looked for
+// waiting rows and then listened would miss the rows that commit in between. So it
+// first listens, then sweeps the rows that are there, and only then hands on the
+// rows that were announced meanwhile. A row that commits before the LISTEN is found
+// by the sweep, a row that commits after it is announced, and a row that is found
+// in both ways is handed on once.
+//
+//	                    ┌───────────── session ─────────────┐
+//	               ┌───▶│ follower: another daemon is the   │  advisory lock L,
 //	   LISTEN      │    │ feed; asks for its place          │  one per database
 //	   works ──────┘    │ leader:                           │
-//	(auto asks)         │   listening: ids come as payloads │◀─┐ calm for a while
-//	   does             │   reading: the triggers are quiet │──┘ many per second
-//	   not ────────┐    │            it looks at the rows   │
+//	(auto asks)         │   listening: notifications bring  │◀─┐ calm for a while
+//	   does             │              the ids              │  │
+//	   not ────────┐    │   reading: the triggers are quiet │──┘ many per second
+//	               │    │            it scans the table     │
 //	               │    └───────────────────────────────────┘
-//	               └───▶ polling: looks at the rows, under a lease in a table
+//	               └───▶ polling: scans the table, under a lease in a table
 //
 // # Why no row is missed for longer than one sweep
 //
-// The sweep looks at every pending row, whatever its created_at, and asks only
+// The sweep examines every pending row, whatever its created_at, and asks only
 // whether a live job follows it. It does not depend on the feed, runs every few
-// seconds in some daemon, and takes rows that are older than a few seconds, or
-// of the future. So a row can only wait if the feed makes the sweep believe that
-// it is followed, and the feed makes nobody believe anything: it leaves a job,
-// which follows the row, or it leaves nothing.
+// seconds in one of the daemons, and takes rows that are older than a few seconds,
+// or of the future. So a row can only wait if the feed makes the sweep believe that
+// a job follows it. The feed cannot: it leaves a job, which follows the row, or it
+// leaves nothing.
 //
-// # Why a row is nearly always heard at once
+// # Why a row is nearly always heard of at once
 //
-// Listening. The session listens first, then sweeps, then believes what it
-// hears. A row committed before the LISTEN is found by that sweep, one committed
-// after it is announced.
+// Listening. The session listens, then sweeps, then hands on what was announced,
+// as above.
 //
 // From listening to reading. The session asks for lock K, and from that moment
-// the triggers are quiet. Before it asks, the reader has begun to look, from some
-// seconds back: a row that was announced is heard, one that was not is read, one
-// that is both is handed on once, by a memory of what was. While older
-// transactions keep the session waiting for K, it asks again and again and hears
-// in between what they announce.
+// the triggers are quiet. Before it asks, the first scan has begun some seconds
+// back: a row that was announced is heard of, a row that was not is read, and a
+// memory of the ids that were handed on keeps a row that is both from being handed
+// on twice. While older transactions keep the session waiting for K, it asks again
+// and again, and receives in between what they announce.
 //
-// Reading. A look takes the rows after the last created_at that it saw, less a
-// small overlap. Rows commit out of that order: once in a while a wider look goes
-// some seconds back, and the memory tells which of its rows are new.
-// What commits later than that, is dated back, or is made pending by an update, is
-// the sweep's.
+// Reading. A scan takes the rows after the last created_at that it saw, less a
+// small overlap. Rows commit out of that order: once in a while a wider scan goes
+// some seconds back, and the memory tells which of its rows are new. The sweep
+// finds the rows that commit later than that, are dated back, or become pending by
+// an update.
 //
 // From reading to listening. The session releases K, then asks for the horizon:
-// any transaction that wrote under the quiet trigger has an id below it. When all
-// of those have ended, one more wide look finds what they left, and everybody
-// else has announced. A transaction that stays open for long is not waited for:
-// its rows are the sweep's.
+// any transaction that wrote under the quiet triggers has an id below it. When all
+// of those have ended, one more wide scan finds the rows that they left; every
+// other transaction has announced its rows. The feed does not wait for a
+// transaction that stays open for long: the sweep finds its rows.
 //
 // A feed that ends, in any of these states, holds neither L nor K any more: the
-// server releases them with its session. Then the triggers announce again, and
-// the next leader begins with LISTEN and a sweep. A session that hangs instead
-// of ending is ended by those that wait for its place.
+// server releases them with its session. Then the triggers announce again, and the
+// next leader begins with LISTEN and a sweep. The daemons that wait for the place
+// of a leader end its session if it hangs.
+//
+// # Files
+//
+// Each file uses only files that come after it: feed, advice, wal, poll, notify,
+// notify_reading, leader, election, session, table_reader, state, collector,
+// memory, metrics, triggers, probe, config, errors.
 package feed

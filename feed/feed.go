@@ -6,28 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"tasksync/queries"
+	"tasksync/internal/wait"
 )
 
 // A Feed hears of new rows for one daemon. New makes it, Run runs it.
 type Feed struct {
-	cfg       Config
-	queries   *queries.Queries
-	collector *collector
-	metrics   *metrics
-	wal       *walFeed
-	holder    string // our name on the lease
-
-	mu     sync.Mutex
-	reason string // what State was told last
-
-	advised atomic.Bool // of what would be better than polling
+	base
+	wal     *walFeed
+	adviser *adviser
+	holder  string // this feed's name on the lease
 }
 
 // New makes a Feed that does not run yet. It registers the metrics.
@@ -36,147 +27,119 @@ func New(cfg Config) (*Feed, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	f := &Feed{
-		cfg: cfg, queries: queries.New(), collector: newCollector(cfg.To, cfg.Logger),
-		metrics: newMetrics(cfg.Registerer), holder: cryptorand.Text(), reason: "starting",
-	}
+	f := &Feed{base: newBase(cfg), adviser: &adviser{cfg: cfg}, holder: cryptorand.Text()}
 	var err error
-	f.wal, err = newWALFeed(f)
+	f.wal, err = newWALFeed(f.base)
 	return f, err
 }
 
-// Run hears of rows and hands them on until ctx ends, and then returns nil.
-// Whatever goes wrong meanwhile it tells State, and tries again.
+// Run hears of rows and hands them on until ctx ends, and then returns nil. It
+// reports every failure to Config.State, and tries again.
 func (f *Feed) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.collector.run(ctx) })
 	group.Go(func() error { return f.wal.guard(ctx) })
 	group.Go(func() error {
-		f.hear(ctx)
+		f.serve(ctx)
 		return nil
 	})
 	return group.Wait()
 }
 
-const (
-	minBackoff = 100 * time.Millisecond
-	maxBackoff = 10 * time.Second
-)
-
-// hear keeps a feed of the mode that is wanted, or of the best that works.
-func (f *Feed) hear(ctx context.Context) {
+// serve keeps a feed of the configured mode running, or of the best mode that
+// works.
+func (f *Feed) serve(ctx context.Context) {
 	if f.cfg.Mode == Poll {
-		f.advisePoll(ctx)
+		f.adviser.triggersOff(ctx)
 		f.poll(ctx)
 		return
 	}
-	wait := minBackoff
+	backoff := wait.Backoff{Least: minBackoff, Most: maxBackoff}
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := f.session(ctx)
+		err := f.runSession(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if time.Since(began) > maxBackoff {
-			wait = minBackoff // it had worked for a while
+			backoff.Reset() // it had worked for a while
 		}
-		f.standIn(ctx, err, wait)
-		wait = min(2*wait, maxBackoff)
+		f.standIn(ctx, err, backoff.Next())
 	}
 }
 
 // standIn passes the time until a session is tried again. A mode that promises
 // more than LISTEN polls meanwhile.
-func (f *Feed) standIn(ctx context.Context, err error, wait time.Duration) {
-	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // jitter
+func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
+	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // jitter
 	deaf := errors.Is(err, ErrDeaf) || errors.Is(err, errTriggersOff)
 	if deaf {
-		wait = f.cfg.RetryAfter
+		pause = f.cfg.RetryAfter
 	}
-	f.down(fmt.Sprintf("feed is down: %s", err))
+	f.state.down(fmt.Sprintf("feed is down: %s", err))
 	if f.cfg.Mode == Notify {
-		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; trying again", "error", err, "retry_in", wait.String())
-		_ = sleep(ctx, wait)
+		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; trying again", "error", err, "retry_in", pause.String())
+		_ = wait.For(ctx, pause)
 		return
 	}
 	if deaf {
-		f.adviseDeaf(ctx, err, wait)
+		f.adviser.deaf(ctx, err, pause)
 	} else {
-		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; polling until it is back", "error", err, "retry_in", wait.String())
+		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; polling until it is back", "error", err, "retry_in", pause.String())
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	ctx, cancel := context.WithTimeout(ctx, pause)
 	defer cancel()
 	f.poll(ctx)
 }
 
-// session is the life of one connection: it is tested, follows, then leads.
-func (f *Feed) session(ctx context.Context) error {
-	s, err := f.open(ctx)
+func (f *Feed) poll(ctx context.Context) { (&poller{base: f.base, holder: f.holder}).run(ctx) }
+
+// runSession is the life of one connection: it is verified, follows, then leads.
+func (f *Feed) runSession(ctx context.Context) error {
+	s, err := openSession(ctx, f.cfg)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	if err := f.test(ctx, s); err != nil {
+	if err := f.verify(ctx, s); err != nil {
 		return err
 	}
-	if err := f.follow(ctx, s); err != nil {
+	if err := (election{f.base, s}).win(ctx); err != nil {
 		return err
 	}
-	return f.lead(ctx, s)
+	return f.lead(ctx, newLeader(f.base, s))
 }
 
-// test makes sure that a session would be told of rows.
-func (f *Feed) test(ctx context.Context, s *session) error {
-	testCtx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
+// verify makes sure that notifications of new rows would reach the session.
+func (f *Feed) verify(ctx context.Context, s *session) error {
+	verifyCtx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
-	if err := hears(testCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
+	if err := hears(verifyCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
 		return err
 	}
 	if f.cfg.Mode == WAL {
 		return nil
 	}
-	fire, err := TriggersOn(testCtx, f.cfg.Pool)
+	on, err := TriggersOn(verifyCtx, f.cfg.Pool)
 	switch {
 	case err != nil:
 		return err
-	case !fire && f.cfg.Mode == Auto:
+	case !on && f.cfg.Mode == Auto:
 		return errTriggersOff
-	case !fire:
+	case !on:
 		f.cfg.Logger.WarnContext(ctx, "[TaskSync] The triggers are off, so nothing is announced; run `tasksync feed trigger on`, or set TASKSYNC_FEED=poll")
 	}
 	return nil
 }
 
-// up tells that rows are heard of at once, by us or by another daemon.
-func (f *Feed) up() { f.tell("") }
-
-func (f *Feed) down(reason string) {
-	f.metrics.mode("", "")
-	f.tell(reason)
-}
-
-func (f *Feed) tell(reason string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if reason == "" {
-		f.metrics.up.Set(1)
-	} else {
-		f.metrics.up.Set(0)
+// lead is the time in which a session is the feed.
+func (f *Feed) lead(ctx context.Context, l *leader) error {
+	if f.cfg.Mode == WAL {
+		return l.lead(ctx, l.receive, func(ctx context.Context, _ int) error {
+			l.order(true)
+			return f.wal.run(ctx, l.session.pid())
+		})
 	}
-	if reason != "" || f.reason != "" {
-		f.reason = reason
-		f.cfg.State(reason)
-	}
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	n := newListener(l)
+	return l.lead(ctx, n.receive, n.run)
 }

@@ -2,113 +2,119 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 )
 
-// A leader is a session that is the feed. Two goroutines make it: keep owns the
-// connection, watch looks at rows through the pool and orders keep to quieten
-// the triggers or to wake them.
+// A leader is a session that is the feed. It runs two goroutines: keep owns the
+// connection; the other sweeps and then works through the pool, and orders keep
+// to quieten the triggers or to wake them.
 type leader struct {
-	*Feed
+	base
 	session *session
 	orders  chan bool     // to keep: quieten (true) or wake the triggers
-	awake   chan struct{} // from keep: they are awake
-	busy    chan struct{} // from hear: there is more than can be listened to
-	rate    rate          // keep's
+	awake   chan struct{} // from keep: the triggers are awake
 
-	quieten, quiet bool // keep's: what is wanted, and whether K is held
+	wantQuiet, quiet bool // keep's: the last order, and whether the session holds lock K
 }
 
-func (f *Feed) lead(ctx context.Context, s *session) error {
-	l := &leader{
-		Feed: f, session: s, orders: make(chan bool, 2), awake: make(chan struct{}, 1), busy: make(chan struct{}, 1),
-		rate: rate{limit: f.cfg.BusyRate},
-	}
-	f.metrics.leader.Set(1)
-	defer f.metrics.leader.Set(0)
+func newLeader(b base, s *session) *leader {
+	return &leader{base: b, session: s, orders: make(chan bool, 2), awake: make(chan struct{}, 1)}
+}
+
+// lead is the time in which the session is the feed. receive takes the ids of
+// notifications; work comes after the sweep, and is told how many rows that found.
+func (l *leader) lead(ctx context.Context, receive func(id string), work func(ctx context.Context, swept int) error) error {
+	l.metrics.leader.Set(1)
+	defer l.metrics.leader.Set(0)
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
-	f.collector.hold()
-	defer f.collector.release(nil)
-	s.heard = l.hear
-	if err := s.listen(ctx, channel); err != nil {
+	l.collector.hold()
+	defer l.collector.release(nil)
+	l.session.receive = receive
+	if err := l.session.listen(ctx, channel); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return l.keep(ctx) })
-	group.Go(func() error { return l.watch(ctx) })
+	group.Go(func() error {
+		swept, err := l.sweep(ctx)
+		if err != nil {
+			return err
+		}
+		l.collector.release(swept)
+		return work(ctx, len(swept))
+	})
 	return group.Wait()
 }
 
-// prepare makes settings of the session. Only now: what is set behind a pooler in
-// transaction mode stays with somebody else.
+// prepare sets parameters of the session. It does so only after the session was
+// verified: behind a pooler in transaction mode, parameters would stay on a server
+// connection that others use.
 func (l *leader) prepare(ctx context.Context) error {
 	return l.session.do(ctx, "prepare the feed's session", func(ctx context.Context) error {
 		return l.queries.FeedPrepareSession(ctx, l.session.conn, fmt.Sprint((l.session.beat * 9 / 10).Milliseconds()))
 	})
 }
 
-// hear takes a notification.
-func (l *leader) hear(id string) {
+// receive takes the id of a notification.
+func (l *leader) receive(id string) {
 	l.metrics.notifications.Inc()
-	l.collector.hear(id)
-	if l.rate.exceeded(time.Now()) {
-		select {
-		case l.busy <- struct{}{}:
-		default:
-		}
-	}
+	l.collector.receive(id)
 }
 
-// keep owns the connection: it hears, shows that it lives, and obeys orders.
+// order has keep quieten the triggers, or wake them.
+func (l *leader) order(quiet bool) {
+	l.orders <- quiet
+	l.session.interrupt()
+}
+
+// keep owns the connection: it receives notifications, shows that the session
+// lives, and obeys orders.
 func (l *leader) keep(ctx context.Context) error {
 	for {
-		if err := l.turn(ctx); err != nil {
+		if err := l.step(ctx); err != nil {
 			return err
 		}
-		if err := l.session.live(ctx); err != nil {
+		if err := l.session.heartbeat(ctx); err != nil {
 			return err
 		}
 	}
 }
 
-// turn is a beat of the connection's life, at most.
-func (l *leader) turn(ctx context.Context) error {
+// step takes a beat at most.
+func (l *leader) step(ctx context.Context) error {
 	select {
-	case l.quieten = <-l.orders:
-		if !l.quieten {
-			return l.wake(ctx)
+	case l.wantQuiet = <-l.orders:
+		if !l.wantQuiet {
+			return l.wakeTriggers(ctx)
 		}
 	default:
 	}
-	if l.quieten && !l.quiet {
-		return l.hush(ctx)
+	if l.wantQuiet && !l.quiet {
+		return l.quietTriggers(ctx)
 	}
 	return l.session.wait(ctx)
 }
 
-// hush asks for lock K, for most of a beat. While it asks, and when it has it,
-// the triggers are quiet. Notifications that come meanwhile are heard.
-func (l *leader) hush(ctx context.Context) error {
+// quietTriggers asks for lock K, for most of a beat. The triggers are quiet while
+// the session asks for the lock and while it holds it. Notifications that arrive
+// meanwhile are received.
+func (l *leader) quietTriggers(ctx context.Context) error {
 	err := l.session.do(ctx, "quieten the triggers", func(ctx context.Context) error {
 		return l.queries.FeedQuietTriggers(ctx, l.session.conn)
 	})
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_timeout: a writer's transaction is open
+	if code(err) == codeLockNotAvailable { // a writer's transaction is open
 		return nil
 	}
 	l.quiet = err == nil
 	return err
 }
 
-// wake releases K if it is held.
-func (l *leader) wake(ctx context.Context) error {
+// wakeTriggers releases lock K if the session holds it.
+func (l *leader) wakeTriggers(ctx context.Context) error {
 	if l.quiet {
 		l.quiet = false
 		err := l.session.do(ctx, "wake the triggers", func(ctx context.Context) error {
@@ -121,20 +127,4 @@ func (l *leader) wake(ctx context.Context) error {
 	}
 	l.awake <- struct{}{}
 	return nil
-}
-
-// A rate tells when too much happens in a second.
-type rate struct {
-	limit int
-	since time.Time
-	count int
-}
-
-// exceeded counts one event.
-func (r *rate) exceeded(now time.Time) bool {
-	if now.Sub(r.since) > time.Second {
-		r.since, r.count = now, 0
-	}
-	r.count++
-	return r.count > r.limit
 }

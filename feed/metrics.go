@@ -2,7 +2,7 @@ package feed
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// The states of a feed.
+// Values of metric tasksync_feed_state.
 const (
 	stateFollowing = "following" // another daemon is the feed
 	stateListening = "listening"
@@ -49,7 +49,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// mode shows how rows are heard of, and what is done for it; "": not at all.
+// mode sets how rows are heard of and what this feed does for it; "" is not at all.
 func (m *metrics) mode(mode, state string) {
 	for _, name := range []string{Notify, WAL, Poll} {
 		m.modes.WithLabelValues(name).Set(one(name == mode))

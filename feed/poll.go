@@ -8,68 +8,69 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
-// poller looks at the rows through the pool. It uses no state of a session, so
+// A poller scans the table through the pool. It uses no state of a session, so
 // any pooler will do. Of several daemons the one with the lease polls; a session
 // that is the feed goes before them all.
 type poller struct {
-	*Feed
+	base
+	holder string // the feed's name on the lease
 	asked  time.Time
 	holds  bool
-	reader *reader // nil until it has swept
+	table  *tableReader // nil until it has swept
 }
 
-// poll hears of rows by polling until ctx ends.
-func (f *Feed) poll(ctx context.Context) {
-	p := &poller{Feed: f}
+// run polls until ctx ends.
+func (p *poller) run(ctx context.Context) {
 	defer p.release()
-	wait := f.cfg.PollInterval
+	pause := p.cfg.PollInterval
 	for {
 		began := time.Now()
-		err := p.turn(ctx)
+		err := p.step(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
-			wait = max(f.cfg.PollInterval, pauseAfter(began))
+			pause = max(p.cfg.PollInterval, pauseAfter(began))
 		default:
-			p.reader = nil // begins with a sweep again
-			wait = min(2*wait, maxBackoff)
-			f.down(fmt.Sprintf("feed is down: %s", err))
-			f.cfg.Logger.WarnContext(ctx, "[TaskSync] Polling failed; trying again", "error", err, "retry_in", wait.String())
+			p.table = nil // begins with a sweep again
+			pause = min(2*pause, maxBackoff)
+			p.state.down(fmt.Sprintf("feed is down: %s", err))
+			p.cfg.Logger.WarnContext(ctx, "[TaskSync] Polling failed; trying again", "error", err, "retry_in", pause.String())
 		}
-		if sleep(ctx, wait) != nil {
+		if wait.For(ctx, pause) != nil {
 			return
 		}
 	}
 }
 
-// turn asks for the lease three times while it lasts, sweeps with a new one, and
-// looks.
-func (p *poller) turn(ctx context.Context) error {
+// step asks for the lease three times in its term, sweeps when it is new, and
+// scans.
+func (p *poller) step(ctx context.Context) error {
 	if time.Since(p.asked) >= p.cfg.HungAfter/3 {
-		if err := p.ask(ctx); err != nil {
+		if err := p.takeLease(ctx); err != nil {
 			return err
 		}
 	}
 	if !p.holds {
-		p.reader = nil
+		p.table = nil
 		p.metrics.mode(Poll, stateFollowing)
-		p.up()
+		p.state.up()
 		return nil
 	}
-	if p.reader == nil {
+	if p.table == nil {
 		if err := p.begin(ctx); err != nil {
 			return err
 		}
 	}
-	_, err := p.reader.look(ctx)
+	_, err := p.table.scan(ctx)
 	return err
 }
 
-func (p *poller) ask(ctx context.Context) error {
+func (p *poller) takeLease(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	p.asked = time.Now()
@@ -84,22 +85,20 @@ func (p *poller) ask(ctx context.Context) error {
 	return nil
 }
 
-// begin sweeps, and looks from then on.
+// begin sweeps; scans find the rows from then on.
 func (p *poller) begin(ctx context.Context) error {
-	p.collector.hold()
-	swept, err := p.sweep(ctx)
-	p.collector.release(swept)
+	swept, err := p.holdAndSweep(ctx)
 	if err != nil {
 		return err
 	}
-	reader, err := p.newReader(ctx, max(narrowOverlap, 2*p.cfg.PollInterval))
+	table, err := newTableReader(ctx, p.base, max(narrowOverlap, 2*p.cfg.PollInterval))
 	if err != nil {
 		return err
 	}
-	p.reader = reader
+	p.table = table
 	p.metrics.mode(Poll, statePolling)
-	p.up()
-	p.cfg.Logger.InfoContext(ctx, "[TaskSync] Looking for new rows", "feed", Poll, "interval", p.cfg.PollInterval.String(), "swept", len(swept))
+	p.state.up()
+	p.cfg.Logger.InfoContext(ctx, "[TaskSync] Looking for new rows", "feed", Poll, "interval", p.cfg.PollInterval.String(), "swept", swept)
 	return nil
 }
 

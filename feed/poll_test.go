@@ -15,7 +15,7 @@ func (r *running) polls() bool {
 	return testutil.ToFloat64(r.metrics.states.WithLabelValues(statePolling)) == 1
 }
 
-// Of several that poll one does, and the others take over when it stops or dies.
+// One of several daemons polls; another takes over when it stops or dies.
 func TestPoll(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -53,7 +53,7 @@ func (b *bundle) pollConfig(to Jobs) Config {
 	return cfg
 }
 
-// A session that is the feed goes before those that poll.
+// A session that is the feed goes before the pollers.
 func TestPollGivesWayToASession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -69,7 +69,7 @@ func TestPollGivesWayToASession(t *testing.T) {
 	b.until("it polls again", poller.polls)
 }
 
-// Mode auto polls while it cannot have a session, and comes back by itself.
+// Mode auto polls while it cannot open a session, and comes back by itself.
 func TestAutoPollsWhileTheSessionIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -93,8 +93,8 @@ func TestAutoPollsWhileTheSessionIsAway(t *testing.T) {
 	b.until("it is heard", func() bool { return to.has(id) })
 }
 
-// A session of another database hears nothing of this one: that is found out
-// before it is believed.
+// A session of another database hears nothing of this one. The feed finds that out
+// before it relies on the session.
 func TestAutoFindsOutThatItIsDeaf(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -115,7 +115,7 @@ func TestAutoFindsOutThatItIsDeaf(t *testing.T) {
 	require.NoError(t, Probe(t.Context(), b.session(b.database), b.session(b.database)))
 }
 
-// Where the triggers are off nobody is told of anything.
+// Nothing is announced while the triggers are off.
 func TestAutoPollsWhileTheTriggersAreOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

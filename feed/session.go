@@ -12,37 +12,37 @@ import (
 	"tasksync/internal/redact"
 )
 
-// channel is where the triggers announce rows.
-const channel = "tasksync"
+const (
+	// channel is where the triggers announce rows.
+	channel = "tasksync"
+	// applicationName is what Postgres shows of the feed's own connection.
+	applicationName = "tasksync feed"
+)
 
-// connectTimeout bounds one try to connect.
-const connectTimeout = 5 * time.Second
-
-// A session is the feed's own connection. One goroutine owns it: that which
-// follows and leads. Nothing that waits longer than a third of HungAfter is done
-// on it, so that its silence means that it hangs.
+// A session is the feed's own connection. The goroutine that follows and leads
+// owns it. No statement on it takes longer than a third of HungAfter, so a
+// session that is silent for longer hangs.
 type session struct {
-	conn   *pgx.Conn
-	beat   time.Duration   // between two signs of life
-	heard  func(id string) // takes what the triggers announce; nil: nobody
-	probed chan string     // what a probe notified
+	conn    *pgx.Conn
+	beat    time.Duration   // between two heartbeats
+	receive func(id string) // takes what the triggers announce; nil: it is dropped
+	probed  chan string     // what a probe of the connection notified
 
-	mu   sync.Mutex
-	wake context.CancelFunc // ends the wait that is under way
-	due  bool               // the next wait is over at once
+	mu          sync.Mutex
+	endWait     context.CancelFunc // ends the wait that is under way
+	interrupted bool               // the next wait is over at once
 }
 
-// open connects.
-func (f *Feed) open(ctx context.Context) (*session, error) {
-	s := &session{beat: f.cfg.HungAfter / 3, probed: make(chan string, 16)}
-	cfg := f.cfg.Session.Copy()
+func openSession(ctx context.Context, c Config) (*session, error) {
+	s := &session{beat: c.HungAfter / 3, probed: make(chan string, 16)}
+	cfg := c.Session.Copy()
 	cfg.ConnectTimeout = connectTimeout
 	if cfg.RuntimeParams == nil {
 		cfg.RuntimeParams = map[string]string{}
 	}
 	cfg.RuntimeParams["application_name"] = applicationName
-	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing of it stays with a pooler
-	cfg.OnNotification = s.take
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec // leaves no prepared statement with a pooler
+	cfg.OnNotification = s.dispatch
 	ctx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -53,11 +53,11 @@ func (f *Feed) open(ctx context.Context) (*session, error) {
 	return s, nil
 }
 
-// take is called by pgx for every notification, whatever the session is doing.
-func (s *session) take(_ *pgconn.PgConn, n *pgconn.Notification) {
+// dispatch is called by pgx for every notification, whatever the session is doing.
+func (s *session) dispatch(_ *pgconn.PgConn, n *pgconn.Notification) {
 	switch {
-	case n.Channel == channel && s.heard != nil:
-		s.heard(n.Payload)
+	case n.Channel == channel && s.receive != nil:
+		s.receive(n.Payload)
 	case n.Channel == probeChannel:
 		select {
 		case s.probed <- n.Payload:
@@ -66,24 +66,25 @@ func (s *session) take(_ *pgconn.PgConn, n *pgconn.Notification) {
 	}
 }
 
-// applicationName is what Postgres shows of the feed's own connection.
-const applicationName = "tasksync feed"
+// pid is the server process of the session.
+func (s *session) pid() uint32 { return s.conn.PgConn().PID() }
 
 func (s *session) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = s.conn.Close(ctx) // nothing more is wanted of it
+	_ = s.conn.Close(ctx) // the connection is given up, closed or not
 }
 
-// wait receives notifications for as long as a beat, or until poke or ctx ends.
+// wait receives notifications for as long as a beat, or until interrupt or ctx
+// ends it.
 func (s *session) wait(ctx context.Context) error {
 	waitCtx, cancel := context.WithTimeout(ctx, s.beat)
 	defer cancel()
 	s.mu.Lock()
-	if s.due {
+	if s.interrupted {
 		cancel()
 	}
-	s.due, s.wake = false, cancel
+	s.interrupted, s.endWait = false, cancel
 	s.mu.Unlock()
 	for {
 		err := s.conn.PgConn().WaitForNotification(waitCtx)
@@ -99,19 +100,19 @@ func (s *session) wait(ctx context.Context) error {
 	}
 }
 
-// poke ends the wait that is under way, or the next one. It may be called by
-// anybody.
-func (s *session) poke() {
+// interrupt ends the wait that is under way, or the next one. Any goroutine may
+// call it.
+func (s *session) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.due = true
-	if s.wake != nil {
-		s.wake()
+	s.interrupted = true
+	if s.endWait != nil {
+		s.endWait()
 	}
 }
 
-// do runs a statement, in the time of a sign of life: a connection that takes
-// longer counts as dead.
+// do runs a statement within two beats: a connection that takes longer counts as
+// dead.
 func (s *session) do(ctx context.Context, what string, statement func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.beat)
 	defer cancel()
@@ -121,12 +122,12 @@ func (s *session) do(ctx context.Context, what string, statement func(ctx contex
 	return nil
 }
 
-// live is a sign of life.
-func (s *session) live(ctx context.Context) error {
+// heartbeat shows the server, and the sessions that follow, that this one lives.
+func (s *session) heartbeat(ctx context.Context) error {
 	return s.do(ctx, "heartbeat", s.conn.Ping)
 }
 
-// listen has Postgres announce what is notified on a channel.
+// listen subscribes the session to a channel.
 func (s *session) listen(ctx context.Context, channel string) error {
 	return s.do(ctx, "listen", func(ctx context.Context) error {
 		_, err := s.conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize())

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/wait"
 )
 
 // TestFeedMissesNothing has writers that insert all the time, while the feed's
-// session is ended again and again. There is no other sweep than the feed's own,
-// so that a gap would show.
+// session is ended again and again. Only the feed sweeps, so that a gap would
+// show.
 func TestFeedMissesNothing(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -39,7 +40,7 @@ func TestFeedMissesNothing(t *testing.T) {
 				mu.Lock()
 				inserted = append(inserted, id)
 				mu.Unlock()
-				_ = sleep(context.Background(), time.Duration(r.IntN(3000))*time.Microsecond)
+				_ = wait.For(context.Background(), time.Duration(r.IntN(3000))*time.Microsecond)
 			}
 		})
 	}
@@ -127,8 +128,8 @@ func TestFeedNoticesADeadConnection(t *testing.T) {
 	b.until("it hears again", func() bool { return to.has(heard) })
 }
 
-// A session that is dead to us still has the lock; it does not keep us from it
-// for longer than it may be silent.
+// A session that is dead to the feed still holds lock L on the server, but for no
+// longer than it may be silent.
 func TestFeedEndsItsOwnGhost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

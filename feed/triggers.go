@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -11,11 +10,7 @@ import (
 	"tasksync/queries"
 )
 
-// ErrNoTriggers is returned by TriggersOn and SetTriggers when the database has
-// no triggers of ours; the migrations bring them.
-var ErrNoTriggers = errors.New("the triggers are missing; run `tasksync migrate up`")
-
-// TriggersOn reports whether new rows are announced.
+// TriggersOn reports whether the triggers that announce new rows are enabled.
 func TriggersOn(ctx context.Context, db queries.DBTX) (bool, error) {
 	list, err := queries.New().FeedTriggerList(ctx, db)
 	if err != nil {
@@ -27,11 +22,11 @@ func TriggersOn(ctx context.Context, db queries.DBTX) (bool, error) {
 	return list[0].Enabled && list[1].Enabled, nil
 }
 
-// triggersLockTimeout is how long SetTriggers waits for the table, and how long
-// writers wait behind it.
+// triggersLockTimeout bounds how long SetTriggers waits for the table, and writers
+// wait behind it.
 const triggersLockTimeout = "2s"
 
-// SetTriggers has new rows announced or not. The role must own the table.
+// SetTriggers enables or disables the triggers. The role must own the table.
 func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	q := queries.New()
 	set := q.FeedTriggersDisable

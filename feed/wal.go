@@ -8,30 +8,30 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed/wal"
 	"tasksync/internal/redact"
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
-// walFeed is the reader of the log, and whether it reads. While it does not, the
-// leader looks at the rows instead.
+// walFeed reads new rows from the WAL. While that fails it scans the table
+// instead.
 type walFeed struct {
-	*Feed
+	base
 	reader *wal.Reader
-	reads  atomic.Bool
-	leader atomic.Uint32 // the server's process of the session that leads
+	reads  atomic.Bool   // the reader reads
+	leader atomic.Uint32 // the server process of the session that leads
 
-	evicted int // the last reader that was ended; of Run's goroutine alone
+	evicted int // the last reader that was ended; used by the goroutine of reader.Run alone
 }
 
-func newWALFeed(f *Feed) (*walFeed, error) {
-	w := &walFeed{Feed: f}
+func newWALFeed(b base) (*walFeed, error) {
+	w := &walFeed{base: b}
 	reader, err := wal.New(wal.Config{
-		ConnConfig: f.cfg.Session, Pool: f.cfg.Pool, To: w, Ready: w.ready, Evict: w.evict, SlotLimit: f.cfg.SlotLimit,
-		Logger: f.cfg.Logger, Registerer: f.cfg.Registerer,
+		ConnConfig: b.cfg.Session, Pool: b.cfg.Pool, To: w, Ready: w.ready, Evict: w.evict, SlotLimit: b.cfg.SlotLimit,
+		Logger: b.cfg.Logger, Registerer: b.cfg.Registerer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("feed: %w", err)
@@ -40,22 +40,83 @@ func newWALFeed(f *Feed) (*walFeed, error) {
 	return w, nil
 }
 
-// ready sweeps what was committed before the reader's first row.
+// run reads the WAL, or else the table, for a leader whose server process is
+// given. The triggers are quiet meanwhile.
+func (w *walFeed) run(ctx context.Context, leader uint32) error {
+	w.leader.Store(leader)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.readWAL(ctx) })
+	group.Go(func() error { return w.standIn(ctx) })
+	return group.Wait()
+}
+
+// readWAL reads the WAL for as long as it can, and tries again when it cannot.
+func (w *walFeed) readWAL(ctx context.Context) error {
+	pause := minBackoff
+	for {
+		began := time.Now()
+		err := w.reader.Run(ctx)
+		w.reads.Store(false)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		w.metrics.mode(Poll, stateReading)
+		if time.Since(began) > maxBackoff {
+			pause = minBackoff
+		}
+		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
+			pause = w.cfg.RetryAfter
+		}
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", redact.Password(err, w.cfg.Session), "retry_in", pause.String())
+		if err := wait.For(ctx, pause); err != nil {
+			return err
+		}
+		pause = min(2*pause, maxBackoff)
+	}
+}
+
+// readsCheck is how soon scans stand in when the WAL is not read any more.
+const readsCheck = 100 * time.Millisecond
+
+// standIn scans the table while the WAL is not read.
+func (w *walFeed) standIn(ctx context.Context) error {
+	table, err := newTableReader(ctx, w.base, narrowOverlap)
+	if err != nil {
+		return err
+	}
+	w.metrics.mode(Poll, stateReading)
+	w.state.up()
+	for {
+		pause := readsCheck
+		if w.reads.Load() {
+			table.widen()
+		} else {
+			began := time.Now()
+			if _, err := table.scan(ctx); err != nil {
+				return err
+			}
+			pause = pauseAfter(began)
+		}
+		if err := wait.For(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// ready sweeps the rows that were committed before the reader's first row.
 func (w *walFeed) ready(ctx context.Context) error {
-	w.collector.hold()
-	swept, err := w.sweep(ctx)
-	w.collector.release(swept)
+	swept, err := w.holdAndSweep(ctx)
 	if err != nil {
 		return err
 	}
 	w.reads.Store(true)
 	w.metrics.mode(WAL, stateReading)
-	w.cfg.Logger.InfoContext(ctx, "[TaskSync] New rows come from the WAL", "feed", WAL, "swept", len(swept))
+	w.cfg.Logger.InfoContext(ctx, "[TaskSync] New rows come from the WAL", "feed", WAL, "swept", swept)
 	return nil
 }
 
-// HandOn implements wal.HandOn: it returns when the ids have their jobs. Those
-// that have them already, by a look or a notification, are left out.
+// HandOn implements wal.HandOn: it returns when the ids have their jobs. It leaves
+// out the ids that were handed on after a scan or a notification.
 func (w *walFeed) HandOn(ctx context.Context, ids []string) error {
 	ids = w.collector.memory.unknown(ids)
 	if len(ids) == 0 {
@@ -68,10 +129,10 @@ func (w *walFeed) HandOn(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// evict ends a reader that is left of a leader whose session has ended, which may
-// be our own. Our session still being the feed is for the server to find, at the
-// moment of it: a leader that does not know yet that it has lost its place must
-// not end the reader of the next one.
+// evict ends a reader that was left behind by a leader whose session has ended,
+// perhaps a leader in this process. The server checks, in the same statement, that
+// this session is still the feed: a leader that has lost its place, and does not
+// know it yet, must not end the reader of the next leader.
 func (w *walFeed) evict(ctx context.Context, pid int) error {
 	ended, err := w.queries.FeedReaderTerminate(ctx, w.cfg.Pool, queries.FeedReaderTerminateParams{
 		Leader: int32(w.leader.Load()), Reader: int32(pid), //nolint:gosec // both are numbers of processes
@@ -79,7 +140,7 @@ func (w *walFeed) evict(ctx context.Context, pid int) error {
 	if err != nil {
 		return fmt.Errorf("end the last reader of the WAL: %w", err)
 	}
-	if ended && pid != w.evicted { // some have to be told twice
+	if ended && pid != w.evicted { // some readers end only after a second signal
 		w.evicted = pid
 		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The last feed's reader of the WAL does not end; ending it", "pid", pid)
 		w.metrics.terminated.Inc()
@@ -87,76 +148,17 @@ func (w *walFeed) evict(ctx context.Context, pid int) error {
 	return nil
 }
 
-// readWAL has the triggers quiet for good, and reads the log, or else the rows.
-func (l *leader) readWAL(ctx context.Context) error {
-	l.wal.leader.Store(l.session.conn.PgConn().PID())
-	l.order(true)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return l.wal.keep(ctx) })
-	group.Go(func() error { return l.wal.standIn(ctx) })
-	return group.Wait()
-}
-
-// keep reads the log as long as it can, and tries again when it cannot.
-func (w *walFeed) keep(ctx context.Context) error {
-	wait := minBackoff
-	for {
-		began := time.Now()
-		err := w.reader.Run(ctx)
-		w.reads.Store(false)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		w.metrics.mode(Poll, stateReading)
-		if time.Since(began) > maxBackoff {
-			wait = minBackoff
-		}
-		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
-			wait = w.cfg.RetryAfter
-		}
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", redact.Password(err, w.cfg.Session), "retry_in", wait.String())
-		if err := sleep(ctx, wait); err != nil {
-			return err
-		}
-		wait = min(2*wait, maxBackoff)
-	}
-}
-
-// readsCheck is how soon looks stand in for a log that is not read any more.
-const readsCheck = 100 * time.Millisecond
-
-// standIn looks at the rows while the log is not read.
-func (w *walFeed) standIn(ctx context.Context) error {
-	r, err := w.newReader(ctx, narrowOverlap)
-	if err != nil {
-		return err
-	}
-	w.metrics.mode(Poll, stateReading)
-	w.up()
-	for {
-		pause := readsCheck
-		if w.reads.Load() {
-			r.widen()
-		} else if pause, err = r.paced(ctx); err != nil {
-			return err
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return err
-		}
-	}
-}
-
-// guard looks after the replication slot, whosever it is, until ctx ends.
+// guard watches the replication slot, whichever daemon made it, until ctx ends.
 func (w *walFeed) guard(ctx context.Context) error {
 	for {
 		if err := w.reader.Guard(ctx); err != nil && ctx.Err() == nil {
-			level := slog.LevelDebug // an outage is told of by others
-			if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+			level := slog.LevelDebug // other parts report an outage
+			if code(err) != "" {
 				level = slog.LevelWarn
 			}
 			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", redact.Password(err, w.cfg.Session))
 		}
-		if sleep(ctx, w.cfg.GuardEvery) != nil {
+		if wait.For(ctx, w.cfg.GuardEvery) != nil {
 			return nil
 		}
 	}

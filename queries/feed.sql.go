@@ -186,10 +186,10 @@ type FeedReaderTerminateParams struct {
 	Reader int32
 }
 
-// Ends a reader of our replication slot for the session that is the feed: who is
-// not the feed has no business there. Does nothing, and returns false, if that
-// process has let go of the slot, is not one of our readers, or if the session is
-// not the feed any more.
+// Ends a reader of our replication slot for the session that is the feed. Does
+// nothing, and returns false, if that process has let go of the slot, is not one of
+// our readers, or if the session is not the feed any more. Our readers have the
+// application_name that feed/wal/connect.go sets.
 func (q *Queries) FeedReaderTerminate(ctx context.Context, db DBTX, arg FeedReaderTerminateParams) (bool, error) {
 	row := db.QueryRow(ctx, feedReaderTerminate, arg.Leader, arg.Reader)
 	var signalled bool

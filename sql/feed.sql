@@ -27,10 +27,10 @@ LIMIT 10;
 SELECT pg_terminate_backend(@pid::integer) AS signalled;
 
 -- name: FeedReaderTerminate :one
--- Ends a reader of our replication slot for the session that is the feed: who is
--- not the feed has no business there. Does nothing, and returns false, if that
--- process has let go of the slot, is not one of our readers, or if the session is
--- not the feed any more.
+-- Ends a reader of our replication slot for the session that is the feed. Does
+-- nothing, and returns false, if that process has let go of the slot, is not one of
+-- our readers, or if the session is not the feed any more. Our readers have the
+-- application_name that feed/wal/connect.go sets.
 SELECT coalesce(bool_or(pg_terminate_backend(s.active_pid)), false)::boolean AS signalled
 FROM pg_catalog.pg_replication_slots AS s
 JOIN pg_catalog.pg_database AS d ON d.datname = s.database AND s.slot_name = 'tasksync_' || d.oid

@@ -1,6 +1,6 @@
-// Command embed is tasksync in a program of one's own, with a task type and a
-// provider that tasksync does not know. A row of music_generations with task_type
-// remix is brought to its end like any other.
+// Command embed runs tasksync inside another program, which adds a task type and a
+// provider. Rows of music_generations with task_type remix are finished like any
+// others.
 package main
 
 import (
@@ -37,14 +37,14 @@ func main() {
 	}
 }
 
-// handlers are the task types: tasksync's own, and remix.
+// handlers returns the handlers of the task types: tasksync's own, and remix.
 func handlers() task.Handlers {
 	all := task.DefaultHandlers()
 	all[remix] = task.Handler{Clips: 2, Schedule: task.Schedule{{Every: time.Second}}}
 	return all
 }
 
-// remixer is the provider. It is asked by GET /remixes/ID, ten times a second at most.
+// remixer returns the provider: GET /remixes/ID, ten calls a second at most.
 func remixer() upstream.Provider {
 	p := upstream.Provider{Name: "remixer", Limits: upstream.Limits{Batch: 1, Requests: 10, Window: time.Second}}
 	p.New = func(cfg upstream.Config) (upstream.Adapter, error) {
@@ -62,19 +62,19 @@ type adapter struct {
 // Limits implements upstream.Adapter.
 func (a adapter) Limits() upstream.Limits { return a.limits }
 
-// Fetch implements upstream.Adapter: four calls are under way at once.
+// Fetch implements upstream.Adapter, with up to four calls at once.
 func (a adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	return upstream.Round{Provider: "remixer", FanOut: 4, One: a.ask}.Fetch(ctx, refs)
 }
 
-// ask makes one call. What fails below HTTP, and statuses like 401, 429 and 503,
-// the client judges.
+// ask makes one call. The client itself judges errors below HTTP, and statuses like
+// 401, 429 and 503.
 func (a adapter) ask(ctx context.Context, ref task.Ref) (seen *task.Observation, err error) {
 	err = a.Get(ctx, "/remixes/"+url.PathEscape(ref.TaskID), nil, func(answer upstream.Answer) (code int, f *task.Failure) {
 		said := upstream.ParseFields(answer.Body)
 		seen = &task.Observation{Raw: a.StatusWord(said.Text("state")), Items: a.Items(upstream.Items{}.Parse(said.Get("tracks"), ref.Type))}
 		switch {
-		case answer.Status == http.StatusNotFound && said.Text("error") != "": // a gateway says something else
+		case answer.Status == http.StatusNotFound && said.Text("error") != "": // a gateway's 404 has no such error
 			return 0, upstream.Unknown(said.Text("error"))
 		case seen.Raw == "finished":
 			seen.Status = task.Complete

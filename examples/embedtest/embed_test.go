@@ -24,7 +24,7 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 const key = "key-of-the-test"
 
-// build makes the program.
+// build builds the program.
 func build(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "embed")
@@ -32,8 +32,8 @@ func build(t *testing.T) (path string) {
 	return path
 }
 
-// goCommand runs the Go command in the program's module with the modules that this
-// one has: nothing is downloaded, and the program's go.mod must say the same as ours.
+// goCommand runs the Go command on the program, with the modules of this module:
+// nothing is downloaded, and the two go.mod files must agree.
 func goCommand(t *testing.T, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", args...)
@@ -49,8 +49,8 @@ func TestProviderOutsideThisModule(t *testing.T) {
 	goCommand(t, "test", "-count=1", ".")
 }
 
-// provider is the remixer: a task is at work when it is asked for the first time,
-// and finished at the second.
+// provider is the remixer: a task is being mixed at the first call, and finished at
+// the second.
 type provider struct {
 	mu    sync.Mutex
 	asked map[string]int
@@ -80,7 +80,7 @@ func track(id string, n int) map[string]any {
 	return map[string]any{"title": fmt.Sprintf("%s, take %d", id, n), "audioUrl": fmt.Sprintf("https://audio.example/%s-%d.mp3", id, n), "duration": 12.5}
 }
 
-// log is what the program writes to its standard error.
+// log holds the standard error of the program.
 type log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -99,7 +99,7 @@ func (l *log) String() string {
 	return l.buf.String()
 }
 
-// run starts the program. It is interrupted with the test, and must end well.
+// run starts the program. It is interrupted with the test, and must exit with 0.
 func run(t *testing.T, path string, env ...string) *log {
 	t.Helper()
 	out := &log{}
@@ -115,8 +115,8 @@ func run(t *testing.T, path string, env ...string) *log {
 	return out
 }
 
-// insert makes a row as an application does, with a placeholder for each of its
-// two clips.
+// insert inserts a row like an application, with a placeholder for each of its two
+// clips.
 func insert(t *testing.T, pool *pgxpool.Pool, taskID, provider string) (id string) {
 	t.Helper()
 	require.NoError(t, pool.QueryRow(t.Context(), `
@@ -126,8 +126,7 @@ func insert(t *testing.T, pool *pgxpool.Pool, taskID, provider string) (id strin
 	return id
 }
 
-// TestEmbed: rows of a type and of a provider that tasksync does not know come to
-// their ends.
+// TestEmbed: rows of the program's own task type and provider are finished.
 func TestEmbed(t *testing.T) {
 	t.Parallel()
 	path := build(t)
@@ -150,7 +149,7 @@ func TestEmbed(t *testing.T) {
 	}
 }
 
-// become waits until a row and its clips are what is wanted.
+// become waits until a row and its clips are as wanted.
 func become(t *testing.T, pool *pgxpool.Pool, out *log, id, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

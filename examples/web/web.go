@@ -1,6 +1,6 @@
-// Package web is a page that shows a user's generations filling in live. It is
-// an example of how a browser uses the API: one file, index.html, without a
-// build step and without a library.
+// Package web serves a page that shows a user's generations live. The page is an
+// example of how a browser uses the API: one file, index.html, without a build step
+// or a library.
 package web
 
 import (
@@ -17,10 +17,10 @@ import (
 //go:embed index.html
 var page []byte
 
-// Handler serves the page at / and nothing else. Its policy lets the page load
-// from those origins only, like http://127.0.0.1:8080: that of the API, and those
-// of the media. Without any, it may load from anywhere. The settings are not the
-// handler's business: the page has them from its link.
+// Handler serves the page at / and nothing else. The policy lets the page load from
+// the given origins only, like http://127.0.0.1:8080: the origins of the API and of
+// the media. Without origins the page may load from anywhere. The page takes its
+// settings from its link, not from the handler.
 func Handler(origins ...string) http.Handler {
 	policy := policy(origins)
 	mux := http.NewServeMux()
@@ -36,7 +36,8 @@ func Handler(origins ...string) http.Handler {
 	return mux
 }
 
-// policy allows the page's own script and style, by their hashes, and no other.
+// policy returns a Content-Security-Policy that allows the page's own script and
+// style, by their hashes, and no other.
 func policy(origins []string) string {
 	from := "http: https:"
 	if len(origins) > 0 {
@@ -46,7 +47,8 @@ func policy(origins []string) string {
 		"media-src %[3]s; base-uri 'none'; form-action 'none'; frame-ancestors 'none'", hash("script"), hash("style"), from)
 }
 
-// hash is what a policy calls the page's only element of that name.
+// hash returns the policy's source expression for the page's only element of that
+// name.
 func hash(element string) string {
 	_, text, _ := bytes.Cut(page, []byte("<"+element+">"))
 	text, _, _ = bytes.Cut(text, []byte("</"+element+">"))

@@ -31,7 +31,7 @@ func TestHandlerServesThePageAndNothingElse(t *testing.T) {
 	}
 }
 
-// The policy lets the page's own script and style run, whatever they are.
+// The policy has the hashes of the page's own script and style.
 func TestPolicyFitsThePage(t *testing.T) {
 	t.Parallel()
 	answer := get(t, "/", "http://127.0.0.1:8080", "http://127.0.0.1:9090")
@@ -48,7 +48,7 @@ func TestPolicyFitsThePage(t *testing.T) {
 	require.Contains(t, get(t, "/").Header().Get("Content-Security-Policy"), "connect-src http: https:;")
 }
 
-// One file: nothing is loaded from elsewhere, and no value is read as markup.
+// The page loads no other file, and parses no value as markup.
 func TestPageIsOneFile(t *testing.T) {
 	t.Parallel()
 	page := get(t, "/").Body.String()

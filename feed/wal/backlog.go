@@ -9,35 +9,36 @@ import (
 const (
 	// maxHandOn bounds how many ids are handed on at once.
 	maxHandOn = 5000
-	// maxBacklog bounds how many ids are kept in memory. The reader then leaves
-	// the rest to the server, which has them on its disk anyway.
+	// maxBacklog bounds how many ids are kept in memory. Beyond it the reader stops
+	// reading: the server has the rest on its disk anyway.
 	maxBacklog = 10 * maxHandOn
 )
 
-// backlog holds what was read and is not handed on yet, in the order of the
-// WAL, and knows the position that may be confirmed.
+// backlog holds the rows that were read and are not handed on yet, in the order of
+// the WAL, and the position that may be confirmed.
 //
-// What must stay true: done never passes a row that is not handed on. A piece
-// that was handed on while an earlier one was not leaves its end to the piece
-// before it, so a transaction that takes its time delays what is confirmed,
-// never what is handed on.
+// What must stay true: done never passes a row that is not handed on. A piece that
+// is handed on before an earlier piece leaves its end to the piece before it. So a
+// transaction that becomes visible late delays what is confirmed, never what is
+// handed on.
 type backlog struct {
-	batch int // most ids of a piece, and of a take
-	limit int // most ids that it should hold
+	batch int // the most ids of a piece, and of a take
+	limit int // the backlog is full from so many ids on
 
 	mu     sync.Mutex
 	pieces []piece
 	ids    int           // in all pieces
-	done   pglogrepl.LSN // every row before it is handed on
+	done   pglogrepl.LSN // every row before this position is handed on
 	wake   chan struct{} // there may be something to hand on
 	room   chan struct{} // there may be room again
 }
 
-// piece is a transaction's rows, or some of them: a large transaction has many.
+// piece is the rows of a transaction, or some of them: a large transaction has many
+// pieces.
 type piece struct {
 	xid   uint32
 	ids   []string
-	end   pglogrepl.LSN // what is done with this piece and all before it; 0 in the midst of a transaction
+	end   pglogrepl.LSN // the position that is done with this piece and all before it; 0 in the midst of a transaction
 	taken bool
 }
 
@@ -61,7 +62,7 @@ func (b *backlog) row(xid uint32, id string) {
 	}
 }
 
-// reached notes that everything before end was read, up to the end of a
+// reached notes that everything before end was read. end is not in the midst of a
 // transaction.
 func (b *backlog) reached(end pglogrepl.LSN) {
 	b.mu.Lock()
@@ -75,7 +76,7 @@ func (b *backlog) reached(end pglogrepl.LSN) {
 	signal(b.wake)
 }
 
-// confirmed is the position that the server need not keep.
+// confirmed returns the position before which the server need not keep any WAL.
 func (b *backlog) confirmed() pglogrepl.LSN {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,8 +95,8 @@ func (b *backlog) empty() bool {
 	return len(b.pieces) == 0
 }
 
-// take gives the ids of the next pieces whose transactions are seen. They stay
-// in the backlog until the caller calls finish, or putBack.
+// take returns the ids of the next pieces whose transactions are seen. The pieces
+// stay in the backlog until the caller calls finish or putBack.
 func (b *backlog) take(seen func(xid uint32) bool) (ids []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -122,7 +123,7 @@ func (b *backlog) putBack() {
 	}
 }
 
-// finish removes what was taken: it is handed on.
+// finish removes the pieces that were taken: they are handed on.
 func (b *backlog) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -144,7 +145,8 @@ func (b *backlog) finish() {
 	signal(b.room)
 }
 
-// signal wakes whoever waits for c; once is enough.
+// signal wakes the goroutine that waits for c. A signal that is pending already is
+// enough.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

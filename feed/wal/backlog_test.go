@@ -13,7 +13,7 @@ import (
 
 // TestBacklogConfirmsNothingTooEarly plays a server, which sends transactions in
 // the order of their commits and makes them visible in any order, against a
-// backlog that hands on and now and then fails to.
+// backlog whose hand-ons fail now and then.
 func TestBacklogConfirmsNothingTooEarly(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -43,7 +43,7 @@ func TestBacklogConfirmsNothingTooEarly(t *testing.T) {
 type backlogModel struct {
 	b       *backlog
 	xid     uint32
-	at      pglogrepl.LSN // all before it was sent
+	at      pglogrepl.LSN // everything before it was sent
 	open    []string      // rows of the transaction that is being sent
 	ends    map[string]pglogrepl.LSN
 	handed  map[string]bool
@@ -120,9 +120,9 @@ func TestSees(t *testing.T) {
 		{100, []int64{99}, 99, false},
 		{100, []int64{99}, 98, true},
 		{epoch + 100, []int64{epoch + 99}, 99, false},
-		{epoch + 100, []int64{epoch - 1}, 0xffffffff, false}, // before the numbers began anew
+		{epoch + 100, []int64{epoch - 1}, 0xffffffff, false}, // before the wraparound
 		{epoch + 100, nil, 0xffffffff, true},
-		{epoch, nil, 5, false}, // they begin anew just now
+		{epoch, nil, 5, false}, // the wraparound is now
 		{epoch - 5, nil, 3, false},
 		{epoch - 5, nil, 0xfffffff0, true},
 	} {

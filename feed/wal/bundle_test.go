@@ -18,15 +18,16 @@ import (
 
 	"tasksync/internal/postgres"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// longest is how long a test waits for what must come.
+// longest is how long a test waits for an event that must come.
 const longest = 60 * time.Second
 
-// bundle is a database with the application's tables, and what readers of it
+// bundle is a database with the application's tables, and the rows that its readers
 // hand on.
 type bundle struct {
 	*testing.T
@@ -54,8 +55,8 @@ func setupOn(t *testing.T, url string) *bundle {
 	return &bundle{T: t, pool: pool, got: &handed{pool: pool, ids: map[string]int{}}, log: &logBuffer{}}
 }
 
-// setupServer is setup on a server of the test's own, with settings, as its
-// superuser.
+// setupServer is setup as the superuser of a server of the test's own, with
+// settings.
 func setupServer(t *testing.T, settings map[string]string) (*bundle, *postgres.Server) {
 	t.Helper()
 	server, err := postgres.Start(t.Context(), postgres.Config{Version: os.Getenv("TASKSYNC_TEST_PG"), Settings: settings})
@@ -71,7 +72,7 @@ func setupServer(t *testing.T, settings map[string]string) (*bundle, *postgres.S
 	return b, server
 }
 
-// reader is one more daemon on the database.
+// reader returns one more reader of the database.
 func (b *bundle) reader(change ...func(*Config)) *Reader {
 	b.Helper()
 	cfg := Config{
@@ -94,7 +95,7 @@ type running struct {
 	err    error // read it after ended
 }
 
-// launch runs a reader, until stop or the end of the test.
+// launch runs a reader until stop or the end of the test.
 func (b *bundle) launch(change ...func(*Config)) *running {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -116,7 +117,7 @@ func (b *bundle) launch(change ...func(*Config)) *running {
 	return run
 }
 
-// run is launch and waits until it reads.
+// run launches a reader and waits until it reads.
 func (b *bundle) run(change ...func(*Config)) *running {
 	b.Helper()
 	run := b.launch(change...)
@@ -160,7 +161,7 @@ func (b *bundle) until(what string, ok func() bool) {
 		if time.Now().After(end) {
 			require.Fail(b, what, b.log)
 		}
-		require.NoError(b, sleep(b.Context(), 10*time.Millisecond))
+		require.NoError(b, wait.For(b.Context(), 10*time.Millisecond))
 	}
 }
 
@@ -206,7 +207,7 @@ func (b *bundle) awaitExactly(ids []string) {
 	require.Equal(b, want, b.got.sorted())
 }
 
-// awaitAll waits until ids were handed on, for as long as more and more are.
+// awaitAll waits until ids were handed on, for as long as their number grows.
 func (b *bundle) awaitAll(ids []string) {
 	b.Helper()
 	for left := len(ids); left > 0; {
@@ -219,7 +220,7 @@ func (b *bundle) awaitAll(ids []string) {
 	require.Empty(b, b.got.strange(), "handed on before they can be seen")
 }
 
-// writeWAL makes the server write some WAL that does not concern us.
+// writeWAL makes the server write WAL that does not concern the reader.
 func (b *bundle) writeWAL(megabytes int) {
 	b.Helper()
 	b.exec(`CREATE TABLE IF NOT EXISTS elsewhere (text text)`)
@@ -228,8 +229,8 @@ func (b *bundle) writeWAL(megabytes int) {
 	}
 }
 
-// handed stands for the jobs: it notes what it is given, and whether it could
-// see those rows.
+// handed stands in for the jobs: it notes the ids that it is given, and whether it
+// could see their rows.
 type handed struct {
 	pool *pgxpool.Pool
 
@@ -238,7 +239,7 @@ type handed struct {
 	unseen  []string
 	largest int
 	refuse  error         // if set, all calls fail
-	refused int           // how many have
+	refused int           // how many calls have failed
 	hold    chan struct{} // if set, calls wait for it
 }
 
@@ -291,12 +292,12 @@ func (h *handed) refusals() int {
 
 func (h *handed) all(ids []string) bool { return h.left(ids) == 0 }
 
-// left is how many of ids were not handed on, at least: it is 0 only if all were.
+// left returns at least how many of ids were not handed on, and 0 only if all were.
 func (h *handed) left(ids []string) (n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if few := len(ids) - len(h.ids); few > 0 {
-		return few // without looking: that would hold up those who hand on
+		return few // without a loop, which would hold up HandOn
 	}
 	for _, id := range ids {
 		if h.ids[id] == 0 {
@@ -323,7 +324,7 @@ func (h *handed) strange() []string {
 	return slices.Clone(h.unseen)
 }
 
-// logBuffer is a log that goroutines may write to at once.
+// logBuffer is a log that is safe for concurrent use.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -12,90 +12,85 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// HandOn takes the ids of new rows. It returns nil when it answers for them:
-// they are then never given again by the same slot. It may be given an id twice.
+// HandOn takes the ids of new rows. Once it has returned nil it answers for them:
+// the slot does not give them again after they are confirmed. It may get an id twice.
 type HandOn interface {
 	HandOn(ctx context.Context, ids []string) error
 }
 
-// Config says what to read and whom to tell.
+// Config configures a Reader.
 type Config struct {
-	// ConnConfig is of a direct connection to the database, not through a
-	// pooler. Required by Run.
+	// ConnConfig is the address of a direct connection to the database, not through
+	// a pooler. Required by Run.
 	ConnConfig *pgx.ConnConfig
 
-	// Pool is of connections to the same database; a pooler may stand between.
-	// Required.
+	// Pool connects to the same database, through a pooler or not. Required.
 	Pool *pgxpool.Pool
 
 	// To gets the ids, at most 5000 at once, from one goroutine. Required by Run.
 	To HandOn
 
 	// Ready is called by Run when every row that is committed from now on will be
-	// handed on. What was committed before is for a sweep, and this is the place
-	// to make it: nothing is handed on until Ready has returned, and its error
-	// ends Run. Default: nothing.
+	// handed on. Ready must sweep the rows that were committed before. No row is
+	// handed on until Ready has returned, and its error ends Run; default: nothing.
 	Ready func(ctx context.Context) error
 
 	// Evict is called by Run, again and again, while a process of the server reads
-	// the slot for somebody else, and may end that process. It must do so only if
-	// the other reader has lost its place for sure: two that end each other would
-	// never stop. Run waits on if it does nothing, and if it lacks the right; its
-	// other errors end Run. Default: it does nothing, and Run waits until the other
-	// one ends, or the server gives it up (Timeout).
+	// the slot for another reader, and may end that process. Evict must do so only if
+	// the other reader has certainly lost its place: two readers that end each other
+	// would never stop. Run waits on if Evict does nothing, or fails for lack of a
+	// right; other errors of Evict end Run. Default: it does nothing, and Run waits
+	// until the other reader ends, or the server gives it up (Timeout).
 	Evict func(ctx context.Context, pid int) error
 
-	// SlotLimit is how many bytes of WAL the slot may hold before it is dropped.
-	// Default: 1 GiB.
+	// SlotLimit is how many bytes of WAL the slot may hold before it is dropped;
+	// default 1 GiB.
 	SlotLimit int64
 
-	// SlotIdle is how long Guard leaves a slot that nobody reads. Default: 10 min.
+	// SlotIdle is how long Guard leaves a slot that is not read; default 10 min.
 	SlotIdle time.Duration
 
-	// Heartbeat is how often the server is told what is handed on, and asked for
-	// a sign of life. Default: 1 s.
+	// Heartbeat is how often the reader tells the server what is handed on, and asks
+	// it for a sign of life; default 1 s.
 	Heartbeat time.Duration
 
-	// Timeout is after how much silence the server gives the reader up, which
-	// frees the slot for another one. Default: 5 s.
+	// Timeout is the silence after which the server gives the reader up, which frees
+	// the slot for another reader; default 5 s.
 	Timeout time.Duration
 
-	// Logger. Default: none.
-	Logger *slog.Logger
-
-	// Registerer gets the metrics. Default: none.
-	Registerer prometheus.Registerer
+	Logger     *slog.Logger          // default: discard
+	Registerer prometheus.Registerer // default: none
 }
 
-func (cfg Config) withDefaults() Config {
-	cfg.SlotLimit = cmp.Or(cfg.SlotLimit, 1<<30)
-	cfg.SlotIdle = cmp.Or(cfg.SlotIdle, 10*time.Minute)
-	cfg.Heartbeat = cmp.Or(cfg.Heartbeat, time.Second)
-	cfg.Timeout = cmp.Or(cfg.Timeout, 5*time.Second)
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+func (c Config) withDefaults() Config {
+	c.SlotLimit = cmp.Or(c.SlotLimit, 1<<30)
+	c.SlotIdle = cmp.Or(c.SlotIdle, 10*time.Minute)
+	c.Heartbeat = cmp.Or(c.Heartbeat, time.Second)
+	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Registerer == nil {
-		cfg.Registerer = prometheus.NewRegistry()
+	if c.Registerer == nil {
+		c.Registerer = prometheus.NewRegistry()
 	}
-	if cfg.Evict == nil {
-		cfg.Evict = func(context.Context, int) error { return nil }
+	if c.Evict == nil {
+		c.Evict = func(context.Context, int) error { return nil }
 	}
-	if cfg.Ready == nil {
-		cfg.Ready = func(context.Context) error { return nil }
+	if c.Ready == nil {
+		c.Ready = func(context.Context) error { return nil }
 	}
-	return cfg
+	return c
 }
 
-func (cfg Config) validate() error {
+func (c Config) validate() error {
 	switch {
-	case cfg.Pool == nil:
+	case c.Pool == nil:
 		return errors.New("Pool: missing")
-	case cfg.SlotLimit < 0:
+	case c.SlotLimit < 0:
 		return errors.New("SlotLimit: negative")
-	case cfg.SlotIdle < 0:
+	case c.SlotIdle < 0:
 		return errors.New("SlotIdle: negative")
-	case cfg.Heartbeat < 0 || cfg.Timeout < 2*cfg.Heartbeat:
+	case c.Heartbeat < 0 || c.Timeout < 2*c.Heartbeat:
 		return errors.New("Timeout: less than two Heartbeats")
 	}
 	return nil

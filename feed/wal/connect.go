@@ -18,26 +18,29 @@ const (
 	closeTimeout   = time.Second
 )
 
+// applicationName is what Postgres shows of a reader. Query FeedReaderTerminate in
+// sql/feed.sql knows our readers by the same name.
+const applicationName = "tasksync wal"
+
 // inputSize is how much is read from the server at once, in bytes.
 const inputSize = 64 << 10
 
-// connection is one for replication.
+// connection is a replication connection.
 type connection struct {
 	*pgconn.PgConn
 	input *bufferedConn
 }
 
-// idle reports whether nothing that has arrived is left to take, as far as that
-// can be told without asking the system.
+// idle reports whether the receive buffers are empty, without a system call.
 func (c *connection) idle() bool { return c.Frontend().ReadBufferLen() == 0 && c.input.idle() }
 
 // bufferedConn reads ahead: the server sends small messages, each of which would
-// be a call of the system.
+// cost a system call.
 type bufferedConn struct {
 	net.Conn
 	in    *bufio.Reader
 	fresh bool // something was read since the connection was idle
-	full  bool // the last read took all that there was room for
+	full  bool // the last read filled the buffer
 }
 
 func newBufferedConn(c net.Conn) *bufferedConn {
@@ -49,8 +52,8 @@ func newBufferedConn(c net.Conn) *bufferedConn {
 // Read implements net.Conn.
 func (c *bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
-// idle reports whether all that was read is taken, and there was no more. It does
-// so once after a read: TLS may hold some of it, unseen from here.
+// idle reports whether the buffer is empty and the last read did not fill it. It
+// does so once after a read: TLS may hold some of the bytes in a buffer of its own.
 func (c *bufferedConn) idle() bool {
 	idle := c.fresh && !c.full && c.in.Buffered() == 0
 	if idle {
@@ -59,7 +62,7 @@ func (c *bufferedConn) idle() bool {
 	return idle
 }
 
-// filler reads what the buffer is filled with.
+// filler fills the buffer.
 type filler struct{ *bufferedConn }
 
 // Read implements io.Reader.
@@ -69,8 +72,8 @@ func (f filler) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wakeAt has the system tell of data only when there are so many bytes, where it
-// can. Else each message that arrives wakes the process, even while nobody reads.
+// wakeAt has the system report data only from size bytes on, where it can. Else
+// each message that arrives wakes the process, even while no goroutine reads.
 func (c *bufferedConn) wakeAt(size int) {
 	sc, ok := c.Conn.(syscall.Conn)
 	if !ok {
@@ -85,13 +88,13 @@ func (c *bufferedConn) wakeAt(size int) {
 	})
 }
 
-// connect opens a connection for replication.
+// connect opens a replication connection.
 func (r *Reader) connect(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	cfg := r.cfg.ConnConfig.Copy()
 	cfg.RuntimeParams["replication"] = "database"
-	cfg.RuntimeParams["application_name"] = "tasksync wal"
+	cfg.RuntimeParams["application_name"] = applicationName
 	cfg.RuntimeParams["wal_sender_timeout"] = strconv.FormatInt(r.cfg.Timeout.Milliseconds(), 10)
 	conn, dial := &connection{}, cfg.DialFunc
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -109,8 +112,8 @@ func (r *Reader) connect(ctx context.Context) (*connection, error) {
 	return conn, nil
 }
 
-// requireDatabase makes sure that conn is of the database that the pool knows,
-// whose slot and publication it is to read.
+// requireDatabase makes sure that conn is connected to the database of the pool,
+// which has the slot and the publication.
 func requireDatabase(ctx context.Context, conn *connection, database string) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -127,5 +130,5 @@ func requireDatabase(ctx context.Context, conn *connection, database string) err
 func closeConn(conn *connection) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = conn.Close(ctx) // nothing more is wanted of it
+	_ = conn.Close(ctx) // the connection is given up, closed or not
 }

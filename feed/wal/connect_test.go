@@ -9,8 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// replayed is a connection on which each of the reads comes from the network at
-// once.
+// replayed is a connection from which each Read returns one of reads.
 type replayed struct {
 	net.Conn
 	reads [][]byte
@@ -22,8 +21,8 @@ func (c *replayed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A reader pauses at most once for what has come from the network at once: one
-// that pauses for each message that TLS holds would be slower than its writers.
+// A reader pauses at most once for one read from the network: a reader that pauses
+// for each message that TLS holds would be slower than its writers.
 func TestIdleOnceForARead(t *testing.T) {
 	t.Parallel()
 	c := newBufferedConn(&replayed{reads: [][]byte{[]byte("abcd"), bytes.Repeat([]byte{'x'}, inputSize), []byte("ef")}})

@@ -5,15 +5,15 @@ import (
 	"encoding/binary"
 )
 
-// cursor reads a message from its start. A read past its end gives zero and
-// makes the cursor bad; every later one then gives zero too, so that it is
-// enough to ask at the end.
+// cursor reads a message from its start. A read past the end returns zero and makes
+// the cursor bad, and every later read returns zero too. So it is enough to check
+// bad after the last read.
 type cursor struct {
 	rest []byte
 	bad  bool
 }
 
-// take gives the next n bytes, which are the message's own, or nil.
+// take returns the next n bytes, which share the message's memory, or nil.
 func (c *cursor) take(n int) []byte {
 	if c.bad || n < 0 || n > len(c.rest) {
 		c.bad = true
@@ -63,5 +63,5 @@ func (c *cursor) text() string {
 	return string(b[:n])
 }
 
-// sized reads bytes that follow their number.
+// sized reads a length and then as many bytes.
 func (c *cursor) sized() []byte { return c.take(int(c.uint32())) }

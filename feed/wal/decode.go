@@ -8,41 +8,41 @@ import (
 	"tasksync/task"
 )
 
-// event is what a message of pgoutput means to us.
+// event is what a message of pgoutput means to the reader.
 type event struct {
-	kind kind
+	kind eventKind
 	xid  uint32        // of a begin
 	end  pglogrepl.LSN // of a commit: the position after it
 	id   string        // of a row
 }
 
-type kind int
+type eventKind int
 
 const (
-	nothing kind = iota // a message that does not concern us
+	nothing eventKind = iota // a message that does not concern the reader
 	begin
 	row // a pending V2 row, between begin and commit
 	commit
 )
 
 // decoder reads messages of pgoutput, protocol 1: transactions come whole, in
-// the order of their commits. It is its own, not a general one: it looks at no
-// more than three columns of one table, and no bytes make it panic or take more
-// memory than they are long.
+// the order of their commits. It is no general decoder: it reads three columns of
+// one table, and no bytes make it panic or take more memory than their length.
 type decoder struct {
 	relations map[uint32]columns
 }
 
-// columns are the positions of ours in a table; -1 where there is none.
+// columns are the positions of the three columns in a table; -1: the table has no
+// such column.
 type columns struct{ id, taskType, status int }
 
 func newDecoder() *decoder { return &decoder{relations: map[uint32]columns{}} }
 
 func (d *decoder) decode(message []byte) (event, error) {
 	c := &cursor{rest: message}
-	kind := c.uint8()
+	messageType := c.uint8()
 	var e event
-	switch kind {
+	switch messageType {
 	case 'B':
 		e = decodeBegin(c)
 	case 'C':
@@ -55,7 +55,7 @@ func (d *decoder) decode(message []byte) (event, error) {
 		e = decodeMessage(c)
 	}
 	if c.bad {
-		return event{}, fmt.Errorf("decode a message of kind %q: it ends too early", kind)
+		return event{}, fmt.Errorf("decode a message of kind %q: it ends too early", messageType)
 	}
 	return e, nil
 }
@@ -74,8 +74,8 @@ func decodeCommit(c *cursor) event {
 	return event{kind: commit, end: end}
 }
 
-// relation notes where our columns are. A table is told of before its first
-// row, and again whenever it has changed.
+// relation notes the positions of the columns. The server describes a table before
+// its first row, and again whenever the table has changed.
 func (d *decoder) relation(c *cursor) {
 	oid := c.uint32()
 	schema, table := c.text(), c.text()
@@ -130,7 +130,7 @@ func (d *decoder) insert(c *cursor) event {
 	return event{kind: row, id: id}
 }
 
-// column reads a column of a row; only text has a value.
+// column reads a column of a row. Only a column in text format has a value.
 func column(c *cursor) (value []byte, null bool) {
 	switch c.uint8() {
 	case 't':
@@ -143,8 +143,8 @@ func column(c *cursor) (value []byte, null bool) {
 	}
 }
 
-// prefix is that of the logical messages that name a row: an update is not
-// published, but a trigger can write one.
+// prefix marks the logical messages that name a row. An update is not published,
+// but a trigger on update can write such a message.
 const prefix = "tasksync"
 
 func decodeMessage(c *cursor) event {

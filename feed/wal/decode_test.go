@@ -10,8 +10,8 @@ import (
 
 const someID = "0b1e2f3a-4c5d-4e6f-8a9b-0c1d2e3f4a5b"
 
-// message writes what a server does: numbers by their size, text up to a zero
-// byte, and bytes after their number.
+// message writes a message as a server does: numbers by their size, text with a zero
+// byte at its end, and bytes after their length.
 func message(kind byte, parts ...any) []byte {
 	m := []byte{kind}
 	for _, part := range parts {
@@ -41,7 +41,7 @@ func relationMessage(oid uint32, schema, table string, names ...string) []byte {
 	return message('R', parts...)
 }
 
-// insertMessage has NULL for nil, and a value that was not sent for a byte.
+// insertMessage writes NULL for nil, and for a byte a value of that kind without data.
 func insertMessage(oid uint32, values ...any) []byte {
 	parts := []any{oid, byte('N'), uint16(len(values))}
 	for _, v := range values {
@@ -118,7 +118,7 @@ func TestDecodeFollowsTheTable(t *testing.T) {
 	require.Equal(t, event{}, e)
 }
 
-// Every message that ends too early is an error, wherever it ends.
+// A message that ends too early is an error, wherever it ends.
 func TestDecodeWantsTheWholeMessage(t *testing.T) {
 	t.Parallel()
 	relation := relationMessage(1, "public", "music_generations", "id", "task_type", "status")
@@ -139,9 +139,9 @@ func TestDecodeWantsTheWholeMessage(t *testing.T) {
 	}
 }
 
-// FuzzDecode feeds two messages: the second finds what the first has left. What
-// the decoder says of a row is checked against a decoder of other hands, which
-// panics on bytes that end too early.
+// FuzzDecode decodes two messages: the second finds the state that the first has
+// left. It checks the events against the decoder of pglogrepl, which panics on bytes
+// that end too early.
 func FuzzDecode(f *testing.F) {
 	relation := relationMessage(1, "public", "music_generations", "id", "task_type", "status")
 	f.Add(relation, insertMessage(1, someID, "lyrics", "queued"))

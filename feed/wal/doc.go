@@ -4,46 +4,47 @@
 //	INSERT … COMMIT ──▶ WAL ──▶ walsender: pgoutput, publication, slot
 //	                                │ begin 7 · row · row · commit     (whole transactions, in the order of their commits)
 //	                                ▼
-//	  receive: decode, filter ──▶ backlog ──▶ handOn: of transactions that can be seen, all that wait, at once
+//	  receive: decode, filter ──▶ backlog ──▶ handOn: all waiting rows of visible transactions, at once
 //	     │                          │               │
 //	     └── "handed on up to …" ◀──┴── finish ◀────┘
 //	                                        watch, Guard: the slot must not hold too much
 //
 // # Why no row is missed
 //
-// A slot is a place in the WAL, kept by the server on its disk. The server
-// removes nothing after it, whoever reads or does not, and moves it only to where
-// the reader says; the reader says only what HandOn has answered for. So a row
-// whose commit lies after the slot was made is handed on at least once: a reader
-// that is killed, cut off or replaced leaves the place to the next one. What was
-// committed before the slot was made is found by the sweep in Config.Ready, which
-// runs after the slot is there and before anything is handed on.
+// A replication slot is a position in the WAL, kept by the server on its disk. The
+// server removes no WAL after it, whether the slot is read or not, and moves it
+// only to where the reader says; the reader confirms only rows for which HandOn has
+// returned nil. So a row whose commit lies after the slot was made is handed on at
+// least once: a reader that is killed, cut off or replaced leaves the position to
+// the next reader. The sweep in Config.Ready, which runs after the slot is made and
+// before any row is handed on, finds the rows that were committed before.
 //
-// A commit is in the WAL before others can see it: for a moment, or for as long
-// as it waits for a synchronous standby. HandOn would look for the row and not
-// find it. So each transaction waits in the backlog until a snapshot sees it;
-// others pass by, and only what may be confirmed waits with it.
+// A commit is in the WAL before other transactions can see it: for a moment, or for
+// as long as it waits for a synchronous standby. HandOn would look for the row and
+// not find it. So each transaction waits in the backlog until a snapshot sees it.
+// Later transactions are handed on before it; only what may be confirmed waits with
+// it.
 //
 // # Why no disk fills
 //
-// What the server keeps for a slot it keeps for as long as nobody reads. So the
-// slot is expendable: when it holds more than Config.SlotLimit, when the server
-// is about to take its WAL away, or when nobody has read it for a while, any
-// daemon drops it (Guard; a running reader looks after its own). The rows are
-// then the sweep's until a new slot is there. The place moves on when nothing
-// happens to our table, too: outside of a transaction the server tells how far it
-// has read, and that is confirmed. What a slot holds at least is the WAL since the
-// oldest transaction that is open, and of the last 15 to 30 seconds: the server
-// notes only so often where reading could begin again.
+// The server keeps the WAL of a slot for as long as the slot is not read. So the
+// slot is expendable: when it holds more than Config.SlotLimit, when the server is
+// about to remove its WAL, or when it was not read for a while, any daemon drops it
+// (Guard; a running reader checks its own slot). The sweep then finds the rows until
+// a new slot is made. The position also moves on when nothing happens to our table:
+// outside of a transaction the server tells how far it has read, and the reader
+// confirms that. A slot holds at least the WAL since the oldest transaction that is
+// open, and the WAL of the last 15 to 30 seconds: the server notes only that often
+// where reading could begin again.
 //
 // # What is read
 //
 // Inserts of pending V2 rows, filtered by the server from Postgres 15 on. Updates
-// are not published, so that no update of the application's can fail because of
-// us (see publication.go), and our own are not echoed. A transactional logical
-// message with prefix "tasksync" and a row's id as its content (what a trigger on
-// update can write, with pg_logical_emit_message) stands for a row as an insert
-// does. What becomes pending without either is the sweep's.
+// are not published, so that no update of the application can fail because of
+// tasksync (see publication.go), and tasksync's own updates do not come back. A
+// transactional logical message with prefix "tasksync" and a row's id as its content
+// (a trigger on update can write one with pg_logical_emit_message) stands for a row
+// as an insert does. The sweep finds the rows that become pending without either.
 //
 // # What must not be
 //

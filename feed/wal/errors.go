@@ -9,36 +9,36 @@ import (
 )
 
 // ErrUnavailable is wrapped by the errors of Run and Check when the server's
-// settings, the rights of the role or a pooler in between do not allow to read
-// the WAL. Its text holds the next step. Trying again is useless until somebody
-// has taken it.
+// settings, the rights of the role or a pooler in between do not allow reading the
+// WAL. The text of the error holds the next step; until an operator has taken it,
+// every try fails.
 var ErrUnavailable = errors.New("the WAL cannot be read")
 
-// ErrSlotDropped is wrapped by the error of Run when it had to drop the slot: it
-// held too much WAL, or could not be read any more. The next Run makes a new
-// one; only a sweep finds what lies between.
+// ErrSlotDropped is wrapped by the error of Run when Run had to drop the slot: the
+// slot held too much WAL, or could not be read any more. The next Run makes a new
+// slot; only a sweep finds the rows that were committed between.
 var ErrSlotDropped = errors.New("the replication slot was dropped")
 
-// Codes of Postgres, by which its errors are told apart.
+// Error codes of Postgres, by their names in its manual.
 const (
-	codeProtocolViolation  = "08P01"
-	codeNotSupported       = "0A000"
-	codeInvalidText        = "22P02"
-	codeInvalidAuth        = "28000"
-	codeInsufficientRights = "42501"
-	codeSyntax             = "42601"
-	codeUndefinedObject    = "42704"
-	codeDuplicateObject    = "42710"
-	codeTooManyConnections = "53300"
-	codeLimitExceeded      = "53400"
-	codeNotReady           = "55000"
-	codeInUse              = "55006"
-	codeAdminShutdown      = "57P01"
-	codeCrashShutdown      = "57P02"
-	codeCannotConnectNow   = "57P03"
+	codeProtocolViolation            = "08P01"
+	codeFeatureNotSupported          = "0A000"
+	codeInvalidTextRepresentation    = "22P02"
+	codeInvalidAuthorization         = "28000"
+	codeInsufficientPrivilege        = "42501"
+	codeSyntaxError                  = "42601"
+	codeUndefinedObject              = "42704"
+	codeDuplicateObject              = "42710"
+	codeTooManyConnections           = "53300"
+	codeConfigurationLimitExceeded   = "53400"
+	codeObjectNotInPrerequisiteState = "55000"
+	codeObjectInUse                  = "55006"
+	codeAdminShutdown                = "57P01"
+	codeCrashShutdown                = "57P02"
+	codeCannotConnectNow             = "57P03"
 )
 
-// code is that of the error of Postgres in err; "" if there is none.
+// code returns the SQLSTATE of a Postgres error in err, or "".
 func code(err error) string {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return pg.Code
@@ -46,8 +46,8 @@ func code(err error) string {
 	return ""
 }
 
-// explain wraps err with the operation, and with ErrUnavailable and the next
-// step if steps has one for its code.
+// explain wraps err with the operation, and with ErrUnavailable and the next step
+// if steps has one for the error's code.
 func explain(operation string, err error, steps map[string]string) error {
 	if step, ok := steps[code(err)]; ok {
 		return fmt.Errorf("%w: %s: %w: %s", ErrUnavailable, operation, err, step)
@@ -67,28 +67,28 @@ const (
 
 var (
 	connectSteps = map[string]string{
-		codeProtocolViolation:  "connect to the database itself, not through a pooler",
-		codeInvalidAuth:        "let pg_hba.conf admit the role, or " + stepReplication,
-		codeInsufficientRights: stepReplication,
-		codeTooManyConnections: "raise max_wal_senders or max_connections and restart Postgres",
+		codeProtocolViolation:     "connect to the database itself, not through a pooler",
+		codeInvalidAuthorization:  "let pg_hba.conf admit the role, or " + stepReplication,
+		codeInsufficientPrivilege: stepReplication,
+		codeTooManyConnections:    "raise max_wal_senders or max_connections and restart Postgres",
 	}
 	slotSteps = map[string]string{
-		codeInsufficientRights: stepReplication,
-		codeLimitExceeded:      stepSlots,
-		codeNotReady:           stepWALLevel,
+		codeInsufficientPrivilege:        stepReplication,
+		codeConfigurationLimitExceeded:   stepSlots,
+		codeObjectNotInPrerequisiteState: stepWALLevel,
 	}
-	terminateSteps   = map[string]string{codeInsufficientRights: stepSignal}
-	publicationSteps = map[string]string{codeInsufficientRights: stepPublication + createPlain}
+	terminateSteps   = map[string]string{codeInsufficientPrivilege: stepSignal}
+	publicationSteps = map[string]string{codeInsufficientPrivilege: stepPublication + createPlain}
 )
 
 // lost reports whether err says that a slot cannot be read any more: the server
 // has removed its WAL, or the publication is younger than what it would read.
 func lost(err error) bool {
-	return code(err) == codeNotReady || code(err) == codeUndefinedObject
+	return code(err) == codeObjectNotInPrerequisiteState || code(err) == codeUndefinedObject
 }
 
-// shuttingDown reports whether err says that the server is about to end, which
-// it does not do before a reader of its WAL has confirmed everything or gone.
+// shuttingDown reports whether err says that the server is shutting down. The server
+// does not end before a reader of its WAL has confirmed everything or is gone.
 func shuttingDown(err error) bool {
 	switch code(err) {
 	case codeAdminShutdown, codeCrashShutdown, codeCannotConnectNow:
@@ -97,7 +97,7 @@ func shuttingDown(err error) bool {
 	return false
 }
 
-// late reports whether err is that ctx, made from parent, ran out of time.
+// late reports whether ctx, made from parent, ran out of time while parent goes on.
 func late(ctx, parent context.Context) bool {
 	return errors.Is(ctx.Err(), context.DeadlineExceeded) && parent.Err() == nil
 }

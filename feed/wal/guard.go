@@ -5,25 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"tasksync/internal/wait"
 )
 
 const (
-	// guardEvery is how often Run looks at its own slot.
+	// guardEvery is how often Run checks its own slot.
 	guardEvery = 5 * time.Second
-	// lookTimeout bounds one look.
-	lookTimeout = 5 * time.Second
-	// dropTimeout bounds the drop of a slot, whose reader has to end first.
+	// checkTimeout bounds one check.
+	checkTimeout = 5 * time.Second
+	// dropTimeout bounds the drop of a slot, before which its reader has to end.
 	dropTimeout = 10 * time.Second
 )
 
-// Guard looks at the slot once and drops it if it does harm: it holds more WAL
-// than the limit, the server is about to remove WAL that it needs or has done
-// so, or nobody has read from it for a while. Every daemon calls it now and
-// then, whichever feed it has: the slot may be that of a daemon that is gone. A
-// reader of a slot that is dropped is disconnected first. It needs the right to
-// replicate only if there is something to drop.
+// Guard checks the slot once and drops it if it does harm: it holds more WAL than
+// the limit, the server is about to remove WAL that it needs or has removed it, or
+// it was not read for a while. Every daemon calls Guard now and then, whichever feed
+// it has: a daemon that is gone may have left the slot behind. Guard disconnects the
+// reader of a slot before it drops the slot. It needs the right to replicate only if
+// there is a slot to drop.
 func (r *Reader) Guard(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout+dropTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout+dropTimeout)
 	defer cancel()
 	status, err := r.Status(ctx)
 	if err != nil {
@@ -39,7 +41,7 @@ func (r *Reader) Guard(ctx context.Context) error {
 	return r.drop(ctx, status, harm)
 }
 
-// harm tells why a slot must not stay; "": it may.
+// harm returns why the slot must be dropped, or "".
 func (r *Reader) harm(s Status) string {
 	switch {
 	case !s.Present:
@@ -52,8 +54,8 @@ func (r *Reader) harm(s Status) string {
 	return ""
 }
 
-// idle tells that nobody has read from the slot for too long, as far as this
-// daemon has seen.
+// idle returns that the slot was not read for too long, as far as this daemon has
+// seen, or "".
 func (r *Reader) idle(s Status) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,17 +72,17 @@ func (r *Reader) idle(s Status) string {
 	return "nobody has read from it for " + r.cfg.SlotIdle.String()
 }
 
-// watch looks at the slot that Run reads until it does harm, or ctx ends. That
-// the look fails is no reason to stop reading.
+// watch checks the slot that Run reads until the slot does harm, or ctx ends. A
+// check that fails is no reason to stop reading.
 func (r *Reader) watch(ctx context.Context) error {
 	for {
-		if err := sleep(ctx, guardEvery); err != nil {
+		if err := wait.For(ctx, guardEvery); err != nil {
 			return err
 		}
-		lookCtx, cancel := context.WithTimeout(ctx, lookTimeout)
-		err := r.look(lookCtx)
+		checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
+		err := r.checkSlot(checkCtx)
 		cancel()
-		if harm := harmError(""); errors.As(err, &harm) || errors.Is(err, ErrUnavailable) {
+		if _, harm := errors.AsType[harmError](err); harm || errors.Is(err, ErrUnavailable) {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
@@ -89,9 +91,9 @@ func (r *Reader) watch(ctx context.Context) error {
 	}
 }
 
-// look is one look of watch. A publication that is gone, or has lost the table,
-// is noticed here: the stream would only fall silent.
-func (r *Reader) look(ctx context.Context) error {
+// checkSlot is one check of watch. It also notices a publication that is gone, or has
+// lost the table: the stream would only fall silent.
+func (r *Reader) checkSlot(ctx context.Context) error {
 	if err := r.Check(ctx); err != nil {
 		return err
 	}
@@ -112,20 +114,20 @@ func (r *Reader) look(ctx context.Context) error {
 	return nil
 }
 
-// harmError is the reason for which Run has to drop its slot.
+// harmError is the reason why Run has to drop its slot.
 type harmError string
 
 func (e harmError) Error() string { return string(e) }
 
-// drop drops the slot and says so. The reader's connection ends before: nobody
-// can drop a slot that is in use.
+// drop drops the slot and logs it. It ends the reader's connection first: a slot
+// that is in use cannot be dropped.
 func (r *Reader) drop(ctx context.Context, s Status, why string) error {
 	if err := r.dropSlot(ctx, s.Slot); err != nil {
 		r.cfg.Logger.Error("[TaskSync] Cannot drop the replication slot; it keeps WAL on the server's disk", "slot", s.Slot, "reason", why, "error", err)
 		return err
 	}
 	r.metrics.dropped.Inc()
-	r.metrics.see(Status{})
+	r.metrics.set(Status{})
 	r.cfg.Logger.Warn("[TaskSync] Dropped the replication slot; the sweep finds the rows that it held", "slot", s.Slot, "reason", why, "retained_bytes", s.RetainedBytes)
 	return nil
 }
@@ -141,10 +143,10 @@ func (r *Reader) dropSlot(ctx context.Context, slot string) error {
 		if err == nil || code(err) == codeUndefinedObject { // another daemon was faster
 			return nil
 		}
-		if code(err) != codeInUse {
+		if code(err) != codeObjectInUse {
 			return explain("drop the replication slot", err, slotSteps)
 		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		if err := wait.For(ctx, 50*time.Millisecond); err != nil {
 			return fmt.Errorf("drop the replication slot: its reader does not end: %w", err)
 		}
 	}

@@ -6,49 +6,50 @@ import (
 	"slices"
 	"time"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
 const (
-	// handOnTimeout bounds one try: the database may be gone without a word.
+	// handOnTimeout bounds one try: a connection may be dead without an error.
 	handOnTimeout = 10 * time.Second
-	// patience is how long handing on is tried before Run gives up. The slot
-	// keeps what is not handed on, and a server that shuts down waits for us.
+	// patience is how long handing on is tried before Run gives up. The slot keeps
+	// the WAL of rows that are not handed on, and a server that shuts down waits for
+	// the reader.
 	patience       = 30 * time.Second
 	firstBackoff   = 100 * time.Millisecond
 	longestBackoff = 5 * time.Second
-	// A transaction that is read but cannot be seen yet is looked for after
-	// firstLook, then less and less often.
-	firstLook   = time.Millisecond
-	longestLook = 50 * time.Millisecond
+	// firstPause and longestPause bound the waits until a transaction that was read
+	// is visible.
+	firstPause   = time.Millisecond
+	longestPause = 50 * time.Millisecond
 )
 
-// handOn hands on what is read until ctx ends. What arrives while a hand-on is
-// under way forms the next one.
+// handOn hands on the rows of the backlog until ctx ends. Rows that arrive while a
+// hand-on is under way form the next one.
 func (r *Reader) handOn(ctx context.Context, b *backlog) error {
 	if err := r.cfg.Ready(ctx); err != nil {
 		return err
 	}
-	look := firstLook
+	backoff := wait.Backoff{Least: firstPause, Most: longestPause}
 	for {
 		n, err := r.handOnPatiently(ctx, b)
 		switch {
 		case err != nil:
 			return err
 		case n > 0:
-			look = firstLook
+			backoff.Reset()
 			continue
 		}
-		if err := b.wait(ctx, look); err != nil {
+		if err := b.wait(ctx, backoff.Next()); err != nil {
 			return err
 		}
-		look = min(2*look, longestLook)
 	}
 }
 
-// handOnPatiently is handOnOnce, tried again when it fails.
+// handOnPatiently tries handOnOnce again when it fails.
 func (r *Reader) handOnPatiently(ctx context.Context, b *backlog) (n int, err error) {
-	began, backoff := time.Now(), firstBackoff
+	began, backoff := time.Now(), wait.Backoff{Least: firstBackoff, Most: longestBackoff}
 	for {
 		n, err := r.handOnOnce(ctx, b)
 		switch {
@@ -59,16 +60,16 @@ func (r *Reader) handOnPatiently(ctx context.Context, b *backlog) (n int, err er
 		case shuttingDown(err) || time.Since(began) > patience:
 			return 0, err
 		}
-		r.cfg.Logger.Warn("[TaskSync] Handing on new rows failed; trying again", "error", err, "retry_in", backoff.String())
-		if err := sleep(ctx, backoff); err != nil {
+		pause := backoff.Next()
+		r.cfg.Logger.Warn("[TaskSync] Handing on new rows failed; trying again", "error", err, "retry_in", pause.String())
+		if err := wait.For(ctx, pause); err != nil {
 			return 0, err
 		}
-		backoff = min(2*backoff, longestBackoff)
 	}
 }
 
-// handOnOnce hands on what can be seen by now, up to maxHandOn, and returns how
-// many ids that were.
+// handOnOnce hands on the rows that are visible by now, maxHandOn at most, and
+// returns how many they were.
 func (r *Reader) handOnOnce(ctx context.Context, b *backlog) (n int, err error) {
 	if b.empty() {
 		return 0, nil
@@ -92,17 +93,18 @@ func (r *Reader) handOnOnce(ctx context.Context, b *backlog) (n int, err error) 
 	return len(ids), nil
 }
 
-// sees reports whether queries see what transaction xid has committed. The WAL
-// tells of a commit before others can see it: a moment before, or, if the commit
-// waits for a standby, a long time before. The WAL gives the lower half of the
-// number only; the whole one is the one next to the snapshot's.
+// sees reports whether queries see what transaction xid has committed. A commit is
+// in the WAL before other transactions can see it: a moment before, or, if the
+// commit waits for a standby, a long time before. xid is the lower half of the
+// transaction's number; the whole number is the one that is nearest to the
+// snapshot's.
 func sees(s queries.SnapshotGetRow, xid uint32) bool {
 	whole := s.NextXid + int64(int32(xid-uint32(s.NextXid)))
 	return whole < s.NextXid && !slices.Contains(s.Running, whole)
 }
 
-// wait returns when there may be something to hand on: something was read, or
-// something is left and the time given has passed.
+// wait returns when there may be rows to hand on: a row was read, or rows are left
+// and d has passed.
 func (b *backlog) wait(ctx context.Context, d time.Duration) error {
 	var again <-chan time.Time
 	if !b.empty() {

@@ -36,7 +36,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) see(s Status) {
+func (m *metrics) set(s Status) {
 	m.retained.Set(float64(s.RetainedBytes))
 	m.lag.Set(float64(s.LagBytes))
 	m.active.Set(0)

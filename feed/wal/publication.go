@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// The publication is of inserts only. One that publishes updates makes Postgres
-// refuse every update of a table without a replica identity, and one with a row
-// filter besides makes it refuse those of nearly any table: an application's
-// write must never fail because of us. It is made by the first daemon that wants
-// it, not by a migration, because not every database allows it, and only readers
+// The publication publishes inserts only. With a publication of updates, Postgres
+// refuses every update of a table without a replica identity, and if the publication
+// also has a row filter, the updates of nearly any table: a write of the application
+// must never fail because of tasksync. The first daemon that wants the publication
+// makes it, not a migration, because not every database allows it, and only readers
 // of the WAL need it.
 //
-// These are replication commands, which sqlc does not know. The filtered one is
-// for Postgres 15 and later; where it does not fit (an older server, a status
-// that is an enum), the plain one does, and the reader filters alone.
+// sqlc does not know these replication commands. createFiltered is for Postgres 15
+// and later; where it does not fit (an older server, a status that is an enum),
+// createPlain does, and the reader filters alone.
 const (
 	createFiltered = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations (id, task_type, status)
 	WHERE (task_type IS NOT NULL AND status IN ('submitted', 'queued', 'processing', 'streaming'))
@@ -24,9 +24,10 @@ const (
 	dropPublication = `DROP PUBLICATION IF EXISTS tasksync`
 )
 
-// ensurePublication makes the publication if there is none that publishes the
-// rows. One that was there and does, whoever made it, is left alone. A slot that
-// is older than the publication could never be read past the making of it.
+// ensurePublication makes the publication unless there is one that publishes the
+// rows, which it leaves alone whatever its origin. It drops the slot first: a slot
+// that is older than the publication could never be read past the point where the
+// publication was made.
 func (r *Reader) ensurePublication(ctx context.Context) error {
 	p, err := r.queries.PublicationGet(ctx, r.cfg.Pool)
 	if err != nil {
@@ -55,7 +56,7 @@ func (r *Reader) ensurePublication(ctx context.Context) error {
 func (r *Reader) createPublication(ctx context.Context) error {
 	_, err := r.cfg.Pool.Exec(ctx, createFiltered)
 	switch code(err) {
-	case codeSyntax, codeNotSupported, codeInvalidText:
+	case codeSyntaxError, codeFeatureNotSupported, codeInvalidTextRepresentation:
 		r.cfg.Logger.Info("[TaskSync] The server cannot filter the rows of the publication; the reader does", "error", err)
 		_, err = r.cfg.Pool.Exec(ctx, createPlain)
 	}

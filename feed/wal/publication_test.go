@@ -8,7 +8,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// filter is the row filter that the server has; "": none.
+// filter returns the row filter that the server has, or "".
 func (b *bundle) filter() string {
 	b.Helper()
 	return b.one(`SELECT coalesce(to_jsonb(t) ->> 'rowfilter', '') FROM pg_publication_tables AS t WHERE pubname = 'tasksync'`)
@@ -27,8 +27,8 @@ func TestServerFilters(t *testing.T) {
 	require.NoError(t, b.reader().ensurePublication(t.Context())) // it is there
 }
 
-// A table that was there before may have a type of its own for the status, which
-// a row filter may not.
+// A table that was there before tasksync may have a type of its own for the status,
+// which a row filter may not use.
 func TestStatusThatIsAnEnum(t *testing.T) {
 	t.Parallel()
 	b := setupOn(t, postgrestest.Empty(t))
@@ -56,8 +56,8 @@ func TestPartitionedTable(t *testing.T) {
 	b.stop(run)
 }
 
-// A publication of that name which somebody else has made is good if it has our
-// rows, and else is replaced, together with the slot that reads it.
+// A publication of that name that others have made is good if it publishes our rows.
+// Else it is replaced, together with the slot that reads it.
 func TestPublicationOfOthers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -19,11 +19,11 @@ type Reader struct {
 	metrics *metrics
 
 	mu        sync.Mutex
-	idleSince time.Time // since when Guard has seen no reader of the slot
+	idleSince time.Time // since then Guard has seen no reader of the slot; zero: it has seen one
 }
 
-// New returns a reader that has touched nothing yet. Its error names the field
-// of cfg that is wrong, or is the registerer's.
+// New returns a reader that does not read yet. Its error names the field of cfg
+// that is wrong, or comes from the registerer.
 func New(cfg Config) (*Reader, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -38,11 +38,11 @@ func New(cfg Config) (*Reader, error) {
 
 // Run makes the publication and the slot where they are missing, waits while
 // another daemon reads the slot, and then hands on every row that is committed,
-// until ctx ends or something breaks; it always returns an error, ctx's own when
-// ctx has ended. Nothing is lost by its end: the next Run, here or in another
-// daemon, goes on where it stopped, and at most hands some rows on again. Only
-// after an error that wraps ErrSlotDropped does the next one start anew, which
-// is why Ready sweeps. ErrUnavailable says that somebody has to act first.
+// until ctx ends or reading fails. It always returns an error, which is ctx.Err()
+// when ctx has ended. No row is lost when Run ends: the next Run, here or in another
+// daemon, goes on where this one stopped, and hands some rows on again at most. Only
+// after an error that wraps ErrSlotDropped does the next Run start with a new slot,
+// which is why Ready sweeps. ErrUnavailable says that an operator has to act first.
 func (r *Reader) Run(ctx context.Context) error {
 	if r.cfg.ConnConfig == nil || r.cfg.To == nil {
 		return errors.New("Run needs ConnConfig and To")
@@ -60,13 +60,13 @@ func (r *Reader) Run(ctx context.Context) error {
 	s := &stream{conn: conn, cfg: r.cfg, backlog: newBacklog(maxHandOn, maxBacklog), decoder: newDecoder()}
 	err = r.read(ctx, s)
 	closeConn(conn)
-	if harm := harmError(""); errors.As(err, &harm) {
+	if _, harm := errors.AsType[harmError](err); harm {
 		return r.dropped(ctx, err)
 	}
 	return err
 }
 
-// read receives, hands on and watches the slot, until one of them ends.
+// read receives, hands on and watches the slot, until one of the three ends.
 func (r *Reader) read(ctx context.Context, s *stream) error {
 	r.cfg.Logger.Info("[TaskSync] Reading new rows from the WAL", "pid", s.conn.PID())
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -75,22 +75,10 @@ func (r *Reader) read(ctx context.Context, s *stream) error {
 	group.Go(func() error { return r.watch(groupCtx) })
 	err := group.Wait()
 	if !s.conn.IsClosed() {
-		_ = s.report() // what is confirmed now need not be read again
+		_ = s.report() // the next reader need not read again what is confirmed now
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
-}
-
-// sleep waits for d, or returns ctx's error when ctx ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

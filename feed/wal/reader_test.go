@@ -121,7 +121,7 @@ func TestHandsOnWhatATriggerNames(t *testing.T) {
 	v1 := b.one(`INSERT INTO music_generations (task_id) VALUES ('of V1') RETURNING id::text`)
 	pending := b.insert(1)
 	b.run()
-	b.exec(`UPDATE music_generations SET status = 'processing' WHERE id = $1`, pending[0]) // our own updates are like this one
+	b.exec(`UPDATE music_generations SET status = 'processing' WHERE id = $1`, pending[0]) // like the updates of tasksync itself
 	b.exec(`UPDATE music_generations SET status = 'submitted', task_id = 'again' WHERE id = $1`, failed)
 	b.exec(`UPDATE music_generations SET task_type = 'generate' WHERE id = $1`, v1)
 	b.awaitExactly([]string{failed, v1})
@@ -129,7 +129,7 @@ func TestHandsOnWhatATriggerNames(t *testing.T) {
 
 func TestHugeTransaction(t *testing.T) {
 	t.Parallel()
-	b, _ := setupServer(t, nil) // a new slot elsewhere would wait for this transaction
+	b, _ := setupServer(t, nil) // new slots of other tests would wait for this transaction
 	b.run()
 	ids := b.insert(200_000)
 	ids = append(ids, b.insert(1)...)
@@ -153,7 +153,7 @@ func TestGoesOnWhereTheLastOneStopped(t *testing.T) {
 	b.got.mu.Lock()
 	defer b.got.mu.Unlock()
 	for id, n := range b.got.ids {
-		require.Equal(t, 1, n, id) // a stop in peace confirms everything first
+		require.Equal(t, 1, n, id) // a regular stop confirms everything first
 	}
 }
 
@@ -176,8 +176,8 @@ func TestHandOnFails(t *testing.T) {
 	b.stop(run)
 }
 
-// While nothing can be handed on, the reader stops to read at some point, and
-// the server must not take it for dead.
+// A reader stops reading while too many rows cannot be handed on. The server must
+// not take it for dead.
 func TestFullBacklog(t *testing.T) {
 	t.Parallel()
 	b, _ := setupServer(t, nil) // only a superuser sees when a reader replied
@@ -234,7 +234,7 @@ func TestPublicationIsDropped(t *testing.T) {
 	b.awaitAll(b.insert(1))
 }
 
-// A table that is dropped takes its place in the publication with it.
+// A table that is dropped leaves the publication.
 func TestTableIsReplaced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

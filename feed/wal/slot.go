@@ -6,17 +6,19 @@ import (
 	"time"
 
 	"github.com/jackc/pglogrepl"
+
+	"tasksync/internal/wait"
 )
 
 const (
 	// createTimeout bounds the making of a slot, which waits for all transactions
-	// that are open. A slot in the making keeps WAL as well.
+	// that are open. A slot in the making holds WAL too.
 	createTimeout = 15 * time.Second
-	// slotPoll is how often a slot that another daemon reads is looked at.
+	// slotPoll is how often a slot that another daemon reads is checked.
 	slotPoll = 100 * time.Millisecond
 )
 
-// open waits until nobody else reads the slot, makes it if there is none, and
+// open waits until the slot has no other reader, makes it if there is none, and
 // starts to read.
 func (r *Reader) open(ctx context.Context) (*connection, error) {
 	for {
@@ -33,8 +35,8 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 		}
 		closeConn(conn)
 		switch {
-		case code(err) == codeInUse || code(err) == codeDuplicateObject: // another daemon was faster
-			if err := sleep(ctx, slotPoll); err != nil {
+		case code(err) == codeObjectInUse || code(err) == codeDuplicateObject: // another daemon was faster
+			if err := wait.For(ctx, slotPoll); err != nil {
 				return nil, err
 			}
 		case status.Present && lost(err):
@@ -45,9 +47,9 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 	}
 }
 
-// await returns when nobody reads the slot, and it is either fit to be read or
-// not there. A reader that is seen twice is to be evicted: one that is about to
-// end by itself gets the time for it.
+// await returns when the slot has no reader, and is either fit to be read or not
+// there. It evicts a reader only when it sees the reader again: a reader that is
+// about to end by itself gets the time for it.
 func (r *Reader) await(ctx context.Context) (Status, error) {
 	evict := r.evict()
 	for seen := 0; ; {
@@ -72,23 +74,24 @@ func (r *Reader) await(ctx context.Context) (Status, error) {
 			seen = status.ActivePID
 			r.cfg.Logger.Info("[TaskSync] Another process reads the WAL; waiting for its end", "slot", status.Slot, "pid", seen)
 		}
-		if err := sleep(ctx, slotPoll); err != nil {
+		if err := wait.For(ctx, slotPoll); err != nil {
 			return status, err
 		}
 	}
 }
 
-// evict is Config.Evict until it turns out that the role may not end the reader.
+// evict returns Config.Evict, which does nothing any more once the role lacks the
+// right to end the reader.
 func (r *Reader) evict() func(ctx context.Context, pid int) error {
 	refused := false
 	return func(ctx context.Context, pid int) error {
 		if refused {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		err := r.cfg.Evict(ctx, pid)
-		if code(err) == codeInsufficientRights {
+		if code(err) == codeInsufficientPrivilege {
 			refused = true
 			r.cfg.Logger.Warn("[TaskSync] The other reader of the WAL may not be ended; waiting until the server does", "pid", pid, "error", err, "next_step", stepSignal)
 			return nil
@@ -97,8 +100,8 @@ func (r *Reader) evict() func(ctx context.Context, pid int) error {
 	}
 }
 
-// start makes the slot if there is none and starts to read it, where its last
-// reader has stopped.
+// start makes the slot if there is none, and starts to read it where its last reader
+// has stopped.
 func (r *Reader) start(ctx context.Context, conn *connection, s Status) error {
 	if err := requireDatabase(ctx, conn, s.Database); err != nil {
 		return err
@@ -136,7 +139,7 @@ func (r *Reader) create(ctx context.Context, conn *connection, slot string) erro
 	}
 }
 
-// dropped drops the slot because of err, which is returned as ErrSlotDropped.
+// dropped drops the slot because of err, and returns err wrapped in ErrSlotDropped.
 func (r *Reader) dropped(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()

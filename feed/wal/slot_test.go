@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/wait"
 )
 
 func TestTakesOverWhenTheOtherEnds(t *testing.T) {
@@ -32,8 +34,8 @@ func TestTakesOverWhenTheOtherEnds(t *testing.T) {
 	b.awaitExactly(ids)
 }
 
-// hung reads from the slot as a process does that was stopped: its connection
-// is there, and it gives no sign of life.
+// hung reads from the slot like a stopped process: its connection is there, and it
+// gives no sign of life.
 func (b *bundle) hung(timeout time.Duration) (ended func() bool) {
 	b.Helper()
 	r := b.reader(func(cfg *Config) { cfg.Timeout, cfg.Heartbeat = timeout, timeout/2 })
@@ -55,7 +57,7 @@ func TestTakesOverFromAHungReader(t *testing.T) {
 	b.awaitExactly(ids)
 }
 
-// A reader that may not be ended is waited for, and that is told once.
+// Run waits for a reader that the role may not end, and logs that once.
 func TestAwaitsAReaderThatMayNotBeEnded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -64,7 +66,7 @@ func TestAwaitsAReaderThatMayNotBeEnded(t *testing.T) {
 	b.run(func(cfg *Config) {
 		cfg.Evict = func(context.Context, int) error {
 			asked.Add(1)
-			return &pgconn.PgError{Code: codeInsufficientRights}
+			return &pgconn.PgError{Code: codeInsufficientPrivilege}
 		}
 	})
 	require.True(t, ended())
@@ -72,7 +74,7 @@ func TestAwaitsAReaderThatMayNotBeEnded(t *testing.T) {
 	require.True(t, b.log.has(stepSignal))
 }
 
-// Only a reader that is still there at a second look is to be ended.
+// Only a reader that is still there at the second check is ended.
 func TestEvictsWhoeverDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -95,7 +97,7 @@ func TestSilentServer(t *testing.T) {
 	run := b.run(func(cfg *Config) { cfg.Timeout = time.Second })
 	pid := b.status().ActivePID
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // before the server is to stop
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // before the server stops
 	err := b.end(run)
 	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
 	require.ErrorContains(t, err, "silent")
@@ -119,8 +121,8 @@ func TestSlotHoldsTooMuch(t *testing.T) {
 	b.awaitExactly(ids)
 }
 
-// The slot of a daemon that is gone is dropped by any other, which need not read
-// the WAL itself.
+// Any daemon drops the slot of a daemon that is gone, and need not read the WAL
+// itself.
 func TestGuardDropsADeadSlot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -131,7 +133,7 @@ func TestGuardDropsADeadSlot(t *testing.T) {
 	b.writeWAL(16)
 	require.NoError(t, other.Guard(t.Context()))
 	require.False(t, b.status().Present)
-	require.NoError(t, other.Guard(t.Context())) // nothing there is nothing to do
+	require.NoError(t, other.Guard(t.Context())) // there is nothing to drop
 }
 
 func TestGuardDropsAnIdleSlot(t *testing.T) {
@@ -141,7 +143,7 @@ func TestGuardDropsAnIdleSlot(t *testing.T) {
 	other := b.reader(func(cfg *Config) { cfg.SlotIdle = time.Millisecond })
 	for range 3 {
 		require.NoError(t, other.Guard(t.Context()))
-		require.NoError(t, sleep(t.Context(), 2*time.Millisecond))
+		require.NoError(t, wait.For(t.Context(), 2*time.Millisecond))
 	}
 	require.True(t, b.status().Present)
 	b.stop(run)
@@ -161,7 +163,7 @@ func TestGuardEndsAHungReader(t *testing.T) {
 	b.until("it does not end", ended)
 }
 
-// A reader whose slot somebody else dropped ends, and starts anew.
+// A reader ends when another daemon drops its slot, and the next one starts anew.
 func TestGuardDropsALiveSlot(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -241,7 +243,7 @@ func TestShutdownDoesNotWaitForUs(t *testing.T) {
 			require.NotErrorIs(t, run.err, ErrSlotDropped)
 			require.Equal(t, hold, shuttingDown(run.err), "%v", run.err) // not because patience has ended
 			require.NoError(t, server.Resume(t.Context()))
-			b.pool.Reset() // its connections are those to the server that was
+			b.pool.Reset() // its connections are dead
 			b.got.set(nil, nil)
 			b.run()
 			b.awaitAll(b.insert(1))
@@ -249,7 +251,7 @@ func TestShutdownDoesNotWaitForUs(t *testing.T) {
 	}
 }
 
-// needsDatabase hands on as the jobs do: by the database.
+// needsDatabase needs the database to hand on, as the jobs do.
 type needsDatabase struct{ *bundle }
 
 func (n needsDatabase) HandOn(ctx context.Context, ids []string) error {

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// Status is how the slot of this database stands.
+// Status describes the slot of this database.
 type Status struct {
-	Slot          string // its name, whether it is there or not
+	Slot          string // its name, whether there is such a slot or not
 	Database      string
 	Present       bool
-	ActivePID     int    // the server process of its reader; 0: nobody reads
+	ActivePID     int    // the server process of its reader; 0: it has none
 	WALStatus     string // reserved, extended, unreserved or lost
 	Confirmed     string // everything up to this position is handed on
 	RetainedBytes int64  // WAL that the server keeps for it
 	LagBytes      int64  // WAL since Confirmed
 }
 
-// Status looks at the slot. It is safe for concurrent use, needs no right of its
-// own, and sets the metrics.
+// Status reads the state of the slot and sets the metrics. It is safe for concurrent
+// use, and needs no special right.
 func (r *Reader) Status(ctx context.Context) (Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	s, err := r.queries.ReplicationSlotGet(ctx, r.cfg.Pool)
 	if err != nil {
@@ -31,15 +31,15 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 		Slot: s.Name, Database: s.Database, Present: s.Present, ActivePID: int(s.ActivePid), WALStatus: s.WalStatus,
 		Confirmed: s.Confirmed, RetainedBytes: s.RetainedBytes, LagBytes: s.LagBytes,
 	}
-	r.metrics.see(status)
+	r.metrics.set(status)
 	return status, nil
 }
 
-// Check tells whether Run could read the WAL, as far as that can be seen without
-// doing it: whether the server's settings allow it, and there is a slot or room
-// for one. Its error wraps ErrUnavailable, unless the server could not be asked.
+// Check returns nil if Run could read the WAL, as far as that can be seen without
+// reading it: the server's settings allow it, and there is a slot or room for one.
+// Its error wraps ErrUnavailable, unless the server could not be asked.
 func (r *Reader) Check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	server, err := r.queries.ReplicationSettingsGet(ctx, r.cfg.Pool)
 	if err != nil {

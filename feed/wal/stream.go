@@ -10,16 +10,18 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"tasksync/internal/wait"
 )
 
-// silence is how many Timeouts the server may say nothing, although it is asked at
-// every heartbeat. In the midst of a large transaction of somebody else's it
-// answers only after half of Config.Timeout.
+// silence is for how many Timeouts the server may send nothing, although the reader
+// asks it at every heartbeat. In the midst of a large transaction that does not
+// concern the reader, it answers only after half of Config.Timeout.
 const silence = 6
 
 const (
-	// pace is the shortest time between two waits for the server, and busyPace is
-	// that when more than busy transactions came since the last one.
+	// pace is the shortest time between two waits for the server; busyPace is the
+	// shortest time if more than busy transactions came since the last wait.
 	pace     = 5 * time.Millisecond
 	busyPace = 20 * time.Millisecond
 	busy     = 20
@@ -28,8 +30,8 @@ const (
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// stream is a replication connection that reads from a slot. Its goroutine is
-// the only one that uses the connection.
+// stream is a replication connection that reads from a slot. Only its own goroutine
+// uses the connection.
 type stream struct {
 	conn    *connection
 	cfg     Config
@@ -45,8 +47,8 @@ type stream struct {
 	came   int       // transactions since
 }
 
-// receive reads until ctx ends. It never waits for those who take the rows: if
-// too many wait, it stops reading and goes on giving signs of life.
+// receive reads until ctx ends. It never waits for handOn: while the backlog is full
+// it stops reading, and goes on giving signs of life.
 func (s *stream) receive(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.readUntil(longAgo) })()
 	s.heard = time.Now()
@@ -62,17 +64,17 @@ func (s *stream) receive(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// readUntil has reads end at t. A context for each message would cost more than
-// to read it.
+// readUntil sets the deadline of reads to t. A context for each message would cost
+// more than the read.
 func (s *stream) readUntil(t time.Time) {
 	_ = s.conn.Conn().SetReadDeadline(t) // fails where the next read fails
 }
 
-// receiveUntilBeat reads until ctx ends, at the latest when the next status is due.
+// receiveUntilBeat reads until ctx ends or the next status is due.
 func (s *stream) receiveUntilBeat(ctx context.Context) error {
 	for ctx.Err() == nil && time.Now().Before(s.beat) {
 		if s.backlog.full() {
-			s.heard = time.Now() // it is we who do not listen
+			s.heard = time.Now() // it is the reader that does not listen
 			s.awaitRoom(ctx)
 			continue
 		}
@@ -94,8 +96,7 @@ func (s *stream) receiveUntilBeat(ctx context.Context) error {
 	return nil
 }
 
-// awaitRoom waits until there may be room, at the latest until the next status
-// is due.
+// awaitRoom waits until the backlog may have room or the next status is due.
 func (s *stream) awaitRoom(ctx context.Context) {
 	timer := time.NewTimer(time.Until(s.beat))
 	defer timer.Stop()
@@ -106,31 +107,31 @@ func (s *stream) awaitRoom(ctx context.Context) {
 	}
 }
 
-// pause lets messages come together when they come fast: to wait and be woken
-// for each costs more than to take it, and the CPU may be that of the writers.
-// With nothing left to take, and between two transactions, it waits until its
-// pace has passed since it was last here; so what comes alone is read at once.
+// pause lets messages collect when they come fast: a wait and a wake-up for each
+// cost more than the message, and the writers may need the CPU. Between two
+// transactions, when the buffers are empty, pause waits until pace has passed since
+// its last call. So a message that comes alone is read at once.
 func (s *stream) pause(ctx context.Context) error {
 	if s.open || !s.conn.idle() {
 		return nil
 	}
-	wait := pace
+	pause := pace
 	if s.came > busy {
-		wait = busyPace
+		pause = busyPace
 	}
-	wait -= time.Since(s.paused)
+	pause -= time.Since(s.paused)
 	defer func() { s.paused, s.came = time.Now(), 0 }()
-	if wait <= 0 {
+	if pause <= 0 {
 		return nil
 	}
 	s.conn.input.wakeAt(inputSize)
 	defer s.conn.input.wakeAt(1)
-	return sleep(ctx, wait)
+	return wait.For(ctx, pause)
 }
 
-// report tells the server what is handed on, and asks it for an answer. The
-// three positions are the same: the server keeps what is not confirmed, and
-// before it shuts down waits until everything is.
+// report tells the server what is handed on, and asks it for an answer. The three
+// positions of the message are the same: the server keeps the WAL that is not
+// confirmed, and before it shuts down it waits until all of it is.
 func (s *stream) report() error {
 	if limit := silence * s.cfg.Timeout; time.Since(s.heard) > limit {
 		return fmt.Errorf("read the WAL: the server has been silent for %s", limit)
@@ -172,9 +173,9 @@ func (s *stream) data(data []byte) error {
 	return nil
 }
 
-// keepalive tells up to where the server has read the WAL. Outside of a
-// transaction that confirms what was nothing to us: on a quiet table the slot
-// moves on with the rest of the server.
+// keepalive notes up to where the server has read the WAL. Outside of a transaction
+// this confirms WAL that does not concern the reader: on a quiet table the slot moves
+// on with the rest of the server.
 func (s *stream) keepalive(data []byte) error {
 	k, err := pglogrepl.ParsePrimaryKeepaliveMessage(data)
 	if err != nil {

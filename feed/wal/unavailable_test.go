@@ -9,7 +9,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// requireUnavailable runs a reader that cannot, and wants to be told step.
+// requireUnavailable runs a reader that cannot read, and requires step in its error.
 func (b *bundle) requireUnavailable(step string, change ...func(*Config)) {
 	b.Helper()
 	err := b.end(b.launch(change...))
@@ -35,8 +35,8 @@ func TestServerWithoutFreeSlots(t *testing.T) {
 	require.NoError(t, b.reader().Check(t.Context())) // our own slot is no obstacle
 }
 
-// Commits that wait for any standby would wait for the reader, and the reader
-// for them.
+// Commits that wait for any standby would wait for the reader, and the reader for
+// the commits.
 func TestServerWithAnyStandby(t *testing.T) {
 	t.Parallel()
 	b, _ := setupServer(t, nil)
@@ -67,8 +67,8 @@ func TestRoleThatMayNot(t *testing.T) {
 	asApp.stop(run)
 }
 
-// A new slot waits for the transactions that are open. It must not do so for
-// ever: a slot in the making keeps WAL, too.
+// A new slot waits for the transactions that are open. It must not wait for ever: a
+// slot in the making holds WAL too.
 func TestOpenTransaction(t *testing.T) {
 	t.Parallel()
 	b, _ := setupServer(t, nil)

@@ -25,8 +25,8 @@ func TestCommitThatWaitsForAStandby(t *testing.T) {
 	conn, err := b.pool.Acquire(t.Context())
 	require.NoError(t, err)
 	pid := conn.Conn().PgConn().PID()
-	// The server takes the setting up when its checkpointer does: until then
-	// commits return at once.
+	// The setting takes effect when the checkpointer reads it: until then commits
+	// return at once.
 	var mu sync.Mutex
 	var inserted []string
 	committed := make(chan error, 1)
@@ -59,14 +59,14 @@ func TestCommitThatWaitsForAStandby(t *testing.T) {
 	}
 	require.Equal(t, "true", b.one(`SELECT ($1::text::pg_lsn < $2::text::pg_lsn)::text`, b.status().Confirmed, position))
 
-	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // no V2 row: nobody hands it on
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error { // no V2 row, so it is not handed on
 		_, err := tx.Exec(t.Context(), `SET LOCAL synchronous_commit = local`)
 		if err == nil {
 			_, err = tx.Exec(t.Context(), `INSERT INTO music_generations (task_id) VALUES ('enough')`)
 		}
 		return err
 	}))
-	b.exec(`SELECT pg_cancel_backend($1)`, pid) // it then waits no more, and stays committed
+	b.exec(`SELECT pg_cancel_backend($1)`, pid) // the commit then waits no more, and stays
 	require.NoError(t, <-committed)
 	b.awaitExactly(append(others, waiting))
 	b.until("it is not confirmed", func() bool {
@@ -75,7 +75,7 @@ func TestCommitThatWaitsForAStandby(t *testing.T) {
 	b.stop(run)
 }
 
-// uuid is a new id.
+// uuid returns a new id.
 func uuid() string {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails
@@ -94,8 +94,8 @@ func (b *bundle) insertAlone() (id string) {
 	return id
 }
 
-// The WAL tells of a commit before others can see it. Whoever is handed a row
-// must find it.
+// A commit is in the WAL before other transactions can see it. HandOn must see every
+// row that it is given.
 func TestRowsCanBeSeenWhenHandedOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

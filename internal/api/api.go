@@ -11,42 +11,45 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/sync/singleflight"
 
+	"tasksync/internal/wakeup"
 	"tasksync/queries"
 )
 
-// API serves the HTTP side. Make it with New, run it with Run beside the server
-// that it is the handler of.
+// API is the handler of the HTTP side. Make it with New, and call Run beside its
+// server.
 type API struct {
-	cfg      Config
-	queries  *queries.Queries
-	handler  http.Handler
-	metrics  *metrics
-	limiter  *limiter // of POSTs
-	openings *limiter // of streams
-	shares   *shares  // of POSTs
-	syncs    gate
-	reads    gate
-	tickets  gate
-	webhooks *wakeups
+	cfg           Config
+	queries       *queries.Queries
+	handler       http.Handler
+	metrics       *metrics
+	postLimiter   *limiter
+	streamLimiter *limiter
+	userGate      *userGate // for POSTs
+	syncs         gate
+	reads         gate
+	tickets       gate
+	wakeups       *wakeup.Queue
 
 	mu      sync.Mutex
 	closing bool
-	passes  sync.WaitGroup // under way for POST requests
+	passes  sync.WaitGroup // for POSTs
 	flights singleflight.Group
 }
 
 // New makes an API.
 func New(cfg Config) (*API, error) {
 	cfg = cfg.withDefaults()
-	cfg.Syncer = steady{cfg.Syncer}
+	cfg.Syncer = recoverSyncer{cfg.Syncer}
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
-		limiter:  newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
-		openings: newLimiter(cfg.UserRate, openingBursts*cfg.UserBurst, cfg.Now),
-		shares:   newShares(cfg.UserAtOnce),
-		syncs:    newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
+		postLimiter:   newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
+		streamLimiter: newLimiter(cfg.UserRate, streamBursts*cfg.UserBurst, cfg.Now),
+		userGate:      newUserGate(cfg.UserAtOnce),
+		syncs:         newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
 	}
-	a.webhooks = newWakeups(cfg, a.metrics)
+	a.wakeups = wakeup.New(wakeup.Config{
+		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
+	})
 	mux := http.NewServeMux()
 	api := humago.New(mux, humaConfig(cfg.Version))
 	a.registerSync(api)
@@ -64,18 +67,18 @@ func New(cfg Config) (*API, error) {
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
 
-// drainTimeout is how long requests that look at rows may still take when the API
-// stops: what they have been told is written by then, or is told again.
+// drainTimeout is how long the passes of POSTs may still take when the API stops. What
+// a pass has not written by then, a later pass asks for again.
 const drainTimeout = 2 * time.Second
 
-// Run works what webhooks have woken up until ctx ends. Then it refuses requests
-// that would look at rows, and waits for those under way, a moment, and for the
-// passes of webhooks, which end with ctx but for what they write.
+// Run looks at the tasks that webhooks name until ctx ends. Then it rejects POSTs,
+// and waits up to drainTimeout for those under way, and for the passes of webhooks,
+// which end with ctx but still write what they have learned.
 func (a *API) Run(ctx context.Context) error {
-	worked := make(chan struct{})
+	woken := make(chan struct{})
 	go func() {
-		defer close(worked)
-		a.webhooks.run(ctx)
+		defer close(woken)
+		_ = a.wakeups.Run(ctx) // always nil
 	}()
 	<-ctx.Done()
 	a.close()
@@ -90,7 +93,7 @@ func (a *API) Run(ctx context.Context) error {
 	case <-drained:
 	case <-timer.C:
 	}
-	<-worked
+	<-woken
 	return nil
 }
 
@@ -106,8 +109,9 @@ func (a *API) stopping() bool {
 	return a.closing
 }
 
-// enter notes a pass that Run waits for, unless the API is closing.
-func (a *API) enter() bool {
+// beginPass enters a pass that Run waits for, and reports whether it may begin. The
+// caller must call passes.Done.
+func (a *API) beginPass() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closing {
@@ -117,17 +121,17 @@ func (a *API) enter() bool {
 	return true
 }
 
-// humaConfig describes the API. Unknown fields are tolerated: clients of the
-// service that this replaces may send more.
+// humaConfig describes the API. Unknown fields are no error: clients of the service
+// that tasksync replaces may send more.
 func humaConfig(version string) huma.Config {
 	c := huma.DefaultConfig("tasksync", version)
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	c.Components.Schemas = registry
 	c.AllowAdditionalPropertiesByDefault = true
 	c.Info.Description = "Keeps the rows of music_generations in step with a slow task API. Rows fill in by themselves; this is for pages that want to see it happen, and for providers that call back."
-	c.DocsPath = "" // registerDocs has assets of its own
+	c.DocsPath = "" // see registerDocs
 	c.SchemasPath = ""
-	c.CreateHooks = nil // no $schema in answers
+	c.CreateHooks = nil // no $schema in responses
 	c.Transformers = []huma.Transformer{withoutValues}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user's access token, as Supabase issues it; or a service role token, with user_id."},
@@ -136,14 +140,14 @@ func humaConfig(version string) huma.Config {
 	return c
 }
 
-// withoutValues keeps what a client sent, and what is inside, out of the problem
-// that it is told of.
+// withoutValues keeps the client's values and the names of our types out of a
+// problem.
 func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 	if problem, ok := v.(*huma.ErrorModel); ok {
 		for _, detail := range problem.Errors {
 			detail.Value = nil
-			// Of a name that is there twice, or in capitals, the schema has not seen
-			// every value; the decoder, which has, would tell of the types inside.
+			// Where a name stands twice, or in capitals, the schema does not see every
+			// value. The decoder does, and its message names our types.
 			if strings.HasPrefix(detail.Message, "json: cannot unmarshal") {
 				detail.Message = "a value is not of the type that is wanted there"
 			}
@@ -152,8 +156,8 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 	return v, nil
 }
 
-// Unavailable answers instead of an API that is not there yet, so that pages of
-// the origins can read the answer. The error is that of ValidateOrigins.
+// Unavailable makes the handler that serves while there is no API yet. Pages of the
+// origins can read its response. The error is the one of ValidateOrigins.
 func Unavailable(origins []string) (http.Handler, error) {
 	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "5")

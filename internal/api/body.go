@@ -11,15 +11,15 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// whole reads the body before huma does: to huma, one of just the limit is too
-// large, and a client that sends half of one is the server's fault.
-func whole(api huma.API, limit int64) func(huma.Context, func(huma.Context)) {
+// readBody reads the body before huma does. Huma rejects a body of exactly the limit,
+// and blames the server where a client sends half a body.
+func readBody(api huma.API, limit int64) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, _ := humago.Unwrap(ctx)
 		body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-		var slow net.Error
+		slow, ok := errors.AsType[net.Error](err)
 		switch {
-		case errors.As(err, &slow) && slow.Timeout():
+		case ok && slow.Timeout():
 			_ = huma.WriteErr(api, ctx, http.StatusRequestTimeout, "the body did not come in time") // the client may be gone
 		case err != nil:
 			_ = huma.WriteErr(api, ctx, http.StatusBadRequest, "the body broke off")
@@ -32,8 +32,8 @@ func whole(api huma.API, limit int64) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// asJSON takes a body for JSON whatever it says that it is: fetch sends a string
-// as text/plain, and the service that this replaces did not look.
+// asJSON reads every body as JSON, whatever its Content-Type: fetch sends a string as
+// text/plain, and the service that tasksync replaces ignored the header.
 func asJSON(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
 	r.Header.Set("Content-Type", "application/json")

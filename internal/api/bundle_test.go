@@ -38,7 +38,7 @@ const (
 	bob          = "b0b00000-0000-4000-8000-000000000002"
 )
 
-// logBuffer is a log that requests may write to at once.
+// logBuffer is a log that several requests may write to at once.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -56,27 +56,28 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// bundle is an API over HTTP, on a database of its own and with the simulator as
+// bundle is an API behind a server, on a database of its own, with the simulator as
 // its upstream.
 type bundle struct {
 	*testing.T
-	pool *pgxpool.Pool
-	sim  *simulator.Simulator
-	cfg  Config
-	api  *API
-	url  string
-	log  *logBuffer
-	reg  *prometheus.Registry
-	tell *live.Announcer
+	pool      *pgxpool.Pool
+	sim       *simulator.Simulator
+	cfg       Config
+	api       *API
+	url       string
+	log       *logBuffer
+	reg       *prometheus.Registry
+	announcer *live.Announcer
 }
 
-// setup takes changes of the configuration. limit is that of the upstream, in
-// requests in 10 s; negative: none.
+// setup makes and runs an API with a changed configuration.
 func setup(t *testing.T, change ...func(*Config)) *bundle {
 	t.Helper()
 	return setupLimited(t, -1, change...)
 }
 
+// setupLimited is setup with a rate limit of the adapter, in calls in 10 s; negative:
+// none.
 func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 	t.Helper()
 	b := &bundle{T: t, pool: postgrestest.Pool(t), log: &logBuffer{}, reg: prometheus.NewRegistry()}
@@ -89,10 +90,10 @@ func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 	logger := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	verifier, err := auth.New(auth.Config{Secret: secret})
 	require.NoError(t, err)
-	b.tell = live.NewAnnouncer(b.pool)
+	b.announcer = live.NewAnnouncer(b.pool)
 	b.cfg = Config{
 		Pool: b.pool, Verifier: verifier, Logger: logger, Registerer: b.reg, Version: "test",
-		Syncer: syncer.New(syncer.Config{Pool: b.pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy(), Logger: logger, Registerer: b.reg, Committed: b.tell.Announce}),
+		Syncer: syncer.New(syncer.Config{Pool: b.pool, Upstreams: map[string]syncer.Upstream{"": adapter}, Policy: task.DefaultPolicy(), Logger: logger, Registerer: b.reg, Committed: b.announcer.Announce}),
 		Live:   live.New(live.Config{ConnConfig: b.pool.Config().ConnConfig, Registerer: b.reg}),
 		Webhooks: map[string]Webhook{
 			"kie":     {Providers: []string{"kie", ""}, Tasks: upstream.CallbackTaskIDs},
@@ -108,7 +109,7 @@ func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 	return b
 }
 
-// serve runs the API until the test ends, on a server with the daemon's timeouts.
+// serve runs the API until the test ends, behind a server with the daemon's timeouts.
 func (b *bundle) serve() {
 	b.Helper()
 	var err error
@@ -123,7 +124,7 @@ func (b *bundle) serve() {
 	var parts sync.WaitGroup
 	parts.Go(func() { b.NoError(b.api.Run(ctx)) })
 	parts.Go(func() { b.NoError(b.cfg.Live.Run(ctx)) })
-	parts.Go(func() { b.NoError(b.tell.Run(ctx)) })
+	parts.Go(func() { b.NoError(b.announcer.Run(ctx)) })
 	b.Cleanup(func() {
 		cancel()
 		parts.Wait()
@@ -139,7 +140,7 @@ func (b *bundle) NoError(err error) {
 	}
 }
 
-// token is a user's, an hour long.
+// token returns a token of the user that is valid for an hour.
 func token(user string, change ...func(jwt.MapClaims)) string {
 	claims := jwt.MapClaims{"sub": user, "aud": "authenticated", "role": "authenticated", "exp": time.Now().Add(time.Hour).Unix()}
 	for _, f := range change {
@@ -152,21 +153,21 @@ func token(user string, change ...func(jwt.MapClaims)) string {
 	return signed
 }
 
-// answer is what came back over HTTP.
-type answer struct {
+// response is a response that was read to its end.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
 // decode reads a JSON body.
-func (a answer) decode(t testing.TB, v any) {
+func (a response) decode(t testing.TB, v any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(a.body), v), a.body)
 }
 
-// detail is what a problem says.
-func (a answer) detail(t testing.TB) string {
+// detail returns the detail of a problem.
+func (a response) detail(t testing.TB) string {
 	t.Helper()
 	require.Equal(t, "application/problem+json", a.header.Get("Content-Type"), a.body)
 	var p struct {
@@ -179,17 +180,17 @@ func (a answer) detail(t testing.TB) string {
 }
 
 // call sends a request; bearer "" sends no token.
-func (b *bundle) call(method, path, bearer, body string) answer {
+func (b *bundle) call(method, path, bearer, body string) response {
 	b.Helper()
 	a, err := b.try(method, path, bearer, body)
 	require.NoError(b, err)
 	return a
 }
 
-func (b *bundle) try(method, path, bearer, body string) (answer, error) {
+func (b *bundle) try(method, path, bearer, body string) (response, error) {
 	req, err := http.NewRequestWithContext(b.Context(), method, b.url+path, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	if bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+bearer)
@@ -199,11 +200,11 @@ func (b *bundle) try(method, path, bearer, body string) (answer, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(raw)}, err
+	return response{resp.StatusCode, resp.Header, string(raw)}, err
 }
 
 // insert makes a pending row of a user and returns its id.
@@ -217,8 +218,8 @@ func (b *bundle) insert(user string, kind task.Type, taskID string) string {
 	return id
 }
 
-// ready makes a task that is done at the first look, and its row.
-func (b *bundle) ready(user string) (id, taskID string) {
+// insertReady makes a task that is complete at the first look, and its row.
+func (b *bundle) insertReady(user string) (id, taskID string) {
 	b.Helper()
 	taskID = b.sim.Submit(task.Generate, simulator.Ready)
 	return b.insert(user, task.Generate, taskID), taskID
@@ -231,7 +232,7 @@ func (b *bundle) status(id string) string {
 	return s
 }
 
-// until waits for what others bring about.
+// until waits for a condition that other goroutines bring about.
 func (b *bundle) until(what string, ok func() bool) {
 	b.Helper()
 	for end := time.Now().Add(30 * time.Second); !ok(); {
@@ -245,7 +246,7 @@ func (b *bundle) until(what string, ok func() bool) {
 	}
 }
 
-// rows is the answer to a POST or a GET.
+// rows is the response to a POST or a GET.
 type rows struct {
 	Generations []struct {
 		ID     string

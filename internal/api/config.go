@@ -15,12 +15,12 @@ import (
 	"tasksync/syncer"
 )
 
-// Syncer is what looks at rows: syncer.Syncer.
+// Syncer makes passes over rows: syncer.Syncer.
 type Syncer interface {
 	Sync(ctx context.Context, req syncer.Request) ([]syncer.Result, error)
 }
 
-// Verifier tells whose a bearer token is: auth.Verifier.
+// Verifier verifies bearer tokens: auth.Verifier.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (auth.Identity, error)
 }
@@ -29,46 +29,47 @@ type Verifier interface {
 type Config struct {
 	Pool   *pgxpool.Pool // required
 	Syncer Syncer        // required
-	// Verifier checks bearer tokens; nil: the endpoints for users answer 501.
+	// Verifier verifies bearer tokens; nil: the endpoints for users respond with 501.
 	Verifier Verifier
 	Live     *live.Broker // required with a Verifier
-	// WebhookTokens open the webhooks; none: they answer 501.
+	// WebhookTokens are the tokens in the addresses of the webhooks; none: the webhooks
+	// respond with 501.
 	WebhookTokens []string
-	// Webhooks are the providers that may call, by the name in their path.
+	// Webhooks are the providers that send webhooks, by the name in the path.
 	Webhooks map[string]Webhook
-	// CORSOrigins are the origins, like https://app.example, whose pages may call;
-	// "*" for all. None: browsers refuse pages of other origins.
+	// CORSOrigins are the origins, like https://app.example, whose pages may send
+	// requests; "*": all. None: browsers allow pages of the same origin only.
 	CORSOrigins []string
 	Version     string
 	Logger      *slog.Logger          // default: discard
 	Registerer  prometheus.Registerer // default: none
-	// SyncTimeout bounds a POST; what is not done by then is returned as it is.
-	// Default 10 s.
+	// SyncTimeout bounds a POST; rows that are not done by then are returned as they
+	// are. Default 10 s.
 	SyncTimeout time.Duration
-	// UserRate is how many POSTs a second a user may make for long, UserBurst how
-	// many in a row, UserAtOnce how many may be under way; default 1, 10 and 2.
-	// Streams are opened at the same rate, five times as many in a row.
+	// UserRate is how many POSTs a second a user may send in the long run, UserBurst
+	// how many in a row, UserAtOnce how many may be under way; default 1, 10 and 2.
+	// Streams may be opened at the same rate, five times as many in a row.
 	UserRate   float64
 	UserBurst  int
 	UserAtOnce int
-	// Heartbeat spaces the comments in a silent stream of events; default 15 s.
+	// Heartbeat is the time between comments in a silent stream of events; default 15 s.
 	Heartbeat time.Duration
-	// Spacing is how long after a look at a row, whoever caused it, a POST does not
-	// cause another one; default 2 s.
+	// Spacing is how long after a look at a row, by any pass, a POST does not look at
+	// it again; default 2 s.
 	Spacing time.Duration
-	// WebhookSpacing is the shortest time between two looks at one task that
-	// webhooks cause; default 2 s.
+	// WebhookSpacing is the shortest time between two looks at one task because of
+	// webhooks; default 2 s.
 	WebhookSpacing time.Duration
 	Now            func() time.Time // default time.Now
 }
 
-// Webhook is a provider that calls back.
+// Webhook is a provider that sends webhooks.
 type Webhook struct {
-	// Providers are the values of column provider that its rows have; "" is NULL.
+	// Providers are the values of column provider in its rows; "" is NULL.
 	Providers []string
-	// Tasks reads the task ids out of a body.
+	// Tasks returns the task ids in a body.
 	Tasks func(body []byte) ([]string, error)
-	// Verify checks the signature that names a task; nil: there is none.
+	// Verify checks the signature for a task; nil: the provider does not sign.
 	Verify func(h http.Header, taskID string, now time.Time) error
 }
 

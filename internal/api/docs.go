@@ -7,8 +7,8 @@ import (
 	"github.com/swaggest/swgui/v5emb"
 )
 
-// registerDocs serves the reference page. Its assets are in the binary, so that it
-// works where there is no internet.
+// registerDocs serves the reference page. Its assets are in the binary, so that the
+// page works without the internet.
 func registerDocs(mux *http.ServeMux) {
 	page := v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "tasksync", SwaggerJSON: "/openapi.json", BasePath: "/docs/",

@@ -12,46 +12,46 @@ import (
 )
 
 const (
-	// writeTimeout is how long a client may take to read a piece of what it is sent.
+	// writeTimeout is how long a client may take to read a piece.
 	writeTimeout = 10 * time.Second
-	// pieceSize is how much that is, in bytes.
+	// pieceSize is the size of a piece, in bytes.
 	pieceSize = 64 << 10
-	// keptSize is how large a buffer may be that is kept while nothing is sent.
+	// keptSize is the largest buffer that is kept between batches, in bytes.
 	keptSize = 4 << 10
 )
 
-// eventWriter writes Server-Sent Events. However long a batch is, it holds a piece
-// of it and an event at most.
+// eventWriter writes Server-Sent Events. It buffers one piece and one event at most,
+// however long a batch is.
 type eventWriter struct {
-	w     http.ResponseWriter
-	conn  *http.ResponseController
-	buf   bytes.Buffer
-	ready bool // the client has been greeted
-	open  bool // the last event lacks the blank line that ends it
+	w          http.ResponseWriter
+	conn       *http.ResponseController
+	buf        bytes.Buffer
+	greeted    bool // the client has got the event "ready"
+	unfinished bool // the last event still lacks the blank line that ends it
 }
 
 func newEventWriter(w http.ResponseWriter) *eventWriter {
 	return &eventWriter{w: w, conn: http.NewResponseController(w)}
 }
 
-// begin sends the headers. The deadlines of the server are for requests, not for
-// streams: each write has one of its own.
+// begin sends the headers and removes the server's deadline for reading, which is for
+// requests. Each write has a deadline of its own.
 func (e *eventWriter) begin() error {
 	if err := e.conn.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
 	h := e.w.Header()
 	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx would keep the events back
+	h.Set("X-Accel-Buffering", "no") // nginx would delay the events
 	e.w.WriteHeader(http.StatusOK)
 	return e.flush()
 }
 
-// batch writes what a transaction or more have changed. Only the last event has
-// an id: a client that loses the connection before it gets all of them again.
+// batch writes the changes of one or more transactions. Only the last event has an
+// id: a client that loses the connection before it gets the whole batch again.
 func (e *eventWriter) batch(b live.Batch) error {
-	if !e.ready {
-		e.ready = true
+	if !e.greeted {
+		e.greeted = true
 		e.event("ready", struct{}{})
 	}
 	if b.Reset {
@@ -65,30 +65,30 @@ func (e *eventWriter) batch(b live.Batch) error {
 			}
 		}
 	}
-	if b.Cursor != "" { // without an event it only moves the client's last event id on
+	if b.Cursor != "" { // an id without an event only advances the client's last event id
 		fmt.Fprintf(&e.buf, "id: %s\n", b.Cursor)
-		e.open = true
+		e.unfinished = true
 	}
 	e.end()
 	return e.flush()
 }
 
-// event adds one to the buffer, but for its end: an id may follow.
+// event appends an event to the buffer without its end: an id may follow.
 func (e *eventWriter) event(name string, data any) {
 	e.end()
-	e.open = true
+	e.unfinished = true
 	fmt.Fprintf(&e.buf, "event: %s\ndata: ", name)
-	if err := json.NewEncoder(&e.buf).Encode(data); err != nil { // it has written nothing
-		e.buf.WriteString("{}\n") // a clip's duration that no JSON can have, from a foreign table
+	if err := json.NewEncoder(&e.buf).Encode(data); err != nil { // nothing is written
+		e.buf.WriteString("{}\n") // e.g. the duration NaN, from a foreign table
 	}
 }
 
-// end adds the blank line that ends an event.
+// end appends the blank line that ends an event.
 func (e *eventWriter) end() {
-	if e.open {
+	if e.unfinished {
 		e.buf.WriteByte('\n')
 	}
-	e.open = false
+	e.unfinished = false
 }
 
 func (e *eventWriter) comment(text string) error {
@@ -96,7 +96,7 @@ func (e *eventWriter) comment(text string) error {
 	return e.flush()
 }
 
-// flush has the client get all that was written.
+// flush sends everything that was written to the client.
 func (e *eventWriter) flush() error {
 	if err := e.send(); err != nil {
 		return err
@@ -107,8 +107,8 @@ func (e *eventWriter) flush() error {
 	return e.conn.Flush()
 }
 
-// send writes the buffer out, piece by piece: a client that reads slowly gets all
-// of a long event, and one that does not read loses its connection.
+// send writes the buffer out piece by piece: a client that reads slowly gets the
+// whole of a long event, and a client that does not read loses its connection.
 func (e *eventWriter) send() error {
 	for piece := range slices.Chunk(e.buf.Bytes(), pieceSize) {
 		if err := e.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {

@@ -16,7 +16,7 @@ import (
 
 // eventsInput is a request for a stream.
 type eventsInput struct {
-	Whose
+	UserParam
 	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a one-time ticket."`
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream goes on after it, without a gap."`
 	Since       string `query:"last_event_id" doc:"Like Last-Event-ID, for an EventSource that is opened anew."`
@@ -24,14 +24,14 @@ type eventsInput struct {
 
 func (a *API) registerEvents(api huma.API) {
 	huma.Register(api, a.ticketOperation(api), a.issueTicket)
-	op := describe(huma.Operation{
+	op := withErrors(huma.Operation{
 		OperationID: "events", Method: http.MethodGet, Path: syncPath + "/events", Tags: []string{"live"},
 		Summary:  "Follow the user's status changes as they commit",
 		Security: append(bearerOnly(), map[string][]string{"ticket": {}}),
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, with the row as it is now. " +
 			"`reset` says that more was missed than can be told again: read the rows anew. The id of an event is where a later stream goes on; " +
 			"a change may then be told twice (same `id` in its data), but none is left out. The stream ends when the token would have.",
-		Middlewares: huma.Middlewares{bodiless(api), a.known(api, a.follower)},
+		Middlewares: huma.Middlewares{refuseBody(api), a.authenticate(api, a.ticketOrBearer)},
 	}, 400, 401, 403, 429, 500, 501, 503)
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "The stream.",
@@ -42,9 +42,9 @@ func (a *API) registerEvents(api huma.API) {
 	huma.Register(api, op, a.events)
 }
 
-// bodiless refuses a request that announces a body: net/http waits for that before
-// it sends an answer, and a stream has no deadline for reading.
-func bodiless(api huma.API) func(huma.Context, func(huma.Context)) {
+// refuseBody rejects a request that announces a body: net/http waits for the body
+// before it sends a response, and a stream has no deadline for reading.
+func refuseBody(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		if r, _ := humago.Unwrap(ctx); r.ContentLength != 0 {
 			_ = huma.WriteErr(api, ctx, http.StatusBadRequest, "a stream is asked for without a body") // the client may be gone
@@ -54,14 +54,14 @@ func bodiless(api huma.API) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// events opens the stream; what follows is written by stream.
+// events opens the stream, which stream then writes.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	user, id, err := a.subject(ctx, in.Whose)
+	user, id, err := a.subject(ctx, in.UserParam)
 	if err == nil {
-		err = a.current(id)
+		err = a.checkExpiry(id)
 	}
 	if err == nil {
-		err = a.openings.take(user)
+		err = a.streamLimiter.take(user)
 	}
 	if err != nil {
 		return nil, a.problem(ctx, err)
@@ -78,7 +78,7 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 		defer sub.Close()
 		r, w := humago.Unwrap(c)
 		out := newEventWriter(w)
-		if r.Method == http.MethodHead { // comes with GET, and its client waits for no stream
+		if r.Method == http.MethodHead { // GET's route serves it too, without a body
 			_ = out.begin()
 			return
 		}
@@ -86,30 +86,30 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 	}}, nil
 }
 
-// errExpired is of a token that the verifier's leeway lets in. A stream that it
-// opened would end at once, and an EventSource would open another, again and
-// again; this ends the EventSource, so that its page gets a new token.
+// errExpired: the token is expired, but still within the verifier's leeway. A stream
+// for it would end at once, and an EventSource would reopen it again and again; the
+// error stops the EventSource, so that its page gets a new token.
 var errExpired = fmt.Errorf("%w: it has expired (exp)", auth.ErrToken)
 
-// current refuses who cannot have a stream, because it would be over already.
-func (a *API) current(id auth.Identity) error {
+// checkExpiry returns errExpired if a stream for id would be over already.
+func (a *API) checkExpiry(id auth.Identity) error {
 	if !a.cfg.Now().Before(id.Expires) {
 		return errExpired
 	}
 	return nil
 }
 
-// follower is the teller of a request for a stream: by its token, or else by its
-// ticket. A HEAD does not use the ticket up.
-func (a *API) follower(ctx huma.Context) (auth.Identity, error) {
+// ticketOrBearer authenticates a request for a stream by its bearer token, or else by
+// its ticket. A HEAD does not use the ticket up.
+func (a *API) ticketOrBearer(ctx huma.Context) (auth.Identity, error) {
 	if ticket := ctx.Query("ticket"); ticket != "" && ctx.Header("Authorization") == "" {
 		return a.redeem(ctx.Context(), ticket, ctx.Method() == http.MethodHead)
 	}
 	return a.bearer(ctx)
 }
 
-// stream writes until the client has gone, the subscription ends (the client is
-// too slow, the daemon stops) or the token expires.
+// stream writes events until the client disconnects, the subscription ends (the
+// client is too slow, or the daemon stops) or the token expires.
 func (a *API) stream(ctx context.Context, w *eventWriter, sub *live.Subscription, expires time.Time) {
 	heartbeat := time.NewTicker(a.cfg.Heartbeat)
 	defer heartbeat.Stop()

@@ -26,18 +26,18 @@ import (
 
 const eventsPath = syncPath + "/events"
 
-// standing is another API on the same database, to be stopped before the test ends.
-type standing struct {
-	url    string
-	reg    *prometheus.Registry
-	inside atomic.Int64 // requests that are being served
-	stop   func()       // as the daemon does: the API first, then its server
+// instance is another API on the same database, which a test can stop.
+type instance struct {
+	url     string
+	reg     *prometheus.Registry
+	serving atomic.Int64 // requests that are being served
+	stop    func()       // in the order of the daemon: the API, then its server
 }
 
-// stand starts one; change may have the server or the configuration otherwise.
-func (b *bundle) stand(change func(*http.Server, *Config, *live.Config)) *standing {
+// start starts an instance, whose server and configuration change may change.
+func (b *bundle) start(change func(*http.Server, *Config, *live.Config)) *instance {
 	b.Helper()
-	s := &standing{reg: prometheus.NewRegistry()}
+	s := &instance{reg: prometheus.NewRegistry()}
 	cfg := b.cfg
 	cfg.Registerer = s.reg
 	follow := live.Config{ConnConfig: b.pool.Config().ConnConfig, Registerer: s.reg, Logger: cfg.Logger}
@@ -49,8 +49,8 @@ func (b *bundle) stand(change func(*http.Server, *Config, *live.Config)) *standi
 	api, err := New(cfg)
 	require.NoError(b, err)
 	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.inside.Add(1)
-		defer s.inside.Add(-1)
+		s.serving.Add(1)
+		defer s.serving.Add(-1)
 		api.ServeHTTP(w, r)
 	})
 	server.Start()
@@ -72,7 +72,7 @@ func (b *bundle) stand(change func(*http.Server, *Config, *live.Config)) *standi
 // sseEvent is one event of a stream.
 type sseEvent struct{ name, id, data string }
 
-// sseChange is what a status event tells.
+// sseChange is the data of a status event.
 type sseChange struct {
 	ID           int64
 	GenerationID string `json:"generation_id"`
@@ -90,7 +90,7 @@ func (e sseEvent) change(t testing.TB) sseChange {
 	return c
 }
 
-// sseStream is a client of the events, as an EventSource is one.
+// sseStream is a client of the events that behaves like an EventSource.
 type sseStream struct {
 	t        testing.TB
 	resp     *http.Response
@@ -99,12 +99,12 @@ type sseStream struct {
 	lastID   atomic.Value // string
 	close    func()
 	done     chan struct{} // the stream has ended
-	err      error         // why, unless it was in order; valid once done is closed
+	err      error         // why, unless the server ended it; valid once done is closed
 }
 
-// tryStream opens a stream; header comes in pairs. Without a stream there is an
-// answer.
-func (b *bundle) tryStream(base, query string, header ...string) (*sseStream, answer, error) {
+// tryStream opens a stream; header is names and values in turn. If the response is not
+// a stream, it returns the response.
+func (b *bundle) tryStream(base, query string, header ...string) (*sseStream, response, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+eventsPath+query, http.NoBody)
 	require.NoError(b, err)
@@ -114,13 +114,13 @@ func (b *bundle) tryStream(base, query string, header ...string) (*sseStream, an
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		cancel()
-		return nil, answer{}, err
+		return nil, response{}, err
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer cancel()
 		defer resp.Body.Close()
 		raw, err := io.ReadAll(resp.Body)
-		return nil, answer{resp.StatusCode, resp.Header, string(raw)}, err
+		return nil, response{resp.StatusCode, resp.Header, string(raw)}, err
 	}
 	s := &sseStream{t: b, resp: resp, events: make(chan sseEvent, 100_000), done: make(chan struct{})}
 	s.lastID.Store("")
@@ -131,11 +131,11 @@ func (b *bundle) tryStream(base, query string, header ...string) (*sseStream, an
 		resp.Body.Close()
 	})
 	b.Cleanup(s.close)
-	return s, answer{}, nil
+	return s, response{}, nil
 }
 
-// stream opens one that must open, and takes its greeting.
-func (b *bundle) stream(base, user string, header ...string) *sseStream {
+// openStream opens a stream and reads its first event.
+func (b *bundle) openStream(base, user string, header ...string) *sseStream {
 	b.Helper()
 	s, a, err := b.tryStream(base, "", append([]string{"Authorization", "Bearer " + token(user)}, header...)...)
 	require.NoError(b, err)
@@ -177,7 +177,7 @@ func (s *sseStream) read() {
 	}
 }
 
-// next is the next event, which must have that name.
+// next returns the next event, which must have that name.
 func (s *sseStream) next(name string) sseEvent {
 	s.t.Helper()
 	select {
@@ -190,8 +190,8 @@ func (s *sseStream) next(name string) sseEvent {
 	return sseEvent{}
 }
 
-// over waits for the end of the stream.
-func (s *sseStream) over() {
+// awaitEnd waits for the end of the stream.
+func (s *sseStream) awaitEnd() {
 	s.t.Helper()
 	select {
 	case <-s.done:
@@ -200,38 +200,38 @@ func (s *sseStream) over() {
 	}
 }
 
-func (b *bundle) metric(s *standing, name string, labels ...string) int {
+func (b *bundle) metric(s *instance, name string, labels ...string) int {
 	b.Helper()
-	return counted(b, s.reg, name, labels...)
+	return counterValue(b, s.reg, name, labels...)
 }
 
-// note writes an event of a generation, as the syncer does, and returns its id.
-func (b *bundle) note(user, generation string) (id int64) {
+// insertEvent inserts an event of a generation, as the syncer does, and returns its id.
+func (b *bundle) insertEvent(user, generation string) (id int64) {
 	b.Helper()
-	require.NoError(b, b.pool.QueryRow(context.Background(), noteSQL, generation, user).Scan(&id))
-	b.tell.Announce()
+	require.NoError(b, b.pool.QueryRow(context.Background(), insertEventSQL, generation, user).Scan(&id))
+	b.announcer.Announce()
 	return id
 }
 
 const (
-	noteSQL = `INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via)
+	insertEventSQL = `INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via)
 		VALUES ($1, $2, 'queued', 'processing', 'poll') RETURNING id`
 	someGeneration = "99999999-9999-4999-8999-999999999999"
 )
 
-func TestEventsTellWhatHasCommitted(t *testing.T) {
+func TestEventsFollowCommits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	mine, theirs := b.stream(b.url, alice), b.stream(b.url, bob)
-	require.NotEmpty(t, mine.lastID.Load(), "the greeting has an id")
+	mine, theirs := b.openStream(b.url, alice), b.openStream(b.url, bob)
+	require.NotEmpty(t, mine.lastID.Load(), "the first event has an id")
 	for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"} {
 		require.Equal(t, want, mine.resp.Header.Get(name))
 	}
-	bobs, _ := b.ready(bob)
+	bobs, _ := b.insertReady(bob)
 	b.post(bob, "")
 	require.Equal(t, bobs, theirs.next("status").change(t).GenerationID)
 	for range 3 {
-		id, taskID := b.ready(alice)
+		id, taskID := b.insertReady(alice)
 		b.post(alice, "")
 		e := mine.next("status")
 		require.NotEmpty(t, e.id)
@@ -244,19 +244,19 @@ func TestEventsTellWhatHasCommitted(t *testing.T) {
 		require.Len(t, c.Generation.Clips, 2)
 		require.NotEmpty(t, *c.Generation.Clips[0].AudioURL)
 	}
-	require.Empty(t, theirs.events, "nobody hears of others' rows")
+	require.Empty(t, theirs.events, "users get no events of other users")
 
 	_, err := b.pool.Exec(t.Context(), `DELETE FROM music_generations WHERE id = $1`, bobs)
 	require.NoError(t, err)
-	b.note(bob, bobs)
+	b.insertEvent(bob, bobs)
 	require.NotContains(t, theirs.next("status").data, `"generation":`, "the row is gone")
 	tx, err := b.pool.Begin(t.Context())
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), noteSQL, someGeneration, alice)
+	_, err = tx.Exec(t.Context(), insertEventSQL, someGeneration, alice)
 	require.NoError(t, err)
 	require.NoError(t, tx.Rollback(t.Context()))
-	last := b.note(alice, someGeneration)
-	require.Equal(t, last, mine.next("status").change(t).ID, "what was rolled back is not told")
+	last := b.insertEvent(alice, someGeneration)
+	require.Equal(t, last, mine.next("status").change(t).ID, "an event that was rolled back is not sent")
 }
 
 func TestEventsNeedAToken(t *testing.T) {
@@ -291,10 +291,10 @@ func TestEventsNeedAToken(t *testing.T) {
 		require.NoError(t, err)
 		require.NotNil(t, s, a)
 		s.next("ready")
-		b.note(bob, someGeneration)
+		b.insertEvent(bob, someGeneration)
 		s.next("status")
 	}
-	off := b.stand(func(_ *http.Server, c *Config, _ *live.Config) { c.Verifier = nil })
+	off := b.start(func(_ *http.Server, c *Config, _ *live.Config) { c.Verifier = nil })
 	for _, query := range []string{"", "?ticket=x"} {
 		_, a, err := b.tryStream(off.url, query, "Authorization", "Bearer "+token(alice))
 		require.NoError(t, err)
@@ -303,31 +303,31 @@ func TestEventsNeedAToken(t *testing.T) {
 	}
 }
 
-func TestEventsHaveRoomForSoMany(t *testing.T) {
+func TestEventsLimitSubscribers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	s := b.stand(func(_ *http.Server, _ *Config, l *live.Config) { l.MaxSubscribers, l.MaxPerUser = 3, 2 })
-	first := b.stream(s.url, alice)
-	b.stream(s.url, alice)
+	s := b.start(func(_ *http.Server, _ *Config, l *live.Config) { l.MaxSubscribers, l.MaxPerUser = 3, 2 })
+	first := b.openStream(s.url, alice)
+	b.openStream(s.url, alice)
 	_, a, err := b.tryStream(s.url, "", "Authorization", "Bearer "+token(alice))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusTooManyRequests, a.status)
 	require.NotEmpty(t, a.header.Get("Retry-After"))
-	b.stream(s.url, bob)
+	b.openStream(s.url, bob)
 	_, a, err = b.tryStream(s.url, "", "Authorization", "Bearer "+token(bob))
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	first.close()
 	b.until("its place is free", func() bool { return b.metric(s, "tasksync_event_subscribers") == 2 })
-	b.stream(s.url, alice)
+	b.openStream(s.url, alice)
 }
 
-// TestEventsHead has a client that wants no stream, and keeps its connection.
+// TestEventsHead sends two HEADs on one connection.
 func TestEventsHead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	s := b.stand(nil)
+	s := b.start(nil)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
@@ -341,15 +341,15 @@ func TestEventsHead(t *testing.T) {
 		require.Equal(t, http.StatusOK, resp.StatusCode)
 		require.Equal(t, "text/event-stream", resp.Header.Get("Content-Type"))
 	}
-	b.until("nobody is left", func() bool { return s.inside.Load() == 0 && b.metric(s, "tasksync_event_subscribers") == 0 })
+	b.until("no client is left", func() bool { return s.serving.Load() == 0 && b.metric(s, "tasksync_event_subscribers") == 0 })
 }
 
-// TestEventsHostileIDs brings ids that no stream has given.
+// TestEventsHostileIDs sends ids that no stream has had.
 func TestEventsHostileIDs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.note(alice, someGeneration)
-	healthy := b.stream(b.url, alice)
+	b.insertEvent(alice, someGeneration)
+	healthy := b.openStream(b.url, alice)
 	var snapshot string
 	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT pg_current_snapshot()::text`).Scan(&snapshot))
 	ids := []string{
@@ -368,7 +368,7 @@ func TestEventsHostileIDs(t *testing.T) {
 		require.NoError(t, err, id)
 		require.NotNil(t, s, "%q: %d %s", id, a.status, a.body)
 		s.next("ready")
-		require.NotEmpty(t, s.next("reset").id, "%q is of no use: read anew", id)
+		require.NotEmpty(t, s.next("reset").id, "%q is invalid, so the rows must be read anew", id)
 		s.close()
 	}
 	for _, query := range []string{"?last_event_id=%00", "?last_event_id=%ff%fe", "?last_event_id=%0a%0d"} {
@@ -384,6 +384,6 @@ func TestEventsHostileIDs(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, a.status, header)
 	}
-	last := b.note(alice, someGeneration)
-	require.Equal(t, last, healthy.next("status").change(t).ID, "others go on")
+	last := b.insertEvent(alice, someGeneration)
+	require.Equal(t, last, healthy.next("status").change(t).ID, "other streams go on")
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mutate changes a text a little, or a lot.
+// mutate changes a string a little, or a lot.
 func mutate(r *rand.Rand, s string) string {
 	raw := []byte(s)
 	for range 1 + r.IntN(3) {
@@ -48,8 +48,8 @@ func mutate(r *rand.Rand, s string) string {
 	return string(raw)
 }
 
-// visible is what a header may hold.
-func visible(s string) string {
+// headerSafe replaces what a header cannot hold.
+func headerSafe(s string) string {
 	return strings.TrimSpace(strings.Map(func(c rune) rune {
 		if c < 33 || c > 126 {
 			return '~'
@@ -66,15 +66,15 @@ func noise(r *rand.Rand) string {
 	return string(raw)
 }
 
-// hostileRequest is a request whose token or body is not as it should be, and the
-// statuses that may answer it.
+// hostileRequest makes a request with an invalid token or body, and returns the
+// statuses that it may get.
 func hostileRequest(r *rand.Rand, tokens, bodies []string) (request, []int) {
 	q := request{method: http.MethodPost, url: syncPath, header: http.Header{"Content-Type": {"application/json"}}}
 	if r.IntN(2) == 0 {
 		tok := tokens[r.IntN(len(tokens))]
-		bad := visible(mutate(r, tok))
+		bad := headerSafe(mutate(r, tok))
 		if r.IntN(4) == 0 {
-			bad = visible(noise(r))
+			bad = headerSafe(noise(r))
 		}
 		if bad == tok {
 			bad += "x"
@@ -91,8 +91,8 @@ func hostileRequest(r *rand.Rand, tokens, bodies []string) (request, []int) {
 	return q, []int{http.StatusOK, http.StatusBadRequest, http.StatusUnprocessableEntity}
 }
 
-// TestTenThousandHostileRequests: there is no 5xx among the answers, no panic in
-// the log, and afterwards everything is as before.
+// TestTenThousandHostileRequests: no request gets a 5xx or causes a panic, and
+// afterwards the API works as before.
 func TestTenThousandHostileRequests(t *testing.T) {
 	t.Parallel()
 	const workers, each = 8, 1250
@@ -101,8 +101,8 @@ func TestTenThousandHostileRequests(t *testing.T) {
 	key := newRSA(t)
 	server := serveKeys(t, jwkOf(t, "rsa", key))
 	b := setup(t, server.verifying(secret, time.Now), func(c *Config) { c.UserRate, c.UserBurst = 1e9, 1e9 })
-	theirs, theirTask := b.ready(bob)
-	tokens := []string{token(alice), by(t, jwt.SigningMethodRS256, key, "rsa"), token(bob), unsigned(`{"alg":"none"}`)}
+	theirs, theirTask := b.insertReady(bob)
+	tokens := []string{token(alice), signedBy(t, jwt.SigningMethodRS256, key, "rsa"), token(bob), unsigned(`{"alg":"none"}`)}
 	bodies := []string{"{}", "null", taskIDs("a", "b"), taskIDs(theirTask), `{"taskIds":null,"more":{"x":[1,2.5,true]}}`, "[" + taskIDs(theirs) + "]"}
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -131,9 +131,9 @@ func TestTenThousandHostileRequests(t *testing.T) {
 	require.Len(t, b.post(bob, "").Generations, 1)
 }
 
-// slow opens a connection and says a part of a request on it, then keeps on
-// adding to it until the server cuts it. It gives what the server said.
-func slow(t *testing.T, url, head, drop string) (answer func() string) {
+// slowRequest opens a connection, sends head, and then sends drop again and again
+// until the server closes the connection. received returns what the server sent.
+func slowRequest(t *testing.T, url, head, drop string) (response func() string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	require.NoError(t, err)
@@ -164,18 +164,18 @@ func slow(t *testing.T, url, head, drop string) (answer func() string) {
 func TestSlowloris(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.url = b.alsoServe(b.api, func(s *http.Server) { s.ReadHeaderTimeout, s.ReadTimeout = 500*time.Millisecond, time.Second })
+	b.url = b.serveHandler(b.api, func(s *http.Server) { s.ReadHeaderTimeout, s.ReadTimeout = 500*time.Millisecond, time.Second })
 	var cut []func() string
 	for i := range 100 {
 		head := "POST " + syncPath + " HTTP/1.1\r\nHost: x\r\n"
 		if i%2 == 0 {
 			head = "POST "
 		}
-		cut = append(cut, slow(t, b.url, head, "X: y\r\n"))
+		cut = append(cut, slowRequest(t, b.url, head, "X: y\r\n"))
 	}
 	body := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n{", syncPath, token(alice))
-	lazy := slow(t, b.url, body, " ")
-	for range 20 { // others are served meanwhile
+	lazy := slowRequest(t, b.url, body, " ")
+	for range 20 { // other requests are served meanwhile
 		require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status)
 	}
 	for _, said := range cut {
@@ -185,8 +185,7 @@ func TestSlowloris(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status)
 }
 
-// TestBrokenRequests: what comes over a connection need not be HTTP. Whatever it
-// is, it is the client's fault.
+// TestBrokenRequests: bytes that are not an HTTP request are an error of the client.
 func TestBrokenRequests(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

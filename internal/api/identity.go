@@ -10,30 +10,30 @@ import (
 	"tasksync/task"
 )
 
-// Whose is which user a request is about.
-type Whose struct {
+// UserParam is the query parameter that names the user of a request.
+type UserParam struct {
 	UserID string `query:"user_id" format:"uuid" doc:"Whose rows; for service role tokens, which have none of their own."`
 }
 
-// teller tells who sent a request.
-type teller func(ctx huma.Context) (auth.Identity, error)
+// authenticator finds out the sender of a request.
+type authenticator func(ctx huma.Context) (auth.Identity, error)
 
-type senderKey struct{}
+type identityKey struct{}
 
-// known lets a request in that says who sent it, and keeps that for its handler.
-// It comes before anybody reads the body.
-func (a *API) known(api huma.API, tell teller) func(huma.Context, func(huma.Context)) {
+// authenticate passes on requests whose sender by finds out, and keeps the identity for
+// the handler. It runs before the body is read.
+func (a *API) authenticate(api huma.API, by authenticator) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		id, err := tell(ctx)
+		id, err := by(ctx)
 		if err != nil {
-			a.refuse(api, ctx, err)
+			a.writeError(api, ctx, err)
 			return
 		}
-		next(huma.WithValue(ctx, senderKey{}, id))
+		next(huma.WithValue(ctx, identityKey{}, id))
 	}
 }
 
-// bearer is the teller of a request with a token.
+// bearer authenticates a request by its bearer token.
 func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
@@ -45,28 +45,28 @@ func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	return a.cfg.Verifier.Verify(ctx.Context(), token)
 }
 
-// subject is the user whose rows the sender of a known request may have.
-func (a *API) subject(ctx context.Context, w Whose) (user string, id auth.Identity, err error) {
-	id, _ = ctx.Value(senderKey{}).(auth.Identity)
+// subject returns the user that an authenticated request is about, and its sender.
+func (a *API) subject(ctx context.Context, w UserParam) (user string, id auth.Identity, err error) {
+	id, _ = ctx.Value(identityKey{}).(auth.Identity)
 	asked := strings.ToLower(w.UserID)
 	switch {
-	case asked != "" && !task.IsUUID(asked): // huma takes forms that Postgres does not
+	case asked != "" && !task.IsUUID(asked): // huma accepts forms that Postgres does not
 		return "", id, errUserID
 	case id.Service && asked != "":
 		return asked, id, nil
 	case id.Service && id.UserID == "":
 		return "", id, errNoUser
 	case asked != "" && asked != id.UserID, id.UserID == "":
-		return "", id, errForeign
+		return "", id, errOtherUser
 	}
 	return id.UserID, id, nil
 }
 
-// bearerOnly is what an operation that takes a token declares.
+// bearerOnly is the security of an operation that needs a bearer token.
 func bearerOnly() []map[string][]string { return []map[string][]string{{"bearer": {}}} }
 
-// describe names the errors that an operation may answer with.
-func describe(op huma.Operation, statuses ...int) huma.Operation {
+// withErrors adds the error statuses that an operation may respond with.
+func withErrors(op huma.Operation, statuses ...int) huma.Operation {
 	op.Errors = statuses
 	return op
 }

@@ -17,8 +17,8 @@ import (
 	"tasksync/task"
 )
 
-// by signs a user's claims with another method than the usual one.
-func by(t testing.TB, method jwt.SigningMethod, key any, kid string, change ...func(jwt.MapClaims)) string {
+// signedBy signs the claims of a user with the given method and key.
+func signedBy(t testing.TB, method jwt.SigningMethod, key any, kid string, change ...func(jwt.MapClaims)) string {
 	t.Helper()
 	claims := jwt.MapClaims{"sub": alice, "aud": "authenticated", "role": "authenticated", "exp": time.Now().Add(time.Hour).Unix()}
 	for _, f := range change {
@@ -37,15 +37,15 @@ func set(name string, value any) func(jwt.MapClaims) {
 	return func(c jwt.MapClaims) { c[name] = value }
 }
 
-// unsigned is the token of a header of one's own.
+// unsigned makes a token with the given header and no signature.
 func unsigned(header string) string {
 	enc := base64.RawURLEncoding.EncodeToString
 	claims := fmt.Sprintf(`{"sub":%q,"aud":"authenticated","exp":%d}`, alice, time.Now().Add(time.Hour).Unix())
 	return enc([]byte(header)) + "." + enc([]byte(claims)) + "."
 }
 
-// forgeries are tokens that must not pass; key is the RSA key that the JWKS
-// publishes under the name rsa.
+// forgeries are tokens that must be rejected; key is the RSA key that the JWKS
+// publishes as kid rsa.
 func forgeries(t *testing.T, key *rsa.PrivateKey) map[string]string {
 	t.Helper()
 	pkix, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
@@ -53,17 +53,17 @@ func forgeries(t *testing.T, key *rsa.PrivateKey) map[string]string {
 	pkcs1 := x509.MarshalPKCS1PublicKey(&key.PublicKey)
 	now := time.Now()
 	list := map[string]string{
-		"none":            by(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, ""),
+		"none":            signedBy(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, ""),
 		"None":            unsigned(`{"alg":"None"}`),
 		"nOnE, with kid":  unsigned(`{"alg":"nOnE","kid":"rsa"}`),
 		"no alg":          unsigned(`{"typ":"JWT"}`),
 		"alg of a number": unsigned(`{"alg":256}`),
-		"empty secret":    by(t, jwt.SigningMethodHS256, []byte{}, ""),
-		"another secret":  by(t, jwt.SigningMethodHS256, []byte(secret+"x"), ""),
-		"HS512":           by(t, jwt.SigningMethodHS512, []byte(secret), ""),
-		"RS512":           by(t, jwt.SigningMethodRS512, key, "rsa"),
-		"PS256":           by(t, jwt.SigningMethodPS256, key, "rsa"),
-		"unknown kid":     by(t, jwt.SigningMethodRS256, key, "other"),
+		"empty secret":    signedBy(t, jwt.SigningMethodHS256, []byte{}, ""),
+		"another secret":  signedBy(t, jwt.SigningMethodHS256, []byte(secret+"x"), ""),
+		"HS512":           signedBy(t, jwt.SigningMethodHS512, []byte(secret), ""),
+		"RS512":           signedBy(t, jwt.SigningMethodRS512, key, "rsa"),
+		"PS256":           signedBy(t, jwt.SigningMethodPS256, key, "rsa"),
+		"unknown kid":     signedBy(t, jwt.SigningMethodRS256, key, "other"),
 		"expired":         token(alice, set("exp", now.Add(-time.Minute).Unix())),
 		"no exp":          token(alice, func(c jwt.MapClaims) { delete(c, "exp") }),
 		"not yet":         token(alice, set("nbf", now.Add(10*time.Minute).Unix())),
@@ -79,8 +79,8 @@ func forgeries(t *testing.T, key *rsa.PrivateKey) map[string]string {
 		"PKCS1 PEM": pem.EncodeToMemory(&pem.Block{Type: "RSA PUBLIC KEY", Bytes: pkcs1}), "PKCS1": pkcs1,
 		"JWK": []byte(jwks(jwkOf(t, "rsa", key))), "base64 modulus": []byte(base64.RawURLEncoding.EncodeToString(key.N.Bytes())),
 	} {
-		list["HS256 with the public key as "+name] = by(t, jwt.SigningMethodHS256, secret, "rsa")
-		list["the same without kid, "+name] = by(t, jwt.SigningMethodHS256, secret, "")
+		list["HS256 with the public key as "+name] = signedBy(t, jwt.SigningMethodHS256, secret, "rsa")
+		list["the same without kid, "+name] = signedBy(t, jwt.SigningMethodHS256, secret, "")
 	}
 	return list
 }
@@ -90,7 +90,7 @@ func TestForgedTokens(t *testing.T) {
 	key := newRSA(t)
 	server := serveKeys(t, jwkOf(t, "rsa", key))
 	b := setup(t, server.verifying(secret, time.Now))
-	id, _ := b.ready(alice)
+	id, _ := b.insertReady(alice)
 	for name, tok := range forgeries(t, key) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			a := b.call(method, syncPath, tok, "")
@@ -103,7 +103,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 	require.Equal(t, "submitted", b.status(id))
 	require.Zero(t, b.sim.Requests().Total)
-	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, by(t, jwt.SigningMethodRS256, key, "rsa"), "").status, "the real one passes")
+	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, signedBy(t, jwt.SigningMethodRS256, key, "rsa"), "").status, "the real one passes")
 }
 
 func TestWithoutToken(t *testing.T) {
@@ -143,12 +143,12 @@ func TestWithoutConfiguration(t *testing.T) {
 	}
 }
 
-// TestServiceRole: its tokens name the user; those of users cannot.
+// TestServiceRole: requests of the service role name the user; those of users cannot.
 func TestServiceRole(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, hers := b.ready(alice)
-	_, his := b.ready(bob)
+	_, hers := b.insertReady(alice)
+	_, his := b.insertReady(bob)
 	service := token("", set("role", "service_role"), func(c jwt.MapClaims) { delete(c, "sub"); delete(c, "aud") })
 	of := func(user string) string { return syncPath + "?user_id=" + user }
 
@@ -158,7 +158,7 @@ func TestServiceRole(t *testing.T) {
 		require.Contains(t, a.body, want)
 		var r rows
 		a.decode(t, &r)
-		require.Len(t, r.Generations, 1, "this user's and nobody else's")
+		require.Len(t, r.Generations, 1, "the rows of this user only")
 	}
 	require.JSONEq(t, `{"generations":[],"count":0}`, b.call(http.MethodGet, of("c0ffee00-0000-4000-8000-000000000003"), service, "").body)
 

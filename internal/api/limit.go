@@ -8,13 +8,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxUsers is how many users' buckets are kept at most. Those of users who have
-// been quiet long enough for a full bucket are forgotten first.
+// maxUsers is how many users' buckets are kept at most. Full buckets, of users who
+// have sent nothing for a while, are dropped first.
 const maxUsers = 10_000
 
-// openingBursts is how many times UserBurst streams a user may open at once: all
-// pages of a user come back together when a daemon starts again.
-const openingBursts = 5
+// streamBursts times UserBurst is how many streams a user may open in a row: all pages
+// of a user reconnect together when a daemon restarts.
+const streamBursts = 5
 
 // limiter has a token bucket for each user.
 type limiter struct {
@@ -30,14 +30,15 @@ func newLimiter(perSecond float64, burst int, now func() time.Time) *limiter {
 	return &limiter{limit: rate.Limit(perSecond), burst: burst, now: now, users: map[string]*rate.Limiter{}}
 }
 
-// take takes a token of the user, or tells when there is one again.
+// take takes a token from the user's bucket, or returns a limitedError with the time
+// until there is one.
 func (l *limiter) take(user string) error {
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	bucket := l.users[user]
 	if bucket == nil {
-		l.forget(now)
+		l.makeRoom(now)
 		bucket = rate.NewLimiter(l.limit, l.burst)
 		l.users[user] = bucket
 	}
@@ -49,9 +50,9 @@ func (l *limiter) take(user string) error {
 	return nil
 }
 
-// forget makes room: full buckets say nothing, and if all say something, then all
-// of them start anew.
-func (l *limiter) forget(now time.Time) {
+// makeRoom drops full buckets, which are like new ones. If no bucket is full, it drops
+// all of them.
+func (l *limiter) makeRoom(now time.Time) {
 	if len(l.users) < maxUsers {
 		return
 	}
@@ -65,25 +66,24 @@ func (l *limiter) forget(now time.Time) {
 	}
 }
 
-// How many requests are served at once. One that looks at rows may take 10 s,
-// most of which it waits for the upstream; one that reads takes milliseconds.
+// How many requests are served at once. A POST may take 10 s, and waits for the
+// upstream most of the time; a request that reads takes milliseconds.
 const (
 	maxSyncs = 32
 	maxReads = 64
-	// maxTickets is of those that issue or take a ticket: anybody may come with one
-	// that he made up, and who waits must not wait in the queue of the pool, where
-	// the jobs wait too.
+	// maxTickets is for requests that issue or redeem a ticket: forged tickets must not
+	// occupy database connections that the jobs need.
 	maxTickets = 3
-	// gateWait is how long a request waits for its turn.
+	// gateWait is how long a request waits for a place.
 	gateWait = 2 * time.Second
 )
 
-// gate bounds how many are inside.
+// gate bounds how many requests are inside at once.
 type gate chan struct{}
 
 func newGate(n int) gate { return make(gate, n) }
 
-// enter waits for a place; the caller must leave.
+// enter waits for a place; the caller must call leave.
 func (g gate) enter(ctx context.Context) (leave func(), err error) {
 	timer := time.NewTimer(gateWait)
 	defer timer.Stop()
@@ -97,32 +97,32 @@ func (g gate) enter(ctx context.Context) (leave func(), err error) {
 	}
 }
 
-// shares bounds how many requests each user has inside.
-type shares struct {
-	most int
+// userGate bounds how many requests of each user are inside at once.
+type userGate struct {
+	limit int
 
 	mu    sync.Mutex
 	users map[string]int
 }
 
-func newShares(most int) *shares { return &shares{most: most, users: map[string]int{}} }
+func newUserGate(limit int) *userGate { return &userGate{limit: limit, users: map[string]int{}} }
 
-// enter takes a share of the user; the caller must leave. Who has no share left is
-// told at once.
-func (s *shares) enter(user string) (leave func(), err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users[user] >= s.most {
+// enter takes a place of the user's; the caller must call leave. If the user has no
+// place left, it returns a limitedError at once.
+func (g *userGate) enter(user string) (leave func(), err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.users[user] >= g.limit {
 		return nil, limitedError{time.Second}
 	}
-	s.users[user]++
-	return func() { s.leave(user) }, nil
+	g.users[user]++
+	return func() { g.leave(user) }, nil
 }
 
-func (s *shares) leave(user string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.users[user]--; s.users[user] == 0 {
-		delete(s.users, user)
+func (g *userGate) leave(user string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.users[user]--; g.users[user] == 0 {
+		delete(g.users, user)
 	}
 }

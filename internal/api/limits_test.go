@@ -37,14 +37,14 @@ func TestBodyLimit(t *testing.T) {
 		resp, err := plainClient.Do(chunked)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
-		require.Equal(t, want, resp.StatusCode, "no length is told beforehand")
+		require.Equal(t, want, resp.StatusCode, "without a Content-Length")
 	}
 }
 
 func TestTaskLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, taskID := b.ready(alice)
+	_, taskID := b.insertReady(alice)
 	ids := []string{taskID}
 	for len(ids) < 100 {
 		ids = append(ids, fmt.Sprint("unknown-", len(ids)))
@@ -55,7 +55,7 @@ func TestTaskLimit(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, a.status)
 		require.NotEmpty(t, a.detail(t))
 		require.Contains(t, a.body, `"location":"body.taskIds"`)
-		require.NotContains(t, a.body, "unknown-7", "it is not sent back")
+		require.NotContains(t, a.body, "unknown-7", "the response does not repeat the body")
 	}
 	require.Zero(t, b.sim.Requests().Total)
 	require.Len(t, b.post(alice, taskIDs(ids...)).Generations, 1)
@@ -71,7 +71,7 @@ func TestHeaderLimit(t *testing.T) {
 	require.NotContains(t, a.body, "xxx")
 }
 
-// TestUserLimit: on POST only, and for each user.
+// TestUserLimit: the limit is for POSTs only, and for each user.
 func TestUserLimit(t *testing.T) {
 	t.Parallel()
 	var clock atomic.Int64
@@ -80,7 +80,7 @@ func TestUserLimit(t *testing.T) {
 		c.UserRate, c.UserBurst = 0.25, 3
 		c.Now = func() time.Time { return time.Unix(0, clock.Load()) }
 	})
-	status := func(method, user string) answer { return b.call(method, syncPath, token(user), "") }
+	status := func(method, user string) response { return b.call(method, syncPath, token(user), "") }
 	for range 3 {
 		require.Equal(t, http.StatusOK, status(http.MethodPost, alice).status)
 	}
@@ -92,7 +92,7 @@ func TestUserLimit(t *testing.T) {
 	}
 	require.Equal(t, http.StatusTooManyRequests, b.call(http.MethodPost, syncPath, token(strings.ToUpper(alice)), "").status, "the same user")
 	require.Equal(t, http.StatusOK, status(http.MethodPost, bob).status, "not another")
-	require.Equal(t, http.StatusOK, status(http.MethodGet, alice).status, "who may read")
+	require.Equal(t, http.StatusOK, status(http.MethodGet, alice).status, "reading is not limited")
 	clock.Add(int64(3999 * time.Millisecond))
 	require.Equal(t, "1", status(http.MethodPost, alice).header.Get("Retry-After"))
 	clock.Add(int64(time.Millisecond))
@@ -100,7 +100,7 @@ func TestUserLimit(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, status(http.MethodPost, alice).status)
 }
 
-// TestManyUsers: the memory for their buckets is bounded.
+// TestManyUsers: the number of buckets is bounded.
 func TestManyUsers(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -117,13 +117,13 @@ func TestManyUsers(t *testing.T) {
 	require.LessOrEqual(t, len(l.users), maxUsers)
 }
 
-// TestConcurrencyLimit: who finds no place is told so soon, and readers are not
-// in the way of it.
+// TestConcurrencyLimit: a POST that finds no place gets an error soon, and reading
+// requests are not affected.
 func TestConcurrencyLimit(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	_, _ = b.ready(alice)
+	b := setup(t, holdPasses(held))
+	_, _ = b.insertReady(alice)
 	var wg sync.WaitGroup
 	for range maxSyncs {
 		wg.Go(func() {
@@ -173,11 +173,11 @@ func TestReadersAreBounded(t *testing.T) {
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(bob), "").status)
 }
 
-// TestStopping: who comes late is told so, before anything is asked for.
+// TestStopping: a late POST gets an error before any call is made.
 func TestStopping(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, _ := b.ready(alice)
+	id, _ := b.insertReady(alice)
 	cfg := b.cfg
 	cfg.Registerer = nil
 	stopped, err := New(cfg)
@@ -185,7 +185,7 @@ func TestStopping(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.NoError(t, stopped.Run(ctx))
-	b.url = b.alsoServe(stopped, func(*http.Server) {})
+	b.url = b.serveHandler(stopped, func(*http.Server) {})
 	a := b.call(http.MethodPost, syncPath, token(alice), "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.Contains(t, a.detail(t), "stopping")
@@ -195,8 +195,8 @@ func TestStopping(t *testing.T) {
 	require.NotContains(t, b.log.String(), "level=ERROR")
 }
 
-// private makes an API read a server of the test's own.
-func private(t *testing.T) (*postgres.Server, func(*Config)) {
+// ownDatabase starts a Postgres server for one test, and makes an API use it.
+func ownDatabase(t *testing.T) (*postgres.Server, func(*Config)) {
 	t.Helper()
 	server := postgrestest.Server(t)
 	pool, err := pgxpool.New(context.Background(), server.URL())
@@ -210,11 +210,10 @@ func private(t *testing.T) (*postgres.Server, func(*Config)) {
 	return server, func(c *Config) { c.Pool = pool }
 }
 
-// TestDatabaseAway: it is nobody's request that is wrong, and it will be better
-// soon.
+// TestDatabaseAway: while the database is away, requests get 503 and Retry-After.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
-	server, change := private(t)
+	server, change := ownDatabase(t)
 	b := setup(t, change)
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status)
 
@@ -222,7 +221,7 @@ func TestDatabaseAway(t *testing.T) {
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), `LOCK TABLE music_generations IN ACCESS EXCLUSIVE MODE`)
 	require.NoError(t, err)
-	surprised := make(chan answer, 1)
+	surprised := make(chan response, 1)
 	go func() {
 		a, err := b.try(http.MethodGet, syncPath, token(alice), "")
 		b.NoError(err)
@@ -243,7 +242,7 @@ func TestDatabaseAway(t *testing.T) {
 	b.until("it is back", func() bool { return b.call(http.MethodGet, syncPath, token(alice), "").status == http.StatusOK })
 }
 
-func requireAway(t *testing.T, a answer) {
+func requireAway(t *testing.T, a response) {
 	t.Helper()
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
 	require.Equal(t, "the database does not answer: try again", a.detail(t))

@@ -6,7 +6,6 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	webhooks *prometheus.CounterVec
-	wakeups  *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,10 +20,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tasksync_webhooks_total", Help: "Webhooks by provider and what they were: accepted, forged, malformed, without a task, or more than can be kept.",
 		}, []string{"provider", "result"}),
-		wakeups: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tasksync_webhook_tasks_total", Help: "Tasks that webhooks named, by what became of it: looked at, not answered by the upstream, or unknown (no pending row has it).",
-		}, []string{"result"}),
 	}
-	reg.MustRegister(m.requests, m.duration, m.webhooks, m.wakeups)
+	reg.MustRegister(m.requests, m.duration, m.webhooks)
 	return m
 }

@@ -16,16 +16,17 @@ import (
 	"github.com/rs/cors"
 )
 
-// wrap puts what every request passes around the routes.
+// wrap puts the middlewares of every request around the routes.
 func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
-	h, err := crossOrigin(a.cfg.CORSOrigins, astray(mux))
+	h, err := crossOrigin(a.cfg.CORSOrigins, notFound(mux))
 	if err != nil {
 		return nil, err
 	}
-	return a.observe(mux, a.survive(secure(h))), nil
+	return a.observe(mux, a.recoverPanic(securityHeaders(h))), nil
 }
 
-// crossOrigin lets pages of the origins call; without any it is next.
+// crossOrigin allows pages of the origins to send requests. Without origins it is
+// next.
 func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 	if len(origins) == 0 {
 		return next, nil
@@ -42,17 +43,17 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 	}).Handler(next), nil
 }
 
-// astray answers what leads nowhere with a problem, as every other error is.
-func astray(mux *http.ServeMux) http.Handler {
+// notFound responds with a problem to requests that have no route.
+func notFound(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		own, pattern := mux.Handler(r)
+		handler, pattern := mux.Handler(r)
 		if pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		said := &discarded{header: http.Header{}}
-		own.ServeHTTP(said, r) // knows the methods that there are
-		if allow := said.header.Get("Allow"); allow != "" {
+		recorded := &headerRecorder{header: http.Header{}}
+		handler.ServeHTTP(recorded, r) // the mux's own: it knows the methods of the path
+		if allow := recorded.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
 			writeProblem(w, http.StatusMethodNotAllowed, "this path has other methods: "+allow)
 			return
@@ -61,15 +62,15 @@ func astray(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// discarded is an answer of which only the header counts.
-type discarded struct{ header http.Header }
+// headerRecorder keeps the header of a response and discards the rest.
+type headerRecorder struct{ header http.Header }
 
-func (d *discarded) Header() http.Header         { return d.header }
-func (d *discarded) Write(p []byte) (int, error) { return len(p), nil }
-func (d *discarded) WriteHeader(int)             {}
+func (d *headerRecorder) Header() http.Header         { return d.header }
+func (d *headerRecorder) Write(p []byte) (int, error) { return len(p), nil }
+func (d *headerRecorder) WriteHeader(int)             {}
 
-// ValidateOrigins checks that pages of these origins can be told from others:
-// each is "*" or a scheme and a host, without a path.
+// ValidateOrigins returns an error unless each origin is "*" or a scheme and a host,
+// without a path.
 func ValidateOrigins(origins []string) error {
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
@@ -81,26 +82,26 @@ func ValidateOrigins(origins []string) error {
 	return nil
 }
 
-// secure sets the headers that tell browsers to make nothing of an answer but what
-// it is. The page of /docs has a policy of its own.
-func secure(next http.Handler) http.Handler {
+// securityHeaders sets the headers that keep browsers from running, framing, caching
+// or guessing the type of a response. The page of /docs has a policy of its own.
+func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		setSecurity(w.Header())
+		setSecurityHeaders(w.Header())
 		next.ServeHTTP(w, r)
 	})
 }
 
-// Plain gives the answers of a handler beside the API what the API's own have: the
-// id of the request, and the headers of secure. They are neither logged nor counted.
+// Plain adds to the responses of another handler the id of the request and the security
+// headers, as the API's own responses have them. They are neither logged nor counted.
 func Plain(next http.Handler) http.Handler {
-	next = secure(next)
+	next = securityHeaders(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Request-Id", idOf(r))
 		next.ServeHTTP(w, r)
 	})
 }
 
-func setSecurity(h http.Header) {
+func setSecurityHeaders(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -108,54 +109,54 @@ func setSecurity(h http.Header) {
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 }
 
-// survive answers a request whose handler panicked, and logs it; where an answer
-// has begun, it ends the connection, so that nobody takes it for a whole one. A
-// handler that gives up on its connection (http.ErrAbortHandler) is left to the
-// server.
-func (a *API) survive(next http.Handler) http.Handler {
+// recoverPanic responds to a request whose handler panicked, and logs the panic. If a
+// response has begun, it ends the connection instead, so that the client notices the
+// missing rest. The panic http.ErrAbortHandler, by which a handler gives up its
+// connection, is left to the server.
+func (a *API) recoverPanic(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
-			if p == http.ErrAbortHandler { //nolint:errorlint // it is compared as net/http does
+			if p == http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
 				panic(p)
 			}
 			if p == nil {
 				return
 			}
 			a.cfg.Logger.ErrorContext(r.Context(), "[TaskSync] Panic while serving a request", "request_id", requestID(r.Context()), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			if answer, ok := w.(*recorder); ok && answer.wrote {
+			if recorded, ok := w.(*recorder); ok && recorded.wrote {
 				panic(http.ErrAbortHandler)
 			}
-			writeProblem(w, http.StatusInternalServerError, unserved)
+			writeProblem(w, http.StatusInternalServerError, internalDetail)
 		}()
 		next.ServeHTTP(w, r)
 	})
 }
 
-// observe gives the request its id, and logs and counts how it went. Neither the
-// path nor the query is logged: they may hold a webhook's token or a ticket.
+// observe gives each request its id, and logs and counts it. Neither the path nor the
+// query is logged: they may hold a webhook's token or a ticket.
 func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		id := idOf(r)
 		w.Header().Set("X-Request-Id", id)
-		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, exchange{id, http.NewResponseController(w)}))
+		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, requestInfo{id, http.NewResponseController(w)}))
 		_, route := mux.Handler(r)
 		route = routeName(route)
-		answer := &recorder{ResponseWriter: w, status: http.StatusOK}
+		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			took := time.Since(began)
-			a.metrics.requests.WithLabelValues(route, strconv.Itoa(answer.status)).Inc()
+			a.metrics.requests.WithLabelValues(route, strconv.Itoa(recorded.status)).Inc()
 			a.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
-			a.cfg.Logger.Log(r.Context(), levelOf(r.Context(), answer.status), "[TaskSync] Served a request",
-				"request_id", id, "route", route, "status", answer.status, "duration", took.Round(time.Microsecond).String())
+			a.cfg.Logger.Log(r.Context(), levelOf(r.Context(), recorded.status), "[TaskSync] Served a request",
+				"request_id", id, "route", route, "status", recorded.status, "duration", took.Round(time.Microsecond).String())
 		}()
-		next.ServeHTTP(answer, r)
+		next.ServeHTTP(recorded, r)
 	})
 }
 
-// routeName is a label of a closed set: the assets of /docs are one, and so is
-// what leads nowhere.
+// routeName returns the label of a route, from a closed set: all assets of /docs have
+// one label, and so have all requests without a route.
 func routeName(pattern string) string {
 	switch {
 	case pattern == "":
@@ -166,8 +167,7 @@ func routeName(pattern string) string {
 	return pattern
 }
 
-// levelOf warns of answers that are the server's fault; not of one that its client
-// did not wait for.
+// levelOf returns Warn for errors of the server, unless the client has disconnected.
 func levelOf(ctx context.Context, status int) slog.Level {
 	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented && ctx.Err() == nil {
 		return slog.LevelWarn
@@ -175,34 +175,33 @@ func levelOf(ctx context.Context, status int) slog.Level {
 	return slog.LevelDebug
 }
 
-// exchange is what handlers know of the request that they serve, and of its
-// connection.
-type exchange struct {
+// requestInfo is the id of a request, and its connection.
+type requestInfo struct {
 	id   string
 	conn *http.ResponseController
 }
 
-type exchangeKey struct{}
+type requestInfoKey struct{}
 
-// requestID is the id of the request that ctx is of.
+// requestID returns the id of the request that ctx belongs to.
 func requestID(ctx context.Context) string {
-	e, _ := ctx.Value(exchangeKey{}).(exchange)
+	e, _ := ctx.Value(requestInfoKey{}).(requestInfo)
 	return e.id
 }
 
-// unhurried takes the deadline for reading the request off its connection: it has
-// been read, and when the deadline passes, net/http ends the request's context as
-// if the client had gone.
-func unhurried(ctx context.Context) {
-	if e, ok := ctx.Value(exchangeKey{}).(exchange); ok {
-		_ = e.conn.SetReadDeadline(time.Time{}) // a connection without deadlines needs none taken off
+// clearReadDeadline removes the deadline for reading the request, which has been read:
+// when the deadline passes, net/http ends the request's context as if the client had
+// disconnected.
+func clearReadDeadline(ctx context.Context) {
+	if e, ok := ctx.Value(requestInfoKey{}).(requestInfo); ok {
+		_ = e.conn.SetReadDeadline(time.Time{}) // fails only for a connection without deadlines
 	}
 }
 
 var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,64}$`)
 
-// idOf is the id that the client or a proxy gave the request, if it is one that
-// can be logged; else a new one.
+// idOf returns the id that the client or a proxy gave the request, if it is fit for a
+// log, else a new one.
 func idOf(r *http.Request) string {
 	if id := r.Header.Get("X-Request-Id"); requestIDPattern.MatchString(id) {
 		return id
@@ -210,7 +209,7 @@ func idOf(r *http.Request) string {
 	return rand.Text()
 }
 
-// recorder notes the status of an answer.
+// recorder records the status of a response.
 type recorder struct {
 	http.ResponseWriter
 	status int

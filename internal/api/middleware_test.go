@@ -16,12 +16,12 @@ import (
 	"tasksync/syncer"
 )
 
-// everyKind asks in ways that get every kind of answer, and gives them by what was
-// asked.
-func (b *bundle) everyKind() map[string]answer {
+// everyResponse sends requests that get every sort of response, and returns the
+// responses by status and request.
+func (b *bundle) everyResponse() map[string]response {
 	b.Helper()
 	mine := []string{"Authorization", "Bearer " + token(alice), "Content-Type", "application/json", "Origin", "https://app.example"}
-	return map[string]answer{
+	return map[string]response{
 		"200 GET":     b.ask(http.MethodGet, syncPath, "", mine...),
 		"200 POST":    b.ask(http.MethodPost, syncPath, "{}", mine...),
 		"200 HEAD":    b.ask(http.MethodHead, syncPath, "", mine...),
@@ -43,13 +43,13 @@ func (b *bundle) everyKind() map[string]answer {
 	}
 }
 
-func TestEveryAnswerIsSecure(t *testing.T) {
+func TestEveryResponseIsSecure(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*Config){
 		"plain": func(*Config) {}, "CORS": func(c *Config) { c.CORSOrigins = []string{"https://app.example"} },
 	} {
 		b := setup(t, change)
-		for kind, a := range b.everyKind() {
+		for kind, a := range b.everyResponse() {
 			require.Equal(t, kind[:3], fmt.Sprint(a.status), "%s: %s", kind, a.body)
 			for header, want := range map[string]string{
 				"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
@@ -67,7 +67,7 @@ func TestEveryAnswerIsSecure(t *testing.T) {
 	}
 }
 
-func TestStrayRequests(t *testing.T) {
+func TestRequestsWithoutARoute(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, path := range []string{"/", "/x", "/api", "/api/music/v2/sync/", "/api/music/v1/sync", "/../etc/passwd", "/webhooks", "/webhooks/kie", "/webhooks/kie/a/b", "/metrics", "/openapi.json/x", "/%00", "/api%2Fmusic/v2/sync"} {
@@ -90,7 +90,7 @@ func TestStrayRequests(t *testing.T) {
 	require.Equal(t, http.StatusMethodNotAllowed, b.ask(http.MethodHead, "/webhooks/kie/"+webhookToken, "").status)
 }
 
-// preflight is what a browser asks before a page may call.
+// preflight sends what a browser sends before a request of a page.
 func (b *bundle) preflight(origin, method string) http.Header {
 	b.Helper()
 	a := b.ask(http.MethodOptions, syncPath, "", "Origin", origin, "Access-Control-Request-Method", method, "Access-Control-Request-Headers", "authorization,content-type")
@@ -178,9 +178,9 @@ func TestRequestID(t *testing.T) {
 	require.NotContains(t, b.log.String(), "script")
 }
 
-// TestNothingInsideIsTold: neither an answer nor the log has what a request must
-// keep to itself, and the answer has nothing of the database.
-func TestNothingInsideIsTold(t *testing.T) {
+// TestNothingPrivateIsShown: neither the response nor the log shows the private parts
+// of a request, and the response shows no part of the database's error.
+func TestNothingPrivateIsShown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	_, err := b.pool.Exec(t.Context(), `ALTER TABLE music_generations RENAME TO elsewhere; ALTER TABLE tasksync.event_tickets RENAME TO elsewhere`)
@@ -199,7 +199,7 @@ func TestNothingInsideIsTold(t *testing.T) {
 		}
 		a := b.ask(r.method, r.path, r.body, headers...)
 		require.Equal(t, http.StatusInternalServerError, a.status, id)
-		require.Equal(t, unserved, a.detail(t))
+		require.Equal(t, internalDetail, a.detail(t))
 		for _, inside := range []string{"SQL", "42P01", "select", "relation", "music_", "pgx", "goroutine", ".go", marker, tok, alice} {
 			require.NotContains(t, strings.ToLower(a.body), strings.ToLower(inside), id)
 		}
@@ -211,7 +211,7 @@ func TestNothingInsideIsTold(t *testing.T) {
 	}
 }
 
-// badSyncer breaks in the way that the test says.
+// badSyncer panics or fails, as the test sets.
 type badSyncer struct {
 	panics any
 	err    error
@@ -225,25 +225,25 @@ func (s badSyncer) Sync(context.Context, syncer.Request) ([]syncer.Result, error
 	return nil, s.err
 }
 
-// TestPassThatBreaks: the request is lost, the daemon is not.
+// TestPassThatBreaks: a failed pass fails its request, not the daemon.
 func TestPassThatBreaks(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]badSyncer{
 		"panic": {panics: "a pass of this test"}, "error": {err: errors.New("a pass of this test")},
 	} {
 		b := setup(t, func(c *Config) { c.Syncer = bad })
-		_, taskID := b.ready(alice)
+		_, taskID := b.insertReady(alice)
 		a := b.call(http.MethodPost, syncPath, token(alice), "")
 		require.Equal(t, http.StatusInternalServerError, a.status, name)
-		require.Equal(t, unserved, a.detail(t), name)
+		require.Equal(t, internalDetail, a.detail(t), name)
 		require.Contains(t, b.log.String(), "a pass of this test", name)
 		require.Equal(t, http.StatusOK, b.call(http.MethodPost, "/webhooks/kie/"+webhookToken, "", `{"data":{"task_id":"`+taskID+`"}}`).status)
 		b.until("the webhook's pass breaks too", func() bool { return strings.Contains(b.log.String(), "The pass of webhooks failed") })
-		require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status, "it lives")
+		require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status, "the API still works")
 	}
 }
 
-// badVerifier panics where the request itself is served.
+// badVerifier panics in the goroutine of the request.
 type badVerifier struct{ Verifier }
 
 func TestHandlerThatPanics(t *testing.T) {
@@ -251,22 +251,22 @@ func TestHandlerThatPanics(t *testing.T) {
 	b := setup(t, func(c *Config) { c.Verifier = badVerifier{} })
 	a := b.ask(http.MethodGet, syncPath, "", "Authorization", "Bearer x", "X-Request-Id", "id-of-the-panic")
 	require.Equal(t, http.StatusInternalServerError, a.status)
-	require.Equal(t, unserved, a.detail(t))
+	require.Equal(t, internalDetail, a.detail(t))
 	require.Equal(t, "nosniff", a.header.Get("X-Content-Type-Options"))
 	require.Regexp(t, `level=ERROR msg="\[TaskSync\] Panic while serving a request" request_id=id-of-the-panic`, b.log.String())
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, "/openapi.json", "", "").status)
 }
 
-// TestAnswerThatBreaksOff: nobody takes half an answer for a whole one.
-func TestAnswerThatBreaksOff(t *testing.T) {
+// TestResponseThatBreaksOff: a client notices that a response is not complete.
+func TestResponseThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	breaking := b.api.observe(http.NewServeMux(), b.api.survive(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	breaking := b.api.observe(http.NewServeMux(), b.api.recoverPanic(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half of an ans")
 		_ = http.NewResponseController(w).Flush()
 		panic("half-way")
 	})))
-	resp, err := plainClient.Get(b.alsoServe(breaking, func(*http.Server) {}))
+	resp, err := plainClient.Get(b.serveHandler(breaking, func(*http.Server) {}))
 	require.NoError(t, err)
 	raw, err := io.ReadAll(resp.Body)
 	require.Error(t, err)
@@ -275,11 +275,11 @@ func TestAnswerThatBreaksOff(t *testing.T) {
 	require.Contains(t, b.log.String(), "half-way")
 }
 
-// TestMetricsHaveClosedLabels: what strangers make up makes no new series.
+// TestMetricsHaveClosedLabels: made-up paths, methods and providers make no new series.
 func TestMetricsHaveClosedLabels(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_ = b.everyKind()
+	_ = b.everyResponse()
 	for i := range 50 {
 		for _, path := range []string{"/x%d", "/docs/%d", "/webhooks/p%d/t%[1]d", "/webhooks/kie/t%d", "//x%d//", syncPath + "/%d", "/openapi-%d.json", "/docs?%d"} {
 			b.ask(http.MethodGet, fmt.Sprintf(path, i), "")
@@ -299,7 +299,7 @@ func TestMetricsHaveClosedLabels(t *testing.T) {
 	require.LessOrEqual(t, len(labels["code"]), 15, keys(labels["code"]))
 }
 
-// labels are the values of each label of the metrics whose names begin so.
+// labels returns the values of each label of the metrics with one of the prefixes.
 func (b *bundle) labels(prefixes ...string) map[string]map[string]bool {
 	b.Helper()
 	families, err := b.reg.Gather()

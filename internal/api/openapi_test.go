@@ -15,7 +15,7 @@ import (
 // object is a JSON object.
 type object = map[string]any
 
-// openAPI is the description, as a client gets it without a token.
+// openAPI gets the description, without a token.
 func (b *bundle) openAPI() object {
 	b.Helper()
 	a := b.call(http.MethodGet, "/openapi.json", "", "")
@@ -55,7 +55,7 @@ func resolve(doc object, ref string) (any, bool) {
 	return at, local && at != nil
 }
 
-// operations are those of the document by their route, like "GET /path".
+// operations returns the operations of the document by route, like "GET /path".
 func operations(doc object) map[string]object {
 	all := map[string]object{}
 	for p, item := range doc["paths"].(object) {
@@ -129,7 +129,7 @@ func TestOpenAPIHasEveryOperation(t *testing.T) {
 	require.NotEqual(t, true, ops["POST "+syncPath]["requestBody"].(object)["required"], "the body is optional")
 }
 
-// requireParameters checks that the parameters are there that the path names.
+// requireParameters checks that the path parameters are those that the path names.
 func requireParameters(t *testing.T, route string, op object) {
 	t.Helper()
 	var inPath []string
@@ -143,7 +143,7 @@ func requireParameters(t *testing.T, route string, op object) {
 	require.ElementsMatch(t, regexp.MustCompile(`\{\w+\}`).FindAllString(route, -1), inPath, route)
 }
 
-// requireResponses checks that there is one that is good, and that the others are
+// requireResponses checks that one response is a success, and that the others are
 // problems.
 func requireResponses(t *testing.T, route string, op object) {
 	t.Helper()
@@ -166,11 +166,11 @@ func requireResponses(t *testing.T, route string, op object) {
 	}
 }
 
-// TestOpenAPIHasEveryAnswer: a status that a route can give is described.
-func TestOpenAPIHasEveryAnswer(t *testing.T) {
+// TestOpenAPIHasEveryResponse: each status that a route can return is described.
+func TestOpenAPIHasEveryResponse(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_ = b.everyKind()
+	_ = b.everyResponse()
 	ops := operations(b.openAPI())
 	families, err := b.reg.Gather()
 	require.NoError(t, err)
@@ -179,7 +179,7 @@ func TestOpenAPIHasEveryAnswer(t *testing.T) {
 		if f.GetName() != "tasksync_http_requests_total" {
 			continue
 		}
-		for _, m := range f.GetMetric() { // labels are in the order of their names
+		for _, m := range f.GetMetric() { // labels are sorted by name
 			code, route := m.GetLabel()[0].GetValue(), m.GetLabel()[1].GetValue()
 			if op, ok := ops[route]; ok {
 				require.Contains(t, op["responses"], code, route)
@@ -190,11 +190,11 @@ func TestOpenAPIHasEveryAnswer(t *testing.T) {
 	require.Greater(t, seen, 8)
 }
 
-// TestOpenAPIHasEveryColumn: rows are as they are described.
+// TestOpenAPIHasEveryColumn: rows have the described columns and types.
 func TestOpenAPIHasEveryColumn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, _ = b.ready(alice)
+	_, _ = b.insertReady(alice)
 	a := b.call(http.MethodPost, syncPath, token(alice), "")
 	var got struct{ Generations []object }
 	require.NoError(t, json.Unmarshal([]byte(a.body), &got))
@@ -210,7 +210,7 @@ func TestOpenAPIHasEveryColumn(t *testing.T) {
 	}
 }
 
-// typesOf are the types that a schema allows.
+// typesOf returns the types that a schema allows.
 func typesOf(schema any) []string {
 	var types []string
 	switch t := schema.(object)["type"].(type) {
@@ -224,7 +224,7 @@ func typesOf(schema any) []string {
 	return types
 }
 
-// typeOf is the type of a value, as JSON Schema calls it.
+// typeOf returns the type of a value in the terms of JSON Schema.
 func typeOf(v any) string {
 	switch v.(type) {
 	case nil:
@@ -244,7 +244,7 @@ var (
 	styleURL  = regexp.MustCompile(`url\(\s*['"]?([^)'"]+)|@import\s+['"]([^'"]+)`)
 )
 
-// TestDocsNeedNoInternet: the page and all that it loads come from here.
+// TestDocsNeedNoInternet: the page and its assets come from this server.
 func TestDocsNeedNoInternet(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -254,7 +254,7 @@ func TestDocsNeedNoInternet(t *testing.T) {
 		require.Contains(t, a.header.Get("Content-Type"), "text/html")
 		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'self'")
 		require.Contains(t, a.body, `"/openapi.json"`)
-		require.Contains(t, a.body, "validatorUrl: null", "it would be asked of strangers")
+		require.Contains(t, a.body, "validatorUrl: null", "a validator would be another server")
 		assets := reference.FindAllStringSubmatch(a.body, -1)
 		require.GreaterOrEqual(t, len(assets), 3)
 		for _, asset := range assets {
@@ -265,8 +265,8 @@ func TestDocsNeedNoInternet(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, b.call(http.MethodGet, "/docs/nothing.js", "", "").status)
 }
 
-// requireAsset checks that an address is of this server and leads somewhere, and
-// so what a style sheet refers to.
+// requireAsset checks that this server has the asset, and that a style sheet loads
+// nothing more.
 func (b *bundle) requireAsset(address string) {
 	b.Helper()
 	require.True(b, strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//"), address)

@@ -18,26 +18,26 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// stuck makes a task that does not end, and its row.
-func (b *bundle) stuck(user string) (id, taskID string) {
+// insertStuck makes a task that does not end, and its row.
+func (b *bundle) insertStuck(user string) (id, taskID string) {
 	b.Helper()
 	taskID = b.sim.Submit(task.Generate, simulator.Stuck)
 	return b.insert(user, task.Generate, taskID), taskID
 }
 
-// TestPostSparesWhatWasLookedAt: whoever it was that has looked.
+// TestPostSparesWhatWasLookedAt: a POST spares rows after a look by any pass.
 func TestPostSparesWhatWasLookedAt(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Spacing = time.Hour })
-	polled, _ := b.stuck(alice)
+	polled, _ := b.insertStuck(alice)
 	_, err := b.cfg.Syncer.Sync(t.Context(), syncer.Request{IDs: []string{polled}})
 	require.NoError(t, err)
-	_, called := b.stuck(alice)
-	b.hooked(callbackOf(called))
-	b.became("looked_at", 1)
+	_, called := b.insertStuck(alice)
+	b.postWebhook(callbackOf(called))
+	b.awaitResult("looked_at", 1)
 	require.EqualValues(t, 2, b.sim.Requests().Total)
 
-	_, fresh := b.stuck(alice)
+	_, fresh := b.insertStuck(alice)
 	for range 20 {
 		r := b.post(alice, "")
 		require.Len(t, r.Generations, 3, "what is spared is returned as it is")
@@ -47,32 +47,32 @@ func TestPostSparesWhatWasLookedAt(t *testing.T) {
 	require.Zero(t, *b.post(alice, "").SyncedCount, "what is spared is not synced")
 }
 
-// TestPostAfterTheSpacing asks again.
+// TestPostAfterTheSpacing: after the spacing, a POST looks again.
 func TestPostAfterTheSpacing(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Spacing = time.Nanosecond })
-	b.stuck(alice)
+	b.insertStuck(alice)
 	for n := range 3 {
 		b.post(alice, "")
 		require.EqualValues(t, n+1, b.sim.Requests().Total)
 	}
 }
 
-// TestWebhookIsNotSpared: what was seen before a call says nothing of what it
-// tells.
+// TestWebhookIsNotSpared: a webhook is news about the task, so the look before it does
+// not count.
 func TestWebhookIsNotSpared(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Spacing, c.WebhookSpacing = time.Hour, time.Hour })
-	_, taskID := b.stuck(alice)
+	_, taskID := b.insertStuck(alice)
 	b.post(alice, "")
-	b.hooked(callbackOf(taskID))
-	b.became("looked_at", 1)
+	b.postWebhook(callbackOf(taskID))
+	b.awaitResult("looked_at", 1)
 	require.EqualValues(t, 2, b.sim.Requests().Total)
 }
 
-// TestGreedyUser has one who never stops to ask for a hundred rows, while others
-// have new ones. The upstream is sunoapi with its twenty requests, in a window that
-// does not end in the test, so that what one has taken is not there for another.
+// TestGreedyUser has a user who sends POSTs for a hundred rows without pause, while
+// another user has new rows. The provider allows twenty calls in a window that does not
+// end in the test, so that a call for one user is not there for the other.
 func TestGreedyUser(t *testing.T) {
 	t.Parallel()
 	const limit = 20
@@ -88,7 +88,7 @@ func TestGreedyUser(t *testing.T) {
 	})
 	b.sim = sim
 	for range maxRows {
-		b.stuck(alice)
+		b.insertStuck(alice)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -106,7 +106,7 @@ func TestGreedyUser(t *testing.T) {
 		})
 	}
 	b.until("half of the window is hers", func() bool { return sim.Requests().Total == limit/2 })
-	posts := counted(t, b.reg, "tasksync_http_requests_total", "POST "+syncPath)
+	posts := counterValue(t, b.reg, "tasksync_http_requests_total", "POST "+syncPath)
 	for range limit / 2 {
 		id := b.insert(bob, task.Generate, sim.Submit(task.Generate, simulator.Stuck))
 		looked, err := b.cfg.Syncer.Sync(t.Context(), syncer.Request{IDs: []string{id}, First: true})
@@ -120,15 +120,15 @@ func TestGreedyUser(t *testing.T) {
 	t.Logf("%d POSTs before, of a hundred rows each: %d requests", posts, limit/2)
 }
 
-// TestUserAtOnce: one who has two requests under way is told to wait, others are
-// let in. A request is under way as long as its pass, though its client has gone.
+// TestUserAtOnce: a user with two POSTs under way gets 429, other users do not. A POST
+// counts until its pass ends, even if its client has disconnected.
 func TestUserAtOnce(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held), func(c *Config) { c.UserAtOnce = 0 })
-	_, _ = b.ready(alice)
-	_, other := b.ready(alice)
-	_, _ = b.ready(bob)
+	b := setup(t, holdPasses(held), func(c *Config) { c.UserAtOnce = 0 })
+	_, _ = b.insertReady(alice)
+	_, other := b.insertReady(alice)
+	_, _ = b.insertReady(bob)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 2)
 	for _, body := range []string{"", taskIDs(other)} {
@@ -136,7 +136,7 @@ func TestUserAtOnce(t *testing.T) {
 			_, err := send(ctx, request{http.MethodPost, b.url + syncPath, body, http.Header{"Authorization": {"Bearer " + token(alice)}, "Content-Type": {"application/json"}}})
 			gone <- err
 		}()
-		b.await(held)
+		b.awaitPass(held)
 	}
 	refused := func() {
 		t.Helper()
@@ -149,10 +149,10 @@ func TestUserAtOnce(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, <-gone, context.Canceled)
 	require.ErrorIs(t, <-gone, context.Canceled)
-	b.until("the server knows", func() bool { return counted(t, b.reg, "tasksync_http_requests_total", "503") == 2 })
+	b.until("the server knows", func() bool { return counterValue(t, b.reg, "tasksync_http_requests_total", "503") == 2 })
 	refused()
 	require.Len(t, b.api.syncs, 2)
-	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status, "who may read")
+	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(alice), "").status, "reading is not limited")
 	var another sync.WaitGroup
 	another.Go(func() {
 		a, err := b.try(http.MethodPost, syncPath, token(bob), "")
@@ -161,13 +161,13 @@ func TestUserAtOnce(t *testing.T) {
 			b.Errorf("%d %s", a.status, a.body)
 		}
 	})
-	b.await(held)
+	b.awaitPass(held)
 	close(held.release)
 	another.Wait()
 	b.until("the passes end, and give their shares back", func() bool {
-		b.api.shares.mu.Lock()
-		defer b.api.shares.mu.Unlock()
-		return len(b.api.syncs)+len(b.api.shares.users) == 0
+		b.api.userGate.mu.Lock()
+		defer b.api.userGate.mu.Unlock()
+		return len(b.api.syncs)+len(b.api.userGate.users) == 0
 	})
 	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status)
 }

@@ -5,17 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"tasksync/internal/auth"
 	"tasksync/internal/live"
@@ -23,24 +19,24 @@ import (
 
 // Errors of requests, next to those of auth and live.
 var (
-	// errNoAuth is of every request for users while no key is configured.
+	// errNoAuth is returned for every request of a user while no key is configured.
 	errNoAuth = errors.New("authentication is not configured: set TASKSYNC_JWT_SECRET or TASKSYNC_JWKS_URL")
-	// errNoWebhooks is of every webhook while no token is configured.
+	// errNoWebhooks is returned for every webhook while no token is configured.
 	errNoWebhooks = errors.New("webhooks are not configured: set TASKSYNC_WEBHOOK_TOKEN")
 	errNoToken    = errors.New("no bearer token: send Authorization: Bearer and the user's access token")
 	errTicket     = errors.New("the ticket is unknown, used or too old: get another one")
 	errNotFound   = errors.New("there is nothing here")
-	// errForeign is of a user's token with somebody else's user_id.
-	errForeign = errors.New("user_id is for service role tokens")
-	errNoUser  = errors.New("a service role token needs ?user_id=")
-	errUserID  = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
-	errBusy    = errors.New("too many requests at once: try again")
-	errClosing = errors.New("tasksync is stopping: try again")
-	errBody    = errors.New("the body is not the JSON of a callback")
-	errSigned  = errors.New("the signature is not the provider's")
+	// errOtherUser is returned for a user's token with the user_id of another user.
+	errOtherUser = errors.New("user_id is for service role tokens")
+	errNoUser    = errors.New("a service role token needs ?user_id=")
+	errUserID    = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
+	errBusy      = errors.New("too many requests at once: try again")
+	errClosing   = errors.New("tasksync is stopping: try again")
+	errCallback  = errors.New("the body is not the JSON of a callback")
+	errSignature = errors.New("the signature is not the provider's")
 )
 
-// limitedError is of a user who asks too often.
+// limitedError is returned for a user who sends too many requests.
 type limitedError struct{ after time.Duration }
 
 // Error implements error.
@@ -52,64 +48,64 @@ func seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Max(1, math.Ceil(d.Seconds()))), 10)
 }
 
-// unserved is all that a client is told of an error that is not its own.
-const unserved = "the request could not be served; the log of tasksync has its request id"
+// internalDetail is the whole text that a client gets about an error of the server.
+const internalDetail = "the request could not be served; the log of tasksync has its request id"
 
-// writeProblem answers without huma.
+// writeProblem writes a problem without huma.
 func writeProblem(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(huma.NewError(status, detail)) // the client may be gone
 }
 
-// problem makes an error one of huma's.
+// problem turns an error into huma's.
 func (a *API) problem(ctx context.Context, err error) error {
-	status, header, detail := a.answerTo(ctx, err)
+	status, header, detail := a.responseTo(ctx, err)
 	return huma.ErrorWithHeaders(huma.NewError(status, detail), header)
 }
 
-// refuse answers a request that no handler has seen.
-func (a *API) refuse(api huma.API, ctx huma.Context, err error) {
-	status, header, detail := a.answerTo(ctx.Context(), err)
+// writeError writes the problem of a request that a middleware stops.
+func (a *API) writeError(api huma.API, ctx huma.Context, err error) {
+	status, header, detail := a.responseTo(ctx.Context(), err)
 	for name := range header {
 		ctx.SetHeader(name, header.Get(name))
 	}
 	_ = huma.WriteErr(api, ctx, status, detail) // the client may be gone
 }
 
-// answerTo is the one place where an error becomes an HTTP status. What is not
-// known here is logged and told to nobody.
-func (a *API) answerTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
+// responseTo is the one place where an error becomes an HTTP status. An unknown error
+// is logged, and no client gets its text.
+func (a *API) responseTo(ctx context.Context, err error) (status int, header http.Header, detail string) {
 	status, header = statusOf(err)
 	if status == http.StatusInternalServerError && a.stopping() {
-		// Whatever it is, the pool that is closed or a part that is gone: another
-		// daemon, or this one later, may do better.
+		// The pool or another part is closed: another daemon, or this one later, can
+		// serve the request.
 		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Request failed while stopping", "request_id", requestID(ctx), "error", withoutDetail(err))
 		err = errClosing
 		status, header = statusOf(err)
 	}
-	if told(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
+	if isPublic(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		return status, header, err.Error()
 	}
 	level := slog.LevelError
-	if ctx.Err() != nil { // its client has gone
+	if ctx.Err() != nil { // the client has disconnected
 		level = slog.LevelDebug
 	}
 	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
 	if status == http.StatusServiceUnavailable {
 		return status, header, "the database does not answer: try again"
 	}
-	return status, header, unserved
+	return status, header, internalDetail
 }
 
-// told reports whether err was made for the client.
-func told(err error) bool {
+// isPublic reports whether the client may see the text of err.
+func isPublic(err error) bool {
 	return errors.Is(err, errBusy) || errors.Is(err, errClosing) || errors.Is(err, auth.ErrKeys) ||
 		errors.Is(err, live.ErrFull) || errors.Is(err, live.ErrClosing)
 }
 
 func statusOf(err error) (int, http.Header) {
-	var limited limitedError
+	limited, isLimited := errors.AsType[limitedError](err)
 	header := http.Header{}
 	switch {
 	case errors.Is(err, errNoAuth), errors.Is(err, errNoWebhooks):
@@ -120,49 +116,26 @@ func statusOf(err error) (int, http.Header) {
 	case errors.Is(err, auth.ErrToken):
 		header.Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		return http.StatusUnauthorized, header
-	case errors.Is(err, errSigned):
+	case errors.Is(err, errSignature):
 		return http.StatusUnauthorized, header
-	case errors.Is(err, errForeign):
+	case errors.Is(err, errOtherUser):
 		return http.StatusForbidden, header
 	case errors.Is(err, errNotFound):
 		return http.StatusNotFound, header
-	case errors.Is(err, errBody):
+	case errors.Is(err, errCallback):
 		return http.StatusBadRequest, header
 	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
 		return http.StatusUnprocessableEntity, header
 	case errors.Is(err, live.ErrUserFull):
 		header.Set("Retry-After", "10")
 		return http.StatusTooManyRequests, header
-	case errors.As(err, &limited):
+	case isLimited:
 		header.Set("Retry-After", seconds(limited.after))
 		return http.StatusTooManyRequests, header
-	case told(err), databaseAway(err):
+	case isPublic(err), databaseAway(err):
 		header.Set("Retry-After", "1")
 		return http.StatusServiceUnavailable, header
 	default:
 		return http.StatusInternalServerError, header
 	}
-}
-
-// databaseAway reports whether err is of a database that did not answer, rather
-// than of one that refused.
-func databaseAway(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) { // it is stopping, out of resources, or has lost us
-		return strings.HasPrefix(pg.Code, "57") || strings.HasPrefix(pg.Code, "53") || strings.HasPrefix(pg.Code, "08")
-	}
-	var connect *pgconn.ConnectError
-	var network net.Error
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
-}
-
-// withoutDetail drops what Postgres says of a row's contents.
-func withoutDetail(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 }

@@ -18,38 +18,38 @@ import (
 	"tasksync/syncer"
 )
 
-// request is one that call cannot make.
+// request is a request that call cannot send.
 type request struct {
 	method, url, body string
 	header            http.Header
 }
 
-// plainClient follows no redirects, and waits long for an answer.
+// plainClient follows no redirects, and waits long for a response.
 var plainClient = &http.Client{
 	Timeout:       time.Minute,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true, IdleConnTimeout: time.Second},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func send(ctx context.Context, r request) (answer, error) {
+func send(ctx context.Context, r request) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, strings.NewReader(r.body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for name, values := range r.header {
 		req.Header[name] = values
 	}
 	resp, err := plainClient.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	return answer{resp.StatusCode, resp.Header, string(raw)}, err
+	return response{resp.StatusCode, resp.Header, string(raw)}, err
 }
 
-// ask sends with headers, given as name and value in turns.
-func (b *bundle) ask(method, path, body string, headers ...string) answer {
+// ask sends a request with headers, given as names and values in turn.
+func (b *bundle) ask(method, path, body string, headers ...string) response {
 	b.Helper()
 	h := http.Header{}
 	for i := 0; i < len(headers); i += 2 {
@@ -60,8 +60,8 @@ func (b *bundle) ask(method, path, body string, headers ...string) answer {
 	return a
 }
 
-// alsoServe serves a handler, mostly the same API, with timeouts of the test's own.
-func (b *bundle) alsoServe(handler http.Handler, change func(*http.Server)) (url string) {
+// serveHandler starts a server for a handler, with changed timeouts.
+func (b *bundle) serveHandler(handler http.Handler, change func(*http.Server)) (url string) {
 	b.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	change(server.Config)
@@ -73,16 +73,16 @@ func (b *bundle) alsoServe(handler http.Handler, change func(*http.Server)) (url
 	return server.URL
 }
 
-// heldSyncer lets a pass begin only when the test says so.
+// heldSyncer holds each pass at its beginning until the test closes release.
 type heldSyncer struct {
 	Syncer
-	entered chan []string // the ids of a pass that waits
+	entered chan []string // the ids of each held pass
 	release chan struct{}
 	entries atomic.Int64
-	broken  atomic.Bool // a pass found its context ended
+	broken  atomic.Bool // the context of a pass had ended
 }
 
-func holding(held *heldSyncer) func(*Config) {
+func holdPasses(held *heldSyncer) func(*Config) {
 	held.entered, held.release = make(chan []string, 100), make(chan struct{})
 	return func(c *Config) { held.Syncer, c.Syncer = c.Syncer, held }
 }
@@ -98,7 +98,7 @@ func (s *heldSyncer) Sync(ctx context.Context, req syncer.Request) ([]syncer.Res
 	return s.Syncer.Sync(ctx, req)
 }
 
-func (b *bundle) await(held *heldSyncer) {
+func (b *bundle) awaitPass(held *heldSyncer) {
 	b.Helper()
 	select {
 	case <-held.entered:
@@ -115,7 +115,7 @@ func TestBodyIsOptional(t *testing.T) {
 		"unknown fields": `{"force":true,"deep":{"a":[1,{"b":null}]},"taskIds":[]}`, "blanks": " \n{ } ",
 		"other case": `{"TASKIDS":[]}`,
 	} {
-		id, _ := b.ready(alice)
+		id, _ := b.insertReady(alice)
 		r := b.post(alice, body)
 		require.Len(t, r.Generations, 1, name)
 		require.Equal(t, "complete", b.status(id), name)
@@ -124,9 +124,9 @@ func TestBodyIsOptional(t *testing.T) {
 		"blank": `{"taskIds":[""]}`, "NUL": `{"taskIds":["\u0000","a\u0000b"]}`, "half a surrogate": `{"taskIds":["\ud800"]}`,
 		"long": taskIDs(strings.Repeat("x", 60_000)), "SQL": taskIDs(`'; DROP TABLE music_generations; --`, "{a,b}", `"`, `\`),
 	} {
-		_, _ = b.ready(alice)
+		_, _ = b.insertReady(alice)
 		r := b.post(alice, body)
-		require.Empty(t, r.Generations, "%s: these are no tasks of hers", name)
+		require.Empty(t, r.Generations, "%s: none of them is a task of this user", name)
 		require.Zero(t, *r.SyncedCount, name)
 	}
 }
@@ -134,7 +134,7 @@ func TestBodyIsOptional(t *testing.T) {
 func TestBodyThatIsWrong(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
+	id, taskID := b.insertReady(alice)
 	for body, want := range map[string]int{
 		"{": 400, "x": 400, `{"taskIds":["a"]} {}`: 400, "\x00": 400, "\xff\xfe": 400, strings.Repeat("[", 20_000): 400, "   ": 400,
 		"[]": 422, "7": 422, `"x"`: 422, "true": 422, `{"taskIds":"a"}`: 422, `{"taskIds":{}}`: 422, `{"taskIds":7}`: 422,
@@ -143,7 +143,7 @@ func TestBodyThatIsWrong(t *testing.T) {
 	} {
 		a := b.call(http.MethodPost, syncPath, token(alice), body)
 		require.Equal(t, want, a.status, "%.60q: %s", body, a.body)
-		require.NotRegexp(t, `\bGo\b|syncBody`, a.body, "what is inside is not told")
+		require.NotRegexp(t, `\bGo\b|syncBody`, a.body, "the names of our types are not shown")
 		require.NotEmpty(t, a.detail(t), "%.60q", body)
 	}
 	for _, contentType := range []string{
@@ -156,7 +156,7 @@ func TestBodyThatIsWrong(t *testing.T) {
 		require.Equal(t, http.StatusBadRequest, a.status, "%q: %s", contentType, a.body)
 	}
 	for _, body := range []string{"{", "[]", strings.Repeat(" ", maxBody+1)} {
-		require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, syncPath, "", body).status, "whose it is comes before what it says")
+		require.Equal(t, http.StatusUnauthorized, b.call(http.MethodPost, syncPath, "", body).status, "the token is checked before the body")
 	}
 	require.Zero(t, b.sim.Requests().Total, "nothing of that reaches the upstream")
 	require.Len(t, b.post(alice, taskIDs(taskID)).Generations, 1)
@@ -168,7 +168,7 @@ func TestAnswerIsBoundedOldestFirst(t *testing.T) {
 	b := setup(t)
 	var ids []string
 	for i := range maxRows + 5 {
-		id, _ := b.ready(alice)
+		id, _ := b.insertReady(alice)
 		_, err := b.pool.Exec(t.Context(), `UPDATE music_generations SET created_at = now() - $2 * interval '1 s' WHERE id = $1`, id, i)
 		require.NoError(t, err)
 		ids = append(ids, id)
@@ -189,8 +189,8 @@ func TestAnswerIsBoundedOldestFirst(t *testing.T) {
 	require.Empty(t, b.post(alice, "").Generations)
 }
 
-// TestRowsOfForeignTables: what applications have in their own tables is shown as
-// far as JSON can tell it.
+// TestRowsOfForeignTables: values in the application's tables that JSON cannot
+// represent are shown as null.
 func TestRowsOfForeignTables(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -228,15 +228,15 @@ func TestRowsOfForeignTables(t *testing.T) {
 	}
 }
 
-// TestTimeLimit: the upstream never answers, and the deadlines for reading a
-// request, the server's and huma's, end long before the pass does.
+// TestTimeLimit: the upstream does not respond, and the server's and huma's deadlines
+// for reading a request pass long before the pass ends.
 func TestTimeLimit(t *testing.T) {
 	t.Parallel()
 	b := setup(t) // with the default of 10 s
-	b.url = b.alsoServe(b.api, func(s *http.Server) { s.ReadTimeout = time.Second })
+	b.url = b.serveHandler(b.api, func(s *http.Server) { s.ReadTimeout = time.Second })
 	ids := map[string]string{}
 	for _, user := range []string{alice, bob} {
-		ids[user], _ = b.ready(user)
+		ids[user], _ = b.insertReady(user)
 	}
 	b.sim.Outage(simulator.Hang)
 	var wg sync.WaitGroup
@@ -250,7 +250,7 @@ func TestTimeLimit(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// A call that is on its way may go on for a little, and the row is spared until then.
+	// A call may still be under way for a moment, and until it ends the row is spared.
 	b.until("the calls have ended", func() bool { return b.sim.Requests().Faults[simulator.Hang] == 2 })
 	b.sim.Outage(simulator.NoFault)
 	b.until("the next look", func() bool {
@@ -260,12 +260,12 @@ func TestTimeLimit(t *testing.T) {
 	})
 }
 
-// TestTimeLimitOfAPassThatDoesNotEnd: the answer does not wait for it either.
+// TestTimeLimitOfAPassThatDoesNotEnd: the response does not wait for the pass.
 func TestTimeLimitOfAPassThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	id, _ := b.ready(alice)
+	b := setup(t, holdPasses(held))
+	id, _ := b.insertReady(alice)
 	r := b.post(alice, "")
 	require.Equal(t, "submitted", r.Generations[0].Status)
 	require.Zero(t, *r.SyncedCount)
@@ -277,23 +277,23 @@ func TestTimeLimitOfAPassThatDoesNotEnd(t *testing.T) {
 func TestClientThatGoesAway(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	id, _ := b.ready(alice)
+	b := setup(t, holdPasses(held))
+	id, _ := b.insertReady(alice)
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 1)
 	go func() {
 		_, err := send(ctx, request{method: http.MethodPost, url: b.url + syncPath, header: http.Header{"Authorization": {"Bearer " + token(alice)}}})
 		gone <- err
 	}()
-	b.await(held)
+	b.awaitPass(held)
 	cancel()
 	require.ErrorIs(t, <-gone, context.Canceled)
-	b.until("its request ends", func() bool { return counted(t, b.reg, "tasksync_http_requests_total", "503") == 1 })
+	b.until("its request ends", func() bool { return counterValue(t, b.reg, "tasksync_http_requests_total", "503") == 1 })
 	close(held.release)
 	b.until("the pass goes on and writes", func() bool { return b.status(id) == "complete" })
 	b.until("its place is free", func() bool { return len(b.api.syncs) == 0 })
 	require.False(t, held.broken.Load())
-	require.NotContains(t, b.log.String(), "level=ERROR", "that is no fault")
+	require.NotContains(t, b.log.String(), "level=ERROR", "a client that disconnects is not an error")
 	require.NotContains(t, b.log.String(), "level=WARN")
 }
 
@@ -301,9 +301,9 @@ func TestIdenticalRequestsShareAPass(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	id, taskID := b.ready(alice)
-	bodies := []string{"", "{}", taskIDs(taskID), taskIDs(taskID, "unknown")} // all of them want the same row
+	b := setup(t, holdPasses(held))
+	id, taskID := b.insertReady(alice)
+	bodies := []string{"", "{}", taskIDs(taskID), taskIDs(taskID, "unknown")} // all for the same row
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
@@ -322,20 +322,20 @@ func TestIdenticalRequestsShareAPass(t *testing.T) {
 	require.Less(t, held.entries.Load(), int64(n))
 }
 
-// TestPassesOfDifferentRows: another user's request waits for nobody.
+// TestPassesOfDifferentRows: a request does not wait for the pass of another user.
 func TestPassesOfDifferentRows(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
-	_, _ = b.ready(alice)
-	_, _ = b.ready(bob)
+	b := setup(t, holdPasses(held))
+	_, _ = b.insertReady(alice)
+	_, _ = b.insertReady(bob)
 	var wg sync.WaitGroup
 	for _, user := range []string{alice, bob} {
 		wg.Go(func() {
 			_, err := b.try(http.MethodPost, syncPath, token(user), "")
 			b.NoError(err)
 		})
-		b.await(held) // though the one before is held
+		b.awaitPass(held) // although the pass before it is held
 	}
 	close(held.release)
 	wg.Wait()

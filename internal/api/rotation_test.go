@@ -24,7 +24,7 @@ import (
 	"tasksync/internal/auth"
 )
 
-// keyServer serves a JWKS that can be changed.
+// keyServer serves a JWKS that a test can change.
 type keyServer struct {
 	*testing.T
 	url  string
@@ -53,11 +53,11 @@ func (s *keyServer) publish(keys ...json.RawMessage) {
 	s.body.Store(&body)
 }
 
-// fail makes the server answer no more.
+// fail begins an outage of the server.
 func (s *keyServer) fail() { s.body.Store(new("")) }
 
-// verifying makes an API take tokens of the server's keys, and with a secret those
-// that are signed with it.
+// verifying makes an API accept tokens of the server's keys, and tokens of the secret,
+// if it is not empty.
 func (s *keyServer) verifying(secret string, now func() time.Time) func(*Config) {
 	return func(c *Config) {
 		v, err := auth.New(auth.Config{Secret: secret, JWKSURL: s.url, Now: now, Logger: c.Logger})
@@ -73,7 +73,7 @@ func (s *keyServer) verifying(secret string, now func() time.Time) func(*Config)
 	}
 }
 
-// jwks is a JWKS of keys as jwkOf gives them.
+// jwks makes a JWKS of the results of jwkOf.
 func jwks(keys ...json.RawMessage) string {
 	raw, err := json.Marshal(map[string]any{"keys": keys})
 	if err != nil {
@@ -82,7 +82,7 @@ func jwks(keys ...json.RawMessage) string {
 	return string(raw)
 }
 
-// jwkOf is the public part of a key.
+// jwkOf returns the public part of a key as a JWK.
 func jwkOf(t testing.TB, kid string, key crypto.Signer) json.RawMessage {
 	t.Helper()
 	jwk, err := jwkset.NewJWKFromKey(key.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{KID: kid}})
@@ -99,14 +99,14 @@ func newRSA(t testing.TB) *rsa.PrivateKey {
 	return key
 }
 
-// signer is a key with the method that it is for.
+// signer is a key with its signing method.
 type signer struct {
 	kid    string
 	key    crypto.Signer
 	method jwt.SigningMethod
 }
 
-// newSigner makes a key of one kind after another.
+// newSigner makes the nth key; the algorithms take turns.
 func newSigner(t testing.TB, n int) signer {
 	t.Helper()
 	s := signer{kid: fmt.Sprint("key-", n)}
@@ -127,19 +127,19 @@ func newSigner(t testing.TB, n int) signer {
 
 func (s signer) token(t testing.TB, change ...func(jwt.MapClaims)) string {
 	t.Helper()
-	return by(t, s.method, s.key, s.kid, change...)
+	return signedBy(t, s.method, s.key, s.kid, change...)
 }
 
 func (s signer) jwk(t testing.TB) json.RawMessage { return jwkOf(t, s.kid, s.key) }
 
-// TestKeysAndSecretAtOnce: during the move from the secret to keys both kinds of
-// tokens are about.
+// TestKeysAndSecretAtOnce: while a project moves from the secret to keys, tokens of
+// both are accepted.
 func TestKeysAndSecretAtOnce(t *testing.T) {
 	t.Parallel()
 	signers := []signer{newSigner(t, 0), newSigner(t, 1), newSigner(t, 2)}
 	server := serveKeys(t, signers[0].jwk(t), signers[1].jwk(t), signers[2].jwk(t))
 	b := setup(t, server.verifying(secret, time.Now))
-	_, taskID := b.ready(alice)
+	_, taskID := b.insertReady(alice)
 	tokens := []string{token(alice)}
 	for _, s := range signers {
 		tokens = append(tokens, s.token(t))
@@ -155,14 +155,14 @@ func TestKeysAndSecretAtOnce(t *testing.T) {
 	server.verifying("", time.Now)(&cfg)
 	without, err := New(cfg)
 	require.NoError(t, err)
-	b.url = b.alsoServe(without, func(*http.Server) {})
+	b.url = b.serveHandler(without, func(*http.Server) {})
 	b.until("the keys are there", func() bool { return b.call(http.MethodGet, syncPath, tokens[1], "").status == http.StatusOK })
 	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodGet, syncPath, tokens[0], "").status, "no secret any more")
 }
 
-// TestKeyRotationUnderLoad: new keys come and old ones go while requests are under
-// way. Everybody has a token of the newest key or of the one before, and nobody is
-// refused.
+// TestKeyRotationUnderLoad: keys are added and removed while requests are under way.
+// All requests have a token of the newest key or of the one before, and all are
+// accepted.
 func TestKeyRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 	const workers, rotations, each = 8, 6, 40
@@ -174,7 +174,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 	b := setup(t, server.verifying(secret, now))
 	var tokens atomic.Pointer[[2]string]
 	tokens.Store(&[2]string{keys[0].token(t, lasting), token(alice, lasting)})
-	var using sync.RWMutex // held for reading while a token is on its way
+	var using sync.RWMutex // held for reading while a token is in use
 	var served atomic.Int64
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -200,7 +200,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	arrived := func() { // those that were on their way
+	arrived := func() { // waits for the requests that are under way
 		using.Lock()
 		defer using.Unlock()
 	}
@@ -213,7 +213,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 		keys = append(keys, newSigner(t, n+1))
 		ahead.Add(int64(24 * time.Hour))
 		var published []json.RawMessage
-		for _, s := range keys[max(0, n-1):] { // what nobody uses any more is gone
+		for _, s := range keys[max(0, n-1):] { // unused keys are gone
 			published = append(published, s.jwk(t))
 		}
 		server.publish(published...)
@@ -227,8 +227,8 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodGet, syncPath, keys[0].token(t, lasting), "").status, "its key is gone")
 }
 
-// TestKeyServerThatIsAway: without ever having had keys, it is not the token's
-// fault.
+// TestKeyServerThatIsAway: before the first fetch of the keys has succeeded, a token
+// gets 503 rather than 401.
 func TestKeyServerThatIsAway(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, 0)

@@ -12,8 +12,8 @@ import (
 	"tasksync/task"
 )
 
-// TestStopClosesThePool has requests under way and new ones while the daemon
-// stops, down to the pool that is closed.
+// TestStopClosesThePool has requests under way and sends new ones while the daemon
+// stops, until the pool is closed.
 func TestStopClosesThePool(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
@@ -24,23 +24,23 @@ func TestStopClosesThePool(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(pool.Close)
 		c.Pool = pool
-		c.Syncer = syncer.New(syncer.Config{Pool: pool, Upstreams: map[string]syncer.Upstream{"": nobody{}}, Policy: task.DefaultPolicy()})
-	}, holding(held))
+		c.Syncer = syncer.New(syncer.Config{Pool: pool, Upstreams: map[string]syncer.Upstream{"": panickingUpstream{}}, Policy: task.DefaultPolicy()})
+	}, holdPasses(held))
 	api, err := New(Config{Pool: pool, Syncer: b.cfg.Syncer, Verifier: b.cfg.Verifier, Live: b.cfg.Live, Logger: b.cfg.Logger})
 	require.NoError(t, err)
-	b.url = b.alsoServe(api, func(*http.Server) {})
+	b.url = b.serveHandler(api, func(*http.Server) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- api.Run(ctx) }()
-	b.stuck(alice)
-	b.stuck(bob)
-	late := make(chan answer, 1)
+	b.insertStuck(alice)
+	b.insertStuck(bob)
+	late := make(chan response, 1)
 	go func() {
 		a, err := b.try(http.MethodPost, syncPath, token(bob), "")
 		b.NoError(err)
 		late <- a
 	}()
-	b.await(held)
+	b.awaitPass(held)
 	cancel()
 	b.until("POSTs are refused", func() bool {
 		a := b.call(http.MethodPost, syncPath, token(alice), taskIDs("unknown"))
@@ -59,32 +59,34 @@ func TestStopClosesThePool(t *testing.T) {
 	require.NotContains(t, b.log.String(), "level=ERROR")
 }
 
-func requireStopping(t *testing.T, a answer) {
+func requireStopping(t *testing.T, a response) {
 	t.Helper()
 	require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
 	require.Equal(t, "tasksync is stopping: try again", a.detail(t))
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 }
 
-// nobody is an upstream that must not be asked.
-type nobody struct{}
+// panickingUpstream is an upstream that must not get a call.
+type panickingUpstream struct{}
 
-func (nobody) Fetch(context.Context, []task.Ref) ([]task.Observation, error) { panic("asked") }
+func (panickingUpstream) Fetch(context.Context, []task.Ref) ([]task.Observation, error) {
+	panic("asked")
+}
 
-// TestStopDoesNotWaitForWebhooks: POSTs are refused from the first moment on.
+// TestStopDoesNotWaitForWebhooks: POSTs get an error as soon as the stop begins.
 func TestStopDoesNotWaitForWebhooks(t *testing.T) {
 	t.Parallel()
 	held := &heldSyncer{}
-	b := setup(t, holding(held))
+	b := setup(t, holdPasses(held))
 	api, err := New(Config{Pool: b.pool, Syncer: b.cfg.Syncer, Verifier: b.cfg.Verifier, Live: b.cfg.Live, Webhooks: b.cfg.Webhooks, WebhookTokens: b.cfg.WebhookTokens})
 	require.NoError(t, err)
-	b.url = b.alsoServe(api, func(*http.Server) {})
+	b.url = b.serveHandler(api, func(*http.Server) {})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- api.Run(ctx) }()
-	_, taskID := b.stuck(alice)
-	b.hooked(callbackOf(taskID))
-	b.await(held)
+	_, taskID := b.insertStuck(alice)
+	b.postWebhook(callbackOf(taskID))
+	b.awaitPass(held)
 	cancel()
 	b.until("POSTs are refused", api.stopping)
 	requireStopping(t, b.call(http.MethodPost, syncPath, token(alice), ""))

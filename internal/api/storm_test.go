@@ -21,32 +21,26 @@ import (
 	"tasksync/task"
 )
 
-// storm is what providers, and those who know less, send at once.
+// storm is a load of webhooks, valid and forged.
 type storm struct {
 	*bundle
-	rng    *rand.Rand
-	client *http.Client
-	rows   map[string]string // generation id → task id
-	tasks  []string
+	rng   *rand.Rand
+	rows  map[string]string // generation id → task id
+	tasks []string
 }
 
 const (
 	stormRows     = 200
-	stormCalls    = 5000
+	stormWebhooks = 5000
 	stormLength   = 10 * time.Second
-	stormDeadline = 20 * time.Second // until rows end that only the deadline ends
+	stormDeadline = 20 * time.Second // of rows that only the deadline ends
 )
 
 func newStorm(b *bundle) *storm {
-	s := &storm{
-		bundle: b, rng: rand.New(rand.NewPCG(4711, 4711)), rows: map[string]string{},
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
-	}
-	b.Cleanup(s.client.CloseIdleConnections)
-	return s
+	return &storm{bundle: b, rng: rand.New(rand.NewPCG(4711, 4711)), rows: map[string]string{}}
 }
 
-// row makes a task and its row, with an age that lets it end in the test.
+// row makes a task and its row, old enough to end during the test.
 func (s *storm) row(kind task.Type, fate simulator.Fate) {
 	s.Helper()
 	taskID := s.sim.Submit(kind, fate)
@@ -65,20 +59,20 @@ func (s *storm) row(kind task.Type, fate simulator.Fate) {
 	s.tasks = append(s.tasks, taskID)
 }
 
-// stormCall is one webhook and its answer.
-type stormCall struct {
+// stormWebhook is one webhook and the status that it must get.
+type stormWebhook struct {
 	token, body string
 	want        int
 }
 
-// calls are those about the real tasks, in any order and again and again, and
-// among them forged ones, such of unknown tasks and such that are broken.
-func (s *storm) calls() []stormCall {
-	out := make([]stormCall, 0, stormCalls)
-	for len(out) < stormCalls {
+// webhooks makes webhooks about the real tasks, in random order and with repetitions,
+// and among them forged ones, broken ones, and ones about unknown tasks.
+func (s *storm) webhooks() []stormWebhook {
+	out := make([]stormWebhook, 0, stormWebhooks)
+	for len(out) < stormWebhooks {
 		body := callbackOf(s.tasks[s.rng.IntN(len(s.tasks))])
 		body = strings.Replace(body, "complete", []string{"text", "first", "complete", "error"}[s.rng.IntN(4)], 1)
-		c := stormCall{webhookToken, body, http.StatusOK}
+		c := stormWebhook{webhookToken, body, http.StatusOK}
 		switch s.rng.IntN(10) {
 		case 0:
 			c.token, c.want = "forged-"+strconv.Itoa(len(out)), http.StatusNotFound
@@ -94,17 +88,17 @@ func (s *storm) calls() []stormCall {
 	return out
 }
 
-// rage sends calls from sixteen clients, spread over length.
-func (s *storm) rage(calls []stormCall, length time.Duration) (slowest time.Duration) {
+// send sends webhooks from sixteen clients, spread over length.
+func (s *storm) send(calls []stormWebhook, length time.Duration) (slowest time.Duration) {
 	s.Helper()
-	due := make(chan stormCall)
+	due := make(chan stormWebhook)
 	var workers sync.WaitGroup
 	var mu sync.Mutex
 	for range 16 {
 		workers.Go(func() {
 			for c := range due {
 				began := time.Now()
-				a, err := tryHook(s.client, s.url, "kie", c.token, c.body)
+				a, err := send(context.Background(), s.webhook("kie", c.token, c.body))
 				s.NoError(err)
 				if err == nil && a.status != c.want {
 					s.Errorf("%d for %s", a.status, c.body)
@@ -126,15 +120,15 @@ func (s *storm) rage(calls []stormCall, length time.Duration) (slowest time.Dura
 	return slowest
 }
 
-// lastCalls are those of the providers that every task gets when it is over.
-func (s *storm) lastCalls(pending map[string]string) (calls []stormCall) {
+// lastWebhooks makes the webhooks that providers send when tasks end.
+func (s *storm) lastWebhooks(pending map[string]string) (calls []stormWebhook) {
 	for _, taskID := range pending {
-		calls = append(calls, stormCall{webhookToken, callbackOf(taskID), http.StatusOK})
+		calls = append(calls, stormWebhook{webhookToken, callbackOf(taskID), http.StatusOK})
 	}
 	return calls
 }
 
-// pending are the rows that have not ended.
+// pending returns the rows that have not ended, and their tasks.
 func (s *storm) pending() map[string]string {
 	s.Helper()
 	rows, err := s.pool.Query(context.Background(), `SELECT id::text, task_id FROM music_generations WHERE status NOT IN ('complete', 'failed')`)
@@ -146,8 +140,8 @@ func (s *storm) pending() map[string]string {
 	return out
 }
 
-// verify compares the rows with what the upstream knows of their tasks, and the
-// event log with itself: each line begins where the one before it ended.
+// verify compares the rows with their tasks at the upstream, and checks that each event
+// of a row begins with the status that the event before it ended with.
 func (s *storm) verify() {
 	s.Helper()
 	for id, taskID := range s.rows {
@@ -161,12 +155,12 @@ func (s *storm) verify() {
 		require.Equal(s, cmp.Or(record.Expected.ErrorMessage, message), message, what)
 		s.verifyClips(id, record, what)
 	}
-	require.Zero(s, s.one(`SELECT count(*) FROM (
+	require.Zero(s, s.queryInt(`SELECT count(*) FROM (
 		SELECT from_status, coalesce(lag(to_status) OVER (PARTITION BY generation_id ORDER BY id), 'submitted') AS before
 		FROM tasksync.generation_events) AS e WHERE from_status <> before`), "a change is written twice, or not at all")
-	require.Equal(s, len(s.rows), s.one(`SELECT count(*) FROM tasksync.generation_events WHERE to_status IN ('complete', 'failed')`))
-	require.Zero(s, s.one(`SELECT count(*) FROM tasksync.generation_events WHERE via NOT IN ('webhook', 'timeout')`))
-	require.Zero(s, s.one(`SELECT count(*) FROM tasksync.river_job`))
+	require.Equal(s, len(s.rows), s.queryInt(`SELECT count(*) FROM tasksync.generation_events WHERE to_status IN ('complete', 'failed')`))
+	require.Zero(s, s.queryInt(`SELECT count(*) FROM tasksync.generation_events WHERE via NOT IN ('webhook', 'timeout')`))
+	require.Zero(s, s.queryInt(`SELECT count(*) FROM tasksync.river_job`))
 }
 
 func (s *storm) verifyClips(id string, record simulator.Record, what string) {
@@ -195,37 +189,37 @@ func (s *storm) verifyClips(id string, record simulator.Record, what string) {
 	}
 }
 
-// settle waits until all rows have ended. A task that the upstream did not answer
-// for again and again is its job's: there is none here, so the provider calls again.
+// settle waits until all rows have ended. A task that had no answer several times is
+// left to its job. There is no job in this test, so settle sends its webhook again.
 func (s *storm) settle() {
 	s.Helper()
 	called := time.Now()
 	s.until("all rows end", func() bool {
 		left := s.pending()
-		if time.Since(called) > 5*time.Second && counted(s, s.reg, "tasksync_webhook_tasks_total", "unanswered") > 0 {
+		if time.Since(called) > 5*time.Second && counterValue(s, s.reg, "tasksync_webhook_tasks_total", "unanswered") > 0 {
 			called = time.Now()
-			s.rage(s.lastCalls(left), 0)
+			s.send(s.lastWebhooks(left), 0)
 		}
 		return len(left) == 0
 	})
 }
 
-// TestWakeupsStorm has 5,000 webhooks in ten seconds, and an upstream that allows
-// fifteen requests in each of them and counts how many it gets.
-func TestWakeupsStorm(t *testing.T) {
+// TestWebhookStorm sends 5,000 webhooks in ten seconds. The upstream allows fifteen
+// calls a second and counts the calls.
+func TestWebhookStorm(t *testing.T) {
 	t.Parallel()
 	const limit = 150
-	b, held := setupHooks(t, simulator.Config{Seed: 20261123, Speed: 60, RateLimit: limit}, limit,
+	b, watched := setupWatched(t, simulator.Config{Seed: 20261123, Speed: 60, RateLimit: limit}, limit,
 		func(c *Config) { c.WebhookSpacing = 250 * time.Millisecond })
 	s := newStorm(b)
-	// That a task is forgotten shows in a minute of looks, which the jobs make.
+	// A forgotten task is noticed after a minute of looks, which the jobs make.
 	fates := slices.DeleteFunc(simulator.Fates(), func(f simulator.Fate) bool { return f == simulator.Forgotten })
 	kinds := []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
 	for i := range stormRows {
 		s.row(kinds[i%len(kinds)], fates[i%len(fates)])
 	}
 	began := time.Now()
-	slowest := s.rage(s.calls(), stormLength)
+	slowest := s.send(s.webhooks(), stormLength)
 	raged := time.Since(began)
 	var last time.Time
 	for _, record := range s.sim.Tasks() {
@@ -235,16 +229,16 @@ func TestWakeupsStorm(t *testing.T) {
 	}
 	s.until("all tasks are over", func() bool { return time.Now().After(last.Add(time.Second)) })
 	left := s.pending()
-	s.rage(s.lastCalls(left), 0)
+	s.send(s.lastWebhooks(left), 0)
 	s.settle()
 	took, requests := time.Since(began), s.sim.Requests().Total
 	t.Logf("%d calls in %s, the slowest in %s; %d passes and %d requests in %s; %d of %d rows were pending after the storm; %d unanswered",
-		stormCalls, raged, slowest, len(held.passes()), requests, took, len(left), stormRows, counted(t, b.reg, "tasksync_webhook_tasks_total", "unanswered"))
+		stormWebhooks, raged, slowest, watched.passes.Load(), requests, took, len(left), stormRows, counterValue(t, b.reg, "tasksync_webhook_tasks_total", "unanswered"))
 	require.LessOrEqual(t, requests, limit*(int64(took/(10*time.Second))+1), "the rate limit holds")
 	require.Zero(t, s.sim.Requests().Code(430)+s.sim.Requests().Code(429), "the upstream has refused none of them")
 	s.verify()
 	for _, result := range []string{"accepted", "forged", "malformed"} {
-		require.NotZero(t, counted(t, b.reg, "tasksync_webhooks_total", result), result)
+		require.NotZero(t, counterValue(t, b.reg, "tasksync_webhooks_total", result), result)
 	}
 }
 
@@ -255,32 +249,32 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// TestWakeupsShutdownInTheMiddle stops the API while an upstream that takes its
-// time is being asked, and starts another one.
-func TestWakeupsShutdownInTheMiddle(t *testing.T) {
+// TestShutdownInTheMiddleOfWebhooks stops the API while calls to a slow upstream are
+// under way, and starts another one.
+func TestShutdownInTheMiddleOfWebhooks(t *testing.T) {
 	t.Parallel()
-	b, _ := setupHooks(t, simulator.Config{Seed: 5, Speed: math.Inf(1), SlowDelay: time.Second}, -1)
+	b, _ := setupWatched(t, simulator.Config{Seed: 5, Speed: math.Inf(1), SlowDelay: time.Second}, -1)
 	s := newStorm(b)
 	for range 40 {
 		taskID := s.sim.Submit(task.Generate, simulator.Ready, simulator.Slow)
 		s.rows[s.insert(alice, task.Generate, taskID)] = taskID
 	}
-	first := b.stand(nil)
+	first := b.start(nil)
 	s.url = first.url
-	s.rage(s.lastCalls(s.rows), 0)
+	s.send(s.lastWebhooks(s.rows), 0)
 	s.until("the upstream is being asked", func() bool { return s.sim.Requests().Total > 10 })
 	began := time.Now()
 	first.stop()
 	took, left := time.Since(began), s.pending()
 	t.Logf("stopped in %s: %d of 40 rows were pending, after %d requests", took, len(left), s.sim.Requests().Total)
 	require.NotEmpty(t, left, "the stop came too late")
-	require.Zero(t, s.one(`SELECT count(*) FROM music_clips AS c JOIN music_generations AS g ON g.id = c.generation_id WHERE g.status <> 'complete'`))
-	require.Zero(t, s.one(`SELECT count(*) FROM music_generations AS g WHERE status = 'complete'
+	require.Zero(t, s.queryInt(`SELECT count(*) FROM music_clips AS c JOIN music_generations AS g ON g.id = c.generation_id WHERE g.status <> 'complete'`))
+	require.Zero(t, s.queryInt(`SELECT count(*) FROM music_generations AS g WHERE status = 'complete'
 		AND (SELECT count(*) FROM music_clips AS c WHERE c.generation_id = g.id) <> 2`), "whole rows or nothing")
 
-	second := b.stand(nil)
+	second := b.start(nil)
 	s.url = second.url
-	s.rage(s.lastCalls(left), 0)
+	s.send(s.lastWebhooks(left), 0)
 	s.until("all rows end", func() bool { return len(s.pending()) == 0 })
 	s.verify()
 }

@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	// syncPath is the specification's.
+	// syncPath is prescribed by the specification.
 	syncPath = "/api/music/v2/sync"
 	// maxBody bounds the body of a POST, in bytes.
 	maxBody = 64 << 10
-	// maxRows bounds how many rows an answer has; a POST looks at no more.
+	// maxRows bounds how many rows a response has; a POST looks at no more.
 	maxRows = 100
-	// readTimeout bounds what the database is asked for one answer.
+	// readTimeout bounds the queries of one response.
 	readTimeout = 5 * time.Second
 )
 
-// syncInput is a POST.
+// syncInput is the request of a POST.
 type syncInput struct {
-	Whose
+	UserParam
 	Body *syncBody
 }
 
@@ -47,7 +47,7 @@ func (*syncBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	return s
 }
 
-// syncOutput answers it.
+// syncOutput is the response to a POST.
 type syncOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The rows that were pending when the request came, as they are now; the oldest first, 100 at most."`
@@ -55,12 +55,12 @@ type syncOutput struct {
 	}
 }
 
-// listInput is a GET.
+// listInput is the request of a GET.
 type listInput struct {
-	Whose
+	UserParam
 }
 
-// listOutput answers it.
+// listOutput is the response to a GET.
 type listOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most."`
@@ -69,22 +69,22 @@ type listOutput struct {
 }
 
 func (a *API) registerSync(api huma.API) {
-	huma.Register(api, describe(huma.Operation{
+	huma.Register(api, withErrors(huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
-		Middlewares: huma.Middlewares{a.known(api, a.bearer), whole(api, maxBody), asJSON},
+		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer), readBody(api, maxBody), asJSON},
 		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
 	}, 400, 401, 403, 408, 413, 429, 500, 501, 503), a.sync)
-	huma.Register(api, describe(huma.Operation{
+	huma.Register(api, withErrors(huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
-		Middlewares: huma.Middlewares{a.known(api, a.bearer)},
+		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 	}, 401, 403, 500, 501, 503), a.list)
 }
 
-// list only reads.
+// list serves a GET: it reads the user's pending rows.
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	user, _, err := a.subject(ctx, in.Whose)
+	user, _, err := a.subject(ctx, in.UserParam)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -111,7 +111,7 @@ func (a *API) pending(ctx context.Context, user string) ([]view.Generation, erro
 	return a.rowsOf(ctx, user, ids)
 }
 
-// rowsOf reads rows that were the user's a moment ago, and are still.
+// rowsOf reads the rows with those ids that still belong to the user.
 func (a *API) rowsOf(ctx context.Context, user string, ids []string) ([]view.Generation, error) {
 	rows, err := view.Load(ctx, a.cfg.Pool, ids)
 	return slices.DeleteFunc(rows, func(g view.Generation) bool { return g.UserID == nil || *g.UserID != user }), err
@@ -123,33 +123,33 @@ func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) ([]
 	})
 }
 
-// sync makes a pass over the user's pending rows and returns them as they are
-// afterwards.
+// sync serves a POST: it makes a pass over the user's pending rows and returns them as
+// they are afterwards.
 func (a *API) sync(ctx context.Context, in *syncInput) (*syncOutput, error) {
-	unhurried(ctx)
-	user, _, err := a.subject(ctx, in.Whose)
+	clearReadDeadline(ctx)
+	user, _, err := a.subject(ctx, in.UserParam)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	v, err := a.admit(ctx, user)
+	place, err := a.admit(ctx, user)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	defer v.leave()
-	out, err := a.syncUser(ctx, user, in, v)
+	defer place.leave()
+	out, err := a.syncUser(ctx, user, in, place)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
 	return out, nil
 }
 
-func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit) (*syncOutput, error) {
+func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *admission) (*syncOutput, error) {
 	out := &syncOutput{}
 	out.Body.Generations = []view.Generation{}
 	var wanted []string
 	if in.Body != nil && len(in.Body.TaskIDs) > 0 {
 		if wanted = storable(in.Body.TaskIDs); len(wanted) == 0 {
-			return out, nil // none of them can be a task's
+			return out, nil // no task can have one of these ids
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.SyncTimeout)
@@ -158,7 +158,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit
 	if err != nil || len(ids) == 0 {
 		return out, err
 	}
-	results, err := a.look(ctx, ids, v)
+	results, err := a.runPass(ctx, ids, place)
 	if err != nil {
 		return nil, err
 	}
@@ -171,15 +171,14 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, v *visit
 	return out, err
 }
 
-// look makes a pass and waits for it until shortly before ctx ends. A pass that is
-// not over by then goes on to write what it has learned: the answer does not wait
-// for it. Nor does the pass end with a client that goes away, whose request the
-// upstream has counted already; its visit lasts as long as the pass. Those who want
-// the same rows at once share a pass, and rows that somebody has just looked at are
-// left as they are.
-func (a *API) look(ctx context.Context, ids []string, v *visit) ([]syncer.Result, error) {
+// runPass makes a pass and waits for it until shortly before ctx ends. A pass that is
+// not over by then goes on, and writes what it has learned; it holds the place until it
+// ends. The pass also goes on when the client disconnects: the provider has counted its
+// calls already. Requests for the same rows at the same time share a pass, and rows
+// that any pass has just looked at are left as they are.
+func (a *API) runPass(ctx context.Context, ids []string, place *admission) ([]syncer.Result, error) {
 	pass := a.flights.DoChan(strings.Join(ids, " "), func() (any, error) {
-		if !a.enter() {
+		if !a.beginPass() {
 			return nil, errClosing
 		}
 		defer a.passes.Done()
@@ -195,20 +194,20 @@ func (a *API) look(ctx context.Context, ids []string, v *visit) ([]syncer.Result
 		results, _ := got.Val.([]syncer.Result) // nil with an error
 		return results, got.Err
 	case <-timer.C:
-		v.until(pass)
+		place.holdUntil(pass)
 		return nil, nil
 	case <-ctx.Done():
-		v.until(pass)
+		place.holdUntil(pass)
 		return nil, ctx.Err()
 	}
 }
 
-// steady is a Syncer whose panics are errors. A pass is in a goroutine of its own,
-// where a panic would end the daemon.
-type steady struct{ Syncer }
+// recoverSyncer is a Syncer whose panics are errors. A pass runs in a goroutine of its
+// own, where a panic would end the daemon.
+type recoverSyncer struct{ Syncer }
 
 // Sync implements Syncer.
-func (s steady) Sync(ctx context.Context, req syncer.Request) (results []syncer.Result, err error) {
+func (s recoverSyncer) Sync(ctx context.Context, req syncer.Request) (results []syncer.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			results, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -217,8 +216,7 @@ func (s steady) Sync(ctx context.Context, req syncer.Request) (results []syncer.
 	return s.Syncer.Sync(ctx, req)
 }
 
-// storable leaves out ids that no text in Postgres can be, which makes them
-// unknown.
+// storable leaves out ids that Postgres cannot store: no row has them.
 func storable(ids []string) []string {
 	out := make([]string, 0, len(ids))
 	for _, id := range ids {

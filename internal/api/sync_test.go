@@ -13,7 +13,7 @@ import (
 func TestSyncLooksAtPendingRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
+	id, taskID := b.insertReady(alice)
 	r := b.post(alice, "")
 	require.Equal(t, 1, *r.SyncedCount)
 	require.Len(t, r.Generations, 1)
@@ -39,7 +39,7 @@ func TestSyncLooksAtPendingRows(t *testing.T) {
 func TestListOnlyReads(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, _ := b.ready(alice)
+	id, _ := b.insertReady(alice)
 	a := b.call(http.MethodGet, syncPath, token(alice), "")
 	require.Equal(t, http.StatusOK, a.status, a.body)
 	var r rows
@@ -56,10 +56,10 @@ func TestListOnlyReads(t *testing.T) {
 func TestOnlyTheSubjectsRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	mine, myTask := b.ready(alice)
-	theirs, theirTask := b.ready(bob)
+	mine, myTask := b.insertReady(alice)
+	theirs, theirTask := b.insertReady(bob)
 	v1 := b.insert(alice, "", b.sim.Submit(task.Generate, simulator.Ready))
-	_, other := b.ready(alice)
+	_, other := b.insertReady(alice)
 
 	r := b.post(alice, taskIDs(theirTask, "unknown", "", "nul\x00", theirs))
 	require.Empty(t, r.Generations, "another user's rows by id: nothing")
@@ -73,15 +73,15 @@ func TestOnlyTheSubjectsRows(t *testing.T) {
 	require.Len(t, r.Generations, 1)
 	require.Equal(t, other, r.Generations[0].TaskID)
 	require.Equal(t, "submitted", b.status(theirs))
-	require.Equal(t, "submitted", b.status(v1), "V1 rows are nobody's")
+	require.Equal(t, "submitted", b.status(v1), "V1 rows are ignored")
 }
 
-// A row that is given to somebody else while it is looked at is not shown to the
-// one who had it.
+// A row that moves to another user during the pass is not shown to the user who had
+// it.
 func TestRowThatChangesHands(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, _ := b.ready(alice)
+	id, _ := b.insertReady(alice)
 	rows, err := b.api.rowsOf(t.Context(), alice, []string{id})
 	require.NoError(t, err)
 	require.Len(t, rows, 1)

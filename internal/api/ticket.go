@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// ticketValid is how long a ticket may be on its way.
+	// ticketValid is how long a ticket can be redeemed.
 	ticketValid = time.Minute
-	// maxSession is the longest stream that a ticket opens: a token may be good
-	// for longer than Postgres has years.
+	// maxSession is the longest stream that a ticket opens: a token may expire in a
+	// year that Postgres does not have.
 	maxSession = 365 * 24 * time.Hour
 )
 
-// ticketOutput answers the request for a ticket.
+// ticketOutput is the response to a request for a ticket.
 type ticketOutput struct {
 	Body struct {
 		Ticket    string `json:"ticket" doc:"Good for one stream, of one user."`
@@ -32,23 +32,23 @@ type ticketOutput struct {
 	}
 }
 
-// ticketOperation is for EventSource, which can send no header. A ticket stands
-// in the database, so that any daemon behind the same address takes it.
+// ticketOperation issues tickets, for EventSource, which cannot send a header. A ticket
+// is kept in the database, so that every daemon behind the same address accepts it.
 func (a *API) ticketOperation(api huma.API) huma.Operation {
-	return describe(huma.Operation{
+	return withErrors(huma.Operation{
 		OperationID: "ticket", Method: http.MethodPost, Path: syncPath + "/events/ticket", Tags: []string{"live"},
 		Summary: "Get a one-time ticket for the stream of events", Security: bearerOnly(), DefaultStatus: http.StatusCreated,
-		Middlewares: huma.Middlewares{a.known(api, a.bearer)},
+		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 	}, 401, 403, 429, 500, 501, 503)
 }
 
 func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, error) {
-	user, id, err := a.subject(ctx, in.Whose)
+	user, id, err := a.subject(ctx, in.UserParam)
 	if err == nil {
-		err = a.current(id)
+		err = a.checkExpiry(id)
 	}
 	if err == nil {
-		err = a.limiter.take(user)
+		err = a.postLimiter.take(user)
 	}
 	if err != nil {
 		return nil, a.problem(ctx, err)
@@ -75,13 +75,12 @@ func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, er
 	return &out, nil
 }
 
-// ticketPattern is the form of rand.Text. What has another one is no ticket, and
-// the database need not be asked.
+// ticketPattern is the form of rand.Text. A string of another form costs no query.
 var ticketPattern = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// redeem takes a ticket back for the identity that it was issued to, or only looks
-// whose it is.
-func (a *API) redeem(ctx context.Context, ticket string, look bool) (auth.Identity, error) {
+// redeem returns the identity that a ticket was issued to, and uses the ticket up
+// unless keep is set.
+func (a *API) redeem(ctx context.Context, ticket string, keep bool) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
 	}
@@ -95,15 +94,15 @@ func (a *API) redeem(ctx context.Context, ticket string, look bool) (auth.Identi
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	row, err := a.ticketOf(ctx, hashOf(ticket), look)
+	row, err := a.readTicket(ctx, hashOf(ticket), keep)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return auth.Identity{}, errTicket
 	}
 	return auth.Identity{UserID: row.UserID, Expires: row.SessionExpiresAt}, err
 }
 
-func (a *API) ticketOf(ctx context.Context, hash []byte, look bool) (queries.TicketTakeRow, error) {
-	if !look {
+func (a *API) readTicket(ctx context.Context, hash []byte, keep bool) (queries.TicketTakeRow, error) {
+	if !keep {
 		return a.queries.TicketTake(ctx, a.cfg.Pool, hash)
 	}
 	row, err := a.queries.TicketGet(ctx, a.cfg.Pool, hash)

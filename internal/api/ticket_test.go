@@ -14,7 +14,7 @@ import (
 	"tasksync/internal/live"
 )
 
-// ticket gets one.
+// ticket requests a ticket.
 func (b *bundle) ticket(bearer, query string) string {
 	b.Helper()
 	a := b.call(http.MethodPost, eventsPath+"/ticket"+query, bearer, "")
@@ -30,8 +30,8 @@ func (b *bundle) ticket(bearer, query string) string {
 	return out.Ticket
 }
 
-// refused is a ticket that opens nothing.
-func (b *bundle) refused(ticket string) {
+// rejectsTicket checks that a ticket opens no stream.
+func (b *bundle) rejectsTicket(ticket string) {
 	b.Helper()
 	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
 	require.NoError(b, err)
@@ -49,24 +49,24 @@ func TestTicketOpensOneStream(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, s, a)
 	s.next("ready")
-	b.note(bob, someGeneration)
-	last := b.note(alice, someGeneration)
-	require.Equal(t, last, s.next("status").change(t).ID, "it is the stream of who got it")
-	b.refused(ticket)
+	b.insertEvent(bob, someGeneration)
+	last := b.insertEvent(alice, someGeneration)
+	require.Equal(t, last, s.next("status").change(t).ID, "it is the stream of the ticket's user")
+	b.rejectsTicket(ticket)
 	s.close()
-	b.refused(ticket)
+	b.rejectsTicket(ticket)
 	require.NotContains(t, b.log.String(), ticket)
-	require.Zero(t, b.one(`SELECT count(*) FROM tasksync.event_tickets`))
+	require.Zero(t, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets`))
 }
 
-// TestTicketResumes comes back as an EventSource that is opened anew.
+// TestTicketResumes resumes a stream with a new EventSource.
 func TestTicketResumes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.note(alice, someGeneration)
-	s := b.stream(b.url, alice)
+	b.insertEvent(alice, someGeneration)
+	s := b.openStream(b.url, alice)
 	s.close()
-	missed := b.note(alice, someGeneration)
+	missed := b.insertEvent(alice, someGeneration)
 	s, a, err := b.tryStream(b.url, "?ticket="+b.ticket(token(alice), "")+"&last_event_id="+s.lastID.Load().(string))
 	require.NoError(t, err)
 	require.NotNil(t, s, a)
@@ -99,24 +99,24 @@ func TestTicketIsRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, wrong := range []string{"x", strings.Repeat("A", 26), "%00", "%ff", "'%20OR%201=1%20--", strings.Repeat("x", 64)} {
-		b.refused(wrong)
+		b.rejectsTicket(wrong)
 	}
 	old := b.ticket(token(alice), "")
-	b.refused(strings.ToLower(old))
-	b.refused(old[:len(old)-1])
+	b.rejectsTicket(strings.ToLower(old))
+	b.rejectsTicket(old[:len(old)-1])
 	_, err := b.pool.Exec(t.Context(), `UPDATE tasksync.event_tickets SET expires_at = now() - interval '1 second'`)
 	require.NoError(t, err)
-	b.refused(old)
+	b.rejectsTicket(old)
 	fresh := b.ticket(token(alice), "")
-	require.Equal(t, 1, b.one(`SELECT count(*) FROM tasksync.event_tickets`), "the old one is swept up")
-	require.Zero(t, b.one(`SELECT count(*) FROM tasksync.event_tickets WHERE position(convert_to($1, 'UTF8') IN hash) > 0`, fresh),
-		"what stands in the table opens nothing")
+	require.Equal(t, 1, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets`), "the old one is swept up")
+	require.Zero(t, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets WHERE position(convert_to($1, 'UTF8') IN hash) > 0`, fresh),
+		"the table does not hold the ticket itself")
 }
 
 func TestTicketIsForTheStreamOnly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.ready(alice)
+	b.insertReady(alice)
 	ticket := b.ticket(token(alice), "")
 	for _, method := range []string{http.MethodGet, http.MethodPost} {
 		for _, bearer := range []string{"", ticket} {
@@ -131,7 +131,7 @@ func TestTicketIsForTheStreamOnly(t *testing.T) {
 	require.NotNil(t, s, "it is still good: %v", a)
 }
 
-// TestTicketBesideAToken: the token counts, and the ticket is not used up.
+// TestTicketBesideAToken: with both, the token counts, and the ticket is not used up.
 func TestTicketBesideAToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -143,8 +143,8 @@ func TestTicketBesideAToken(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, s, a)
 	s.next("ready")
-	b.note(alice, someGeneration)
-	last := b.note(bob, someGeneration)
+	b.insertEvent(alice, someGeneration)
+	last := b.insertEvent(bob, someGeneration)
 	require.Equal(t, last, s.next("status").change(t).ID, "the stream of the token's user")
 	s, a, err = b.tryStream(b.url, "?ticket="+ticket)
 	require.NoError(t, err)
@@ -167,13 +167,13 @@ func TestTicketOfAService(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, s, a)
 	s.next("ready")
-	b.note(alice, someGeneration)
-	last := b.note(bob, someGeneration)
+	b.insertEvent(alice, someGeneration)
+	last := b.insertEvent(bob, someGeneration)
 	require.Equal(t, last, s.next("status").change(t).ID, "the user of the ticket")
 }
 
-// TestTicketEndsWithItsToken: a stream lasts no longer than the token would have
-// that the ticket was given for.
+// TestTicketEndsWithItsToken: a stream ends when the token expires that the ticket was
+// issued for.
 func TestTicketEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -182,19 +182,19 @@ func TestTicketEndsWithItsToken(t *testing.T) {
 	s, a, err := b.tryStream(b.url, "?ticket="+ticket)
 	require.NoError(t, err)
 	require.NotNil(t, s, a)
-	s.over()
+	s.awaitEnd()
 	require.NoError(t, s.err)
 	require.False(t, time.Now().Before(expires))
 }
 
-// TestTicketOfAnEndlessToken has tokens that outlast the years of Postgres, among
-// them one whose maker took microseconds for seconds.
+// TestTicketOfAnEndlessToken has tokens that expire in years that Postgres does not
+// have, among them one with microseconds in place of seconds.
 func TestTicketOfAnEndlessToken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, exp := range []int64{1790000000000, 1 << 45, 1790000000000000, 1<<53 - 1} {
 		ticket := b.ticket(token(alice, func(c jwt.MapClaims) { c["exp"] = exp }), "")
-		require.Equal(t, 1, b.one(`SELECT count(*) FROM tasksync.event_tickets
+		require.Equal(t, 1, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets
 			WHERE session_expires_at BETWEEN now() + interval '364 days' AND now() + interval '366 days'`))
 		s, a, err := b.tryStream(b.url, "?ticket="+ticket)
 		require.NoError(t, err)
@@ -203,11 +203,11 @@ func TestTicketOfAnEndlessToken(t *testing.T) {
 	}
 }
 
-// TestTicketOfAnotherDaemon: any of those behind one address takes it.
+// TestTicketOfAnotherDaemon: every daemon behind one address accepts a ticket.
 func TestTicketOfAnotherDaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	other := b.stand(nil)
+	other := b.start(nil)
 	s, a, err := b.tryStream(other.url, "?ticket="+b.ticket(token(alice), ""))
 	require.NoError(t, err)
 	require.NotNil(t, s, a)
@@ -226,27 +226,27 @@ func TestTicketsAreLimited(t *testing.T) {
 	b.ticket(token(bob), "")
 }
 
-// TestTicketWithoutADatabase has a table that does not answer.
+// TestTicketWithoutADatabase locks the table of the tickets.
 func TestTicketWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	s := b.stand(func(_ *http.Server, c *Config, _ *live.Config) { c.UserRate = 1000 })
+	s := b.start(func(_ *http.Server, c *Config, _ *live.Config) { c.UserRate = 1000 })
 	b.lock("tasksync.event_tickets")
-	for _, a := range []answer{b.call(http.MethodPost, eventsPath+"/ticket", token(alice), ""), b.brought(s, strings.Repeat("A", 26))} {
+	for _, a := range []response{b.call(http.MethodPost, eventsPath+"/ticket", token(alice), ""), b.presentTicket(s, strings.Repeat("A", 26))} {
 		require.Equal(t, http.StatusServiceUnavailable, a.status, a.body)
 		require.NotContains(t, a.detail(t), "SQL")
 		require.NotEmpty(t, a.header.Get("Retry-After"))
 	}
 }
 
-func (b *bundle) brought(s *standing, ticket string) answer {
+func (b *bundle) presentTicket(s *instance, ticket string) response {
 	b.Helper()
 	_, a, err := b.tryStream(s.url, "?ticket="+ticket)
 	require.NoError(b, err)
 	return a
 }
 
-// TestTicketSurvivesAHead, as of a proxy that looks first.
+// TestTicketSurvivesAHead: a HEAD, which a proxy may send first, uses no ticket up.
 func TestTicketSurvivesAHead(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -261,7 +261,7 @@ func TestTicketSurvivesAHead(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, b.call(http.MethodHead, eventsPath+"?ticket="+ticket, "", "").status, "it is used up")
 }
 
-// TestTicketsAreSweptUp a part at a time, without waiting for others who do.
+// TestTicketsAreSweptUp: old tickets are deleted in parts, without waiting for locks.
 func TestTicketsAreSweptUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -275,9 +275,9 @@ func TestTicketsAreSweptUp(t *testing.T) {
 	require.NoError(t, err)
 	for _, left := range []int{50, 10, 10} {
 		b.ticket(token(alice), "")
-		require.Equal(t, left, b.one(`SELECT count(*) FROM tasksync.event_tickets WHERE expires_at < now()`))
+		require.Equal(t, left, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets WHERE expires_at < now()`))
 	}
 	require.NoError(t, tx.Rollback(t.Context()))
 	b.ticket(token(alice), "")
-	require.Equal(t, 4, b.one(`SELECT count(*) FROM tasksync.event_tickets`))
+	require.Equal(t, 4, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets`))
 }

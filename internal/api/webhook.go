@@ -12,7 +12,7 @@ import (
 // maxCallback bounds the body of a webhook, in bytes.
 const maxCallback = 1 << 20
 
-// webhookInput is a callback.
+// webhookInput is a webhook's request.
 type webhookInput struct {
 	Provider string `path:"provider" doc:"The provider that calls: sunoapi, kie, …"`
 	Token    string `path:"token" doc:"The unguessable part of the address."`
@@ -27,7 +27,7 @@ func (in *webhookInput) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// webhookOutput answers it.
+// webhookOutput is the response to a webhook.
 type webhookOutput struct {
 	Body struct {
 		Status string `json:"status" doc:"Always accepted; providers look at the status code only."`
@@ -35,50 +35,50 @@ type webhookOutput struct {
 }
 
 func (a *API) registerWebhooks(api huma.API) {
-	huma.Register(api, describe(huma.Operation{
+	huma.Register(api, withErrors(huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
 		Summary: "Take a provider's callback", MaxBodyBytes: -1,
 		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
 			"A task that has no pending row is accepted too, and forgotten.",
 		Middlewares: huma.Middlewares{
-			func(ctx huma.Context, next func(huma.Context)) { a.doorkeeper(api, ctx, next) },
-			whole(api, maxCallback),
+			func(ctx huma.Context, next func(huma.Context)) { a.checkAddress(api, ctx, next) },
+			readBody(api, maxCallback),
 		},
 	}, 400, 401, 404, 408, 413, 501), a.webhook)
 }
 
-// doorkeeper looks at the address before anybody reads the body. What is wrong
-// with it is not told: provider and token are one secret.
-func (a *API) doorkeeper(api huma.API, ctx huma.Context, next func(huma.Context)) {
+// checkAddress checks provider and token before the body is read. The response does
+// not say which of them is wrong: together they are one secret.
+func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Context)) {
 	provider := ctx.Param("provider")
 	_, known := a.cfg.Webhooks[provider]
 	var err error
 	switch {
 	case len(a.cfg.WebhookTokens) == 0:
 		err = errNoWebhooks
-	case !a.opens(ctx.Param("token")):
-		a.metrics.webhooks.WithLabelValues(label(provider, known), "forged").Inc()
+	case !a.validToken(ctx.Param("token")):
+		a.metrics.webhooks.WithLabelValues(providerLabel(provider, known), "forged").Inc()
 		err = errNotFound
 	case !known:
 		err = errNotFound
 	}
 	if err != nil {
-		a.refuse(api, ctx, err)
+		a.writeError(api, ctx, err)
 		return
 	}
 	next(ctx)
 }
 
-// label is a provider's name, for metrics.
-func label(provider string, known bool) string {
+// providerLabel is a provider's name in metrics.
+func providerLabel(provider string, known bool) string {
 	if known {
 		return provider
 	}
 	return "unknown"
 }
 
-// opens compares in a time that tells nothing.
-func (a *API) opens(token string) bool {
+// validToken reports whether a token is one of the configured ones, in constant time.
+func (a *API) validToken(token string) bool {
 	given := sha256.Sum256([]byte(token))
 	found := 0
 	for _, t := range a.cfg.WebhookTokens {
@@ -88,21 +88,21 @@ func (a *API) opens(token string) bool {
 	return found == 1
 }
 
-// webhook takes the task ids and answers at once: a provider that waits calls
-// again. No database is asked here.
+// webhook queues the task ids and responds at once, without a query: a provider that
+// has to wait sends the webhook again.
 func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, error) {
 	hook := a.cfg.Webhooks[in.Provider]
 	tasks, err := hook.Tasks(in.RawBody)
 	if err != nil {
 		a.metrics.webhooks.WithLabelValues(in.Provider, "malformed").Inc()
-		return nil, a.problem(ctx, errBody)
+		return nil, a.problem(ctx, errCallback)
 	}
 	named := len(tasks)
 	if hook.Verify != nil {
 		tasks = a.signed(ctx, hook, in.header, tasks)
 	}
 	result := "accepted"
-	kept := a.webhooks.add(hook.Providers, tasks)
+	kept := a.wakeups.Add(hook.Providers, tasks)
 	switch {
 	case len(tasks) < named:
 		result = "forged"
@@ -113,15 +113,15 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 	}
 	a.metrics.webhooks.WithLabelValues(in.Provider, result).Inc()
 	if named > 0 && len(tasks) == 0 {
-		return nil, a.problem(ctx, errSigned)
+		return nil, a.problem(ctx, errSignature)
 	}
 	out := &webhookOutput{}
 	out.Body.Status = "accepted"
 	return out, nil
 }
 
-// signed keeps the tasks whose signature is the provider's. It covers the task's
-// id and the time, not the body, of which nothing else is used.
+// signed returns the tasks with a valid signature. The signature covers the task's id
+// and the time, not the body, of which nothing else is used.
 func (a *API) signed(ctx context.Context, hook Webhook, header http.Header, tasks []string) []string {
 	var good []string
 	for _, t := range tasks {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -25,8 +24,8 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// What the callbacks of the documentation name, and kie's signature of it. The
-// signature was computed apart from the code.
+// The ids in the documented callbacks, and kie's signature of one. The signature was
+// computed without this code.
 const (
 	hookHex    = "5c79aaaa0000bbbb1111cccc2222be8e"
 	hookOne    = "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaa01"
@@ -36,37 +35,27 @@ const (
 	hookMAC    = "THMBuKIvYMK3CWVcfcQb5shBJ8aa6DfVVinVg76YEvQ="
 )
 
-// hook sends a callback.
-func (b *bundle) hook(provider, token, body string, header ...string) answer {
+// webhook is the request of a webhook; header is names and values in turn.
+func (b *bundle) webhook(provider, token, body string, header ...string) request {
+	h := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return request{http.MethodPost, b.url + "/webhooks/" + provider + "/" + token, body, h}
+}
+
+// sendWebhook sends a webhook.
+func (b *bundle) sendWebhook(provider, token, body string, header ...string) response {
 	b.Helper()
-	a, err := tryHook(http.DefaultClient, b.url, provider, token, body, header...)
+	a, err := send(context.Background(), b.webhook(provider, token, body, header...))
 	require.NoError(b, err)
 	return a
 }
 
-func tryHook(client *http.Client, url, provider, token, body string, header ...string) (answer, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, url+"/webhooks/"+provider+"/"+token, strings.NewReader(body))
-	if err != nil {
-		return answer{}, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return answer{}, err
-	}
-	defer resp.Body.Close()
-	var raw bytes.Buffer
-	_, err = raw.ReadFrom(resp.Body)
-	return answer{resp.StatusCode, resp.Header, raw.String()}, err
-}
-
-// hooked is a callback that is taken.
-func (b *bundle) hooked(body string) {
+// postWebhook sends a webhook that must be accepted.
+func (b *bundle) postWebhook(body string) {
 	b.Helper()
-	a := b.hook("kie", webhookToken, body)
+	a := b.sendWebhook("kie", webhookToken, body)
 	require.Equal(b, http.StatusOK, a.status, a.body)
 	require.JSONEq(b, `{"status":"accepted"}`, a.body)
 }
@@ -75,8 +64,8 @@ func callbackOf(taskID string) string {
 	return fmt.Sprintf(`{"code":200,"data":{"callbackType":"complete","task_id":%q,"data":null}}`, taskID)
 }
 
-// counted is the value of a counter or a gauge whose labels have these values.
-func counted(t testing.TB, reg prometheus.Gatherer, name string, labels ...string) (n int) {
+// counterValue sums the counters and gauges of that name with these label values.
+func counterValue(t testing.TB, reg prometheus.Gatherer, name string, labels ...string) (n int) {
 	t.Helper()
 	families, err := reg.Gather()
 	require.NoError(t, err)
@@ -98,20 +87,20 @@ func counted(t testing.TB, reg prometheus.Gatherer, name string, labels ...strin
 	return n
 }
 
-// became waits until the webhooks' tasks have come to n results of a kind.
-func (b *bundle) became(result string, n int) {
+// awaitResult waits until n tasks of webhooks have had that result.
+func (b *bundle) awaitResult(result string, n int) {
 	b.Helper()
-	b.until(result, func() bool { return counted(b, b.reg, "tasksync_webhook_tasks_total", result) >= n })
-	require.Equal(b, n, counted(b, b.reg, "tasksync_webhook_tasks_total", result))
+	b.until(result, func() bool { return counterValue(b, b.reg, "tasksync_webhook_tasks_total", result) >= n })
+	require.Equal(b, n, counterValue(b, b.reg, "tasksync_webhook_tasks_total", result))
 }
 
-func (b *bundle) one(sql string, args ...any) (n int) {
+func (b *bundle) queryInt(sql string, args ...any) (n int) {
 	b.Helper()
 	require.NoError(b, b.pool.QueryRow(context.Background(), sql, args...).Scan(&n))
 	return n
 }
 
-// endedByWebhook waits for a row's end and looks at its event log.
+// endedByWebhook waits for a row's end and reads its event log.
 func (b *bundle) endedByWebhook(id string) {
 	b.Helper()
 	b.until("row "+id+" ends", func() bool { return b.status(id) == "complete" })
@@ -119,15 +108,15 @@ func (b *bundle) endedByWebhook(id string) {
 	require.NoError(b, b.pool.QueryRow(context.Background(), `SELECT via FROM tasksync.generation_events
 		WHERE generation_id = $1 AND to_status = 'complete'`, id).Scan(&via))
 	require.Equal(b, "webhook", via)
-	require.Equal(b, 2, b.one(`SELECT count(*) FROM music_clips WHERE generation_id = $1 AND status = 'complete' AND audio_url <> ''`, id))
-	require.Zero(b, b.one(`SELECT count(*) FROM tasksync.river_job`), "a webhook leaves no job")
+	require.Equal(b, 2, b.queryInt(`SELECT count(*) FROM music_clips WHERE generation_id = $1 AND status = 'complete' AND audio_url <> ''`, id))
+	require.Zero(b, b.queryInt(`SELECT count(*) FROM tasksync.river_job`), "a webhook leaves no job")
 }
 
 func TestWebhookAddress(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
-	var told []string
+	id, taskID := b.insertReady(alice)
+	var details []string
 	for _, path := range []string{
 		"kie/wrong", "kie/" + webhookToken[1:], "kie/" + webhookToken + "x", "kie/" + strings.ToUpper(webhookToken), "kie/%20" + webhookToken,
 		"suno/" + webhookToken, "KIE/" + webhookToken, "suno/wrong", "kie/" + strings.Repeat("x", 8000), "kie/%00", "kie/%ff",
@@ -135,19 +124,19 @@ func TestWebhookAddress(t *testing.T) {
 		a := b.call(http.MethodPost, "/webhooks/"+path, "", callbackOf(taskID))
 		require.Equal(t, http.StatusNotFound, a.status, path)
 		require.NotContains(t, a.body, "token")
-		told = append(told, a.detail(t))
+		details = append(details, a.detail(t))
 	}
-	for _, text := range told {
-		require.Equal(t, told[0], text, "what is wrong is not told")
+	for _, text := range details {
+		require.Equal(t, details[0], text, "the response does not say what is wrong")
 	}
-	require.Equal(t, 8, counted(t, b.reg, "tasksync_webhooks_total", "kie", "forged"))
+	require.Equal(t, 8, counterValue(t, b.reg, "tasksync_webhooks_total", "kie", "forged"))
 	for _, path := range []string{"kie/", "kie", "", "kie/" + webhookToken + "/more"} {
 		require.Equal(t, http.StatusNotFound, b.call(http.MethodPost, "/webhooks/"+path, "", callbackOf(taskID)).status, path)
 	}
 	require.Equal(t, http.StatusMethodNotAllowed, b.call(http.MethodGet, "/webhooks/kie/"+webhookToken, "", "").status)
 	require.NotContains(t, b.log.String(), webhookToken, "the log does not have the token")
 
-	b.hooked(callbackOf(taskID))
+	b.postWebhook(callbackOf(taskID))
 	b.endedByWebhook(id)
 	require.EqualValues(t, 1, b.sim.Requests().Total, "only the right address has made a request")
 }
@@ -167,15 +156,15 @@ func TestWebhookTokensDuringAChange(t *testing.T) {
 	const second = "the-token-after-the-change"
 	b := setup(t, func(c *Config) { c.WebhookTokens = append(c.WebhookTokens, second) })
 	for _, token := range []string{webhookToken, second} {
-		id, taskID := b.ready(alice)
-		require.Equal(t, http.StatusOK, b.hook("kie", token, callbackOf(taskID)).status)
+		id, taskID := b.insertReady(alice)
+		require.Equal(t, http.StatusOK, b.sendWebhook("kie", token, callbackOf(taskID)).status)
 		b.endedByWebhook(id)
 	}
-	require.Equal(t, http.StatusNotFound, b.hook("kie", webhookToken+second, callbackOf("x")).status)
+	require.Equal(t, http.StatusNotFound, b.sendWebhook("kie", webhookToken+second, callbackOf("x")).status)
 }
 
-// TestWebhookSamples posts a body of each shape that a provider documents, with the
-// ids of real tasks in it.
+// TestWebhookSamples sends a body of each documented shape, with the ids of real
+// tasks.
 func TestWebhookSamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) {
@@ -190,18 +179,18 @@ func TestWebhookSamples(t *testing.T) {
 	files, err := filepath.Glob("../../upstream/testdata/callbacks/*.json")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 21)
-	decoy := b.insert(bob, task.Generate, "not-this-one") // stands in strings of a sample
+	decoy := b.insert(bob, task.Generate, "not-this-one") // occurs in strings of a sample
 	looks := 0
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		require.NoError(t, err)
 		name, body, rows, tasks := filepath.Base(file), string(raw), map[string]string{}, map[string]string{}
 		for _, sample := range []string{hookHex, hookOne, hookTwo} {
-			rows[sample], tasks[sample] = b.ready(alice)
+			rows[sample], tasks[sample] = b.insertReady(alice)
 			body = strings.ReplaceAll(body, sample, tasks[sample])
 		}
 		provider, _, _ := strings.Cut(name, "-")
-		require.Equal(t, http.StatusOK, b.hook(provider, webhookToken, body).status, name)
+		require.Equal(t, http.StatusOK, b.sendWebhook(provider, webhookToken, body).status, name)
 		for prefix, named := range names {
 			if !strings.HasPrefix(name, prefix) {
 				continue
@@ -221,7 +210,7 @@ func TestWebhookSamples(t *testing.T) {
 	require.Equal(t, 25, looks)
 	require.EqualValues(t, looks, b.sim.Requests().Total, "one look for each")
 	require.Equal(t, "submitted", b.status(decoy))
-	require.Equal(t, 1, counted(t, b.reg, "tasksync_webhooks_total", "no_task"))
+	require.Equal(t, 1, counterValue(t, b.reg, "tasksync_webhooks_total", "no_task"))
 }
 
 func TestWebhookWritesNothingFromTheBody(t *testing.T) {
@@ -229,24 +218,24 @@ func TestWebhookWritesNothingFromTheBody(t *testing.T) {
 	b := setup(t)
 	stuckTask := b.sim.Submit(task.Generate, simulator.Stuck)
 	stuck := b.insert(alice, task.Generate, stuckTask)
-	good, goodTask := b.ready(alice)
-	b.hooked(fmt.Sprintf(`{"code":200,"msg":"planted","data":{"callbackType":"complete","task_id":%q,"status":"complete","data":[
+	good, goodTask := b.insertReady(alice)
+	b.postWebhook(fmt.Sprintf(`{"code":200,"msg":"planted","data":{"callbackType":"complete","task_id":%q,"status":"complete","data":[
 		{"id":"11111111-1111-4111-8111-111111111101","title":"planted","audio_url":"https://planted.example/a.mp3","status":"complete"}]}}`, stuckTask))
-	b.hooked(fmt.Sprintf(`{"code":400,"msg":"planted","data":{"callbackType":"error","task_id":%q,"status":"failed","error":"planted"}}`, goodTask))
-	b.became("looked_at", 2)
+	b.postWebhook(fmt.Sprintf(`{"code":400,"msg":"planted","data":{"callbackType":"error","task_id":%q,"status":"failed","error":"planted"}}`, goodTask))
+	b.awaitResult("looked_at", 2)
 	b.endedByWebhook(good)
 	require.Contains(t, []string{"submitted", "queued", "processing"}, b.status(stuck))
-	require.Zero(t, b.one(`SELECT count(*) FROM music_clips WHERE generation_id = $1`, stuck))
-	require.Zero(t, b.one(`SELECT count(*) FROM music_generations AS g WHERE g::text LIKE '%planted%'`))
-	require.Zero(t, b.one(`SELECT count(*) FROM music_clips AS c WHERE c::text LIKE '%planted%'`))
-	require.Zero(t, b.one(`SELECT count(*) FROM tasksync.generation_events AS e WHERE e::text LIKE '%planted%'`))
+	require.Zero(t, b.queryInt(`SELECT count(*) FROM music_clips WHERE generation_id = $1`, stuck))
+	require.Zero(t, b.queryInt(`SELECT count(*) FROM music_generations AS g WHERE g::text LIKE '%planted%'`))
+	require.Zero(t, b.queryInt(`SELECT count(*) FROM music_clips AS c WHERE c::text LIKE '%planted%'`))
+	require.Zero(t, b.queryInt(`SELECT count(*) FROM tasksync.generation_events AS e WHERE e::text LIKE '%planted%'`))
 	require.NotContains(t, b.log.String(), "planted")
 }
 
 func TestWebhookBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id, taskID := b.ready(alice)
+	id, taskID := b.insertReady(alice)
 	sized := func(n int) string {
 		head := `{"task_id":"none","fill":"`
 		return head + strings.Repeat("x", n-len(head)-2) + `"}`
@@ -271,7 +260,7 @@ func TestWebhookBodies(t *testing.T) {
 		"nested, and no task": {strings.Repeat(`{"data":`, 9000) + callbackOf(taskID) + strings.Repeat("}", 9000), 200},
 		"ids that are none":   {`[{"task_id":"a\u0000b"},{"task_id":""},{"task_id":{}},{"task_id":true},{"taskId":[]}]`, 200},
 	} {
-		a := b.hook("kie", webhookToken, tc.body)
+		a := b.sendWebhook("kie", webhookToken, tc.body)
 		require.Equal(t, tc.status, a.status, name)
 		require.NotContains(t, a.body, taskID, name)
 		if tc.status != http.StatusOK {
@@ -279,14 +268,14 @@ func TestWebhookBodies(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "nonsense"} {
-		require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, `{}`, "Content-Type", kind).status, kind)
+		require.Equal(t, http.StatusOK, b.sendWebhook("kie", webhookToken, `{}`, "Content-Type", kind).status, kind)
 	}
-	require.Equal(t, "submitted", b.status(id), "none of them has named it")
-	b.hooked(callbackOf(taskID))
+	require.Equal(t, "submitted", b.status(id), "none of them names the task")
+	b.postWebhook(callbackOf(taskID))
 	b.endedByWebhook(id)
 }
 
-// hookSignature is made without the code under test.
+// hookSignature signs as a provider does, without the code under test.
 func hookSignature(taskID string, at time.Time) []string {
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	h := hmac.New(sha256.New, []byte(hookSecret))
@@ -296,7 +285,7 @@ func hookSignature(taskID string, at time.Time) []string {
 
 func TestWebhookSignature(t *testing.T) {
 	t.Parallel()
-	var ahead atomic.Int64 // of the clock of the API
+	var ahead atomic.Int64 // of the API's clock
 	ahead.Store(int64(time.Until(time.Unix(hookTime, 0))))
 	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	b := setup(t, func(c *Config) {
@@ -309,16 +298,16 @@ func TestWebhookSignature(t *testing.T) {
 		c.Webhooks["kie"] = hook
 	})
 	vector := []string{"X-Webhook-Timestamp", "1760000000", "X-Webhook-Signature", hookMAC}
-	require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, callbackOf(hookHex), vector...).status, "the vector of the documentation")
-	b.became("unknown", 1)
+	require.Equal(t, http.StatusOK, b.sendWebhook("kie", webhookToken, callbackOf(hookHex), vector...).status, "the vector of the documentation")
+	b.awaitResult("unknown", 1)
 
-	id, taskID := b.ready(alice)
-	other, otherTask := b.ready(alice)
+	id, taskID := b.insertReady(alice)
+	other, otherTask := b.insertReady(alice)
 	at := now()
 	signed := hookSignature(taskID, at)
 	forged := func(what, body string, header ...string) {
 		t.Helper()
-		a := b.hook("kie", webhookToken, body, header...)
+		a := b.sendWebhook("kie", webhookToken, body, header...)
 		require.Equal(t, http.StatusUnauthorized, a.status, what)
 		require.NotContains(t, a.detail(t), signed[3], what)
 	}
@@ -329,32 +318,32 @@ func TestWebhookSignature(t *testing.T) {
 	forged("the vector's", callbackOf(taskID), vector...)
 	forged("another time", callbackOf(taskID), "X-Webhook-Timestamp", strconv.FormatInt(at.Unix()+1, 10), "X-Webhook-Signature", signed[3])
 	require.Zero(t, b.sim.Requests().Total)
-	require.Equal(t, 6, counted(t, b.reg, "tasksync_webhooks_total", "forged"))
+	require.Equal(t, 6, counterValue(t, b.reg, "tasksync_webhooks_total", "forged"))
 	require.NotContains(t, b.log.String(), signed[3])
 
 	both := fmt.Sprintf(`[{"task_id":%q},{"task_id":%q}]`, otherTask, taskID)
-	require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, both, signed...).status)
+	require.Equal(t, http.StatusOK, b.sendWebhook("kie", webhookToken, both, signed...).status)
 	b.endedByWebhook(id)
 	require.Equal(t, "submitted", b.status(other), "its part of the body was not signed")
 
 	for range 3 { // within the window
-		require.Equal(t, http.StatusOK, b.hook("kie", webhookToken, callbackOf(taskID), signed...).status)
+		require.Equal(t, http.StatusOK, b.sendWebhook("kie", webhookToken, callbackOf(taskID), signed...).status)
 	}
-	b.until("replays are looked up", func() bool { return counted(t, b.reg, "tasksync_webhook_tasks_total", "unknown") >= 2 })
+	b.until("replays are looked up", func() bool { return counterValue(t, b.reg, "tasksync_webhook_tasks_total", "unknown") >= 2 })
 	require.EqualValues(t, 1, b.sim.Requests().Total, "a replay is harmless")
-	require.Equal(t, 1, b.one(`SELECT count(*) FROM tasksync.generation_events WHERE generation_id = $1`, id))
+	require.Equal(t, 1, b.queryInt(`SELECT count(*) FROM tasksync.generation_events WHERE generation_id = $1`, id))
 	for _, skew := range []time.Duration{302 * time.Second, -304 * time.Second} {
 		ahead.Add(int64(skew))
 		forged("outside the window", callbackOf(taskID), signed...)
 		ahead.Add(-int64(skew))
 	}
-	require.Equal(t, http.StatusNotFound, b.hook("kie", "wrong", callbackOf(taskID), signed...).status, "the token is needed too")
+	require.Equal(t, http.StatusNotFound, b.sendWebhook("kie", "wrong", callbackOf(taskID), signed...).status, "the token is needed too")
 }
 
 func TestWebhookUnknownTasks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	_, ended := b.ready(alice)
+	_, ended := b.insertReady(alice)
 	b.post(alice, "")
 	v1 := b.sim.Submit(task.Generate, simulator.Ready)
 	b.insert(alice, "", v1)
@@ -363,9 +352,9 @@ func TestWebhookUnknownTasks(t *testing.T) {
 	_, err := b.pool.Exec(t.Context(), `UPDATE music_generations SET provider = 'acedata' WHERE id = $1`, id)
 	require.NoError(t, err)
 	for _, taskID := range []string{"unknown", ended, v1, foreign, "' OR 1=1 --", "%", strings.Repeat("x", 512)} {
-		b.hooked(callbackOf(taskID))
+		b.postWebhook(callbackOf(taskID))
 	}
-	b.became("unknown", 7)
-	require.EqualValues(t, 1, b.sim.Requests().Total, "only that of the POST")
-	require.Zero(t, counted(t, b.reg, "tasksync_webhook_tasks_total", "looked_at"))
+	b.awaitResult("unknown", 7)
+	require.EqualValues(t, 1, b.sim.Requests().Total, "only the call of the POST")
+	require.Zero(t, counterValue(t, b.reg, "tasksync_webhook_tasks_total", "looked_at"))
 }

@@ -65,8 +65,7 @@ func TestOtherAlgorithmsAreRefused(t *testing.T) {
 	}
 }
 
-// The classic confusion: a public key is known to all, so it must never be taken
-// for the shared secret.
+// A public key is known to everyone, so it must never serve as the shared secret.
 func TestPublicKeyIsNoSecret(t *testing.T) {
 	t.Parallel()
 	both := setup(t)
@@ -85,7 +84,7 @@ func TestPublicKeyIsNoSecret(t *testing.T) {
 	}
 }
 
-// publicForms are the byte strings that an attacker may hope are used as secret.
+// publicForms returns the public byte strings that an attacker may try as the secret.
 func publicForms(t *testing.T) map[string][]byte {
 	t.Helper()
 	forms := map[string][]byte{"empty": {}, "nil": nil}
@@ -133,7 +132,7 @@ func TestHeaderMustAgreeWithTheKey(t *testing.T) {
 				b.refuses(t, wrongAlgorithm, tok)
 			}
 		}
-		// The header says otherwise than the signature and the key.
+		// The header contradicts the signature and the key.
 		for kid, other := range methods {
 			if kid == signer {
 				continue
@@ -153,15 +152,15 @@ func TestHeaderMustAgreeWithTheKey(t *testing.T) {
 
 func TestWrongSecretIsRefused(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	for _, s := range []string{secret + "x", secret[1:], strings.ToUpper(secret), "another-secret-of-some-forty-bytes------"} {
 		b.refuses(t, badSignature, token(t, jwt.SigningMethodHS256, s, "", b.clock.claims(nil)))
 	}
 }
 
-func TestOnlyOneKindIsConfigured(t *testing.T) {
+func TestOnlyOneSortIsConfigured(t *testing.T) {
 	t.Parallel()
-	secretOnly := unready(t, func(c *Config) { c.JWKSURL = "" })
+	secretOnly := setupIdle(t, func(c *Config) { c.JWKSURL = "" })
 	secretOnly.run(t)
 	secretOnly.accepts(t, token(t, jwt.SigningMethodHS256, secret, "", secretOnly.clock.claims(nil)))
 	secretOnly.refuses(t, badAlgorithm, token(t, jwt.SigningMethodES256, "ec", "ec", secretOnly.clock.claims(nil)))
@@ -179,7 +178,7 @@ func TestHeaderIsRead(t *testing.T) {
 	b.accepts(t, hs(object{"alg": "HS256"}))
 	b.accepts(t, hs(object{"alg": "HS256", "kid": 7}))
 	for _, crit := range []any{[]string{"exp"}, []string{"b64"}, []string{}, nil, "exp", 1} {
-		b.refuses(t, critical, hs(object{"alg": "HS256", "crit": crit}))
+		b.refuses(t, critHeader, hs(object{"alg": "HS256", "crit": crit}))
 	}
 	for _, kid := range []any{7, nil, []string{"ec"}, object{"ec": 1}, true} {
 		sign := func(input string) []byte {
@@ -191,7 +190,7 @@ func TestHeaderIsRead(t *testing.T) {
 	}
 }
 
-// Keys that a token brings along are not looked at.
+// A key inside the token is ignored.
 func TestKeyInTheTokenIsIgnored(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

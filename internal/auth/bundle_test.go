@@ -24,14 +24,14 @@ import (
 )
 
 const (
-	secret   = "a-secret-of-forty-bytes-as-supabase-has-it"
-	user     = "0b51c7a2-9d7e-4e0c-8a55-0f6a1c3d2e4f"
-	patience = 30 * time.Second
-	tick     = 2 * time.Millisecond
+	secret    = "a-secret-of-forty-bytes-as-supabase-has-it"
+	user      = "0b51c7a2-9d7e-4e0c-8a55-0f6a1c3d2e4f"
+	waitLimit = 30 * time.Second
+	tick      = 2 * time.Millisecond
 )
 
-// signers are one private key of each kind. They are made once, because RSA keys
-// take their time; no test changes them.
+// signers returns one private key of each sort. They are made once, because RSA keys
+// take time; no test changes them.
 var signers = sync.OnceValue(func() map[string]crypto.Signer {
 	must := func(s crypto.Signer, err error) crypto.Signer {
 		if err != nil {
@@ -58,7 +58,7 @@ func newEC() crypto.Signer {
 
 type object = map[string]any
 
-// jwk is the public key of a signer as a JWK, with the given members over its own.
+// jwk returns the public key of a signer as a JWK, with the given members replaced.
 func jwk(kid string, signer crypto.Signer, members ...object) object {
 	b64 := base64.RawURLEncoding.EncodeToString
 	var j object
@@ -92,13 +92,13 @@ func jwks(keys ...object) string {
 	return string(raw)
 }
 
-// usual are the keys that the server of a test has at first.
-func usual() string {
+// initialKeys is the JWKS that the server of a test serves at first.
+func initialKeys() string {
 	s := signers()
 	return jwks(jwk("ec", s["ec"]), jwk("rsa", s["rsa"]), jwk("ed", s["ed"]))
 }
 
-// clock stands still until it is moved.
+// clock stands still until a test moves it.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -111,8 +111,8 @@ func (c *clock) now() time.Time          { return time.Unix(0, c.nanos.Load()) }
 func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 func (c *clock) in(seconds int64) int64  { return c.now().Unix() + seconds }
 
-// claims are those of a signed-in user, with the given ones over them; a nil
-// takes one away.
+// claims returns the claims of a signed-in user, with the given claims replaced, or
+// removed where the value is nil.
 func (c *clock) claims(over object) object {
 	all := object{
 		"sub": user, "aud": "authenticated", "role": "authenticated", "iss": "https://x.supabase.co/auth/v1",
@@ -123,7 +123,7 @@ func (c *clock) claims(over object) object {
 	return all
 }
 
-// token signs with the library. key is a name among signers, or the secret.
+// token makes a token with the library. key is a name among signers, or the secret.
 func token(t testing.TB, method jwt.SigningMethod, key any, kid string, claims object) string {
 	t.Helper()
 	tok := jwt.NewWithClaims(method, jwt.MapClaims(claims))
@@ -142,7 +142,7 @@ func token(t testing.TB, method jwt.SigningMethod, key any, kid string, claims o
 	return signed
 }
 
-// forge joins a token by hand; sign gets what is to be signed.
+// forge makes a token by hand; sign gets the bytes to sign.
 func forge(header object, claims any, sign func(input string) []byte) string {
 	part := func(v any) string {
 		raw, err := json.Marshal(v)
@@ -155,7 +155,7 @@ func forge(header object, claims any, sign func(input string) []byte) string {
 	return input + "." + base64.RawURLEncoding.EncodeToString(sign(input))
 }
 
-// server is a JWKS server whose answer can be changed.
+// server is a JWKS server whose response a test can change.
 type server struct {
 	*httptest.Server
 	requests atomic.Int64
@@ -165,7 +165,7 @@ type server struct {
 func newServer(t testing.TB) *server {
 	t.Helper()
 	s := &server{}
-	s.serve(usual())
+	s.serve(initialKeys())
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		(*s.answer.Load())(w, r)
@@ -186,18 +186,18 @@ type bundle struct {
 	clock  *clock
 }
 
-// setup gives a Verifier with the secret and a JWKS server, and runs it. The keys
-// are known when it returns.
+// setup makes and runs a Verifier with the secret and a JWKS server. The keys are
+// known when it returns.
 func setup(t *testing.T, change ...func(*Config)) *bundle {
 	t.Helper()
-	b := unready(t, change...)
+	b := setupIdle(t, change...)
 	b.run(t)
 	b.awaitKeys(t)
 	return b
 }
 
-// unready is setup without Run.
-func unready(t testing.TB, change ...func(*Config)) *bundle {
+// setupIdle makes the same Verifier, but does not run it.
+func setupIdle(t testing.TB, change ...func(*Config)) *bundle {
 	t.Helper()
 	b := &bundle{server: newServer(t), clock: newClock()}
 	cfg := Config{Secret: secret, JWKSURL: b.server.URL, Now: b.clock.now, RefreshInterval: time.Hour}
@@ -206,14 +206,14 @@ func unready(t testing.TB, change ...func(*Config)) *bundle {
 	}
 	v, err := New(cfg)
 	require.NoError(t, err)
-	if v.keys != nil { // no test depends on the speed of the machine
-		v.keys.wait, v.keys.timeout = patience, patience
+	if v.keys != nil { // the tests do not depend on the speed of the machine
+		v.keys.maxWait, v.keys.timeout = waitLimit, waitLimit
 	}
 	b.Verifier = v
 	return b
 }
 
-func often(c *Config) { c.RefreshInterval = tick }
+func refreshOften(c *Config) { c.RefreshInterval = tick }
 
 func (b *bundle) run(t testing.TB) {
 	t.Helper()
@@ -228,14 +228,14 @@ func (b *bundle) run(t testing.TB) {
 
 func (b *bundle) awaitKeys(t testing.TB) {
 	t.Helper()
-	require.Eventually(t, func() bool { return b.keys.set.Load() != nil }, patience, tick)
+	require.Eventually(t, func() bool { return b.keys.set.Load() != nil }, waitLimit, tick)
 }
 
-// awaitRequests waits until the server has been asked n times more.
+// awaitRequests waits until the server has got n more requests.
 func (b *bundle) awaitRequests(t testing.TB, n int64) {
 	t.Helper()
 	least := b.server.requests.Load() + n
-	require.Eventually(t, func() bool { return b.server.requests.Load() >= least }, patience, tick)
+	require.Eventually(t, func() bool { return b.server.requests.Load() >= least }, waitLimit, tick)
 }
 
 func (b *bundle) accepts(t testing.TB, token string) Identity {
@@ -245,7 +245,7 @@ func (b *bundle) accepts(t testing.TB, token string) Identity {
 	return who
 }
 
-func (b *bundle) refuses(t testing.TB, reason refusal, token string) {
+func (b *bundle) refuses(t testing.TB, reason tokenError, token string) {
 	t.Helper()
 	who, err := b.Verify(t.Context(), token)
 	require.ErrorIs(t, err, ErrToken)

@@ -6,21 +6,23 @@ import (
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"tasksync/task"
 )
 
-// The roles of Supabase that matter here. A signed-in user has another, mostly
+// The roles of Supabase that matter here. A signed-in user has another role, mostly
 // "authenticated", or none.
 const (
 	roleService = "service_role"
-	roleAnon    = "anon" // the key that every browser has: nobody in particular
+	roleAnon    = "anon" // of the key that every browser has: it stands for no user
 )
 
-// issuerOfKeys is the iss of Supabase's legacy API keys.
-const issuerOfKeys = "supabase"
+// legacyIssuer is the iss of Supabase's legacy API keys.
+const legacyIssuer = "supabase"
 
 // identity reads claims whose signature and times are verified.
 func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
-	role, ok := text(claims, "role")
+	role, ok := stringClaim(claims, "role")
 	if !ok || !datesInRange(claims) {
 		return Identity{}, badClaims
 	}
@@ -34,31 +36,31 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	if err := v.checkAudience(claims, service); err != nil {
 		return Identity{}, err
 	}
-	sub, ok := text(claims, "sub")
-	if !ok || (!isUUID(sub) && !(service && sub == "")) {
+	sub, ok := stringClaim(claims, "sub")
+	if !ok || (!task.IsUUID(sub) && !(service && sub == "")) {
 		return Identity{}, badSubject
 	}
 	exp, err := claims.GetExpirationTime()
 	if err != nil || exp == nil {
-		return Identity{}, endless
+		return Identity{}, noExpiry
 	}
 	return Identity{UserID: strings.ToLower(sub), Service: service, Expires: exp.Time}, nil
 }
 
-// checkIssuer lets Supabase's service role keys pass, which have an iss of their
+// checkIssuer accepts Supabase's service role keys too, which have an iss of their
 // own.
 func (v *Verifier) checkIssuer(claims jwt.MapClaims, service bool) error {
-	iss, ok := text(claims, "iss")
+	iss, ok := stringClaim(claims, "iss")
 	switch {
 	case !ok:
 		return badClaims
-	case v.issuer == "", iss == v.issuer, service && iss == issuerOfKeys:
+	case v.issuer == "", iss == v.issuer, service && iss == legacyIssuer:
 		return nil
 	}
 	return wrongIssuer
 }
 
-// checkAudience lets Supabase's service role keys pass, which have no aud.
+// checkAudience accepts Supabase's service role keys too, which have no aud.
 func (v *Verifier) checkAudience(claims jwt.MapClaims, service bool) error {
 	if _, present := claims["aud"]; !present && service {
 		return nil
@@ -73,9 +75,9 @@ func (v *Verifier) checkAudience(claims jwt.MapClaims, service bool) error {
 	return nil
 }
 
-// text is a claim that is a string; "" if there is none. Not ok: it is something
-// else.
-func text(claims jwt.MapClaims, name string) (s string, ok bool) {
+// stringClaim returns the claim of that name, "" if there is none. It is not ok if
+// the claim is not a string.
+func stringClaim(claims jwt.MapClaims, name string) (s string, ok bool) {
 	value, present := claims[name]
 	if !present {
 		return "", true
@@ -84,31 +86,13 @@ func text(claims jwt.MapClaims, name string) (s string, ok bool) {
 	return s, ok
 }
 
-// datesInRange refuses numbers that overflow when they become times, and would
-// then compare as if they lay in the past.
+// datesInRange reports whether all dates are numbers that do not overflow as times.
+// A time that overflowed would compare as if it lay in the past.
 func datesInRange(claims jwt.MapClaims) bool {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		value, present := claims[name]
 		seconds, ok := value.(float64)
 		if present && (!ok || math.Abs(seconds) > 1<<53) {
-			return false
-		}
-	}
-	return true
-}
-
-// isUUID says whether s is a UUID of the usual form, in either case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i, c := range []byte(s) {
-		switch {
-		case i == 8 || i == 13 || i == 18 || i == 23:
-			if c != '-' {
-				return false
-			}
-		case !strings.ContainsRune("0123456789abcdefABCDEF", rune(c)):
 			return false
 		}
 	}

@@ -29,11 +29,11 @@ func TestUserIsIdentified(t *testing.T) {
 
 func TestTimesAtTheEdgesOfTheSkew(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	for _, c := range []struct {
 		claim   string
 		seconds int64
-		reason  refusal
+		reason  tokenError
 	}{
 		{"exp", 1, ""},
 		{"exp", 0, ""},
@@ -58,7 +58,7 @@ func TestTimesAtTheEdgesOfTheSkew(t *testing.T) {
 
 func TestTokenExpiresWhileTheClockGoes(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	tok := token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(object{"exp": b.clock.in(10)}))
 	b.accepts(t, tok)
 	b.clock.advance(40*time.Second - 1)
@@ -69,13 +69,13 @@ func TestTokenExpiresWhileTheClockGoes(t *testing.T) {
 
 func TestClaimsDecide(t *testing.T) {
 	t.Parallel()
-	b := unready(t, func(c *Config) { c.Issuer = issuer })
+	b := setupIdle(t, func(c *Config) { c.Issuer = issuer })
 	const service = "service_role"
 	other := "11111111-2222-4333-8444-555555555555"
 	for name, c := range map[string]struct {
 		over   object
 		want   Identity
-		reason refusal
+		reason tokenError
 	}{
 		"user":                        {over: nil, want: Identity{UserID: user}},
 		"sub in capitals":             {over: object{"sub": strings.ToUpper(user)}, want: Identity{UserID: user}},
@@ -123,8 +123,8 @@ func TestClaimsDecide(t *testing.T) {
 		"only in capitals":      {over: object{"sub": nil, "SUB": other}, reason: badSubject},
 		"role inside metadata":  {over: object{"app_metadata": object{"role": service}}, want: Identity{UserID: user}},
 
-		"no exp":          {over: object{"exp": nil}, reason: endless},
-		"exp zero":        {over: object{"exp": 0}, reason: endless},
+		"no exp":          {over: object{"exp": nil}, reason: noExpiry},
+		"exp zero":        {over: object{"exp": 0}, reason: noExpiry},
 		"exp below zero":  {over: object{"exp": -1}, reason: expired},
 		"exp null":        {over: object{"exp": json.RawMessage("null")}, reason: badClaims},
 		"exp a text":      {over: object{"exp": "9999999999"}, reason: badClaims},
@@ -146,7 +146,7 @@ func TestClaimsDecide(t *testing.T) {
 		"service, wrong iss":    {over: object{"role": service, "iss": "https://y.supabase.co/auth/v1"}, reason: wrongIssuer},
 		"service, no iss":       {over: object{"role": service, "iss": nil}, reason: wrongIssuer},
 		"service, sub a name":   {over: object{"role": service, "sub": "admin"}, reason: badSubject},
-		"service, no exp":       {over: object{"role": service, "exp": nil}, reason: endless},
+		"service, no exp":       {over: object{"role": service, "exp": nil}, reason: noExpiry},
 		"service, expired":      {over: object{"role": service, "exp": b.clock.in(-3600)}, reason: expired},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -162,10 +162,10 @@ func TestClaimsDecide(t *testing.T) {
 	}
 }
 
-// A number that overflows as a time would lie in the far past: nbf would pass.
+// A number that overflows as a time would lie in the far past, and nbf would pass.
 func TestDatesThatOverflowAreRefused(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	for _, number := range []string{"1e18", "9.3e18", "1e19", "1e300", "-1e300"} {
 		for _, claim := range []string{"nbf", "iat"} {
 			tok := token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(object{claim: json.RawMessage(number)}))
@@ -177,7 +177,7 @@ func TestDatesThatOverflowAreRefused(t *testing.T) {
 
 func TestAudienceAndIssuerAreConfigured(t *testing.T) {
 	t.Parallel()
-	b := unready(t, func(c *Config) { c.Audience = "music" })
+	b := setupIdle(t, func(c *Config) { c.Audience = "music" })
 	b.accepts(t, token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(object{"aud": "music", "iss": nil})))
 	b.accepts(t, token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(object{"aud": "music", "iss": "anyone"})))
 	b.refuses(t, wrongAudience, token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(nil)))

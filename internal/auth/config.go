@@ -13,10 +13,10 @@ import (
 
 // Config says whose tokens are accepted. The zero value accepts none.
 type Config struct {
-	// Secret verifies HS256 tokens; empty: they are refused.
+	// Secret verifies HS256 tokens; empty: HS256 is not accepted.
 	Secret string `json:"-"`
-	// JWKSURL is where the public keys of ES256, RS256 and EdDSA tokens are;
-	// empty: they are refused.
+	// JWKSURL is the address of the public keys of ES256, RS256 and EdDSA tokens;
+	// empty: these algorithms are not accepted.
 	JWKSURL string
 	// Issuer is the iss that a token must have; empty: any, or none.
 	Issuer string
@@ -24,23 +24,23 @@ type Config struct {
 	Audience string
 	// RefreshInterval is the time between two fetches of the JWKS; default 10 min.
 	RefreshInterval time.Duration
-	// Client fetches the JWKS; default: one without a connection pool. Its
+	// Client fetches the JWKS; default: a client without a connection pool. Its
 	// CheckRedirect is not used: a redirect to another host is never followed.
 	Client *http.Client
 	// Now is the clock; default time.Now.
 	Now func() time.Time
-	// Logger has no default that prints: nil discards.
+	// Logger: default discard.
 	Logger *slog.Logger
 }
 
-// leastSecret is in bytes. Supabase's secrets have 40 and more.
-const leastSecret = 16
+// minSecret is the shortest secret, in bytes. Supabase's have 40 and more.
+const minSecret = 16
 
-// Enabled says whether there is anything to verify a token with.
+// Enabled reports whether there is a secret or a JWKS to verify tokens with.
 func (c Config) Enabled() bool { return c.Secret != "" || c.JWKSURL != "" }
 
-// Validate names the field that is wrong, and never its value. A Config that is
-// not Enabled is valid.
+// Validate returns an error that names the wrong field, but never its value. A
+// Config that is not Enabled is valid.
 func (c Config) Validate() error {
 	if err := ValidateSecret(c.Secret); err != nil {
 		return fmt.Errorf("Secret %w", err)
@@ -51,14 +51,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// ValidateSecret says what is wrong with a secret, in words that go on after its
-// name. It also refuses what is taken for the secret by mistake and is known to
-// the public: whoever knows the secret can be any user.
+// ValidateSecret returns what is wrong with a secret, as text to follow the name of
+// its field. It rejects public strings that are easily mistaken for the secret:
+// with the secret, tokens of any user can be made.
 func ValidateSecret(s string) error {
 	switch {
 	case s == "":
 		return nil
-	case len(s) < leastSecret:
+	case len(s) < minSecret:
 		return errors.New("is shorter than 16 bytes; give the JWT secret of your project, or a random one")
 	case strings.TrimSpace(s) != s:
 		return errors.New("begins or ends with white space; give the secret alone")
@@ -71,8 +71,8 @@ func ValidateSecret(s string) error {
 	return nil
 }
 
-// ValidateJWKSURL says what is wrong with the address of a JWKS, in words that go
-// on after its name.
+// ValidateJWKSURL returns what is wrong with the address of a JWKS, as text to
+// follow the name of its field.
 func ValidateJWKSURL(s string) error {
 	if s == "" {
 		return nil

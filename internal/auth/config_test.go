@@ -59,8 +59,8 @@ func TestNewNeedsSomethingToVerifyWith(t *testing.T) {
 	require.True(t, Config{JWKSURL: "https://x.example"}.Enabled())
 	_, err := New(Config{Issuer: "x", Audience: "y"})
 	require.ErrorIs(t, err, ErrDisabled)
-	require.ErrorContains(t, err, "TASKSYNC_JWT_SECRET")
-	require.ErrorContains(t, err, "TASKSYNC_JWKS_URL")
+	require.ErrorContains(t, err, "Secret")
+	require.ErrorContains(t, err, "JWKSURL")
 }
 
 func TestDefaultsAreEnough(t *testing.T) {

@@ -7,64 +7,67 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"tasksync/internal/wait"
 )
 
 const (
-	// demandSpace lies between the answer to one demand and the next, so that a
-	// flood of tokens with made-up kids costs the JWKS server little.
-	demandSpace  = 10 * time.Second
-	longestWait  = 3 * time.Second // for a demand
-	fetchTimeout = 5 * time.Second
-	firstRetry   = time.Second
-	longestRetry = time.Minute
+	// demandSpacing is the time from the end of one demand to the next demand, so that
+	// a flood of tokens with made-up kids costs the JWKS server little.
+	demandSpacing = 10 * time.Second
+	demandTimeout = 3 * time.Second // of a caller that waits for a demand
+	fetchTimeout  = 5 * time.Second
+	minRetry      = time.Second
+	maxRetry      = time.Minute
 )
 
-// keys is the cache of a JWKS. One loop, run, fetches; the callers of get read
-// what it has stored, and may demand a fetch.
+// keys is the cache of a JWKS. One loop, run, fetches the keys; the callers of get
+// read what run has stored, and may demand a fetch.
 type keys struct {
 	url      string
 	client   *http.Client
 	interval time.Duration
 	timeout  time.Duration // fetchTimeout
-	wait     time.Duration // longestWait
+	maxWait  time.Duration // demandTimeout
 	now      func() time.Time
-	log      *fetchLog // run's own
+	log      *fetchLog    // run's own
+	backoff  wait.Backoff // run's own
 
-	set     atomic.Pointer[keySet] // nil: the server has never answered
-	retry   time.Duration          // run's own; 0: the last fetch succeeded
-	demands chan *demand           // to run; holds a demand that is not taken yet
+	set     atomic.Pointer[keySet] // nil: no fetch has succeeded yet
+	demands chan *demand           // to run; holds a demand that run has not taken yet
 
 	mu   sync.Mutex
-	last *demand // at most this one is unanswered
+	last *demand // all demands before it are done
 }
 
-// demand is a fetch that calls of get wait for together.
+// demand is a fetch that several callers of get wait for.
 type demand struct {
-	done     chan struct{} // closed when answered
-	answered time.Time     // guarded by keys.mu; zero: not yet
+	done  chan struct{} // closed after the fetch
+	ended time.Time     // of the fetch; guarded by keys.mu; zero: not yet
 }
 
 func newKeys(cfg Config) *keys {
 	return &keys{
 		url:      cfg.JWKSURL,
-		client:   withinHost(cfg.Client),
+		client:   sameHostOnly(cfg.Client),
 		interval: cfg.RefreshInterval,
 		timeout:  fetchTimeout,
-		wait:     longestWait,
+		maxWait:  demandTimeout,
+		backoff:  wait.Backoff{Least: minRetry, Most: maxRetry},
 		now:      cfg.Now,
-		log:      &fetchLog{logger: cfg.Logger, now: cfg.Now},
+		log:      newFetchLog(cfg),
 		demands:  make(chan *demand, 1),
 	}
 }
 
-// get returns the key that a token with that kid and alg must be signed with. An
-// unknown kid makes it wait for a fetch.
+// get returns the key that a token with that kid and alg must be signed with. For
+// an unknown kid it waits for a fetch.
 func (k *keys) get(ctx context.Context, kid, alg string) (any, error) {
 	key, err := k.find(kid, alg)
 	if !errors.Is(err, unknownKey) && !errors.Is(err, ErrKeys) {
 		return key, err
 	}
-	k.await(ctx, k.demand())
+	k.waitFor(ctx, k.demand())
 	return k.find(kid, alg)
 }
 
@@ -76,21 +79,22 @@ func (k *keys) find(kid, alg string) (any, error) {
 	return set.find(kid, alg)
 }
 
-// demand returns the demand that an unknown kid waits for: a new one, if the last
-// one's answer is old enough, or else the last one, answered or not.
+// demand returns the demand that an unknown kid waits for: the last one while it is
+// under way or ended less than demandSpacing ago, else a new one.
 func (k *keys) demand() *demand {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if d := k.last; d != nil && (d.answered.IsZero() || k.now().Sub(d.answered) < demandSpace) {
+	if d := k.last; d != nil && (d.ended.IsZero() || k.now().Sub(d.ended) < demandSpacing) {
 		return d
 	}
 	k.last = &demand{done: make(chan struct{})}
-	k.demands <- k.last // the one before is answered, so run has taken it
+	k.demands <- k.last // does not block: run has taken the demand before
 	return k.last
 }
 
-func (k *keys) await(ctx context.Context, d *demand) {
-	timer := time.NewTimer(k.wait)
+// waitFor waits until d is done, but not for long.
+func (k *keys) waitFor(ctx context.Context, d *demand) {
+	timer := time.NewTimer(k.maxWait)
 	defer timer.Stop()
 	select {
 	case <-d.done:
@@ -99,9 +103,9 @@ func (k *keys) await(ctx context.Context, d *demand) {
 	}
 }
 
-func (k *keys) answer(d *demand) {
+func (k *keys) finish(d *demand) {
 	k.mu.Lock()
-	d.answered = k.now()
+	d.ended = k.now()
 	k.mu.Unlock()
 	close(d.done)
 }
@@ -111,39 +115,34 @@ func (k *keys) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		var next time.Duration
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-			k.refresh(ctx)
+			next = k.refresh(ctx)
 		case d := <-k.demands:
-			k.refresh(ctx)
-			k.answer(d)
+			next = k.refresh(ctx)
+			k.finish(d)
 		}
-		timer.Reset(k.next())
+		timer.Reset(next)
 	}
 }
 
-// refresh replaces the keys by those that the server has now, so that a key that
-// it took away is gone; if it does not answer, the keys stay.
-func (k *keys) refresh(ctx context.Context) {
+// refresh replaces the keys by the server's present ones, so that a key that the
+// server no longer publishes is gone. If the fetch fails, the keys stay. It returns
+// the time until the next fetch.
+func (k *keys) refresh(ctx context.Context) (next time.Duration) {
 	set, err := k.fetch(ctx)
 	switch {
-	case ctx.Err() != nil: // the end is no failure of the server
+	case ctx.Err() != nil: // Run is over: not a failure of the server
 	case err != nil:
-		k.retry = min(max(2*k.retry, firstRetry), longestRetry)
 		k.log.failed(err, k.set.Load() != nil)
+		return min(k.backoff.Next(), k.interval)
 	default:
-		k.retry = 0
+		k.backoff.Reset()
 		k.set.Store(set)
 		k.log.loaded(set)
-	}
-}
-
-// next is the time until the next fetch.
-func (k *keys) next() time.Duration {
-	if k.retry > 0 {
-		return min(k.retry, k.interval)
 	}
 	return k.interval
 }

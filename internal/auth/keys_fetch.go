@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	largestBody  = 1 << 20 // bytes
+	maxBody      = 1 << 20 // bytes
 	maxRedirects = 3
 )
 
@@ -19,7 +19,7 @@ var (
 	errRedirect = errors.New("the server redirects to another host or scheme, or too often")
 )
 
-// newClient keeps no connection: minutes lie between two fetches.
+// newClient makes a client that keeps no connection: fetches are minutes apart.
 func newClient() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -28,9 +28,9 @@ func newClient() *http.Client {
 	}}
 }
 
-// withinHost is a copy of client that stays with the configured host and scheme:
-// whoever can redirect it elsewhere could name the keys.
-func withinHost(client *http.Client) *http.Client {
+// sameHostOnly returns a copy of client that follows no redirect to another host or
+// scheme: the host of a redirect could publish keys of its own.
+func sameHostOnly(client *http.Client) *http.Client {
 	c := *client
 	c.CheckRedirect = func(next *http.Request, via []*http.Request) error {
 		first := via[0].URL
@@ -42,35 +42,36 @@ func withinHost(client *http.Client) *http.Client {
 	return &c
 }
 
-// fetch asks the server once. Its errors hold no more of the URL than the host.
+// fetch sends one request to the server. Its errors hold no more of the URL than
+// the host.
 func (k *keys) fetch(ctx context.Context) (*keySet, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
 	if err != nil {
-		return nil, bare(err)
+		return nil, withoutURL(err)
 	}
 	req.Header.Set("Accept", "application/json")
 	res, err := k.client.Do(req)
 	if err != nil {
-		return nil, bare(err)
+		return nil, withoutURL(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer has status %d", res.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(res.Body, largestBody+1))
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if len(body) > largestBody {
+	if len(body) > maxBody {
 		return nil, errTooLarge
 	}
 	return parseKeys(body)
 }
 
-// bare takes the URL off an error: its query may hold an API key.
-func bare(err error) error {
+// withoutURL returns err without the URL, whose query may hold an API key.
+func withoutURL(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}

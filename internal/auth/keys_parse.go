@@ -22,11 +22,11 @@ const (
 
 func isAsymmetric(alg string) bool { return alg == es256 || alg == rs256 || alg == edDSA }
 
-// The sizes of RSA keys, in bits. RFC 7518 gives the least; a larger one than the
-// most only costs time.
+// The sizes of RSA keys, in bits. RFC 7518 sets the minimum; a key above the maximum
+// only costs time.
 const (
-	leastRSA = 2048
-	mostRSA  = 8192
+	minRSA = 2048
+	maxRSA = 8192
 )
 
 // keySet is the usable part of a JWKS. It never changes.
@@ -35,7 +35,7 @@ type keySet struct {
 	ignored int
 }
 
-// publicKey is a key with the only algorithm that it is for.
+// publicKey is a key with the one algorithm that it verifies.
 type publicKey struct {
 	kid string
 	alg string
@@ -45,8 +45,8 @@ type publicKey struct {
 var errNoKeySet = errors.New("the answer is not a JWK set")
 
 // parseKeys reads a JWKS. A key that cannot be used is left out, whatever is wrong
-// with it: it must not take the others with it. No key at all is no error, it is
-// what a project has that signs with the secret only.
+// with it: the other keys must stay usable. A JWKS without keys is no error: a
+// project that signs with the secret only has one.
 func parseKeys(body []byte) (*keySet, error) {
 	var raw struct {
 		Keys *[]json.RawMessage `json:"keys"`
@@ -65,7 +65,7 @@ func parseKeys(body []byte) (*keySet, error) {
 	return set, nil
 }
 
-// parseKey reads only public parts: symmetric keys fail for want of Private.
+// parseKey reads the public part of a key. Symmetric keys have none, and fail.
 func parseKey(raw json.RawMessage) (publicKey, bool) {
 	jwk, err := jwkset.NewJWKFromRawJSON(raw, jwkset.JWKMarshalOptions{Private: false}, jwkset.JWKValidateOptions{})
 	if err != nil {
@@ -83,7 +83,7 @@ func parseKey(raw json.RawMessage) (publicKey, bool) {
 	return publicKey{kid: m.KID, alg: alg, key: jwk.Key()}, true
 }
 
-// algorithmOf is the algorithm that a key is for; "": none that is accepted.
+// algorithmOf returns the algorithm of a key, "" if it is not an accepted one.
 func algorithmOf(key any) string {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
@@ -91,7 +91,7 @@ func algorithmOf(key any) string {
 			return es256
 		}
 	case *rsa.PublicKey:
-		if n := k.N.BitLen(); n >= leastRSA && n <= mostRSA {
+		if n := k.N.BitLen(); n >= minRSA && n <= maxRSA {
 			return rs256
 		}
 	case ed25519.PublicKey:
@@ -101,7 +101,7 @@ func algorithmOf(key any) string {
 }
 
 // find returns the key of that kid, if it is for alg. Without a kid it returns
-// the key for alg, if there is exactly one.
+// the only key for alg.
 func (s *keySet) find(kid, alg string) (any, error) {
 	var found []any
 	known := false

@@ -58,7 +58,7 @@ func TestUsableKeysAreChosen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// A good neighbour stays usable whatever stands beside it.
+			// A good key stays usable, whatever key is beside it.
 			set, err := parseKeys([]byte(jwks(c.key, jwk("good", s["ec-2"]))))
 			require.NoError(t, err)
 			if c.alg == "" {
@@ -92,7 +92,7 @@ func TestAnswersThatAreNoKeySet(t *testing.T) {
 func TestTokenWithoutKidNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
 	t.Parallel()
 	s := signers()
-	b := setup(t, often)
+	b := setup(t, refreshOften)
 	tok := token(t, jwt.SigningMethodES256, "ec", "", b.clock.claims(nil))
 	b.accepts(t, tok)
 	b.refuses(t, badSignature, token(t, jwt.SigningMethodES256, "ec-2", "", b.clock.claims(nil)))
@@ -103,7 +103,7 @@ func TestTokenWithoutKidNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
 	b.refuses(t, unnamedKey, token(t, jwt.SigningMethodEdDSA, "ed", "", b.clock.claims(nil)))
 	b.accepts(t, token(t, jwt.SigningMethodRS256, "rsa", "", b.clock.claims(nil)))
 
-	// The others do not count where they cannot verify.
+	// Keys that cannot verify do not count.
 	b.server.serve(jwks(jwk("ec", s["ec"]), jwk("ec-2", s["ec-2"], object{"use": "enc"}), jwk("", s["ed"])))
 	b.awaitRequests(t, 2)
 	b.accepts(t, tok)
@@ -114,7 +114,7 @@ func TestTokenWithoutKidNeedsTheOnlyKeyOfItsAlgorithm(t *testing.T) {
 func TestSymmetricKeyOfTheSetIsNoSecret(t *testing.T) {
 	t.Parallel()
 	for _, change := range []func(*Config){func(*Config) {}, func(c *Config) { c.Secret = "" }} {
-		b := unready(t, change)
+		b := setupIdle(t, change)
 		b.server.serve(jwks(object{"kty": "oct", "kid": "k", "k": "c2VjcmV0LW9mLXRoZS1zZXQ", "alg": "HS256", "use": "sig"}))
 		b.run(t)
 		b.awaitKeys(t)
@@ -123,8 +123,8 @@ func TestSymmetricKeyOfTheSetIsNoSecret(t *testing.T) {
 	}
 }
 
-// Names are told apart by kid and kind: one kid may stand for a key of each kind.
-func TestOneKidForSeveralKinds(t *testing.T) {
+// A key is found by kid and algorithm: one kid may name a key of each algorithm.
+func TestOneKidForSeveralAlgorithms(t *testing.T) {
 	t.Parallel()
 	s := signers()
 	set, err := parseKeys([]byte(jwks(jwk("k", s["rsa"]), jwk("k", s["ec"]), jwk("K", s["ed"]))))
@@ -142,7 +142,7 @@ func TestOneKidForSeveralKinds(t *testing.T) {
 }
 
 func FuzzParseKeys(f *testing.F) {
-	for _, body := range []string{usual(), jwks(), "{}", `{"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]}`} {
+	for _, body := range []string{initialKeys(), jwks(), "{}", `{"keys":[{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}]}`} {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -15,64 +15,64 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (b *bundle) ec(t testing.TB, signer, kid string) string {
+func (b *bundle) ecToken(t testing.TB, signer, kid string) string {
 	t.Helper()
 	return token(t, jwt.SigningMethodES256, signer, kid, b.clock.claims(nil))
 }
 
-func (b *bundle) hs(t testing.TB) string {
+func (b *bundle) hsToken(t testing.TB) string {
 	t.Helper()
 	return token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(nil))
 }
 
 func (b *bundle) lacksKeys(t testing.TB) {
 	t.Helper()
-	_, err := b.Verify(t.Context(), b.ec(t, "ec", "ec"))
+	_, err := b.Verify(t.Context(), b.ecToken(t, "ec", "ec"))
 	require.ErrorIs(t, err, ErrKeys)
 	require.NotErrorIs(t, err, ErrToken)
-	b.accepts(t, b.hs(t)) // the secret needs no server
+	b.accepts(t, b.hsToken(t)) // the secret needs no server
 }
 
 func TestNewAsksNothing(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
-	b.accepts(t, b.hs(t))
+	b := setupIdle(t)
+	b.accepts(t, b.hsToken(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := b.Verify(ctx, b.ec(t, "ec", "ec"))
+	_, err := b.Verify(ctx, b.ecToken(t, "ec", "ec"))
 	require.ErrorIs(t, err, ErrKeys)
 	require.Zero(t, b.server.requests.Load())
 }
 
 func TestServerIsDownAtStart(t *testing.T) {
 	t.Parallel()
-	b := unready(t, often)
+	b := setupIdle(t, refreshOften)
 	b.server.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	b.run(t)
 	b.awaitRequests(t, 2)
 	b.lacksKeys(t)
-	b.server.serve(usual())
+	b.server.serve(initialKeys())
 	b.awaitKeys(t)
-	b.accepts(t, b.ec(t, "ec", "ec"))
+	b.accepts(t, b.ecToken(t, "ec", "ec"))
 }
 
 func TestServerIsUnreachableAtStart(t *testing.T) {
 	t.Parallel()
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
-	b := unready(t, func(c *Config) { c.JWKSURL = closed.URL })
+	b := setupIdle(t, func(c *Config) { c.JWKSURL = closed.URL })
 	b.run(t)
 	b.lacksKeys(t)
 }
 
 func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 	t.Parallel()
-	b := setup(t, often, func(c *Config) {
+	b := setup(t, refreshOften, func(c *Config) {
 		c.Client = &http.Client{Timeout: 100 * time.Millisecond, Transport: newClient().Transport}
 	})
 	stay := make(chan struct{})
 	t.Cleanup(func() { close(stay) })
-	other := jwks(jwk("ec", signers()["ec-2"])) // would replace the key, if it were taken
+	other := jwks(jwk("ec", signers()["ec-2"])) // would replace the key if it were accepted
 	for name, answer := range map[string]http.HandlerFunc{
 		"status 500": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"status 404": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, other, http.StatusNotFound) },
@@ -81,7 +81,7 @@ func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 		"no keys":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) },
 		"cut short":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(other[:100])) },
 		"broken off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"too large":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(padded(other, largestBody+1)) },
+		"too large":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(padded(other, maxBody+1)) },
 		"hangs":      func(_ http.ResponseWriter, r *http.Request) { await(r, stay) },
 		"hangs inside": func(w http.ResponseWriter, r *http.Request) {
 			_, _ = w.Write([]byte(other[:100]))
@@ -91,15 +91,15 @@ func TestOldKeysGoOnWhileTheServerIsDown(t *testing.T) {
 	} {
 		t.Log(name)
 		b.server.handle(answer)
-		b.awaitRequests(t, 3) // the second began after the answer to the first
-		b.accepts(t, b.ec(t, "ec", "ec"))
-		b.accepts(t, b.hs(t))
+		b.awaitRequests(t, 3) // the second began after the response to the first
+		b.accepts(t, b.ecToken(t, "ec", "ec"))
+		b.accepts(t, b.hsToken(t))
 	}
 	b.server.serve(other)
 	require.Eventually(t, func() bool {
-		_, err := b.Verify(t.Context(), b.ec(t, "ec-2", "ec"))
+		_, err := b.Verify(t.Context(), b.ecToken(t, "ec-2", "ec"))
 		return err == nil
-	}, patience, tick)
+	}, waitLimit, tick)
 }
 
 func await(r *http.Request, stay <-chan struct{}) {
@@ -109,34 +109,34 @@ func await(r *http.Request, stay <-chan struct{}) {
 	}
 }
 
-// padded is a body with white space after it, n bytes in all.
+// padded returns body with white space after it, n bytes in all.
 func padded(body string, n int) []byte {
 	return []byte(body + strings.Repeat(" ", n-len(body)))
 }
 
 func TestLargestBodyIsRead(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
-	b.server.serve(string(padded(usual(), largestBody)))
+	b := setupIdle(t)
+	b.server.serve(string(padded(initialKeys(), maxBody)))
 	b.run(t)
 	b.awaitKeys(t)
-	b.accepts(t, b.ec(t, "ec", "ec"))
+	b.accepts(t, b.ecToken(t, "ec", "ec"))
 }
 
 func TestVerifyDoesNotWaitForAServerThatHangs(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
-	b.keys.wait = tick
+	b := setupIdle(t)
+	b.keys.maxWait = tick
 	stay := make(chan struct{})
 	b.server.handle(func(w http.ResponseWriter, r *http.Request) {
 		await(r, stay)
-		_, _ = w.Write([]byte(usual()))
+		_, _ = w.Write([]byte(initialKeys()))
 	})
 	b.run(t)
-	b.lacksKeys(t) // returns although nothing was answered
+	b.lacksKeys(t) // returns although the server has not responded
 	close(stay)
 	b.awaitKeys(t)
-	b.accepts(t, b.ec(t, "ec", "ec"))
+	b.accepts(t, b.ecToken(t, "ec", "ec"))
 }
 
 func TestUnknownKidMakesItFetch(t *testing.T) {
@@ -144,22 +144,22 @@ func TestUnknownKidMakesItFetch(t *testing.T) {
 	b := setup(t)
 	b.server.serve(jwks(jwk("new", signers()["ec-2"])))
 	require.Equal(t, int64(1), b.server.requests.Load())
-	b.accepts(t, b.ec(t, "ec-2", "new"))
+	b.accepts(t, b.ecToken(t, "ec-2", "new"))
 	require.Equal(t, int64(2), b.server.requests.Load())
-	b.refuses(t, unknownKey, b.ec(t, "ec", "ec")) // the removed key is gone
+	b.refuses(t, unknownKey, b.ecToken(t, "ec", "ec")) // the removed key is gone
 	require.Equal(t, int64(2), b.server.requests.Load())
 }
 
 func TestFloodOfUnknownKidsIsLimited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	good := b.ec(t, "ec", "ec")
+	good := b.ecToken(t, "ec", "ec")
 	for round := range int64(3) {
 		var flood sync.WaitGroup
 		for worker := range 8 {
 			flood.Go(func() {
 				for i := range 50 {
-					_, err := b.Verify(t.Context(), b.ec(t, "ec", "kid-"+strconv.Itoa(100*worker+i)))
+					_, err := b.Verify(t.Context(), b.ecToken(t, "ec", "kid-"+strconv.Itoa(100*worker+i)))
 					if !errors.Is(err, unknownKey) {
 						t.Errorf("unknown kid: %v", err)
 					}
@@ -169,14 +169,14 @@ func TestFloodOfUnknownKidsIsLimited(t *testing.T) {
 		flood.Wait()
 		require.Equal(t, 2+round, b.server.requests.Load())
 		b.accepts(t, good)
-		b.clock.advance(demandSpace - 1)
-		b.refuses(t, unknownKey, b.ec(t, "ec", "unknown"))
+		b.clock.advance(demandSpacing - 1)
+		b.refuses(t, unknownKey, b.ecToken(t, "ec", "unknown"))
 		require.Equal(t, 2+round, b.server.requests.Load())
 		b.clock.advance(1)
 	}
 }
 
-// Only an unknown kid is worth a request: none of these is.
+// Only an unknown kid causes a request. None of these tokens has one that counts.
 func TestWhatMakesNoRequest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -194,15 +194,15 @@ func TestWhatMakesNoRequest(t *testing.T) {
 	require.Equal(t, int64(1), b.server.requests.Load())
 }
 
-// Keys change twice while tokens are verified: a new key is accepted from its
-// first token on, an old one until it is taken away, and never again after that.
+// Keys change twice while tokens are verified: a new key is accepted from its first
+// token on, an old key until it is removed, and never again after that.
 func TestRotationUnderLoad(t *testing.T) {
 	t.Parallel()
-	b := setup(t, often)
+	b := setup(t, refreshOften)
 	s := signers()
-	one, two := b.ec(t, "ec", "ec"), b.ec(t, "ec-2", "ec-2")
+	one, two := b.ecToken(t, "ec", "ec"), b.ecToken(t, "ec-2", "ec-2")
 	ctx, cancel := context.WithCancel(t.Context())
-	var load, loadOfOne sync.WaitGroup
+	var load, loadOne sync.WaitGroup
 	hammer := func(ctx context.Context, load *sync.WaitGroup, tok string) {
 		load.Go(func() {
 			for ctx.Err() == nil {
@@ -213,9 +213,9 @@ func TestRotationUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	oneEnds, endOne := context.WithCancel(ctx)
-	hammer(oneEnds, &loadOfOne, one)
-	hammer(ctx, &load, b.hs(t))
+	oneContext, stopOne := context.WithCancel(ctx)
+	hammer(oneContext, &loadOne, one)
+	hammer(ctx, &load, b.hsToken(t))
 	b.awaitRequests(t, 3)
 
 	b.server.serve(jwks(jwk("ec", s["ec"]), jwk("ec-2", s["ec-2"])))
@@ -223,8 +223,8 @@ func TestRotationUnderLoad(t *testing.T) {
 		hammer(ctx, &load, two)
 	}
 	b.awaitRequests(t, 3)
-	endOne()
-	loadOfOne.Wait()
+	stopOne()
+	loadOne.Wait()
 
 	b.server.serve(jwks(jwk("ec-2", s["ec-2"])))
 	b.awaitRequests(t, 3)
@@ -237,33 +237,33 @@ func TestRotationUnderLoad(t *testing.T) {
 	load.Wait()
 }
 
-// The kid stays and the key behind it changes.
+// The kid stays, and its key changes.
 func TestKeyIsReplacedUnderItsName(t *testing.T) {
 	t.Parallel()
-	b := setup(t, often)
-	b.accepts(t, b.ec(t, "ec", "ec"))
+	b := setup(t, refreshOften)
+	b.accepts(t, b.ecToken(t, "ec", "ec"))
 	b.server.serve(jwks(jwk("ec", signers()["ec-2"])))
 	b.awaitRequests(t, 3)
-	b.accepts(t, b.ec(t, "ec-2", "ec"))
-	b.refuses(t, badSignature, b.ec(t, "ec", "ec"))
+	b.accepts(t, b.ecToken(t, "ec-2", "ec"))
+	b.refuses(t, badSignature, b.ecToken(t, "ec", "ec"))
 }
 
 // A project that signs with its secret only has a set without keys: asymmetric
-// tokens are refused there, not put off.
-func TestEmptySetIsAnAnswer(t *testing.T) {
+// tokens get 401 there, not 503.
+func TestEmptySetIsValid(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	b.server.serve(jwks())
 	b.run(t)
 	b.awaitKeys(t)
-	b.accepts(t, b.hs(t))
-	b.refuses(t, unknownKey, b.ec(t, "ec", "ec"))
+	b.accepts(t, b.hsToken(t))
+	b.refuses(t, unknownKey, b.ecToken(t, "ec", "ec"))
 }
 
 func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	elsewhere := newServer(t)
-	b := unready(t, often)
+	b := setupIdle(t, refreshOften)
 	b.server.handle(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) })
 	b.run(t)
 	b.awaitRequests(t, 2)
@@ -274,13 +274,13 @@ func TestRedirectToAnotherHostIsNotFollowed(t *testing.T) {
 func TestRedirectsWithinTheHostAreFollowedThrice(t *testing.T) {
 	t.Parallel()
 	for hops := range 6 {
-		b := unready(t)
+		b := setupIdle(t)
 		b.server.handle(func(w http.ResponseWriter, r *http.Request) {
 			if len(r.URL.Path) <= hops {
 				http.Redirect(w, r, r.URL.Path+"x", http.StatusMovedPermanently)
 				return
 			}
-			_, _ = w.Write([]byte(usual()))
+			_, _ = w.Write([]byte(initialKeys()))
 		})
 		_, err := b.keys.fetch(t.Context())
 		if hops <= maxRedirects {

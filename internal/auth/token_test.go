@@ -15,8 +15,8 @@ import (
 
 const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// valid is one good token of each algorithm.
-func (b *bundle) valid(t testing.TB) []string {
+// validTokens returns one good token of each algorithm.
+func (b *bundle) validTokens(t testing.TB) []string {
 	t.Helper()
 	return []string{
 		token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(nil)),
@@ -29,7 +29,7 @@ func (b *bundle) valid(t testing.TB) []string {
 func TestMalformedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	good := b.valid(t)[0]
+	good := b.validTokens(t)[0]
 	parts := strings.Split(good, ".")
 	b64 := base64.RawURLEncoding.EncodeToString
 	for _, tok := range []string{
@@ -47,18 +47,18 @@ func TestMalformedTokensAreRefused(t *testing.T) {
 		b.refuses(t, malformed, tok)
 	}
 	for _, claims := range []any{nil, object{}} {
-		b.refuses(t, endless, forge(object{"alg": "HS256"}, claims, mac([]byte(secret))))
+		b.refuses(t, noExpiry, forge(object{"alg": "HS256"}, claims, mac([]byte(secret))))
 	}
 }
 
 func TestLengthIsLimited(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	long := func(n int) string {
 		return token(t, jwt.SigningMethodHS256, secret, "", b.clock.claims(object{"x": strings.Repeat("x", n)}))
 	}
 	b.accepts(t, long(5000))
-	require.Greater(t, len(long(6400)), longestToken)
+	require.Greater(t, len(long(6400)), maxToken)
 	b.refuses(t, tooLong, long(6400))
 	b.refuses(t, tooLong, strings.Repeat(".", 1<<20))
 }
@@ -66,7 +66,7 @@ func TestLengthIsLimited(t *testing.T) {
 func TestTamperedTokensAreRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for _, tok := range b.valid(t) {
+	for _, tok := range b.validTokens(t) {
 		b.accepts(t, tok)
 		parts := strings.Split(tok, ".")
 		claims, err := base64.RawURLEncoding.DecodeString(parts[1])
@@ -84,10 +84,10 @@ func TestTamperedTokensAreRefused(t *testing.T) {
 	}
 }
 
-// The reasons are constants, so that no refusal can quote a token.
-func TestRefusalsQuoteNothing(t *testing.T) {
+// The reasons are constants, so that no error can quote a token.
+func TestErrorsQuoteNothing(t *testing.T) {
 	t.Parallel()
-	b := unready(t)
+	b := setupIdle(t)
 	const canary = "canary"
 	for _, over := range []object{
 		{"sub": canary}, {"aud": canary}, {"role": []string{canary}}, {"exp": canary}, {"nbf": canary}, {"exp": nil},
@@ -105,7 +105,7 @@ func TestRefusalsQuoteNothing(t *testing.T) {
 func TestRandomTokensDoNoHarm(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	valid := b.valid(t)
+	valid := b.validTokens(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -121,7 +121,7 @@ func TestRandomTokensDoNoHarm(t *testing.T) {
 	require.LessOrEqual(t, b.server.requests.Load(), int64(2))
 }
 
-// mutate returns something that is more or less like a token.
+// mutate returns a string that resembles a token more or less.
 func mutate(rnd *rand.Rand, valid []string) string {
 	tok := []byte(valid[rnd.IntN(len(valid))])
 	switch rnd.IntN(5) {
@@ -154,16 +154,16 @@ func mutate(rnd *rand.Rand, valid []string) string {
 }
 
 func FuzzVerify(f *testing.F) {
-	b := unready(f)
-	set, err := parseKeys([]byte(usual()))
+	b := setupIdle(f)
+	set, err := parseKeys([]byte(initialKeys()))
 	require.NoError(f, err)
 	b.keys.set.Store(set)
-	valid := b.valid(f)
+	valid := b.validTokens(f)
 	for _, tok := range append(valid, "", "..", "a.b.c") {
 		f.Add(tok)
 	}
 	ended, cancel := context.WithCancel(context.Background())
-	cancel() // nobody answers demands here
+	cancel() // no fetch ends a demand here
 	f.Fuzz(func(t *testing.T, tok string) {
 		_, err := b.Verify(ended, tok)
 		if !slices.Contains(valid, tok) && !errors.Is(err, ErrToken) {

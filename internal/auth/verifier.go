@@ -9,32 +9,32 @@ import (
 )
 
 const (
-	longestToken = 8 << 10 // bytes
-	skew         = 30 * time.Second
+	maxToken = 8 << 10 // bytes
+	leeway   = 30 * time.Second
 )
 
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
 	issuer   string
 	audience string
-	secret   []byte // empty: HS256 is refused
-	keys     *keys  // nil: the other algorithms are refused
+	secret   []byte // empty: HS256 is not accepted
+	keys     *keys  // nil: the other algorithms are not accepted
 	parser   *jwt.Parser
 }
 
-// Identity is who a token speaks for.
+// Identity is the user or the service that a token was issued to.
 type Identity struct {
 	// UserID is a UUID in lower case; "" for a service role token that names no
 	// user.
 	UserID string
-	// Service says that the holder may act for any user.
+	// Service means that the holder may act for any user.
 	Service bool
 	// Expires is the token's exp, without the leeway.
 	Expires time.Time
 }
 
-// New returns a Verifier, without asking anything of the network; ErrDisabled, if
-// there is nothing to verify with; or the error of Config.Validate.
+// New makes a Verifier and does not use the network. It returns ErrDisabled for a
+// Config that is not Enabled, or the error of Config.Validate.
 func New(cfg Config) (*Verifier, error) {
 	if !cfg.Enabled() {
 		return nil, ErrDisabled
@@ -48,7 +48,7 @@ func New(cfg Config) (*Verifier, error) {
 		audience: cfg.Audience,
 		secret:   []byte(cfg.Secret),
 		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-			jwt.WithLeeway(skew), jwt.WithTimeFunc(cfg.Now)),
+			jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Now)),
 	}
 	if cfg.JWKSURL != "" {
 		v.keys = newKeys(cfg)
@@ -56,8 +56,8 @@ func New(cfg Config) (*Verifier, error) {
 	return v, nil
 }
 
-// Run keeps the keys of the JWKS current until ctx ends, and returns nil. It is
-// called once; without it, the keys of the JWKS are never known.
+// Run keeps the keys of the JWKS current until ctx ends, and returns nil. Call it
+// once: without it, the keys of the JWKS are never known.
 func (v *Verifier) Run(ctx context.Context) error {
 	if v.keys == nil {
 		<-ctx.Done()
@@ -67,17 +67,16 @@ func (v *Verifier) Run(ctx context.Context) error {
 	return nil
 }
 
-// Verify returns who the token speaks for, an ErrToken or ErrKeys. It waits only
-// for a token whose key is not known, and for that 3 s at most.
+// Verify returns the identity of the token, an ErrToken or ErrKeys. It waits only
+// for a token whose key is not known, 3 s at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
-	if len(token) > longestToken {
+	if len(token) > maxToken {
 		return Identity{}, tooLong
 	}
-	if strings.ContainsAny(token, "\r\n") { // base64 would pass over them
+	if strings.ContainsAny(token, "\r\n") { // base64 would skip them
 		return Identity{}, malformed
 	}
-	// A map, because fields of a struct would also be filled by claims whose names
-	// differ in case.
+	// A map: the fields of a struct would also take claims whose names differ in case.
 	claims := jwt.MapClaims{}
 	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) { return v.key(ctx, t) })
 	if err != nil {
@@ -86,11 +85,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	return v.identity(claims)
 }
 
-// key is the key that verifies t. Its kind is fixed by the branch that finds it;
-// the library refuses a key of another kind than the algorithm's once more.
+// key returns the key that verifies t. The branch that finds the key fixes its type,
+// and the library checks once more that type and algorithm agree.
 func (v *Verifier) key(ctx context.Context, t *jwt.Token) (any, error) {
 	if _, present := t.Header["crit"]; present {
-		return nil, critical
+		return nil, critHeader
 	}
 	switch alg := t.Method.Alg(); {
 	case alg == hs256 && len(v.secret) > 0:

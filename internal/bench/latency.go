@@ -12,11 +12,12 @@ import (
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
 	"tasksync/internal/simulator"
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
-// latency inserts rows one by one on an idle system and measures how long it
-// takes until the upstream is asked for each.
+// latency inserts rows one by one on an idle system and measures the time until
+// the upstream gets the first call for each.
 func latency(ctx context.Context, server *postgres.Server, inserts int) error {
 	url, pool, err := database(ctx, server, "latency")
 	if err != nil {
@@ -33,7 +34,9 @@ func latency(ctx context.Context, server *postgres.Server, inserts int) error {
 	defer stop()
 	var sent, committed []time.Duration
 	for range inserts {
-		pause(ctx, spacing)
+		if err := wait.For(ctx, spacing); err != nil {
+			return err
+		}
 		a, b, err := once(ctx, pool, sim)
 		if err != nil {
 			return err
@@ -46,11 +49,11 @@ func latency(ctx context.Context, server *postgres.Server, inserts int) error {
 	return nil
 }
 
-// spacing keeps the inserts well below the rate at which the feed begins to read
-// rows instead of being told of them.
+// spacing keeps the inserts well below the rate at which feed notify begins to read
+// the table.
 const spacing = 25 * time.Millisecond
 
-// once inserts a row and waits until its task was asked for.
+// once inserts a row and waits until the upstream got a call for its task.
 func once(ctx context.Context, pool *pgxpool.Pool, sim *simulator.Simulator) (fromSent, fromCommitted time.Duration, err error) {
 	id := sim.Submit(task.Generate, simulator.Ready)
 	sent := time.Now()
@@ -68,7 +71,9 @@ func once(ctx context.Context, pool *pgxpool.Pool, sim *simulator.Simulator) (fr
 		if time.Since(sent) > time.Minute {
 			return 0, 0, fmt.Errorf("task %s was not asked for within a minute", id)
 		}
-		pause(ctx, 200*time.Microsecond)
+		if err := wait.For(ctx, 200*time.Microsecond); err != nil {
+			return 0, 0, err
+		}
 	}
 }
 
@@ -80,15 +85,9 @@ func settled(ctx context.Context, pool *pgxpool.Pool) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		pause(ctx, time.Millisecond)
-	}
-}
-
-// pause waits between two looks at what is measured.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+		if err := wait.For(ctx, time.Millisecond); err != nil {
+			return err
+		}
 	}
 }
 
@@ -98,7 +97,7 @@ func pending(ctx context.Context, pool *pgxpool.Pool) (n int, err error) {
 	return n, err
 }
 
-// percentile in milliseconds, by the nearest rank.
+// percentile returns the percentile by the nearest rank, in milliseconds.
 func percentile(d []time.Duration, p int) float64 {
 	sorted := slices.Sorted(slices.Values(d))
 	return float64(sorted[(len(sorted)*p+99)/100-1]) / float64(time.Millisecond)

@@ -1,7 +1,8 @@
 // Command bench measures what tasksync is designed for, on one private Postgres
-// with fsync on: what each feed costs those who insert, how soon a new row
-// is looked at, and how many generations are finished per second, beside what pgbench does with the same rows in one
-// transaction each. It prints what it measured and on what. Run `make bench`.
+// with fsync on: what each feed costs the writers, how soon a new row's task is
+// asked for, and how many generations are finished per second, beside pgbench,
+// which finishes the same rows in one transaction each. It prints the results with
+// the machine and the versions. Run `make bench`.
 package main
 
 import (
@@ -64,7 +65,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	defer server.Stop() //nolint:errcheck // the measurements are out
+	defer server.Stop() //nolint:errcheck // the results are printed
 	pgbench, err := findPgbench(ctx, server.BinDir())
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func findPgbench(ctx context.Context, binDir string) (string, error) {
 	return path, nil
 }
 
-// database makes a migrated database and a pool on it.
+// database makes a migrated database, and returns its address and a pool on it.
 func database(ctx context.Context, server *postgres.Server, name string) (string, *pgxpool.Pool, error) {
 	url, err := server.CreateDatabase(ctx, name)
 	if err != nil {

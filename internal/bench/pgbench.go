@@ -13,8 +13,8 @@ import (
 	"tasksync/internal/postgres"
 )
 
-// transaction finishes one generation as a careful programmer would by hand:
-// lock it, write its two clips, its status and its event, commit.
+// transaction finishes one generation as a careful programmer would write it by
+// hand: lock the row, write its two clips, its status and its event, commit.
 const transaction = `
 BEGIN;
 SELECT generation_id AS g, clip_1 AS c1, clip_2 AS c2 FROM bench_rows WHERE n = (SELECT nextval('bench_seq')) \gset
@@ -36,7 +36,7 @@ ANALYZE bench_rows`
 
 var tps = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
 
-// runPgbench has pgbench finish the same rows, one transaction each.
+// runPgbench measures how many of the same rows pgbench finishes per second.
 func runPgbench(ctx context.Context, server *postgres.Server, pgbench string, o options) (perSecond float64, err error) {
 	url, pool, err := database(ctx, server, "pgbench")
 	if err != nil {
@@ -63,9 +63,9 @@ func runPgbench(ctx context.Context, server *postgres.Server, pgbench string, o 
 	return pgbenchRate(ctx, pgbench, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(o.clients), "--jobs=2", "--transactions", each, "--file", script, url)
 }
 
-// pgbenchRate runs pgbench and reads the transactions per second.
+// pgbenchRate runs pgbench and returns the transactions per second.
 func pgbenchRate(ctx context.Context, pgbench string, args ...string) (perSecond float64, err error) {
-	cmd := exec.CommandContext(ctx, pgbench, args...) //nolint:gosec // found by us
+	cmd := exec.CommandContext(ctx, pgbench, args...) //nolint:gosec // the path is from findPgbench
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -16,16 +16,17 @@ import (
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
 	"tasksync/internal/simulator"
+	"tasksync/internal/wait"
 	"tasksync/task"
 	"tasksync/upstream"
 	"tasksync/upstream/sunoapi"
 )
 
-// source prepares an upstream on which the task ids are over at once.
+// source prepares an upstream with n tasks that are complete at once.
 type source func(n int) (cfg daemon.Config, taskIDs []string, stop func())
 
-// throughput measures how many generations a daemon finishes per second that
-// finds rows pending when it starts, from its start to the last commit.
+// throughput measures how many generations per second a daemon finishes, from its
+// start, when all rows are pending, to the last commit.
 func throughput(ctx context.Context, server *postgres.Server, name string, rows int, from source) (perSecond float64, err error) {
 	url, pool, err := database(ctx, server, name)
 	if err != nil {
@@ -52,13 +53,15 @@ func throughput(ctx context.Context, server *postgres.Server, name string, rows 
 		if n == 0 {
 			break
 		}
-		pause(ctx, 10*time.Millisecond)
+		if err := wait.For(ctx, 10*time.Millisecond); err != nil {
+			return 0, err
+		}
 	}
 	took := time.Since(began)
 	return float64(rows) / took.Seconds(), complete(ctx, pool, rows)
 }
 
-// complete makes sure that what was counted is what was asked for.
+// complete returns an error unless all rows and their clips are complete.
 func complete(ctx context.Context, pool *pgxpool.Pool, rows int) error {
 	var done, clips int
 	err := pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM music_generations WHERE status = 'complete'),
@@ -99,7 +102,7 @@ func instantUpstream(n int) (daemon.Config, []string, func()) {
 	return daemon.Config{Providers: instantly()}, ids, func() {}
 }
 
-// simulatorUpstream answers over HTTP, one request a task.
+// simulatorUpstream answers over HTTP, one call a task.
 func simulatorUpstream(n int) (daemon.Config, []string, func()) {
 	sim := simulator.New(simulator.Config{Seed: 1, Speed: math.Inf(1)})
 	api := httptest.NewServer(sim)
@@ -110,12 +113,12 @@ func simulatorUpstream(n int) (daemon.Config, []string, func()) {
 	return daemon.Config{Providers: unlimited(api.URL)}, ids, api.Close
 }
 
-// unlimited is sunoapi, simulated at url, without a limit.
+// unlimited returns provider sunoapi, simulated at url, without a rate limit.
 func unlimited(url string) []daemon.Provider {
 	return []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIURL: url, APIKey: "bench", RateLimit: new(0.0)}}
 }
 
-// instantly is a provider whose adapter is instant.
+// instantly returns a provider whose adapter is instant.
 func instantly() []daemon.Provider {
 	return []daemon.Provider{{Provider: upstream.Provider{
 		Name: "instant", BaseURL: "in process", Keyless: true,
@@ -123,7 +126,7 @@ func instantly() []daemon.Provider {
 	}}}
 }
 
-// instant is an upstream on which every task is complete.
+// instant is an adapter for which every task is complete.
 type instant struct{}
 
 // Limits implements upstream.Adapter.
@@ -150,7 +153,7 @@ func item(ref task.Ref, n int) task.Item {
 	}
 }
 
-// runDaemon starts a daemon and gives back when it is ready.
+// runDaemon starts a daemon and returns when it is ready.
 func runDaemon(ctx context.Context, cfg daemon.Config) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	started, ended := make(chan struct{}), make(chan error, 1)

@@ -14,29 +14,29 @@ import (
 	"tasksync/internal/postgres"
 )
 
-// A variant is one way in which new rows are heard of, or not at all.
+// A variant is one way to hear of new rows, or not to hear of them.
 type variant struct {
 	name     string
-	trigger  string // what SQL makes of the triggers
-	mode     string // of the feed; "": there is none
+	trigger  string // SQL that sets up the triggers
+	mode     string // of the feed; "": there is no feed
 	busyRate int
-	daemon   bool // a whole one, which works the rows against an instant upstream
+	daemon   bool // a whole daemon, which syncs the rows with an instant upstream
 }
 
 const (
 	triggersOff = `ALTER TABLE music_generations DISABLE TRIGGER tasksync_notify_insert, DISABLE TRIGGER tasksync_notify_update`
 	triggersOn  = `ALTER TABLE music_generations ENABLE TRIGGER tasksync_notify_insert, ENABLE TRIGGER tasksync_notify_update`
-	// always is a trigger as one would write it first.
+	// always is the simplest trigger.
 	always = triggersOff + `;
 		CREATE TRIGGER bench_always AFTER INSERT ON music_generations FOR EACH ROW EXECUTE FUNCTION tasksync.notify_generation()`
-	// noIndex is without the index that looks at the newest rows use.
+	// noIndex also drops the index by which the feeds read the newest rows.
 	noIndex = triggersOff + `; DROP INDEX tasksync_pending_created_at_idx`
 
 	never = 1 << 30
 )
 
-// variants are measured in this order, in each round; the first one is what the
-// others are compared with.
+// variants returns the variants in the order of each round. The first one is the
+// baseline.
 func variants(match *regexp.Regexp) []variant {
 	all := []variant{
 		{name: "no trigger", trigger: triggersOff},
@@ -53,17 +53,17 @@ func variants(match *regexp.Regexp) []variant {
 	return slices.DeleteFunc(all, func(v variant) bool { return v.name != all[0].name && !match.MatchString(v.name) })
 }
 
-// cell is one variant with one number of clients, over the rounds.
+// cell holds the results of one variant with one number of clients, in all rounds.
 type cell struct {
 	perSecond []float64
-	latencies []time.Duration // from the transaction's begin to the hand-on
+	latencies []time.Duration // from the begin of the transaction until the row was handed on
 	missed    int
 }
 
 const insertScript = `INSERT INTO music_generations (user_id, task_id, task_type) VALUES (gen_random_uuid(), 'bench-task', 'generate');
 `
 
-// writers measures how fast single rows are inserted, beside each feed.
+// writers measures how fast clients insert single rows, beside each feed.
 func writers(ctx context.Context, server *postgres.Server, pgbench string, o options) error {
 	dir, err := os.MkdirTemp("", "tasksync-bench-")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"tasksync/daemon"
 	"tasksync/feed"
 	"tasksync/internal/postgres"
+	"tasksync/internal/wait"
 )
 
 // writerBench measures the cells of the writers' table.
@@ -23,8 +24,8 @@ type writerBench struct {
 	options options
 }
 
-// dropSlots has a reader of the WAL begin here, and not with what the others have
-// written since its last turn.
+// dropSlots has feed wal begin here, and not with the rows of the other variants
+// since its last turn.
 const dropSlots = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active`
 
 func databaseOf(variant int) string { return fmt.Sprintf("writers_%d", variant) }
@@ -41,7 +42,7 @@ func (w *writerBench) prepare(ctx context.Context, i int, v variant) error {
 }
 
 // measure has clients insert, after a second of warming up in which the feed
-// finds out that there is load.
+// notices the load.
 func (w *writerBench) measure(ctx context.Context, i int, v variant, clients int, c *cell) error {
 	url := w.server.DatabaseURL(databaseOf(i))
 	pool, err := pgxpool.New(ctx, url)
@@ -60,9 +61,9 @@ func (w *writerBench) measure(ctx context.Context, i int, v variant, clients int
 		return err
 	}
 	defer stop()
-	_, _ = insertFor(ctx, w, url, clients, 1) // whatever it comes to
+	_, _ = w.insertFor(ctx, url, clients, 1) // warming up
 	warm := time.Now()
-	perSecond, err := insertFor(ctx, w, url, clients, w.options.seconds)
+	perSecond, err := w.insertFor(ctx, url, clients, w.options.seconds)
 	if err != nil {
 		return err
 	}
@@ -70,16 +71,18 @@ func (w *writerBench) measure(ctx context.Context, i int, v variant, clients int
 	if v.mode == "" || v.daemon {
 		return nil
 	}
-	pause(ctx, 2*time.Second) // the last ones
+	if err := wait.For(ctx, 2*time.Second); err != nil { // for the last rows
+		return err
+	}
 	return note.latencies(ctx, pool, warm, c)
 }
 
-func insertFor(ctx context.Context, w *writerBench, url string, clients, seconds int) (perSecond float64, err error) {
+func (w *writerBench) insertFor(ctx context.Context, url string, clients, seconds int) (perSecond float64, err error) {
 	return pgbenchRate(ctx, w.pgbench, "--no-vacuum", "--protocol=prepared", "--client", fmt.Sprint(clients), "--jobs=2",
 		"--time", fmt.Sprint(seconds), "--file", w.script, url)
 }
 
-// start brings the variant's feed up, or its daemon.
+// start starts the variant's feed or daemon, and returns when it is up.
 func (w *writerBench) start(ctx context.Context, v variant, url string, note *noted) (stop func(), err error) {
 	switch {
 	case v.mode == "":
@@ -93,7 +96,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 	}
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
-	f, err := feed.New(feed.Config{Pool: pool, To: note, Mode: v.mode, BusyRate: v.busyRate, State: func(reason string) {
+	f, err := feed.New(feed.Config{Pool: pool, Jobs: note, Mode: v.mode, BusyRate: v.busyRate, State: func(reason string) {
 		if reason == "" {
 			once()
 		}
@@ -103,7 +106,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { _ = f.Run(ctx) }) // nil: it ends when it is asked to
+	running.Go(func() { _ = f.Run(ctx) }) // it returns nil when ctx ends
 	stop = func() {
 		cancel()
 		running.Wait()
@@ -118,7 +121,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 	}
 }
 
-// noted is jobs that only note when a row was handed on.
+// noted implements feed.Jobs, and only notes when a row was handed on.
 type noted struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -140,7 +143,8 @@ func (n *noted) HandOn(_ context.Context, ids []string) error {
 // Sweep implements feed.Jobs.
 func (*noted) Sweep(context.Context, time.Duration) ([]string, error) { return nil, nil }
 
-// latencies are those of the rows that were inserted since, on the same clock.
+// latencies adds the latencies of the rows that were inserted after since to c. Postgres
+// and this process have the same clock.
 func (n *noted) latencies(ctx context.Context, pool *pgxpool.Pool, since time.Time, c *cell) error {
 	rows, err := pool.Query(ctx, `SELECT id::text, created_at FROM music_generations WHERE created_at > $1`, since)
 	if err != nil {

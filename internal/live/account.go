@@ -1,12 +1,14 @@
 package live
 
-// account is what the subscriptions of a user have together, until they are
-// closed: one that has ended may still be dealing with a batch.
+// account counts a user's subscriptions and the bytes of the batches that they
+// hold. A subscription counts until it is closed: one that has ended may still be
+// dealing with a batch.
 //
-// What they hold is bounded. One that follows and is behind is ended for it, and
-// comes back later; one that comes back gets what it has missed when there is room
-// for that. So a user who opens stream after stream and reads none has limits.user
-// of memory for what was missed, and a batch for each that follows.
+// The bytes are bounded. A joined subscription that is behind is ended when the
+// bound is reached, and may resume later; a resuming subscription waits until its
+// backlog has room. So a user who opens stream after stream and reads none of
+// them costs userBytes of memory for backlogs, and one batch for each joined
+// stream.
 type account struct {
 	open int
 	held int // bytes
@@ -34,7 +36,8 @@ func (b *Broker) leave(s *Subscription) {
 	b.open--
 }
 
-// hold and release count what s was given and is done with. The caller holds mu.
+// hold and release count the bytes that s was given and is done with. The caller
+// holds mu.
 func (b *Broker) hold(s *Subscription, bytes int) {
 	s.held += bytes
 	b.accounts[s.user].held += bytes
@@ -47,7 +50,7 @@ func (b *Broker) release(s *Subscription, bytes int) {
 	}
 }
 
-// discard takes back what s was given and has not looked at. The caller holds mu.
+// discard takes back the batches that s has not taken. The caller holds mu.
 func (b *Broker) discard(s *Subscription) {
 	for {
 		select {
@@ -59,26 +62,26 @@ func (b *Broker) discard(s *Subscription) {
 	}
 }
 
-// ready are those of the joining whom a step can take: of the resuming ones of a
-// user, as many as have room for the most that one may have missed. The caller
+// ready returns the waiting subscriptions that fit into their user's memory
+// budget: for each that resumes, the largest backlog is set aside. The caller
 // holds mu.
 func (b *Broker) ready() []*Subscription {
 	var ready []*Subscription
 	reserved := make(map[string]int)
 	for _, s := range b.joining {
-		if s.start == resuming {
-			room := b.limits.user - b.accounts[s.user].held - reserved[s.user]
-			if room < b.limits.batch {
+		if s.start == startAtCursor {
+			room := b.bounds.userBytes - b.accounts[s.user].held - reserved[s.user]
+			if room < b.bounds.missedBytes {
 				continue
 			}
-			reserved[s.user] += b.limits.batch
+			reserved[s.user] += b.bounds.missedBytes
 		}
 		ready = append(ready, s)
 	}
 	return ready
 }
 
-// wake ends the wait for the next step if somebody can join by it. The caller
+// wake ends the wait for the next step if a subscription can join. The caller
 // holds mu.
 func (b *Broker) wake() {
 	if b.interrupt != nil && len(b.joining) > 0 && len(b.ready()) > 0 {

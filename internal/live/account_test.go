@@ -12,7 +12,7 @@ import (
 
 const lyrics = 100 << 10
 
-// heavy makes generations of a user, each with words of 100 KiB and an event.
+// heavy makes generations of a user, each with lyrics of 100 KiB and an event.
 func (b *bundle) heavy(user string, n int) {
 	b.Helper()
 	b.exec(`WITH g AS (
@@ -25,7 +25,7 @@ func (b *bundle) heavy(user string, n int) {
 		SELECT id, user_id, 'queued', 'complete', 'poll' FROM g`, user, n, lyrics)
 }
 
-// words are the bytes of lyrics in a batch.
+// words returns the bytes of lyrics in a batch.
 func words(batch Batch) (bytes int) {
 	for _, e := range batch.Events {
 		for _, c := range e.Generation.Clips {
@@ -35,14 +35,14 @@ func words(batch Batch) (bytes int) {
 	return bytes
 }
 
-// TestMissedWaitsForRoom has a user who comes back with many streams at once: what
-// they have missed is given to few of them at a time, in the end to all.
+// TestMissedWaitsForRoom resumes many subscriptions of one user at once: a few at
+// a time get their backlogs, in the end all of them.
 func TestMissedWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const all, limit = 12, 8 << 20
 	broker := b.running(func(broker *Broker) {
-		broker.limits.batch, broker.limits.user = 3<<20, limit
+		broker.bounds.missedBytes, broker.bounds.userBytes = 3<<20, limit
 		broker.cfg.Interval = 20 * time.Millisecond
 	})
 	user := newID()
@@ -54,7 +54,7 @@ func TestMissedWaitsForRoom(t *testing.T) {
 		t.Cleanup(s.Close)
 		waiting = append(waiting, s)
 	}
-	other, _ := b.subscribe(broker, newID(), "") // nobody else waits for it
+	other, _ := b.subscribe(broker, newID(), "") // it need not wait
 	type holding struct {
 		s     *Subscription
 		batch Batch
@@ -100,19 +100,19 @@ func TestMissedWaitsForRoom(t *testing.T) {
 	require.Zero(t, broker.accounts[user].held)
 }
 
-// steady waits until the broker has looked again for one who follows.
+// steady waits for the next step, as a joined subscription sees it.
 func (b *bundle) steady(s *Subscription) {
 	b.Helper()
 	id := b.event(b.pool, s.user)
 	b.follow(s, id)
 }
 
-// TestMissedTooHeavy: one who has missed more than is kept for one reads anew, and
-// not all of it is loaded first.
+// TestMissedTooHeavy: a subscription whose backlog is too heavy is reset, before
+// all of the backlog has been loaded.
 func TestMissedTooHeavy(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broker := b.running(func(broker *Broker) { broker.limits.batch, broker.limits.views = 1<<20, 2 })
+	broker := b.running(func(broker *Broker) { broker.bounds.missedBytes, broker.bounds.views = 1<<20, 2 })
 	user, other := newID(), newID()
 	b.heavy(user, 40)
 	b.heavy(other, 9)
@@ -125,25 +125,25 @@ func TestMissedTooHeavy(t *testing.T) {
 	require.Len(t, batch.Events, 9)
 	require.GreaterOrEqual(t, words(batch), 9*lyrics)
 
-	r := reading{queries: queries.New(), limits: broker.limits, db: b.pool, look: look{joined: map[*Subscription]Batch{}}}
+	r := reading{queries: queries.New(), bounds: broker.bounds, db: b.pool, result: result{first: map[*Subscription]Batch{}}}
 	var err error
 	r.now, err = broker.snapshot(context.Background(), b.pool)
 	require.NoError(t, err)
 	again := &Subscription{user: user}
-	again.from("1:1:")
+	again.startFrom("1:1:")
 	require.NoError(t, r.join(t.Context(), []*Subscription{again}))
-	loaded := r.shown()
+	loaded := r.hydration()
 	require.Len(t, loaded.ids, 41)
 	require.NoError(t, loaded.load(t.Context()))
 	require.LessOrEqual(t, len(loaded.views), 12)
 }
 
-// TestHoldingIsBounded: one who follows, and deals with batches too slowly to keep
-// them, is dropped before its buffer is full.
+// TestHoldingIsBounded: a subscription that deals with heavy batches too slowly is
+// dropped before its buffer is full.
 func TestHoldingIsBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broker := b.running(func(broker *Broker) { broker.cfg.Buffer, broker.limits.user = 1000, 1<<20 })
+	broker := b.running(func(broker *Broker) { broker.cfg.Buffer, broker.bounds.userBytes = 1000, 1<<20 })
 	user := newID()
 	slow, _ := b.subscribe(broker, user, "")
 	quick, _ := b.subscribe(broker, user, "")
@@ -154,11 +154,12 @@ func TestHoldingIsBounded(t *testing.T) {
 		quick.Done(batch)
 	}
 	require.ErrorIs(t, b.ended(slow), ErrSlow)
-	b.heavy(user, 15) // more than the bound, to one who holds nothing
+	b.heavy(user, 15) // more than the bound, but it holds nothing
 	require.Len(t, b.next(quick).Events, 15)
 }
 
-// TestPlaceUntilClose: one that was dropped may still hold a batch.
+// TestPlaceUntilClose: a dropped subscription counts until Close, because it may
+// still hold a batch.
 func TestPlaceUntilClose(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

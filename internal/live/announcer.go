@@ -4,20 +4,21 @@ import (
 	"context"
 	"time"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
 const (
-	// announcePause spaces announcements: what commits meanwhile is told by one.
+	// announcePause spaces announcements: one tells of all commits of a pause.
 	announcePause = 50 * time.Millisecond
-	// announceTimeout bounds one of them.
+	// announceTimeout bounds one announcement.
 	announceTimeout = 2 * time.Second
 )
 
 // Announcer tells the brokers of all daemons that events may have committed, so
-// that they look at once and not within their Interval. It does so after the
-// commit and beside it, which delays no writer, and writes nothing while no broker
-// has subscribers.
+// that they read at once and not within their Interval. It does so after the
+// commit and outside its transaction, so that no writer is delayed, and not at all
+// while no broker has subscribers.
 type Announcer struct {
 	db      queries.DBTX
 	queries *queries.Queries
@@ -25,7 +26,7 @@ type Announcer struct {
 	pause   time.Duration
 }
 
-// NewAnnouncer makes an Announcer. db is safe for concurrent use: a pool.
+// NewAnnouncer makes an Announcer. db must be safe for concurrent use: a pool.
 func NewAnnouncer(db queries.DBTX) *Announcer {
 	return &Announcer{db: db, queries: queries.New(), due: make(chan struct{}, 1), pause: announcePause}
 }
@@ -40,8 +41,8 @@ func (a *Announcer) Announce() {
 }
 
 // Run announces until ctx ends, the first commit after a pause at once. It
-// returns nil. What is announced later, or while the database is away, is not
-// told.
+// returns nil. Calls of Announce after that, or while the database is away, are
+// lost.
 func (a *Announcer) Run(ctx context.Context) error {
 	for {
 		select {
@@ -50,13 +51,13 @@ func (a *Announcer) Run(ctx context.Context) error {
 		case <-a.due:
 		}
 		a.announce(ctx)
-		sleep(ctx, a.pause)
+		_ = wait.For(ctx, a.pause) // the loop asks ctx
 	}
 }
 
-// announce takes no error seriously: brokers look by themselves.
+// announce ignores errors: a lost notification costs a broker's Interval.
 func (a *Announcer) announce(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()
-	_ = a.queries.EventAnnounce(ctx, a.db) // a hint that is lost costs an Interval
+	_ = a.queries.EventAnnounce(ctx, a.db)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// announcer is one that runs until the test ends.
+// announcer returns an Announcer that runs until the test ends.
 func (b *bundle) announcer(pause time.Duration) *Announcer {
 	a := NewAnnouncer(b.pool)
 	a.pause = pause
@@ -24,7 +24,7 @@ func (b *bundle) announcer(pause time.Duration) *Announcer {
 	return a
 }
 
-// ear hears what is announced, without being a broker.
+// ear returns a connection that listens, without being a broker.
 func (b *bundle) ear() *pgx.Conn {
 	b.Helper()
 	conn, err := pgx.ConnectConfig(b.Context(), b.pool.Config().ConnConfig)
@@ -35,7 +35,7 @@ func (b *bundle) ear() *pgx.Conn {
 	return conn
 }
 
-// heard is how often it was announced since the last call.
+// heard returns the number of announcements since the last call.
 func (b *bundle) heard(ear *pgx.Conn) (n int) {
 	b.Helper()
 	b.exec(`NOTIFY tasksync_end`)
@@ -51,14 +51,15 @@ func (b *bundle) heard(ear *pgx.Conn) (n int) {
 	}
 }
 
-// TestNobodyIsToldNothing: neither the commit of an event nor its announcement
-// notifies anybody before a broker has subscribers, nor when none is left.
-func TestNobodyIsToldNothing(t *testing.T) {
+// TestNoSubscriberNoNotification: neither the commit of an event nor its
+// announcement sends a notification before a broker has subscribers, nor when none
+// is left.
+func TestNoSubscriberNoNotification(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.exec(`DROP TRIGGER commit_is_announced ON tasksync.generation_events`)
 	ear, announcer := b.ear(), NewAnnouncer(b.pool)
-	broker := b.running(func(broker *Broker) { broker.limits.idle = 100 * time.Millisecond })
+	broker := b.running(func(broker *Broker) { broker.bounds.idle = 100 * time.Millisecond })
 	for range 2 {
 		b.event(b.pool, newID())
 		announcer.announce(t.Context())
@@ -66,7 +67,7 @@ func TestNobodyIsToldNothing(t *testing.T) {
 
 		s, _ := b.subscribe(broker, newID(), "")
 		b.event(b.pool, newID())
-		require.Zero(t, b.heard(ear), "a commit by itself notifies nobody")
+		require.Zero(t, b.heard(ear), "a commit by itself sends no notification")
 		announcer.announce(t.Context())
 		require.Equal(t, 1, b.heard(ear))
 		s.Close()
@@ -74,8 +75,8 @@ func TestNobodyIsToldNothing(t *testing.T) {
 	}
 }
 
-// TestAnnouncedAcrossDaemons has two brokers that hear of a commit by the
-// announcer of a third, and one of them still does when the other has gone.
+// TestAnnouncedAcrossDaemons: two brokers hear of a commit by the announcer of a
+// third daemon, and one of them still does when the other has ended.
 func TestAnnouncedAcrossDaemons(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -98,8 +99,8 @@ func TestAnnouncedAcrossDaemons(t *testing.T) {
 	require.Equal(t, id, b.next(other).Events[0].ID)
 }
 
-// TestAnnouncementsAreFolded: they keep their distance, however much commits, and
-// the last commit is told of.
+// TestAnnouncementsAreFolded: announcements keep their distance, however much
+// commits, and the last commit is announced.
 func TestAnnouncementsAreFolded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -119,7 +120,7 @@ func TestAnnouncementsAreFolded(t *testing.T) {
 	require.LessOrEqual(t, b.heard(ear), int(time.Since(began)/pause)+2) // the first, and one under way
 }
 
-// TestAnnouncementsGoOn after the database was away.
+// TestAnnouncementsGoOn: one is made after another was lost.
 func TestAnnouncementsGoOn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

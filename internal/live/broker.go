@@ -13,23 +13,23 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
 var (
-	// ErrFull is returned by Subscribe when the broker has as many subscribers
-	// as it takes.
+	// ErrFull is returned by Subscribe when the broker has MaxSubscribers.
 	ErrFull = errors.New("too many subscribers")
-	// ErrUserFull is returned by Subscribe when one user has as many as one may
-	// have. It is an ErrFull too.
+	// ErrUserFull is returned by Subscribe when the user has MaxPerUser. It wraps
+	// ErrFull.
 	ErrUserFull = fmt.Errorf("%w of one user", ErrFull)
-	// ErrUser is returned by Subscribe for what is not the id of a user.
+	// ErrUser is returned by Subscribe for a text that is not the id of a user.
 	ErrUser = errors.New("user id: not a UUID in lower case")
 	// ErrClosing is returned by Subscribe once Run has ended, and by the Err of
 	// a subscription that ended with it.
 	ErrClosing = errors.New("live updates are closing")
 	// ErrSlow is returned by the Err of a subscription that was ended because
-	// nobody took its batches.
+	// its batches were not taken in time.
 	ErrSlow = errors.New("subscriber is too slow")
 )
 
@@ -38,9 +38,9 @@ type Config struct {
 	ConnConfig *pgx.ConnConfig // required
 	Logger     *slog.Logger    // default: discard
 	Registerer prometheus.Registerer
-	// Interval is the longest time between two looks while there are
-	// subscribers; default 1 s. LISTEN makes it sooner, but behind a transaction
-	// pooler it may never tell of anything.
+	// Interval is the longest time between two steps while there are
+	// subscribers; default 1 s. Notifications make steps come sooner, but none may
+	// arrive behind a transaction pooler.
 	Interval       time.Duration
 	MaxSubscribers int // default 5000
 	MaxPerUser     int // default 50
@@ -60,52 +60,53 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Broker tells subscribers of their users' events. Subscribe is safe for
-// concurrent use; Run is called once.
+// Broker hands each user's events to that user's subscriptions. Subscribe is safe
+// for concurrent use; Run is called once.
 type Broker struct {
 	cfg     Config
 	queries *queries.Queries
 	metrics *metrics
-	limits  limits
+	bounds  bounds
 
 	mu        sync.Mutex
-	users     map[string]map[*Subscription]bool // all that have not ended
-	total     int
-	accounts  map[string]*account // of the users of all that have not been closed
-	open      int                 // how many these are
-	joining   []*Subscription     // those that no step has taken up yet
-	left      time.Time           // when the last one went
-	interrupt context.CancelFunc  // ends the wait for the next step; nil during one
+	users     map[string]map[*Subscription]bool // the subscriptions that have not ended, by user
+	total     int                               // the number of them
+	accounts  map[string]*account               // of the users with subscriptions that are not closed
+	open      int                               // the number of subscriptions that are not closed
+	joining   []*Subscription                   // the subscriptions that no step has taken up yet
+	lastEnd   time.Time                         // when a subscription last ended
+	interrupt context.CancelFunc                // ends the wait for the next step; nil during a step
 	closed    bool
-	came      chan struct{} // has a token when the first subscriber came
+	arrived   chan struct{} // has a token after a subscription was added
 
-	// Of Run's goroutine alone:
-	at       cursor // where the joined subscribers stand
-	stuck    int    // steps in a row that failed, though the database answers
-	failures int    // connections in a row that came to nothing
+	// Used by Run's goroutine alone:
+	at          cursor       // where the joined subscriptions stand
+	stuck       int          // steps in a row that failed while the database answered
+	interrupted bool         // the last connection was lost or not made
+	backoff     wait.Backoff // between connections
 }
 
-// limits are the sizes and times that nobody configures but tests.
-type limits struct {
-	live    int           // events in a step, before subscribers are served one by one
-	resumed int           // events for one that resumes, before it has to read anew
-	chunk   int           // of those that resume, in one query
-	budget  int           // events in a step, before more that resume have to wait
-	views   int           // generations in one query
-	batch   int           // bytes for one that resumes, before it has to read anew
-	user    int           // bytes that the subscriptions of a user hold, before more that resume have to wait
-	pause   time.Duration // between steps
-	fresh   time.Duration // after which a cursor is renewed without events
-	idle    time.Duration // after which a connection that serves nobody is closed
-	step    time.Duration // for a step
-	backoff time.Duration // the longest one
-	stuck   int           // steps in a row that failed, before all have to read anew
+// bounds are sizes and times that only tests change.
+type bounds struct {
+	joined      int           // new events in a step, above which the joined subscriptions resume one by one
+	missed      int           // events that one subscription may have missed, above which it is reset
+	chunk       int           // resuming subscriptions in one query
+	budget      int           // events in a step, above which no further chunk is read
+	views       int           // generations in one query
+	missedBytes int           // bytes that one subscription may have missed, above which it is reset
+	userBytes   int           // bytes that a user's subscriptions may hold
+	pause       time.Duration // between steps
+	refresh     time.Duration // after which a subscription gets a new cursor without events
+	idle        time.Duration // after which a connection without subscriptions is closed
+	step        time.Duration // for one step
+	backoff     time.Duration // the longest between two connections
+	stuck       int           // steps in a row that failed, after which all subscriptions are reset
 }
 
-func defaultLimits() limits {
-	return limits{
-		live: 5000, resumed: 1000, chunk: 100, budget: 5000, views: 100, batch: 4 << 20, user: 16 << 20,
-		pause: 50 * time.Millisecond, fresh: 30 * time.Second, idle: time.Minute,
+func defaultBounds() bounds {
+	return bounds{
+		joined: 5000, missed: 1000, chunk: 100, budget: 5000, views: 100, missedBytes: 4 << 20, userBytes: 16 << 20,
+		pause: 50 * time.Millisecond, refresh: 30 * time.Second, idle: time.Minute,
 		step: 10 * time.Second, backoff: 10 * time.Second, stuck: 3,
 	}
 }
@@ -114,25 +115,25 @@ func defaultLimits() limits {
 func New(cfg Config) *Broker {
 	cfg = cfg.withDefaults()
 	return &Broker{
-		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), limits: defaultLimits(),
-		users: make(map[string]map[*Subscription]bool), accounts: make(map[string]*account), came: make(chan struct{}, 1),
+		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), bounds: defaultBounds(),
+		users: make(map[string]map[*Subscription]bool), accounts: make(map[string]*account), arrived: make(chan struct{}, 1),
 	}
 }
 
 var userPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// Subscribe follows the events of a user, from a batch's cursor on; with "" from
-// now on. The first batch comes as soon as the broker can look, even if it is
-// empty. A cursor that is of no use makes that batch a Reset. The error is
-// ErrUser, ErrFull, ErrUserFull or ErrClosing. The caller has to Close the
-// subscription, which has its place until then, and to tell it what it is Done
-// with.
+// Subscribe follows the events of a user, from since, the cursor of a batch, or
+// from now on if since is "". The first batch comes as soon as the broker can
+// read, even if it is empty. It is a Reset if the cursor is of no use. The error
+// is ErrUser, ErrFull, ErrUserFull or ErrClosing. The caller has to tell the
+// subscription which batches it is Done with, and to Close it: until then it
+// counts.
 func (b *Broker) Subscribe(userID, since string) (*Subscription, error) {
 	if !userPattern.MatchString(userID) {
 		return nil, ErrUser
 	}
 	s := &Subscription{broker: b, user: userID, batches: make(chan Batch, b.cfg.Buffer)}
-	s.from(since)
+	s.startFrom(since)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {

@@ -6,30 +6,33 @@ import (
 	"time"
 
 	"tasksync/internal/redact"
+	"tasksync/internal/wait"
 )
 
-// Run serves the subscribers until ctx ends, then ends them with ErrClosing and
-// returns nil. It has a database connection while there are subscribers, and for
-// a minute after the last has gone. When it loses the connection it makes
-// another; the subscribers only notice that they hear later.
+// Run serves the subscriptions until ctx ends, then ends them with ErrClosing and
+// returns nil. It has a database connection while there are subscriptions, and
+// for a minute after the last one has ended. When the connection is lost, Run
+// makes another; subscribers only get their events later.
 func (b *Broker) Run(ctx context.Context) error {
 	defer b.close()
+	b.backoff = wait.Backoff{Least: 100 * time.Millisecond, Most: b.bounds.backoff}
 	for b.awaitSubscriber(ctx) {
 		err := b.serve(ctx)
 		if err == nil || ctx.Err() != nil {
 			continue
 		}
-		if b.failures == 0 {
+		if !b.interrupted {
 			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", redact.Password(err, b.cfg.ConnConfig))
 		}
-		wait := min(100*time.Millisecond<<min(b.failures, 10), b.limits.backoff)
-		b.failures++
-		sleep(ctx, wait/2+rand.N(wait/2+1)) //nolint:gosec // jitter
+		b.interrupted = true
+		d := b.backoff.Next()
+		_ = wait.For(ctx, d/2+rand.N(d/2+1)) //nolint:gosec // jitter
 	}
 	return nil
 }
 
-// awaitSubscriber returns when there is one, and with false when ctx has ended.
+// awaitSubscriber returns true when there is a subscription, false when ctx has
+// ended.
 func (b *Broker) awaitSubscriber(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		if n, _ := b.audience(); n > 0 {
@@ -37,13 +40,14 @@ func (b *Broker) awaitSubscriber(ctx context.Context) bool {
 		}
 		select {
 		case <-ctx.Done():
-		case <-b.came:
+		case <-b.arrived:
 		}
 	}
 	return false
 }
 
-// serve is one connection's life. It returns nil when it was not needed any more.
+// serve makes one connection and steps until it fails or ctx ends. It returns nil
+// when the connection is not needed any more.
 func (b *Broker) serve(ctx context.Context) error {
 	l, err := connect(ctx, b.cfg.ConnConfig)
 	if err != nil {
@@ -51,9 +55,9 @@ func (b *Broker) serve(ctx context.Context) error {
 	}
 	defer l.close()
 	for ctx.Err() == nil {
-		n, left := b.audience()
+		n, lastEnd := b.audience()
 		if n == 0 {
-			rest := b.limits.idle - time.Since(left)
+			rest := b.bounds.idle - time.Since(lastEnd)
 			if rest <= 0 {
 				return nil
 			}
@@ -65,36 +69,37 @@ func (b *Broker) serve(ctx context.Context) error {
 		if err := b.step(ctx, l); err != nil {
 			return err
 		}
-		sleep(ctx, b.limits.pause)
-		if err := b.wait(ctx, l, b.cfg.Interval-b.limits.pause); err != nil {
+		if err := wait.For(ctx, b.bounds.pause); err != nil {
+			return err
+		}
+		if err := b.wait(ctx, l, b.cfg.Interval-b.bounds.pause); err != nil {
 			return err
 		}
 	}
 	return ctx.Err()
 }
 
-// audience is how many subscribers there are, and when the last one went.
-func (b *Broker) audience() (n int, left time.Time) {
+// audience returns the number of subscriptions, and when one last ended.
+func (b *Broker) audience() (n int, lastEnd time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.total, b.left
+	return b.total, b.lastEnd
 }
 
-// wait returns when there is a notification, when somebody can join, or
-// after d.
+// wait returns at a notification, when a subscription can join, or after d.
 func (b *Broker) wait(ctx context.Context, l *listener, d time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	if !b.interruptWith(cancel) {
+	if !b.setInterrupt(cancel) {
 		return nil
 	}
-	defer b.interruptWith(nil)
+	defer b.setInterrupt(nil)
 	return l.wait(ctx)
 }
 
-// interruptWith has the next one who can join call cancel. It is false if there is
-// one already.
-func (b *Broker) interruptWith(cancel context.CancelFunc) bool {
+// setInterrupt stores what the next subscription that can join calls. It returns
+// false if there is such a subscription already.
+func (b *Broker) setInterrupt(cancel context.CancelFunc) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.interrupt = cancel
@@ -110,15 +115,5 @@ func (b *Broker) close() {
 		for s := range subscriptions {
 			b.end(s, ErrClosing)
 		}
-	}
-}
-
-// sleep waits for d or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
 	}
 }

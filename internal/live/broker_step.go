@@ -9,52 +9,53 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// plan is whom a step serves.
+// plan is the set of subscriptions that a step reads for.
 type plan struct {
-	users   map[string]bool // those of the subscribers that have joined
-	joining []*Subscription // those that have not, and can
+	users   map[string]bool // the users with joined subscriptions
+	joining []*Subscription // the subscriptions that can join in this step
 }
 
-// look is what a step has seen.
-type look struct {
+// result is what a step has read.
+type result struct {
 	now      cursor
-	reset    bool                    // those that have joined must read anew
-	away     bool                    // nothing was read
-	overflow bool                    // there is too much for them to be served together
-	events   map[string][]Event      // for them, by user
-	joined   map[*Subscription]Batch // for those who joined by this step
+	reset    bool                    // the joined subscriptions have to read anew
+	unread   bool                    // nothing but the snapshot was read
+	overflow bool                    // there are too many events: the joined subscriptions resume one by one
+	events   map[string][]Event      // for joined subscriptions, by user
+	first    map[*Subscription]Batch // the first batches of the subscriptions that join
 }
 
-// step looks once and delivers what it has seen. If it fails nothing has
-// happened: the next one sees it.
+// step reads once and delivers the result. A step that fails changes nothing: the
+// next step reads the same.
 func (b *Broker) step(ctx context.Context, l *listener) error {
 	defer prometheus.NewTimer(b.metrics.steps).ObserveDuration()
 	p := b.plan()
 	if len(p.users)+len(p.joining) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, b.limits.step)
+	ctx, cancel := context.WithTimeout(ctx, b.bounds.step)
 	defer cancel()
-	seen, err := b.look(ctx, l, p)
+	res, err := b.read(ctx, l, p)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) || !l.conn.IsClosed() {
-			b.stuck++ // it may be what there is to read
+			b.stuck++ // the unread events may be the cause
 		}
 		return err
 	}
-	b.deliver(seen)
+	b.deliver(res)
 	b.stuck = 0
-	if !seen.away {
+	if !res.unread {
 		b.recovered()
 	}
 	return nil
 }
 
 func (b *Broker) recovered() {
-	if b.failures > 0 {
+	if b.interrupted {
 		b.cfg.Logger.Info("[TaskSync] Live updates go on")
 	}
-	b.failures = 0
+	b.interrupted = false
+	b.backoff.Reset()
 }
 
 func (b *Broker) plan() plan {
@@ -72,39 +73,40 @@ func (b *Broker) plan() plan {
 	return p
 }
 
-// deliver brings all that the step has served to where it has looked.
-func (b *Broker) deliver(seen look) {
+// deliver sends the batches of res. Then all joined subscriptions stand at
+// res.now, the new ones included.
+func (b *Broker) deliver(res result) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if seen.overflow {
+	if res.overflow {
 		b.rejoin()
 	}
 	for user, subscriptions := range b.users {
-		batch := Batch{Cursor: seen.now.text, Reset: seen.reset, Events: seen.events[user]}
+		batch := Batch{Cursor: res.now.text, Reset: res.reset, Events: res.events[user]}
 		batch.size = weigh(batch.Events)
 		news := batch.Reset || len(batch.Events) > 0
 		for s := range subscriptions {
-			if s.joined && (news || now.Sub(s.heard) >= b.limits.fresh) {
+			if s.joined && (news || now.Sub(s.sent) >= b.bounds.refresh) {
 				b.send(s, batch, now)
 			}
 		}
 	}
-	for s, batch := range seen.joined {
+	for s, batch := range res.first {
 		b.send(s, batch, now)
 		s.joined = true
 	}
 	b.joining = slices.DeleteFunc(b.joining, func(s *Subscription) bool { return s.joined })
-	b.at = seen.now
+	b.at = res.now
 }
 
-// rejoin has all that have joined resume from where they are, one by one and so
-// with a limit for each. The caller holds mu.
+// rejoin has the joined subscriptions resume from where they stand, so that each
+// is bounded by itself. The caller holds mu.
 func (b *Broker) rejoin() {
 	for _, subscriptions := range b.users {
 		for s := range subscriptions {
 			if s.joined {
-				s.joined, s.start, s.since = false, resuming, b.at
+				s.joined, s.start, s.since = false, startAtCursor, b.at
 				b.joining = append(b.joining, s)
 			}
 		}

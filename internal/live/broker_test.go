@@ -29,9 +29,9 @@ func TestEventsArriveAsTheyCommit(t *testing.T) {
 	}
 }
 
-// TestLateCommit has a transaction write first and commit last, while another
-// one stays open all the time. Both are delivered, once, and nobody waits for
-// the one that is open.
+// TestLateCommit: one transaction writes first and commits last, another one stays
+// open all the time. The events of both are delivered once, and no reader waits
+// for the open transaction.
 func TestLateCommit(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -86,7 +86,7 @@ func TestAbortedEventsAreNoEvents(t *testing.T) {
 	require.Equal(t, []int64{kept}, ids)
 }
 
-// TestIntervalAlone is the case behind a transaction pooler.
+// TestIntervalAlone: without notifications, as behind a transaction pooler.
 func TestIntervalAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -103,7 +103,7 @@ func TestCursorsDoNotAge(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	broker := b.running(func(broker *Broker) {
-		broker.cfg.Interval, broker.limits.fresh = 10*time.Millisecond, 20*time.Millisecond
+		broker.cfg.Interval, broker.bounds.refresh = 10*time.Millisecond, 20*time.Millisecond
 	})
 	s, first := b.subscribe(broker, newID(), "")
 	b.event(b.pool, newID())
@@ -114,7 +114,7 @@ func TestCursorsDoNotAge(t *testing.T) {
 	}
 }
 
-// TestJoinDoesNotWait for the next look: it makes one.
+// TestJoinDoesNotWait: a new subscription makes the next step come at once.
 func TestJoinDoesNotWait(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -130,12 +130,12 @@ func TestJoinDoesNotWait(t *testing.T) {
 	}
 }
 
-// TestQuietSteps: looks that find nothing tell nobody anything.
+// TestQuietSteps: steps without news send no batches.
 func TestQuietSteps(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	broker := b.running(func(broker *Broker) {
-		broker.cfg.Interval, broker.limits.pause = time.Millisecond, time.Millisecond
+		broker.cfg.Interval, broker.bounds.pause = time.Millisecond, time.Millisecond
 	})
 	user := newID()
 	s, _ := b.subscribe(broker, user, "")
@@ -153,7 +153,7 @@ func TestBurst(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	const pause = 100 * time.Millisecond
-	broker := b.running(func(broker *Broker) { broker.limits.pause = pause })
+	broker := b.running(func(broker *Broker) { broker.bounds.pause = pause })
 	user := newID()
 	began := time.Now()
 	s, _ := b.subscribe(broker, user, "")
@@ -163,7 +163,7 @@ func TestBurst(t *testing.T) {
 	}
 	ids, _ := b.follow(s, last)
 	require.Len(t, ids, 300)
-	// One more that was under way, and one for what came during the last.
+	// One more that was under way, and one for the events that came during the last.
 	require.LessOrEqual(t, b.steps(broker), uint64(time.Since(began)/pause)+2)
 }
 
@@ -231,7 +231,7 @@ func TestEndOfRunEndsAll(t *testing.T) {
 	require.InDelta(t, 0, testutil.ToFloat64(broker.metrics.subscribers), 0)
 	require.InDelta(t, 1, testutil.ToFloat64(broker.metrics.dropped.WithLabelValues(reasonClosing)), 0)
 
-	waiting := b.broker() // one that nobody has taken up
+	waiting := b.broker() // its subscription never joins
 	s, err := waiting.Subscribe(newID(), "")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -240,14 +240,14 @@ func TestEndOfRunEndsAll(t *testing.T) {
 	require.ErrorIs(t, b.ended(s), ErrClosing)
 }
 
-// TestNobodyCostsNothing: no connection before the first subscriber, no queries
+// TestNoSubscriberNoCost: no connection before the first subscriber, no queries
 // after the last, and then no connection.
-func TestNobodyCostsNothing(t *testing.T) {
+func TestNoSubscriberNoCost(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	broker := b.running(func(broker *Broker) {
-		broker.cfg.Interval, broker.limits.pause = time.Millisecond, time.Millisecond
-		broker.limits.idle = 300 * time.Millisecond
+		broker.cfg.Interval, broker.bounds.pause = time.Millisecond, time.Millisecond
+		broker.bounds.idle = 300 * time.Millisecond
 	})
 	for range 2 {
 		b.event(b.pool, newID())
@@ -256,13 +256,14 @@ func TestNobodyCostsNothing(t *testing.T) {
 		require.Equal(t, 1, b.connections())
 		s.Close()
 		steps := b.steps(broker)
-		b.event(b.pool, newID()) // its notification is nobody's
+		b.event(b.pool, newID()) // no subscriber waits for it
 		b.eventually(func() bool { return b.connections() == 0 })
 		require.LessOrEqual(t, b.steps(broker), steps+1) // one was under way
 	}
 }
 
-// TestSlowSubscriber is dropped, and what it has not looked at; others hear on.
+// TestSlowSubscriber: a slow subscriber is dropped with the batches that it has not
+// taken; the others go on.
 func TestSlowSubscriber(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

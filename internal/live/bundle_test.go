@@ -21,10 +21,10 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// patience is how long a test waits for what must happen.
+// patience bounds a test's wait for an event that must come.
 const patience = 30 * time.Second
 
-// logBuffer is a log that all parts may write to at once.
+// logBuffer is a log that is safe for concurrent use.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -49,8 +49,8 @@ type bundle struct {
 	log  *logBuffer
 }
 
-// announced stands for an announcer after each commit, so that tests can write
-// events as they like.
+// announced makes the database announce each commit itself, so that tests can write
+// events without an Announcer.
 const announced = `
 	CREATE FUNCTION public.announce() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NOTIFY tasksync_events; RETURN NULL; END $$;
 	CREATE TRIGGER commit_is_announced AFTER INSERT ON tasksync.generation_events FOR EACH STATEMENT EXECUTE FUNCTION public.announce()`
@@ -59,18 +59,18 @@ func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{TB: t, pool: postgrestest.Pool(t), log: &logBuffer{}}
 	b.exec(announced)
-	b.event(b.pool, newID()) // the first id is that of an event: see oldest
+	b.event(b.pool, newID()) // the event with id 1 exists: see oldest
 	return b
 }
 
-// broker is one that does not run yet. Its interval is so long that only
-// notifications and joins make it look, unless a test says otherwise.
+// broker returns a broker that does not run yet. Its interval is so long that only
+// notifications and joins make it step, unless a test says otherwise.
 func (b *bundle) broker(change ...func(*Broker)) *Broker {
 	broker := New(Config{
 		ConnConfig: b.pool.Config().ConnConfig, Logger: slog.New(slog.NewTextHandler(b.log, nil)),
 		Registerer: prometheus.NewRegistry(), Interval: time.Hour,
 	})
-	broker.limits.backoff = 100 * time.Millisecond
+	broker.bounds.backoff = 100 * time.Millisecond
 	for _, f := range change {
 		f(broker)
 	}
@@ -90,14 +90,14 @@ func (b *bundle) run(broker *Broker) (stop func()) {
 	return stop
 }
 
-// running is a broker that runs.
+// running returns a broker that runs until the test ends.
 func (b *bundle) running(change ...func(*Broker)) *Broker {
 	broker := b.broker(change...)
 	b.run(broker)
 	return broker
 }
 
-// subscribe gives a subscription that has joined, with its first batch.
+// subscribe returns a subscription that has joined, and its first batch.
 func (b *bundle) subscribe(broker *Broker, user, since string) (*Subscription, Batch) {
 	b.Helper()
 	s, err := broker.Subscribe(user, since)
@@ -106,7 +106,7 @@ func (b *bundle) subscribe(broker *Broker, user, since string) (*Subscription, B
 	return s, b.next(s)
 }
 
-// next is the next batch.
+// next returns the next batch.
 func (b *bundle) next(s *Subscription) Batch {
 	b.Helper()
 	select {
@@ -119,8 +119,8 @@ func (b *bundle) next(s *Subscription) Batch {
 	}
 }
 
-// follow reads until the event last has come, and gives all events and the last
-// cursor.
+// follow reads until event last has come, and returns the ids of all events and
+// the last cursor.
 func (b *bundle) follow(s *Subscription, last int64) (ids []int64, cursor string) {
 	b.Helper()
 	for {
@@ -160,7 +160,7 @@ func (b *bundle) ended(s *Subscription) error {
 	}
 }
 
-// event writes an event of a user, of a generation without a row.
+// event writes an event of a user, for a generation without a row.
 func (b *bundle) event(db queries.DBTX, user string) int64 {
 	b.Helper()
 	return b.eventOf(db, user, newID())
@@ -193,7 +193,7 @@ func (b *bundle) exec(sql string, args ...any) {
 	require.NoError(b, err)
 }
 
-// connections are those of all brokers to this database.
+// connections counts the connections of all brokers to this database.
 func (b *bundle) connections() (n int) {
 	b.Helper()
 	err := b.pool.QueryRow(b.Context(), `SELECT count(*) FROM pg_stat_activity
@@ -202,7 +202,7 @@ func (b *bundle) connections() (n int) {
 	return n
 }
 
-// eventually waits for what the database or another goroutine will do.
+// eventually waits until condition holds.
 func (b *bundle) eventually(condition func() bool) {
 	b.Helper()
 	require.Eventually(b, condition, patience, 5*time.Millisecond, b.log)
@@ -215,7 +215,7 @@ func newID() string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// steps are how many steps a broker has made.
+// steps returns the number of steps that a broker has made.
 func (b *bundle) steps(broker *Broker) (n uint64) {
 	b.Helper()
 	families, err := broker.cfg.Registerer.(*prometheus.Registry).Gather()

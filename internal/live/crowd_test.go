@@ -9,8 +9,8 @@ import (
 
 const crowd = 2000
 
-// TestCrowd has 2,000 subscribers of as many users on one connection: all hear
-// of their events, come back at once, and hear what they have missed.
+// TestCrowd has 2,000 subscribers of as many users on one connection: all get
+// their events, come back at once, and get what they have missed.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -80,7 +80,7 @@ func TestCrowd(t *testing.T) {
 	b.follow(subscriptions[crowd-1], id)
 }
 
-// TestCutConnection: a subscriber notices nothing but that it hears later.
+// TestCutConnection: a subscriber only gets its events later.
 func TestCutConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -9,17 +9,17 @@ import (
 // maxCursor bounds the cursors that clients bring, in bytes.
 const maxCursor = 8 << 10
 
-// cursor is a Postgres snapshot: the transactions before xmin have ended, those
-// from xmax on had not begun, and of those between the ones in xip were under
-// way. xip is in ascending order.
+// cursor is a Postgres snapshot: transactions before xmin had ended, transactions
+// from xmax on had not begun, and of those between, the ones in xip were in
+// progress. xip is in ascending order.
 type cursor struct {
 	text       string // as Postgres has it: xmin:xmax:xip,xip
 	xmin, xmax uint64
 	xip        []uint64
 }
 
-// parseCursor takes exactly the texts that Postgres writes, so that it accepts
-// every cursor that it is given back.
+// parseCursor accepts exactly the texts that Postgres writes, so every cursor that
+// a client brings back.
 func parseCursor(text string) (cursor, bool) {
 	c := cursor{text: text}
 	parts := strings.Split(text, ":")
@@ -47,7 +47,7 @@ func parseCursor(text string) (cursor, bool) {
 	return c, true
 }
 
-// parseXID takes a positive number in its shortest form.
+// parseXID accepts a positive number in its shortest form.
 func parseXID(text string) (uint64, bool) {
 	if text == "" || text[0] < '1' || text[0] > '9' {
 		return 0, false
@@ -56,15 +56,15 @@ func parseXID(text string) (uint64, bool) {
 	return xid, err == nil
 }
 
-// sees says whether transaction xid had ended.
+// sees reports whether transaction xid had ended.
 func (c cursor) sees(xid uint64) bool {
 	if xid < c.xmin || xid >= c.xmax {
 		return xid < c.xmin
 	}
-	_, underWay := slices.BinarySearch(c.xip, xid)
-	return !underWay
+	_, inProgress := slices.BinarySearch(c.xip, xid)
+	return !inProgress
 }
 
-// after says whether c cannot be of the same database, or not of its past, when
-// now is its present.
+// after reports whether c is later than now, the database's present: then c comes
+// from another database, or from a future that was undone by a restore.
 func (c cursor) after(now cursor) bool { return c.xmax > now.xmax }

@@ -13,7 +13,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// hostile are texts that are no snapshot.
+// hostile holds texts that are no snapshot.
 var hostile = []string{
 	" ", ":", "::", "x", "0", "1", "1:2", "1:2:3:4", "0:1:", "1:0:", "2:1:", "-1:5:", "+1:5:", "01:5:", " 1:5:", "1 :5:", "1:5: ",
 	"1:5:0", "2:5:1", "1:5:5", "1:5:6", "1:5:3,2", "1:5:2,2", "1:5:2,", "1:5:,2", "1:5:,", "1:5:2;3", "1:5:x", "1:5:1e1", "0x1:5:",
@@ -38,8 +38,8 @@ func TestParseCursorTakes(t *testing.T) {
 	}
 }
 
-// TestCursorAgreesWithPostgres has Postgres read what the parser accepts, and
-// say of transactions around it whether they had ended.
+// TestCursorAgreesWithPostgres has Postgres parse accepted texts too, and say
+// whether transactions around them had ended.
 func TestCursorAgreesWithPostgres(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.Pool(t)
@@ -75,7 +75,7 @@ func randomSnapshot(random *rand.Rand) string {
 	return fmt.Sprintf("%d:%d:%s", xmin, xmax, strings.Join(xip, ","))
 }
 
-// FuzzParseCursor: what is accepted is a snapshot, written as Postgres writes it.
+// FuzzParseCursor: an accepted text is a snapshot, written as Postgres writes it.
 func FuzzParseCursor(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)

@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	// channel is where an Announcer tells that there are events.
+	// channel is the channel of an Announcer's notifications.
 	channel = "tasksync_events"
 	// applicationName is how the connection shows in pg_stat_activity.
 	applicationName = "tasksync events"
-	// connectTimeout bounds one try to connect and to listen.
+	// connectTimeout bounds one attempt to connect and listen.
 	connectTimeout = 5 * time.Second
-	// closeTimeout bounds the end of a connection, which may be dead.
+	// closeTimeout bounds the closing of a connection, which may be dead.
 	closeTimeout = time.Second
 )
 
-// listener is the connection that hears of events and reads them.
+// listener is the connection that is notified of events and reads them.
 type listener struct {
 	conn     *pgx.Conn
-	notified bool // by what the last step may not have seen
+	notified bool // of events that the last step may not have seen
 }
 
 func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
@@ -37,7 +37,7 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 	config.RuntimeParams["application_name"] = applicationName
 	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { l.notified = true }
 	if config.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement && config.DescriptionCacheCapacity > 0 {
-		// A statement that is not kept on the server is planned for its cursor,
+		// A statement that the server does not keep is planned for its cursor,
 		// and works behind a transaction pooler.
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
@@ -49,7 +49,7 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 		l.close()
 		return nil, fmt.Errorf("listen %q: %w", channel, err)
 	}
-	// What is announced before this is in the first look.
+	// Events that were not announced before this are in the first step.
 	if err := queries.New().EventHear(ctx, l.conn); err != nil {
 		l.close()
 		return nil, fmt.Errorf("have events announced: %w", err)
@@ -57,8 +57,8 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 	return l, nil
 }
 
-// wait returns at the first notification since the last wait, if a step has not
-// accounted for it, and when ctx ends, which does the connection no harm.
+// wait returns at the first notification since the last wait that no step has
+// accounted for, and when ctx ends, which does the connection no harm.
 func (l *listener) wait(ctx context.Context) error {
 	if !l.notified {
 		_, err := l.conn.WaitForNotification(ctx)
@@ -70,11 +70,11 @@ func (l *listener) wait(ctx context.Context) error {
 	return nil
 }
 
-// close returns when nothing of the connection runs any more, or after a second.
+// close returns when all goroutines of the connection have ended, or after a second.
 func (l *listener) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = l.conn.Close(ctx) // nothing more is wanted of it
+	_ = l.conn.Close(ctx) // the connection is not needed any more
 	select {
 	case <-l.conn.PgConn().CleanupDone():
 	case <-ctx.Done():

@@ -18,7 +18,7 @@ func TestListenerWait(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 
-	// One that comes along with the answer to a query is not lost,
+	// A notification that comes along with the answer to a query is not lost,
 	_, err = l.conn.Exec(ctx, `NOTIFY tasksync_events`)
 	require.NoError(t, err)
 	require.NoError(t, l.wait(ctx))
@@ -43,8 +43,8 @@ func TestListenerWait(t *testing.T) {
 	require.NoError(t, ctx.Err())
 }
 
-// TestQueryModes are those that an address of a database can ask for, because of
-// a pooler.
+// TestQueryModes tests the modes that a database URL can ask for, because of a
+// pooler.
 func TestQueryModes(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -68,7 +68,7 @@ func TestQueryModes(t *testing.T) {
 	}
 }
 
-// TestNoPasswordInTheLog has one that the server's refusal repeats.
+// TestNoPasswordInTheLog has a password that the server's error repeats.
 func TestNoPasswordInTheLog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

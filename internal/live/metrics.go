@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// Why a subscriber was dropped, as a label.
+// Values of label reason.
 const (
 	reasonSlow    = "slow"
 	reasonClosing = "closing"

@@ -13,9 +13,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"tasksync/internal/wait"
 )
 
-// truth is what the writers of a race have committed, by user.
+// truth holds the ids of the events that the writers have committed, by user.
 type truth struct {
 	mu        sync.Mutex
 	committed map[string][]int64
@@ -30,7 +32,7 @@ func (tr *truth) add(events map[string][]int64) {
 }
 
 // writer makes transactions that are short, long, nested, rolled back, or many
-// at once, so that ids, transaction ids and commits all have orders of their own.
+// at once, so that ids, transaction ids and commits are all in different orders.
 type writer struct {
 	*bundle
 	random *rand.Rand
@@ -100,17 +102,17 @@ func (w *writer) events(ctx context.Context, tx pgx.Tx, written map[string][]int
 	return err
 }
 
-// reader follows a user over many subscriptions, which it breaks off and resumes
-// as it likes.
+// reader follows a user over many subscriptions, which it closes and resumes at
+// random.
 type reader struct {
 	random *rand.Rand
 	user   string
 	cursor string
-	broker *atomic.Pointer[Broker] // the one to ask now
+	broker *atomic.Pointer[Broker] // the current one
 	seen   []int64
 }
 
-// run reads until it has seen the user's last event, which is a complete one.
+// run reads until the user's last event, which has status complete.
 func (r *reader) run() error {
 	for {
 		s, err := r.broker.Load().Subscribe(r.user, r.cursor)
@@ -121,7 +123,7 @@ func (r *reader) run() error {
 			return err
 		}
 		done, err := r.read(s, r.random.IntN(6))
-		s.Close() // what it has not read comes again
+		s.Close() // batches that it has not read come again
 		if done || err != nil {
 			return err
 		}
@@ -158,10 +160,10 @@ func (r *reader) read(s *Subscription, most int) (done bool, err error) {
 }
 
 // chaos replaces the broker, or cuts its connection, until ctx ends. A new broker
-// runs before the old one ends, so that readers always find one.
+// runs before the old one ends, so that readers always find a broker.
 func (b *bundle) chaos(ctx context.Context, random *rand.Rand, current *atomic.Pointer[Broker], stop func()) error {
 	for ctx.Err() == nil {
-		sleep(ctx, time.Duration(20+random.IntN(150))*time.Millisecond)
+		_ = wait.For(ctx, time.Duration(20+random.IntN(150))*time.Millisecond)
 		if random.IntN(2) == 0 {
 			_, err := b.pool.Exec(context.Background(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 				WHERE datname = current_database() AND application_name = 'tasksync events'`)
@@ -179,9 +181,9 @@ func (b *bundle) chaos(ctx context.Context, random *rand.Rand, current *atomic.P
 	return nil
 }
 
-// TestNothingIsLostOrDoubled has writers race readers that go and come back,
-// over brokers that are stopped and replaced and whose connections are cut. A
-// transaction stays open all the time.
+// TestNothingIsLostOrDoubled: writers race readers that leave and resume, while
+// brokers are stopped and replaced and their connections are cut. One transaction
+// stays open all the time.
 func TestNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()

@@ -10,20 +10,20 @@ import (
 	"tasksync/queries"
 )
 
-// reading is a look that is being taken.
+// reading is a result that is being read.
 type reading struct {
-	look
+	result
 
 	queries *queries.Queries
-	limits  limits
-	db      queries.DBTX // a transaction, if somebody joins
+	bounds  bounds
+	db      queries.DBTX // a transaction if subscriptions join
 	count   int          // of the events read
 }
 
-// follow reads what is new for users since a cursor.
+// follow reads the events of users that are new since a cursor.
 func (r *reading) follow(ctx context.Context, since cursor, users map[string]bool) error {
 	rows, err := r.queries.EventListSince(ctx, r.db, queries.EventListSinceParams{
-		Since: since.text, MaxRows: int32(r.limits.live) + 1,
+		Since: since.text, MaxRows: int32(r.bounds.joined) + 1,
 	})
 	if err != nil {
 		return fmt.Errorf("list events: %w", err)
@@ -35,7 +35,7 @@ func (r *reading) follow(ctx context.Context, since cursor, users map[string]boo
 		return err
 	}
 	r.reset = since.after(r.now)
-	r.overflow = len(rows) > r.limits.live
+	r.overflow = len(rows) > r.bounds.joined
 	if r.reset || r.overflow {
 		return nil
 	}
@@ -52,29 +52,29 @@ func (r *reading) follow(ctx context.Context, since cursor, users map[string]boo
 	return nil
 }
 
-// join reads what those need who join: all whose beginning needs no reading, and
-// of the others as many as the budget allows.
+// join makes the first batches of new subscriptions. It reads their backlogs up
+// to the budget; the rest of them join in a later step.
 func (r *reading) join(ctx context.Context, joining []*Subscription) error {
-	var resumed []*Subscription
+	var resuming []*Subscription
 	for _, s := range joining {
 		switch {
-		case s.start == fromNow:
-			r.joined[s] = Batch{Cursor: r.now.text}
-		case s.start == anew, s.since.after(r.now):
-			r.joined[s] = Batch{Cursor: r.now.text, Reset: true}
+		case s.start == startNow:
+			r.first[s] = Batch{Cursor: r.now.text}
+		case s.start == startReset, s.since.after(r.now):
+			r.first[s] = Batch{Cursor: r.now.text, Reset: true}
 		default:
-			resumed = append(resumed, s)
+			resuming = append(resuming, s)
 		}
 	}
-	if len(resumed) == 0 {
+	if len(resuming) == 0 {
 		return nil
 	}
 	oldest, err := r.oldest(ctx)
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(resumed, r.limits.chunk) {
-		if r.count >= r.limits.budget {
+	for chunk := range slices.Chunk(resuming, r.bounds.chunk) {
+		if r.count >= r.bounds.budget {
 			return nil
 		}
 		if err := r.resume(ctx, chunk, oldest); err != nil {
@@ -84,9 +84,10 @@ func (r *reading) join(ctx context.Context, joining []*Subscription) error {
 	return nil
 }
 
-// oldest is the transaction of the first event that is kept, if older ones were
-// deleted. One for which it is news may have missed some of those. It is 0, which
-// is news to nobody, if none were deleted, or if the event is from a dump.
+// oldest returns the transaction of the oldest event, if older events were
+// deleted: a cursor that does not see this transaction may have missed some of
+// them. It returns 0, which every cursor sees, if none were deleted, or if the
+// event comes from a dump.
 func (r *reading) oldest(ctx context.Context) (uint64, error) {
 	rows, err := r.queries.EventOldest(ctx, r.db)
 	if err != nil {
@@ -102,10 +103,10 @@ func (r *reading) oldest(ctx context.Context) (uint64, error) {
 	return xid, nil
 }
 
-// resume reads what those who come back have missed.
-func (r *reading) resume(ctx context.Context, back []*Subscription, oldest uint64) error {
-	p := queries.EventListResumedParams{MaxRows: int32(r.limits.resumed) + 1}
-	for i, s := range back {
+// resume reads the backlogs of subscriptions.
+func (r *reading) resume(ctx context.Context, resuming []*Subscription, oldest uint64) error {
+	p := queries.EventListResumedParams{MaxRows: int32(r.bounds.missed) + 1}
+	for i, s := range resuming {
 		p.Readers = append(p.Readers, int32(i)) //nolint:gosec // a chunk is small
 		p.UserIds = append(p.UserIds, s.user)
 		p.Since = append(p.Since, s.since.text)
@@ -115,24 +116,24 @@ func (r *reading) resume(ctx context.Context, back []*Subscription, oldest uint6
 		return fmt.Errorf("list missed events: %w", err)
 	}
 	r.count += len(rows)
-	missed := make([][]Event, len(back))
+	missed := make([][]Event, len(resuming))
 	for _, row := range rows {
 		missed[row.Reader] = append(missed[row.Reader], Event{
 			ID: row.ID, GenerationID: row.GenerationID, FromStatus: row.FromStatus, ToStatus: row.ToStatus,
 			Via: row.Via, UpstreamStatus: null(row.UpstreamStatus), CreatedAt: row.CreatedAt.UTC(),
 		})
 	}
-	for i, s := range back {
+	for i, s := range resuming {
 		batch := Batch{Cursor: r.now.text, Events: missed[i]}
-		if len(batch.Events) > r.limits.resumed || !s.since.sees(oldest) {
+		if len(batch.Events) > r.bounds.missed || !s.since.sees(oldest) {
 			batch.Reset, batch.Events = true, nil
 		}
-		r.joined[s] = batch
+		r.first[s] = batch
 	}
 	return nil
 }
 
-// null is nil for the text that stands for NULL.
+// null returns nil for "", which stands for NULL.
 func null(text string) *string {
 	if text == "" {
 		return nil

@@ -49,10 +49,10 @@ func TestResetOfUselessCursors(t *testing.T) {
 	require.Equal(t, []int64{id}, ids)
 }
 
-func TestResetOfOneWhoMissedTooMuch(t *testing.T) {
+func TestResetOfTooLargeBacklog(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broker := b.running(func(broker *Broker) { broker.limits.resumed = 10 })
+	broker := b.running(func(broker *Broker) { broker.bounds.missed = 10 })
 	user, other := newID(), newID()
 	_, now := b.subscribe(broker, user, "")
 	for range 10 {
@@ -86,7 +86,7 @@ func TestResetOfDeletedEvents(t *testing.T) {
 	_, batch := b.subscribe(broker, user, before.Cursor)
 	require.Len(t, batch.Events, 2)
 	b.exec(`DELETE FROM tasksync.generation_events WHERE id < $1`, oldest)
-	for _, cursor := range []string{before.Cursor, between.Cursor} { // the second one is to be sure
+	for _, cursor := range []string{before.Cursor, between.Cursor} { // the second one might have missed none
 		_, batch = b.subscribe(broker, user, cursor)
 		require.True(t, batch.Reset)
 	}
@@ -95,13 +95,13 @@ func TestResetOfDeletedEvents(t *testing.T) {
 	require.Len(t, batch.Events, 1)
 }
 
-// TestTooMuchAtOnce: when a step finds too much for all together, they are
-// served one after the other, and only who has too much reads anew.
+// TestTooMuchAtOnce: when a step finds too many events, subscriptions resume one by
+// one, and only the one with too many of its own is reset.
 func TestTooMuchAtOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	broker := b.running(func(broker *Broker) {
-		broker.limits.live, broker.limits.resumed, broker.limits.chunk, broker.limits.budget = 30, 20, 2, 5
+		broker.bounds.joined, broker.bounds.missed, broker.bounds.chunk, broker.bounds.budget = 30, 20, 2, 5
 	})
 	users := []string{newID(), newID(), newID(), newID(), newID()}
 	var subscriptions []*Subscription
@@ -133,7 +133,7 @@ func TestTooMuchAtOnce(t *testing.T) {
 	}
 }
 
-// TestUnreadable: what cannot be read does not stop the broker for ever.
+// TestUnreadable: events that cannot be read do not stop the broker for ever.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -158,12 +158,12 @@ func TestUnreadable(t *testing.T) {
 	b.eventually(func() bool { return strings.Contains(b.log.String(), "Live updates go on") })
 }
 
-// TestSlowStep: a step that takes too long is given up, and in the end what it
-// had to read.
+// TestSlowStep: a step that takes too long is given up, and in the end its events
+// too.
 func TestSlowStep(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	broker := b.running(func(broker *Broker) { broker.limits.step = 500 * time.Millisecond })
+	broker := b.running(func(broker *Broker) { broker.bounds.step = 500 * time.Millisecond })
 	user := newID()
 	s, _ := b.subscribe(broker, user, "")
 	lock := b.begin()
@@ -177,8 +177,7 @@ func TestSlowStep(t *testing.T) {
 	require.True(t, batch.Reset || len(batch.Events) > 0)
 }
 
-// TestResetOfAnotherPast: the database has been replaced by one that has not come
-// as far.
+// TestResetOfAnotherPast: the database has been replaced by one that is not as far.
 func TestResetOfAnotherPast(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -199,8 +198,8 @@ func TestResetOfAnotherPast(t *testing.T) {
 	require.Equal(t, id, b.next(s).Events[0].ID)
 }
 
-// TestRestoredDump: rows with the transactions of another database are not
-// delivered as long as these mean nothing, whatever they coincide with.
+// TestRestoredDump: rows with the transaction ids of another database are not
+// delivered while these ids are in the future here, or in progress.
 func TestRestoredDump(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -223,7 +222,7 @@ func TestRestoredDump(t *testing.T) {
 	require.Len(t, batch.Events, 3)
 	require.NoError(t, open.Commit(t.Context()))
 	ids, _ := b.follow(s, opened)
-	require.Len(t, ids, 2) // that one's row of the dump has its turn
+	require.Len(t, ids, 2) // with the row of the dump that has the same transaction id
 
 	b.exec(`DELETE FROM tasksync.generation_events WHERE xid < '9000000000000000000'`)
 	_, batch = b.subscribe(broker, user, before.Cursor)
@@ -259,8 +258,8 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
-// TestEventsOfTheSyncer are what the daemon itself writes, in one statement for
-// many, with users that are none.
+// TestEventsOfTheSyncer: events as the daemon writes them, many in one statement,
+// with a user id that is none.
 func TestEventsOfTheSyncer(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

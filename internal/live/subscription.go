@@ -14,37 +14,38 @@ type Subscription struct {
 
 	// Guarded by the broker's mu:
 	start  start
-	since  cursor // with resuming
-	joined bool   // a step has taken it up: it stands where the broker does
-	heard  time.Time
+	since  cursor    // with startAtCursor
+	joined bool      // a step has taken it up: it stands where the broker does
+	sent   time.Time // when it was last sent a batch
 	ended  bool
 	err    error
-	held   int // bytes of the batches that nobody is done with
+	held   int // bytes of the batches that were sent and are not done
 	closed bool
 }
 
-// start is where a subscription that has not joined wants to begin.
+// start is where a subscription that has not joined begins.
 type start int
 
 const (
-	fromNow  start = iota
-	resuming       // from a cursor
-	anew           // from a cursor that is of no use
+	startNow      start = iota
+	startAtCursor       // it resumes
+	startReset          // its cursor is of no use
 )
 
-// Batches gives the batches in their order. It is closed when the subscription
-// has ended; what was in it by then can still be read, unless it was too slow.
+// Batches returns the batches in their order. The channel is closed when the
+// subscription has ended; batches that were in it by then can still be read,
+// unless the subscription was too slow.
 func (s *Subscription) Batches() <-chan Batch { return s.batches }
 
-// Err says why the subscription has ended: ErrSlow, ErrClosing, or nil if it was
-// by Close. It is valid once Batches is closed.
+// Err returns why the subscription has ended: ErrSlow, ErrClosing, or nil after
+// Close. It is valid once Batches is closed.
 func (s *Subscription) Err() error {
 	s.broker.mu.Lock()
 	defer s.broker.mu.Unlock()
 	return s.err
 }
 
-// Done tells that a batch was dealt with and is not kept. It is called once for
+// Done says that a batch was dealt with and is not kept. It is called once for
 // each batch, before the next one is taken, or left to Close.
 func (s *Subscription) Done(batch Batch) {
 	s.broker.mu.Lock()
@@ -52,7 +53,7 @@ func (s *Subscription) Done(batch Batch) {
 	s.broker.release(s, batch.size)
 }
 
-// Close ends the subscription and tells that nothing of it is kept. It may be
+// Close ends the subscription and says that none of its batches is kept. It may be
 // called at any time and more than once.
 func (s *Subscription) Close() {
 	s.broker.mu.Lock()
@@ -61,20 +62,21 @@ func (s *Subscription) Close() {
 	s.broker.leave(s)
 }
 
-func (s *Subscription) from(since string) {
+// startFrom sets where s begins: at cursor since, or now if since is "".
+func (s *Subscription) startFrom(since string) {
 	if since == "" {
 		return
 	}
-	s.start = anew
+	s.start = startReset
 	if len(since) > maxCursor {
 		return
 	}
 	if c, ok := parseCursor(since); ok {
-		s.start, s.since = resuming, c
+		s.start, s.since = startAtCursor, c
 	}
 }
 
-// add makes s one that joins. The caller holds mu.
+// add has s join in the next step. The caller holds mu.
 func (b *Broker) add(s *Subscription) {
 	if b.users[s.user] == nil {
 		b.users[s.user] = make(map[*Subscription]bool)
@@ -86,7 +88,7 @@ func (b *Broker) add(s *Subscription) {
 	b.joining = append(b.joining, s)
 	b.wake()
 	select {
-	case b.came <- struct{}{}:
+	case b.arrived <- struct{}{}:
 	default:
 	}
 }
@@ -109,7 +111,7 @@ func (b *Broker) end(s *Subscription, err error) {
 		b.joining = slices.DeleteFunc(b.joining, func(other *Subscription) bool { return other == s })
 	}
 	b.total--
-	b.left = time.Now()
+	b.lastEnd = time.Now()
 	b.metrics.subscribers.Dec()
 	switch {
 	case errors.Is(err, ErrSlow):
@@ -119,18 +121,18 @@ func (b *Broker) end(s *Subscription, err error) {
 	}
 }
 
-// send gives s a batch, or ends it if it has no room for one. The caller holds mu.
+// send sends s a batch, or ends s if it has no room for one. The caller holds mu.
 func (b *Broker) send(s *Subscription, batch Batch, now time.Time) {
 	if s.ended {
 		return
 	}
-	if s.held > 0 && b.accounts[s.user].held+batch.size > b.limits.user {
+	if s.held > 0 && b.accounts[s.user].held+batch.size > b.bounds.userBytes {
 		b.end(s, ErrSlow)
 		return
 	}
 	select {
 	case s.batches <- batch:
-		s.heard = now
+		s.sent = now
 		b.hold(s, batch.size)
 		b.metrics.delivered.Add(float64(len(batch.Events)))
 	default:

@@ -2,14 +2,14 @@ package live
 
 import "tasksync/internal/view"
 
-// What a value takes in memory beside its texts, in bytes, generously.
+// The bytes of memory that a value takes beside its texts, rounded up.
 const (
 	eventWeight      = 256
 	generationWeight = 512
 	clipWeight       = 512
 )
 
-// weigh says how much memory events take with their generations, each of which
+// weigh returns the bytes that events take with their generations. A generation
 // counts once.
 func weigh(events []Event) int {
 	bytes := len(events) * eventWeight

@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// An account is the system user that Postgres runs as. The zero value is the user that we are.
+// An account is the system user that Postgres runs as. The zero value is this process's user.
 type account struct {
 	name     string
 	uid, gid uint32
-	other    bool // not the user that we are
+	other    bool // not this process's user
 }
 
-// runAs returns the account to run Postgres as: ourselves, or, because Postgres refuses to be
-// root, an unprivileged user of this machine.
+// runAs returns the account to run Postgres as: this process's user, or instead of root, which
+// Postgres refuses, an unprivileged user of this machine.
 func runAs() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{}, nil
@@ -51,13 +51,13 @@ func lookupAccount(name string) (account, error) {
 	return account{name: name, uid: uid, gid: gid, other: true}, nil
 }
 
-// parseID reads a user or group id. On macOS that of nobody is negative.
+// parseID reads a user or group id. On macOS the id of user nobody is negative.
 func parseID(s string) (uint32, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	return uint32(n), err
 }
 
-// String names the account in an error for a person.
+// String names the account in error messages.
 func (a account) String() string {
 	if !a.other {
 		return "this user"
@@ -66,7 +66,7 @@ func (a account) String() string {
 }
 
 // command returns a command that runs as the account, in a session of its own, so that signals
-// from a terminal do not reach it. The end of ctx kills it and what it started.
+// from a terminal do not reach it. The end of ctx kills the command and its children.
 func (a account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/"
@@ -80,7 +80,7 @@ func (a account) command(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
-// cleanEnv drops what would change how Postgres behaves. On macOS Postgres needs LC_ALL.
+// cleanEnv drops variables that would change how Postgres behaves. On macOS Postgres needs LC_ALL.
 func cleanEnv(environ []string) []string {
 	env := []string{"LC_ALL=C", "TZ=UTC"}
 	for _, entry := range environ {
@@ -95,7 +95,7 @@ func cleanEnv(environ []string) []string {
 	return env
 }
 
-// own gives path to the account.
+// own makes the account the owner of path.
 func (a account) own(path string) error {
 	if !a.other {
 		return nil
@@ -103,8 +103,8 @@ func (a account) own(path string) error {
 	return os.Chown(path, int(a.uid), int(a.gid))
 }
 
-// reaches reports whether the account may enter dir. It asks the system by trying, because file
-// modes do not tell all: there are access lists and mount options.
+// reaches reports whether the account may enter dir. It tries, because file modes do not say it
+// all: there are access lists and mount options.
 func (a account) reaches(ctx context.Context, dir string) bool {
 	if !a.other {
 		return true
@@ -112,7 +112,7 @@ func (a account) reaches(ctx context.Context, dir string) bool {
 	return a.command(ctx, "/bin/sh", "-c", `cd -- "$1"`, "sh", dir).Run() == nil
 }
 
-// folderMode is the mode of a folder of ours which the account must be able to enter.
+// folderMode returns the mode of a folder that this process owns and the account must enter.
 func (a account) folderMode() os.FileMode {
 	if a.other {
 		return 0o711

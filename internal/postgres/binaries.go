@@ -39,7 +39,7 @@ func (b binaries) check(wanted string) error {
 
 var versionOutput = regexp.MustCompile(`\(PostgreSQL\) (\d+(?:\.\d+)*)`)
 
-// inspect runs what is in dir as the account, which proves that it can be run.
+// inspect runs the programs in dir as the account, which proves that they run.
 func inspect(ctx context.Context, dir string, a account) (binaries, error) {
 	b := binaries{dir: dir}
 	for _, name := range []string{"initdb", "postgres"} {
@@ -63,7 +63,7 @@ func installed(ctx context.Context) []string {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
 	}
 	if path, err := exec.LookPath("initdb"); err == nil {
-		// Packages put links on the PATH that lead to the folder where both programs are.
+		// Packages put links on the PATH, to the folder that holds both programs.
 		if target, err := filepath.EvalSymlinks(path); err == nil {
 			dirs = append(dirs, filepath.Dir(target))
 		}

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// makeCache makes dir and what is missing above it, and checks that it may be trusted.
+// makeCache makes dir and the missing folders above it, and checks that dir can be trusted.
 func makeCache(dir string, a account) error {
 	if err := makeFolders(dir, a); err != nil {
 		return err
@@ -18,7 +18,7 @@ func makeCache(dir string, a account) error {
 	return trusted(dir)
 }
 
-// makeFolders is os.MkdirAll, but the account can enter what it makes, whatever the umask.
+// makeFolders is os.MkdirAll for folders that the account can enter, whatever the umask.
 func makeFolders(dir string, a account) error {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -27,7 +27,7 @@ func makeFolders(dir string, a account) error {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o755); errors.Is(err, os.ErrExist) {
-		return nil // another process was faster
+		return nil // another process made it
 	} else if err != nil {
 		return err
 	}
@@ -37,8 +37,8 @@ func makeFolders(dir string, a account) error {
 	return os.Chmod(dir, 0o755)
 }
 
-// trusted returns an error unless dir is a folder into which nobody else can put programs: we run
-// what is in it.
+// trusted returns an error unless dir is a folder to which only this process's user can write:
+// programs in dir are run.
 func trusted(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -51,21 +51,21 @@ func trusted(dir string) error {
 	return nil
 }
 
-// inspectCached is inspect for a package in a cache. One that was there before and is damaged, as
-// by a cleaner of old files, is moved out of the way of the next download.
+// inspectCached is inspect for a package in a cache. A damaged package (a cleaner of old files may
+// have been there) is moved out of the way of the next download.
 func inspectCached(ctx context.Context, cache string, pin packagePin, a account) (binaries, error) {
 	if _, err := os.Stat(pin.dir(cache)); err != nil {
 		return binaries{}, err
 	}
 	b, err := inspect(ctx, pin.binDir(cache), a)
-	var exit *exec.ExitError
-	if damaged := errors.Is(err, os.ErrNotExist) || errors.As(err, &exit); !damaged || ctx.Err() != nil {
+	_, exited := errors.AsType[*exec.ExitError](err)
+	if damaged := errors.Is(err, os.ErrNotExist) || exited; !damaged || ctx.Err() != nil {
 		return b, err
 	}
 	return b, errors.Join(err, discard(cache, pin.dir(cache)))
 }
 
-// discard removes dir, which is in cache, from sight at once.
+// discard removes dir, a folder in cache, atomically.
 func discard(cache, dir string) error {
 	trash, err := os.MkdirTemp(cache, ".damaged-")
 	if err != nil {

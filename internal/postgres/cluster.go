@@ -17,21 +17,21 @@ import (
 
 // A cluster is a folder with the data of one Postgres:
 //
-//	data/            the account's, made by initdb
+//	data/            made by initdb; the account owns it
 //	password         of the superuser; the account may read it
 //	postgresql.conf  written anew by every Start
-//	log              what initdb and postgres say
+//	log              the output of initdb and postgres
 //
-// The folder itself is ours, not the account's: as root we would not write to a folder in which
-// another user can plant links.
+// This process's user owns the folder itself: root must not write to a folder in which another
+// user can plant links.
 type cluster struct {
 	dir      string
-	temp     bool // dir is ours to remove
+	temp     bool // Stop removes dir
 	account  account
 	password string
 }
 
-// makeCluster makes or opens the folder. The watchdog is told of a temporary one.
+// makeCluster makes or opens the folder. The watchdog learns of a temporary folder.
 func makeCluster(ctx context.Context, cfg Config, a account, w *watchdog) (*cluster, error) {
 	c := &cluster{dir: cfg.Dir, account: a}
 	if cfg.Dir == "" {
@@ -40,7 +40,7 @@ func makeCluster(ctx context.Context, cfg Config, a account, w *watchdog) (*clus
 	return c, c.makeDir(ctx)
 }
 
-// makeTemp makes a folder in the first of parents in which the account can reach it.
+// makeTemp makes a folder in the first of parents where the account can enter it.
 func (c *cluster) makeTemp(ctx context.Context, parents []string, w *watchdog) error {
 	var errs []error
 	for _, parent := range parents {
@@ -84,7 +84,7 @@ func (c *cluster) makeDir(ctx context.Context) error {
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
 
-// init makes the data, unless there are some, and learns the password.
+// init makes the data, unless it exists, and the password, or reads it.
 func (c *cluster) init(ctx context.Context, bin binaries, cfg Config, w *watchdog) error {
 	if _, err := os.Stat(c.path("data")); err == nil {
 		return c.readPassword()
@@ -93,7 +93,7 @@ func (c *cluster) init(ctx context.Context, bin binaries, cfg Config, w *watchdo
 	if err := c.makePassword(); err != nil {
 		return err
 	}
-	// Under another name until it is complete, so that an interrupted initdb is not taken for data.
+	// The folder has another name until it is complete: the data of an interrupted initdb is useless.
 	data := c.path("data.new")
 	if err := os.RemoveAll(data); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (c *cluster) initdb(ctx context.Context, bin binaries, data string, durable
 	return nil
 }
 
-// startLogged starts cmd with its output going to the end of the log file.
+// startLogged starts cmd, whose output is appended to the log file.
 func (c *cluster) startLogged(cmd *exec.Cmd) error {
 	log, err := os.OpenFile(c.path("log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -189,8 +189,8 @@ func (c *cluster) logTail() string {
 	return "; its log ends:\n" + strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// remove removes a temporary folder. Processes of a Postgres that had to be killed may still write
-// to it for a moment, so it tries more than once.
+// remove removes a temporary folder. It tries more than once, because processes of a killed
+// Postgres may still write there for a moment.
 func (c *cluster) remove() error {
 	if !c.temp {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"os/exec"
 )
 
-// Command returns a command that runs as the user that Postgres would run as: other servers, as
-// PgBouncer, refuse to be root too. It runs in a session of its own, and the end of ctx kills it.
+// Command returns a command that runs as the user that Postgres would run as: other servers, like
+// PgBouncer, refuse to be root too. The command has a session of its own; the end of ctx kills it.
 func Command(ctx context.Context, name string, args ...string) (*exec.Cmd, error) {
 	a, err := runAs()
 	if err != nil {

@@ -12,26 +12,26 @@ import (
 
 // Config says which Postgres to run and how. The zero value works.
 type Config struct {
-	// Dir is where the cluster lives. It is made if it is missing, and used again, with its data,
-	// if a Start has made a cluster in it before. Default: a new temporary folder, removed by Stop.
+	// Dir is the folder of the cluster. It is made if it is missing, and used again, with its
+	// data, if an earlier Start has made it. Default: a new temporary folder, removed by Stop.
 	Dir string
 
-	// Version is the major version wanted, such as "15". Default: that of the cluster in Dir, else
-	// the first one found on this machine, else the newest that can be downloaded.
+	// Version is a major version, such as "15". Default: the version of the cluster in Dir, else
+	// the first version found on this machine, else the newest that can be downloaded.
 	Version string
 
 	// Durable keeps committed data through a crash of the machine, as a production server does;
-	// benchmarks want it. Default: off. A crash of Postgres alone loses nothing either way.
+	// benchmarks need it. Default: off. A crash of Postgres alone loses nothing either way.
 	Durable bool
 
-	// Settings are further lines of postgresql.conf; they win over ours, except the port.
+	// Settings are further lines of postgresql.conf. They override the package's, except the port.
 	Settings map[string]string
 
-	// Progress, unless nil, is told in a few words what is about to take time.
+	// Progress, unless nil, is called with a few words before each step that takes time.
 	Progress func(msg string)
 
-	finder   *finder  // for tests; nil: this machine's own
-	tempDirs []string // for tests; nil: see tempDirs
+	finder   *finder  // for tests; nil: machineFinder
+	tempDirs []string // for tests; nil: see withDefaults
 }
 
 var (
@@ -39,7 +39,7 @@ var (
 	majorVersion = regexp.MustCompile(`^[1-9][0-9]+$`)
 )
 
-// withDefaults returns cfg with every default filled in that does not need a look at the machine.
+// withDefaults returns cfg with the defaults that do not depend on what is installed.
 func (cfg Config) withDefaults() (Config, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
@@ -84,8 +84,8 @@ func (cfg Config) withDir() (Config, error) {
 	return cfg, nil
 }
 
-// settings returns what goes into postgresql.conf. Nothing here may depend on the machine: tests
-// and demos should see the same server everywhere.
+// settings returns the contents of postgresql.conf. Nothing here may depend on the machine: tests
+// and demos must see the same server everywhere.
 func (cfg Config) settings() map[string]string {
 	settings := map[string]string{
 		"listen_addresses":        "127.0.0.1",
@@ -100,8 +100,8 @@ func (cfg Config) settings() map[string]string {
 		"logging_collector":       "off",
 	}
 	if !cfg.Durable {
-		// Not synchronous_commit: without fsync a commit only costs a write to the kernel, and a
-		// restart of Postgres would lose, and logical decoding delay, what is not written yet.
+		// Not synchronous_commit: without fsync a commit costs only a write to the kernel. Without
+		// that write a restart of Postgres would lose commits, and logical decoding would delay them.
 		settings["fsync"] = "off"
 		settings["full_page_writes"] = "off"
 	}

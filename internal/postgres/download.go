@@ -20,7 +20,7 @@ const (
 )
 
 // install downloads a package, checks it and puts it into its folder in cache. The folder appears
-// all at once, so a process that does the same at the same time is no harm: the first one wins.
+// all at once, so two processes may install the same package at the same time: the first one wins.
 func (f *finder) install(ctx context.Context, cache string, pin packagePin) error {
 	staging, err := os.MkdirTemp(cache, ".incoming-")
 	if err != nil {
@@ -45,7 +45,7 @@ func (f *finder) install(ctx context.Context, cache string, pin packagePin) erro
 	return moveInto(unpacked, pin.dir(cache))
 }
 
-// moveInto renames dir to target, unless another process has put the same there meanwhile.
+// moveInto renames dir to target, unless another process has made the same target meanwhile.
 func moveInto(dir, target string) error {
 	err := os.Rename(dir, target)
 	if errors.Is(err, os.ErrExist) {
@@ -54,7 +54,7 @@ func moveInto(dir, target string) error {
 	return err
 }
 
-// download writes what url serves to w; it is an error if it is not what integrity says.
+// download writes the body of url to w. A body with another checksum than integrity is an error.
 func download(ctx context.Context, url, integrity string, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()

@@ -74,8 +74,8 @@ func (b *registryBundle) find(ctx context.Context) (binaries, error) {
 	return b.finder.find(ctx, Config{Version: "17", Progress: func(string) {}}, b.account)
 }
 
-// setupRegistry serves body; the finder expects the checksum of what.
-func setupRegistry(t *testing.T, what, body []byte) *registryBundle {
+// setupRegistry serves body, but the finder expects the checksum of pinned.
+func setupRegistry(t *testing.T, pinned, body []byte) *registryBundle {
 	t.Helper()
 	b := &registryBundle{cache: filepath.Join(openFolder(t), "cache", "tasksync")}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +87,7 @@ func setupRegistry(t *testing.T, what, body []byte) *registryBundle {
 		_, _ = w.Write(body)
 	}))
 	t.Cleanup(server.Close)
-	sum := sha512.Sum512(what)
+	sum := sha512.Sum512(pinned)
 	b.finder = &finder{
 		installed: func(context.Context) []string { return nil },
 		caches:    func(account) []string { return []string{b.cache} },
@@ -170,8 +170,8 @@ func TestDownloadRefuses(t *testing.T) {
 	}
 	linkFrom, linkTo := link("native/lib/a", "native/../../b"), link("../../etc/passwd", "native/lib/b")
 	for name, test := range map[string]struct {
-		what, body []byte
-		want       string
+		pinned, body []byte
+		want         string
 	}{
 		"another checksum": {good, traversal, "integrity"},
 		"truncated":        {good, good[:len(good)/2], "integrity"},
@@ -186,7 +186,7 @@ func TestDownloadRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := setupRegistry(t, test.what, test.body)
+			b := setupRegistry(t, test.pinned, test.body)
 			_, err := b.find(t.Context())
 			require.ErrorContains(t, err, test.want)
 			require.ErrorContains(t, err, "set PG_BIN")
@@ -210,7 +210,7 @@ func TestDownloadThatIsNotThere(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// A folder that others can write to is not taken for a cache: we run what is in it.
+// A folder that other users can write to is not used as a cache: programs in it are run.
 func TestCacheMustBeOurs(t *testing.T) {
 	t.Parallel()
 	archive := pack(t, goodPackage)

@@ -10,16 +10,16 @@ import (
 	"strconv"
 )
 
-// nextStep ends the errors of a search that found nothing.
+// nextStep ends the error of a search without a result.
 const nextStep = "install Postgres, or set PG_BIN to a folder with initdb and postgres"
 
-// A finder looks for binaries. Its fields are what tests replace.
+// A finder finds binaries. Tests replace its fields.
 type finder struct {
 	explicit  string                         // PG_BIN
-	installed func(context.Context) []string // folders to look at
-	caches    func(account) []string         // folders for downloads; the first usable one is taken
+	installed func(context.Context) []string // folders to inspect
+	caches    func(account) []string         // folders for downloads; the first usable one is used
 	packages  []packagePin
-	platform  string // as the packages call it
+	platform  string // in the spelling of the packages
 	registry  string
 }
 
@@ -42,8 +42,8 @@ func platform() string {
 	return runtime.GOOS + "-" + arch
 }
 
-// cacheDirs returns where downloads are kept. The home of root is closed to the account that
-// Postgres then runs as. The last one may be in a folder that everybody writes to: see trusted.
+// cacheDirs returns the folders for downloads. For root it is not below its home, which the account
+// of Postgres cannot enter. The last one may be in a folder that every user can write to: see trusted.
 func cacheDirs(a account) []string {
 	var dirs []string
 	if a.other {
@@ -54,8 +54,8 @@ func cacheDirs(a account) []string {
 	return append(dirs, filepath.Join(os.TempDir(), "tasksync-postgres-cache-"+strconv.Itoa(os.Geteuid())))
 }
 
-// find returns binaries of cfg.Version that the account can run. PG_BIN comes first and must be
-// usable; then what is installed, then what was downloaded before; else it downloads.
+// find returns binaries of cfg.Version that the account can run: from PG_BIN, which must be usable,
+// else from an installed Postgres, else from a cache, else from a download.
 func (f *finder) find(ctx context.Context, cfg Config, a account) (binaries, error) {
 	if f.explicit != "" {
 		b, err := inspect(ctx, f.explicit, a)
@@ -72,7 +72,7 @@ func (f *finder) find(ctx context.Context, cfg Config, a account) (binaries, err
 		}
 	}
 	if ctx.Err() != nil {
-		return binaries{}, context.Cause(ctx) // and not because there were none
+		return binaries{}, context.Cause(ctx) // inspect fails for that reason
 	}
 	b, err := f.findPackage(ctx, cfg, a)
 	if err != nil {
@@ -81,7 +81,7 @@ func (f *finder) find(ctx context.Context, cfg Config, a account) (binaries, err
 	return b, nil
 }
 
-// findPackage returns the binaries of a package, which it downloads unless that was done before.
+// findPackage returns the binaries of a package, from a cache or a download.
 func (f *finder) findPackage(ctx context.Context, cfg Config, a account) (binaries, error) {
 	pin, err := f.pick(cfg.Version)
 	if err != nil {
@@ -106,7 +106,7 @@ func (f *finder) findPackage(ctx context.Context, cfg Config, a account) (binari
 	return inspect(ctx, pin.binDir(cache), a)
 }
 
-// pick returns the package of a major version, or the newest ("") for this platform.
+// pick returns this platform's package of a major version, or the newest one if major is "".
 func (f *finder) pick(major string) (packagePin, error) {
 	for _, p := range f.packages {
 		if p.platform == f.platform && (major == "" || p.major() == major) {
@@ -119,7 +119,7 @@ func (f *finder) pick(major string) (packagePin, error) {
 	return packagePin{}, fmt.Errorf("there is no Postgres %s to download for %s", major, f.platform)
 }
 
-// openCache makes the first cache folder that nobody else can write to and the account can enter.
+// openCache makes the first cache folder that is trusted and that the account can enter.
 func (f *finder) openCache(ctx context.Context, a account) (string, error) {
 	var errs []error
 	for _, dir := range f.caches(a) {

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeBin makes a folder with programs that only tell their version; names: which programs.
+// fakeBin makes a folder with the named programs, which only print their version.
 func fakeBin(t *testing.T, version string, names ...string) string {
 	t.Helper()
 	dir := openFolder(t)

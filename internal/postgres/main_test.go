@@ -46,7 +46,7 @@ func runChild() {
 
 func (s *Server) pid() int { return s.process.cmd.Process.Pid }
 
-// startServer starts a Server that the test need not stop.
+// startServer starts a Server that is stopped with the test.
 func startServer(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	s, err := Start(t.Context(), cfg)
@@ -65,7 +65,7 @@ func query[T any](t *testing.T, url, sql string) T {
 	return value
 }
 
-// openFolder returns a new folder that every user can enter, which t.TempDir's parent is not.
+// openFolder returns a new folder that every user can enter, unlike t.TempDir.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "tasksync-test-")
@@ -75,7 +75,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-// requireGone waits until a process has ended and a folder is no more.
+// requireGone waits until a process has ended and a folder has been removed.
 func requireGone(t *testing.T, pid int, dir string) {
 	t.Helper()
 	require.Eventually(t, func() bool { return !alive(pid) }, 20*time.Second, 10*time.Millisecond)
@@ -85,8 +85,7 @@ func requireGone(t *testing.T, pid int, dir string) {
 	}, 20*time.Second, 10*time.Millisecond)
 }
 
-// alive reports whether a process runs. One that nobody reaps, as in a container without an init,
-// does not.
+// alive reports whether a process runs. A zombie does not: a container without an init reaps none.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) == syscall.ESRCH {
 		return false
@@ -99,7 +98,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// copySelf copies the test binary to where every user can run it.
+// copySelf copies the test binary to a folder where every user can run it.
 func copySelf(t *testing.T) string {
 	t.Helper()
 	self, err := os.Executable()

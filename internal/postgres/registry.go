@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// publicRegistry is npm's default, for machines on which npm is not set up or not installed.
+// publicRegistry is npm's default, for machines where npm is not set up or not installed.
 const publicRegistry = "https://registry.npmjs.org"
 
-// registry returns the address of the npm registry of this machine, found as npm finds it: from
-// the environment, then from the user's .npmrc.
+// registry returns the address of this machine's npm registry, as npm finds it: from the
+// environment, else from the user's .npmrc.
 func registry() string {
 	if url := cmp.Or(os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY")); url != "" {
 		return url
@@ -20,11 +20,11 @@ func registry() string {
 	if home, err := os.UserHomeDir(); path == "" && err == nil {
 		path = filepath.Join(home, ".npmrc")
 	}
-	text, _ := os.ReadFile(path) // most machines have none
+	text, _ := os.ReadFile(path) // most machines have no such file
 	return cmp.Or(npmrcRegistry(string(text)), publicRegistry)
 }
 
-// npmrcRegistry returns the registry that an .npmrc names for our packages, or "".
+// npmrcRegistry returns the registry that an .npmrc names for packageScope, or "".
 func npmrcRegistry(text string) string {
 	values := map[string]string{}
 	for line := range strings.Lines(text) {

@@ -19,6 +19,8 @@ const (
 	superuser    = "postgres"
 	readyTimeout = 2 * time.Minute // a start takes 50 ms, but a recovery may take longer
 	readyPoll    = 10 * time.Millisecond
+
+	invalidPassword = "28P01" // SQLSTATE
 )
 
 // A Server is a running private Postgres. Its methods are safe for concurrent use.
@@ -38,13 +40,13 @@ type Server struct {
 	err     error // read it after ended
 }
 
-// Start finds or downloads a Postgres, makes a cluster, starts it and returns when it takes
-// connections. The caller must Stop it. ctx bounds only the start: if it ends before, everything
+// Start finds or downloads a Postgres, makes a cluster, starts it and returns when it accepts
+// connections. The caller must Stop it. ctx bounds only the start: if ctx ends before, everything
 // is undone. If this process ends without Stop, a watchdog stops Postgres and cleans up.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s, err := start(ctx, cfg)
 	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
-		err = fmt.Errorf("%w: %w", cause, err) // what a command says that was cut off is a consequence
+		err = fmt.Errorf("%w: %w", cause, err) // the error of a command that ctx has killed is a consequence
 	}
 	if err != nil {
 		return nil, fmt.Errorf("start a private Postgres: %w", err)
@@ -80,7 +82,7 @@ func start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// boot makes the data if there are none and starts Postgres on a free port.
+// boot makes the data unless it exists, and starts Postgres on a free port.
 func (s *Server) boot(ctx context.Context, cfg Config) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +105,7 @@ func (s *Server) boot(ctx context.Context, cfg Config) error {
 	}
 }
 
-// launch starts a postmaster and waits until it takes connections; if it does not, there is none.
+// launch starts a postmaster and waits until it accepts connections. After an error none runs.
 func (s *Server) launch(ctx context.Context) error {
 	p, err := startProcess(s.cluster, s.bin, s.watchdog)
 	if err != nil {
@@ -117,10 +119,10 @@ func (s *Server) launch(ctx context.Context) error {
 	return nil
 }
 
-// errEnded is of a Postgres that ended without a failure.
+// errEnded stands for the error of a Postgres that ended by itself with exit status 0.
 var errEnded = errors.New("exit status 0")
 
-// watch closes Done if p, which has been ready, ends by itself.
+// watch closes Done if p, which was ready, ends by itself.
 func (s *Server) watch(p *process) {
 	<-p.exited
 	if !p.stopping.Load() {
@@ -158,14 +160,14 @@ func (s *Server) ping(ctx context.Context) error {
 }
 
 func isWrongPassword(err error) bool {
-	var refusal *pgconn.PgError
-	return errors.As(err, &refusal) && refusal.Code == "28P01"
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == invalidPassword
 }
 
-// URL returns the address of database "postgres" as its superuser, with the password.
+// URL returns the address of database "postgres" for the superuser, with the password.
 func (s *Server) URL() string { return s.DatabaseURL("postgres") }
 
-// DatabaseURL returns the address of the named database as superuser, whether it exists or not.
+// DatabaseURL returns the address of a database for the superuser, whether it exists or not.
 func (s *Server) DatabaseURL(name string) string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -190,12 +192,12 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) (string, error
 	return s.DatabaseURL(name), nil
 }
 
-// Addr returns host and port. They stay the same as long as the Server.
+// Addr returns host and port. They stay the same for the life of the Server.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
 // Version returns the version of Postgres, such as "15.18".
 func (s *Server) Version() string { return s.bin.version }
 
-// BinDir returns the folder of initdb and postgres. Whether psql or pgbench are there too depends
-// on where it was found.
+// BinDir returns the folder of initdb and postgres. Some installations have psql and pgbench there
+// too.
 func (s *Server) BinDir() string { return s.bin.dir }

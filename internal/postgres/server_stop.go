@@ -10,7 +10,7 @@ import (
 var ErrStopped = errors.New("the private Postgres has been stopped")
 
 // Stop shuts Postgres down, by force after some seconds, and removes a temporary folder. Later
-// calls do nothing and return what the first one did.
+// calls do nothing and return the result of the first.
 func (s *Server) Stop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +34,7 @@ func (s *Server) Stop() error {
 }
 
 // Halt shuts Postgres down at once, as a crash would, and keeps its data. Nothing listens on its
-// port until Resume. It does nothing if Postgres is down.
+// port until Resume. Halt does nothing if Postgres is down.
 func (s *Server) Halt() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *Server) Halt() error {
 }
 
 // Resume starts Postgres again after Halt, or after it ended by itself, on the same port with the
-// same data, and returns when it takes connections. It does nothing if Postgres is up.
+// same data, and returns when it accepts connections. Resume does nothing if Postgres is up.
 func (s *Server) Resume(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,10 +84,11 @@ func (s *Server) resume(ctx context.Context) error {
 	return nil
 }
 
-// Done is closed when Postgres has ended by itself, or by Stop; Halt and Restart do not close it.
+// Done returns a channel that is closed when Postgres has ended by itself, or by Stop, but not by
+// Halt or Restart.
 func (s *Server) Done() <-chan struct{} { return s.ended }
 
-// Err tells after Done why Postgres ended by itself; it is nil after Stop, and before Done.
+// Err returns why Postgres ended by itself. It returns nil after Stop, and before Done.
 func (s *Server) Err() error {
 	select {
 	case <-s.ended:

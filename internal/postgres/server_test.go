@@ -111,7 +111,7 @@ func TestCrashIsSeen(t *testing.T) {
 		t.Fatal("the end of Postgres was not noticed")
 	}
 	require.ErrorContains(t, s.Err(), "killed")
-	// The backends of a killed postmaster hold its shared memory until they have noticed.
+	// The backends of a killed postmaster hold its shared memory until they notice.
 	require.Eventually(t, func() bool { return s.Resume(t.Context()) == nil }, 20*time.Second, 10*time.Millisecond)
 	require.Equal(t, 1, query[int](t, s.URL(), "select 1"))
 }
@@ -157,7 +157,7 @@ func TestConfigIsChecked(t *testing.T) {
 	require.ErrorContains(t, err, "Settings")
 }
 
-// Whenever the context ends, a Start leaves nothing.
+// A Start whose context ends leaves nothing behind, whenever that is.
 func TestCancelledStartLeavesNothing(t *testing.T) {
 	t.Parallel()
 	errCause := errors.New("enough")
@@ -182,7 +182,7 @@ func TestCancelledStartLeavesNothing(t *testing.T) {
 	}
 }
 
-// A start that waits for readiness in vain ends with its context, and Postgres with it.
+// A start that still waits for readiness ends with its context, and stops Postgres.
 func TestCancelledWaitStopsPostgres(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, Config{})

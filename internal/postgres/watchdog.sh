@@ -1,5 +1,5 @@
-# Cleans up after a parent that ended without doing it. The parent holds the other end of our
-# standard input and writes lines to it: "pid N" (a process to stop; empty: none any more),
+# Cleans up after a parent that ended without doing it. The parent holds the other end of this
+# script's standard input and writes lines to it: "pid N" (a process to stop; empty: none any more),
 # "dir PATH" (a folder to remove) and "done" (there is nothing to clean up).
 pid=
 dir=

@@ -39,8 +39,8 @@ func TestNothingSurvivesItsParent(t *testing.T) {
 	}
 }
 
-// The other tests run as root in a container and as an ordinary user elsewhere; this runs the
-// ones that matter as an ordinary user in a container too.
+// In a container tests run as root, elsewhere as an ordinary user. This one runs the tests that
+// matter as an ordinary user in a container too.
 func TestAsOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -56,7 +56,7 @@ func TestAsOrdinaryUser(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: TestStartAndStop")
 }
 
-// A watchdog that is dismissed, or dies, harms nobody.
+// The death of the watchdog does Postgres no harm.
 func TestWatchdogDeath(t *testing.T) {
 	t.Parallel()
 	s := startServer(t, Config{})

@@ -46,3 +46,18 @@ func TestMapForgetsAfterTwoSpans(t *testing.T) {
 	_, ok = m.Get("b")
 	require.True(t, ok)
 }
+
+func TestMapDeletes(t *testing.T) {
+	t.Parallel()
+	m := recent.Map[int]{Size: 1}
+	m.Delete("nothing")
+	m.Put("old", 1, time.Now())
+	m.Put("young", 2, time.Now())
+	for _, key := range []string{"old", "young"} {
+		_, ok := m.Get(key)
+		require.True(t, ok)
+		m.Delete(key)
+		_, ok = m.Get(key)
+		require.False(t, ok)
+	}
+}

@@ -1,4 +1,4 @@
-// Package recent remembers what was said lately, within bounds.
+// Package recent remembers recent keys and values, within bounds.
 package recent
 
 import (
@@ -7,34 +7,33 @@ import (
 	"time"
 )
 
-// Seldom lets what rows, providers and databases can cause without end be logged
-// now and then. Its zero value tells of each key once. It is safe for concurrent
-// use.
+// Seldom limits log lines that rows, providers and databases could cause without
+// end. The zero value allows each key once. A Seldom is safe for concurrent use.
 type Seldom struct {
-	Again time.Duration // a key may be told of again after that; 0: never
+	Again time.Duration // after it a key is allowed again; 0: never
 
-	mu   sync.Mutex
-	told map[string]time.Time
+	mu     sync.Mutex
+	logged map[string]time.Time
 }
 
-// maxSeldom bounds how many keys are remembered, and so logged: at all, or in the
-// time after which they may be told of again.
+// maxSeldom bounds the number of remembered keys, and so of log lines: in all, or
+// per Again.
 const maxSeldom = 100
 
-// First reports whether key is to be told of now.
+// First reports whether key is to be logged now, and remembers that it was.
 func (s *Seldom) First(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at, known := s.told[key]
-	if !known && len(s.told) >= maxSeldom && s.Again > 0 {
-		maps.DeleteFunc(s.told, func(_ string, at time.Time) bool { return now.Sub(at).Abs() >= s.Again })
+	at, known := s.logged[key]
+	if !known && len(s.logged) >= maxSeldom && s.Again > 0 {
+		maps.DeleteFunc(s.logged, func(_ string, at time.Time) bool { return now.Sub(at).Abs() >= s.Again })
 	}
-	if known && (s.Again == 0 || now.Sub(at).Abs() < s.Again) || !known && len(s.told) >= maxSeldom {
+	if known && (s.Again == 0 || now.Sub(at).Abs() < s.Again) || !known && len(s.logged) >= maxSeldom {
 		return false
 	}
-	if s.told == nil {
-		s.told = make(map[string]time.Time)
+	if s.logged == nil {
+		s.logged = make(map[string]time.Time)
 	}
-	s.told[key] = now
+	s.logged[key] = now
 	return true
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Keys that rows can make without end silence the others for a while only.
+// Many keys silence other keys, but with Again only for that long.
 func TestSeldomHasRoomAgain(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

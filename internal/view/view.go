@@ -1,4 +1,4 @@
-// Package view is a generation as the HTTP side shows it: its row and its clips,
+// Package view holds a generation as the HTTP side shows it: the row and its clips,
 // under their column names.
 package view
 
@@ -11,8 +11,8 @@ import (
 	"tasksync/queries"
 )
 
-// Generation is a row of music_generations with its clips. The doc tags are
-// those of the OpenAPI description.
+// Generation is a row of music_generations with its clips. The doc tags are the
+// texts of the OpenAPI description.
 type Generation struct {
 	ID           string     `json:"id" format:"uuid"`
 	UserID       *string    `json:"user_id" format:"uuid"`
@@ -47,7 +47,7 @@ type Clip struct {
 	UpdatedAt      *time.Time `json:"updated_at"`
 }
 
-// Load reads generations with their clips, in two queries and the order of their
+// Load reads generations with their clips, by two queries, in the order of their
 // creation. An id without a row is left out.
 func Load(ctx context.Context, db queries.DBTX, ids []string) ([]Generation, error) {
 	generations := make([]Generation, 0, len(ids))
@@ -94,8 +94,8 @@ func clip(c queries.ClipListViewsRow) Clip {
 	}
 }
 
-// moment is nil for no time, and for one that JSON cannot tell: a year has four
-// digits there.
+// moment returns nil for no time, and for a time that JSON cannot express: RFC 3339
+// years have four digits.
 func moment(t time.Time) *time.Time {
 	t = t.UTC()
 	if t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
@@ -104,7 +104,7 @@ func moment(t time.Time) *time.Time {
 	return &t
 }
 
-// finite is nil for no number, and for those that JSON does not have.
+// finite returns nil for no number, and for numbers that JSON does not have.
 func finite(f float64) *float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil
@@ -112,7 +112,7 @@ func finite(f float64) *float64 {
 	return null(f)
 }
 
-// null is nil for a value that stands for NULL.
+// null returns nil for the zero value, which stands for NULL.
 func null[T comparable](v T) *T {
 	var none T
 	if v == none {

@@ -1,4 +1,4 @@
-// Package wait waits for a while, and longer after each failure.
+// Package wait holds waits that a context ends, and backoff.
 package wait
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// For waits until d is over. When ctx ends first, it returns ctx.Err().
+// For waits for d and returns nil. If ctx ends first, For returns ctx.Err().
 func For(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -18,20 +18,20 @@ func For(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Backoff gives the waits between the tries of something that fails: Least,
-// then twice as long each time, Most at most. Its user sets both. It is not safe
-// for concurrent use.
+// Backoff computes the waits between attempts that fail: Least, then twice as long
+// each time, up to Most. The caller sets both. A Backoff is not safe for concurrent
+// use.
 type Backoff struct {
 	Least, Most time.Duration
 
 	last time.Duration
 }
 
-// Next is the wait before the next try.
+// Next returns the wait before the next attempt.
 func (b *Backoff) Next() time.Duration {
 	b.last = min(max(b.Least, 2*b.last), b.Most)
 	return b.last
 }
 
-// Reset begins again with Least, after a success.
+// Reset makes the next wait Least again, after a success.
 func (b *Backoff) Reset() { b.last = 0 }

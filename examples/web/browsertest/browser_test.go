@@ -18,10 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shotsEnv names a folder for screenshots, to look at.
+// shotsEnv names a folder for screenshots.
 const shotsEnv = "TASKSYNC_SCREENSHOTS"
 
-// tab is a tab of a browser of its own.
+// tab is the tab of a browser that the test has to itself.
 type tab struct {
 	*testing.T
 	ctx context.Context
@@ -30,7 +30,7 @@ type tab struct {
 	exceptions []string
 }
 
-// openTab opens link. When the test has ended, no script may have failed.
+// openTab opens link. The test fails at its end if a script has failed.
 func openTab(t *testing.T, link string) *tab {
 	t.Helper()
 	b := &tab{T: t}
@@ -57,7 +57,7 @@ func openTab(t *testing.T, link string) *tab {
 	return b
 }
 
-// listen ends with the tab.
+// listen collects exceptions until the tab is closed.
 func (b *tab) listen(messages func(func(chromedp.ConsoleMessage, error) bool)) {
 	for m, err := range messages {
 		if err != nil {
@@ -78,7 +78,7 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b, chromedp.Do(ctx, steps...))
 }
 
-// ask is the value of an expression.
+// ask returns the value of an expression.
 func ask[T any](b *tab, expression string) T {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
@@ -88,7 +88,7 @@ func ask[T any](b *tab, expression string) T {
 	return value
 }
 
-// await waits until an expression holds.
+// await waits until an expression is true.
 func (b *tab) await(expression string) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
@@ -100,40 +100,40 @@ func (b *tab) await(expression string) {
 	}
 }
 
-// awaitLive waits until the page listens.
+// awaitLive waits until the page has its stream.
 func (b *tab) awaitLive() {
 	b.Helper()
 	b.await(`document.querySelector('.link').textContent === 'Live'`)
 }
 
-// awaitCard waits until the page has a row so.
+// awaitCard waits until the page shows a row with a status.
 func (b *tab) awaitCard(id, status string) {
 	b.Helper()
 	b.await(card(id) + `?.dataset.status === ` + quoted(status))
 }
 
-// awaitPending waits until the page has a row whose progress it shows.
+// awaitPending waits until the page shows a row's progress.
 func (b *tab) awaitPending(id string) {
 	b.Helper()
 	b.await(card(id) + `?.querySelector('.steps:not([hidden])')`)
 }
 
-// text is what a row's card says.
+// text returns the text of a row's card.
 func (b *tab) text(id string) string {
 	b.Helper()
 	return ask[string](b, card(id)+`.innerText`)
 }
 
-// card is an expression for a row's card.
+// card returns an expression for a row's card.
 func card(id string) string { return fmt.Sprintf(`document.querySelector('[data-id=%q]')`, id) }
 
-// cards are the rows on the page, from the top.
+// cards returns the ids of the rows on the page, from the top.
 func (b *tab) cards() []string {
 	b.Helper()
 	return ask[[]string](b, `[...document.querySelectorAll('[data-id]')].map(n => n.dataset.id)`)
 }
 
-// mark is lost by a reload.
+// mark sets a mark that a reload would remove.
 func (b *tab) mark() { b.Helper(); ask[int](b, `window.__mark = 1`) }
 
 func (b *tab) requireSamePage() {
@@ -141,20 +141,20 @@ func (b *tab) requireSamePage() {
 	require.Equal(b, 1, ask[int](b, `window.__mark || 0`), "the page was loaded anew")
 }
 
-// look is how the page is looked at.
-type look struct {
+// viewport is a way to view the page.
+type viewport struct {
 	name, scheme string
 	width        int64
 }
 
-// shoot takes screenshots, if anybody wants to see them.
+// shoot takes screenshots, if shotsEnv is set.
 func (b *tab) shoot(name string) {
 	b.Helper()
 	dir := os.Getenv(shotsEnv)
 	if dir == "" {
 		return
 	}
-	for _, l := range []look{{"light", "light", 1000}, {"dark", "dark", 1000}, {"narrow", "light", 400}} {
+	for _, l := range []viewport{{"light", "light", 1000}, {"dark", "dark", 1000}, {"narrow", "light", 400}} {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
@@ -169,5 +169,5 @@ func (b *tab) shoot(name string) {
 	b.do(chromedp.EmulateViewport(1000, 900))
 }
 
-// quoted is a text as JavaScript has it.
+// quoted returns a text as a JavaScript literal.
 func quoted(s string) string { return strconv.Quote(s) }

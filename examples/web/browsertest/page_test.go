@@ -15,8 +15,8 @@ import (
 	"tasksync/task"
 )
 
-// Rows that an application inserts appear and complete, without a reload; those
-// of others do not.
+// Rows that an application inserts appear and complete, without a reload; other
+// users' rows do not.
 func TestRowsAppearAndComplete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -57,8 +57,8 @@ func TestRowsAppearAndComplete(t *testing.T) {
 	b.requireSamePage()
 }
 
-// What happens while the daemon is down is there when it is back, without a
-// reload: rows that were inserted, and rows that another daemon completed.
+// Changes while the daemon is down are shown when it is back, without a reload: rows
+// that were inserted, and rows that another daemon completed.
 func TestDaemonRestartedInBetween(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -106,7 +106,7 @@ func TestReload(t *testing.T) {
 	b.awaitCard(done, "complete")
 }
 
-// A row that failed says why.
+// A failed row shows the reason.
 func TestFailedRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -129,7 +129,7 @@ func TestFailedRow(t *testing.T) {
 	b.shoot("failed-rows")
 }
 
-// Values of rows are texts, even on a page without a policy.
+// Values of rows are shown as text, even on a page without a policy.
 func TestHostileRow(t *testing.T) {
 	t.Parallel()
 	const hostile = `<img src=x onerror="window.__xss=1">`
@@ -163,7 +163,7 @@ func TestHostileRow(t *testing.T) {
 	b.shoot("hostile")
 }
 
-// withoutPolicy lets everything happen that the page itself does not prevent.
+// withoutPolicy removes the policy, so that only the page itself protects.
 func withoutPolicy(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(permissive{w}, r) })
 }
@@ -175,7 +175,7 @@ func (p permissive) WriteHeader(status int) {
 	p.ResponseWriter.WriteHeader(status)
 }
 
-// An expired token is told, and another one goes on.
+// An expired token is reported, and the page goes on with another one.
 func TestTokenExpired(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

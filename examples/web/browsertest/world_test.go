@@ -34,20 +34,20 @@ const (
 	other    = "11111111-2222-4333-8444-555555555555"
 )
 
-// world is a database, an upstream whose time the test sets, and the page.
-// Daemons come and go at the same address.
+// world is a database, an upstream whose time the test sets, and the page. Daemons
+// start and stop at one address.
 type world struct {
 	*testing.T
 	database string
 	pool     *pgxpool.Pool
 	sim      *simulator.Simulator
 	simURL   string
-	clock    atomic.Int64 // the upstream's, in hours; it stands until the test sets it
+	clock    atomic.Int64 // of the upstream, in hours; only the test moves it
 	addr     string       // of the daemon
-	page     string       // the page's origin
+	page     string       // the origin of the page
 }
 
-// newWorld has no daemon yet.
+// newWorld returns a world without a daemon.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{T: t, database: postgrestest.URL(t), addr: freeAddr(t)}
@@ -66,7 +66,7 @@ func (w *world) serve(h http.Handler) string {
 	return server.URL
 }
 
-// serveUpstream serves the simulator, whose media are its own.
+// serveUpstream serves the simulator, with media from the same address.
 func (w *world) serveUpstream() {
 	server := httptest.NewUnstartedServer(nil)
 	w.simURL = "http://" + server.Listener.Addr().String()
@@ -80,7 +80,7 @@ func (w *world) serveUpstream() {
 	w.Cleanup(w.sim.Close)
 }
 
-// letTimePass lets the tasks of the upstream come to their ends.
+// letTimePass moves the upstream's clock past the end of its tasks.
 func (w *world) letTimePass() { w.clock.Add(1) }
 
 // start runs a daemon at addr until it is stopped, or until the test ends.
@@ -118,7 +118,7 @@ func (w *world) start(addr string) (stop func()) {
 	return stop
 }
 
-// insert makes a row as an application does, with the SQL of the page.
+// insert inserts a row with the SQL of the page.
 func (w *world) insert(user string, kind task.Type, fate simulator.Fate) (id string, record simulator.Record) {
 	w.Helper()
 	taskID := w.sim.Submit(kind, fate)
@@ -135,7 +135,7 @@ func (w *world) exec(sql string, args ...any) {
 	require.NoError(w, err)
 }
 
-// awaitStatus waits until the database has the row so.
+// awaitStatus waits until the row has a status.
 func (w *world) awaitStatus(id string, status task.Status) {
 	w.Helper()
 	require.Eventually(w, func() bool {
@@ -145,7 +145,7 @@ func (w *world) awaitStatus(id string, status task.Status) {
 	}, patience, 20*time.Millisecond)
 }
 
-// link opens the page for me with a token that is valid for so long.
+// link returns the link of the page with a token for me that is valid for so long.
 func (w *world) link(valid time.Duration) string {
 	return w.page + "/#" + url.Values{"api": {"http://" + w.addr}, "token": {w.token(secret, valid)}}.Encode()
 }
@@ -159,7 +159,7 @@ func (w *world) token(secret string, valid time.Duration) string {
 	return token
 }
 
-// freeAddr is an address where nobody listens.
+// freeAddr returns an address where no server listens.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

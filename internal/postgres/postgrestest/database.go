@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb connects with its driver "pgx"
+	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb uses its driver "pgx"
 	"github.com/peterldowns/pgtestdb"
 )
 
-// URL returns the address of a new migrated database, which is dropped when the test has ended,
-// or kept if the test failed. The test must have closed its connections by then.
+// URL returns the address of a new migrated database. It is dropped when the test has ended, or
+// kept if the test failed. By then the test must have closed its connections.
 func URL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, migrator{})
@@ -23,8 +23,8 @@ func Empty(t testing.TB) string {
 	return newDatabase(t, pgtestdb.NoopMigrator{})
 }
 
-// Pool returns a pool of connections to a new database as by URL. It is closed when the test has
-// ended; the test must have released its connections by then.
+// Pool returns a pool on a new database like URL's. The pool is closed when the test has ended; by
+// then the test must have released its connections.
 func Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), URL(t))
@@ -43,7 +43,7 @@ func newDatabase(t testing.TB, m pgtestdb.Migrator) string {
 	return database
 }
 
-// adminConfig tells pgtestdb, which quotes nothing, of the server at address.
+// adminConfig describes the server at address to pgtestdb, which quotes nothing.
 func adminConfig(t testing.TB, address string) pgtestdb.Config {
 	t.Helper()
 	u, err := url.Parse(address)

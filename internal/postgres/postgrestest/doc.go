@@ -13,8 +13,8 @@
 // With TASKSYNC_TEST_DATABASE_URL, the address of a superuser, it uses that server instead. There
 // the template stays for the next run, and so does the database of a test that failed.
 //
-// TASKSYNC_TEST_PG asks for a major version of Postgres, like 18; what is not on the machine is
-// downloaded.
+// TASKSYNC_TEST_PG asks for a major version of Postgres, like 18, which is downloaded if it is not on
+// the machine.
 //
-// Tests connect as a role that owns its database but is no superuser, as applications do.
+// Tests connect as a role that owns its database but is no superuser, like applications.
 package postgrestest

@@ -21,18 +21,17 @@ const versionEnv = "TASKSYNC_TEST_PG"
 
 func config() postgres.Config { return postgres.Config{Version: os.Getenv(versionEnv)} }
 
-// shared is the server of this test binary. It is package state because TestMain has no other way
-// to hand something to tests.
+// shared is the server of this test binary. It is package state because TestMain can pass nothing to
+// tests in another way.
 var shared sharedServer
 
 type sharedServer struct {
 	start  sync.Once
-	server *postgres.Server // nil before the first test asks, and if the server is not ours
+	server *postgres.Server // nil before the first test asks, and with urlEnv
 	err    error
 }
 
-// Main is for TestMain. It runs the tests, stops the server, looks for goroutines that were left
-// behind, and exits.
+// Main is for TestMain. It runs the tests, stops the server, checks for leaked goroutines, and exits.
 func Main(m *testing.M, options ...goleak.Option) {
 	code := m.Run()
 	if err := shared.stop(); err != nil {
@@ -48,7 +47,7 @@ func Main(m *testing.M, options ...goleak.Option) {
 	os.Exit(code)
 }
 
-// adminURL returns the address of the server as superuser.
+// adminURL returns the address of the server for a superuser.
 func (s *sharedServer) adminURL(t testing.TB) string {
 	t.Helper()
 	if url := os.Getenv(urlEnv); url != "" {
@@ -71,7 +70,7 @@ func (s *sharedServer) stop() error {
 	return s.server.Stop()
 }
 
-// Server returns a server of the test's own, to restart or to stop. It has no databases of ours.
+// Server returns a private server that the test may restart or stop. It has no databases yet.
 func Server(t testing.TB) *postgres.Server {
 	t.Helper()
 	s, err := postgres.Start(t.Context(), config())

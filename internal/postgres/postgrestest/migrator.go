@@ -38,7 +38,7 @@ func (migrator) Hash() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// Migrate migrates the template. Our migrations want a pgx pool, so it does not use the sql.DB.
+// Migrate migrates the template. Package migrations needs a pgx pool, so the sql.DB is not used.
 func (migrator) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) error {
 	pool, err := pgxpool.New(ctx, conf.URL())
 	if err != nil {

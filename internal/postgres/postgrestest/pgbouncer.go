@@ -15,8 +15,8 @@ import (
 	"tasksync/internal/postgres"
 )
 
-// PgBouncer returns the address of database by way of a PgBouncer of the test's own, in pool mode
-// "transaction" or "session". The command is looked for in PATH and in /usr/sbin.
+// PgBouncer starts a PgBouncer for the test, in pool mode "transaction" or "session", and returns
+// the address of database behind it. The command must be in PATH or in /usr/sbin.
 func PgBouncer(t testing.TB, database, mode string) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -50,7 +50,7 @@ default_pool_size = 20
 max_client_conn = 200
 `
 
-// PgBouncerPrepares reports whether the PgBouncer that is here keeps prepared statements in mode
+// PgBouncerPrepares reports whether this machine's PgBouncer keeps prepared statements in mode
 // "transaction", as version 1.21 and later do.
 func PgBouncerPrepares(t testing.TB) bool {
 	t.Helper()
@@ -99,7 +99,7 @@ func startPgBouncer(t testing.TB, config, addr string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // we end it
+		_ = cmd.Wait() // cancel kills it
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -111,7 +111,7 @@ func startPgBouncer(t testing.TB, config, addr string) {
 	awaitAddr(t, addr, ended)
 }
 
-// awaitAddr waits until somebody listens.
+// awaitAddr waits until a server listens at addr.
 func awaitAddr(t testing.TB, addr string, ended <-chan struct{}) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); ; {

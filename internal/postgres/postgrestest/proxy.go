@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A Proxy stands between a client and Postgres and can fall silent, as a network does that drops
+// A Proxy stands between a client and Postgres and can fall silent, like a network that drops
 // packets: connections stay open and nothing comes through.
 type Proxy struct {
 	listener net.Listener
@@ -28,8 +28,8 @@ type proxied struct {
 	silent         atomic.Bool
 }
 
-// NewProxy returns a proxy at addr, like "127.0.0.1:0", before the server of database. It is closed
-// with the test.
+// NewProxy returns a proxy at addr, like "127.0.0.1:0", in front of the server of database. It is
+// closed with the test.
 func NewProxy(t testing.TB, addr, database string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -48,7 +48,7 @@ func NewProxy(t testing.TB, addr, database string) *Proxy {
 	return p
 }
 
-// URL is the address of the database by way of the proxy.
+// URL returns the address of the database behind the proxy.
 func (p *Proxy) URL() string { return p.url }
 
 func (p *Proxy) accept() {
@@ -91,7 +91,7 @@ func (p *Proxy) copy(c *proxied, from, to net.Conn) {
 	}
 }
 
-// FallSilent stops what is under way, and with alsoNew also what comes.
+// FallSilent silences the open connections, and with alsoNew also new ones.
 func (p *Proxy) FallSilent(alsoNew bool) {
 	p.silent.Store(alsoNew)
 	p.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Drop makes one connection half open, as the server sees it by the client's port: what the client
-// sends is not even acknowledged, and nothing comes back.
+// Drop makes one connection half open, given by the client's port as the server sees it: what the
+// client sends is not even acknowledged, and nothing comes back.
 func (p *Proxy) Drop(t testing.TB, port int) {
 	t.Helper()
 	p.mu.Lock()
@@ -25,7 +25,7 @@ func (p *Proxy) Drop(t testing.TB, port int) {
 	t.Fatal("no connection has port ", port)
 }
 
-// dropIncoming has the kernel drop what arrives for a socket, before TCP sees it.
+// dropIncoming has the kernel drop the packets that arrive for a socket, before TCP sees them.
 func dropIncoming(t testing.TB, conn *net.TCPConn) {
 	t.Helper()
 	raw, err := conn.SyscallConn()

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// dropSlots drops the replication slots of a database, which would keep it from being dropped. A
-// slot may be active for a moment after its connection was closed.
+// dropSlots drops the replication slots of a database, because a database with slots cannot be
+// dropped. A slot may be active for a moment after its connection was closed.
 func dropSlots(t testing.TB, database string) {
 	t.Helper()
 	if t.Failed() {
@@ -35,7 +35,7 @@ func dropSlots(t testing.TB, database string) {
 	}
 }
 
-// dropIdleSlots returns how many slots it had to leave because they are in use.
+// dropIdleSlots returns the number of slots that are left because they are active.
 func dropIdleSlots(ctx context.Context, conn *pgx.Conn) (left int, err error) {
 	_, err = conn.Exec(ctx, `select pg_drop_replication_slot(slot_name) from pg_replication_slots
 		where database = current_database() and not active`)

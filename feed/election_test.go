@@ -15,7 +15,7 @@ func (r *running) leads() bool { return testutil.ToFloat64(r.metrics.leader) == 
 // leader waits until one of feeds is the leader, and returns which.
 func (b *bundle) leader(feeds ...*running) (leads int) {
 	b.Helper()
-	b.until("somebody leads", func() bool {
+	b.until("one of them leads", func() bool {
 		for i, r := range feeds {
 			if r.hears(Notify) {
 				leads = i
@@ -27,14 +27,14 @@ func (b *bundle) leader(feeds ...*running) (leads int) {
 	return leads
 }
 
-// Of several feeds one hands on; when it stops another one does, at once.
+// One of several feeds hands on; when it stops, another takes over at once.
 func TestOneOfManyIsTheFeed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	to := &handed{}
 	feeds := []*running{b.run(b.config(to)), b.run(b.config(to)), b.run(b.config(to))}
 	for _, r := range feeds {
-		b.awaitUp(r) // those that follow are up too
+		b.awaitUp(r) // the followers are up too
 	}
 	for len(feeds) > 0 {
 		leads := b.leader(feeds...)
@@ -87,24 +87,24 @@ func TestHalfOpenLeaderIsReplaced(t *testing.T) {
 	}
 }
 
-// hears is whether this feed leads and has new rows in the way of its mode.
+// hears reports whether this feed leads, and hears of new rows as its mode says.
 func (r *running) hears(mode string) bool {
 	return r.leads() && (mode == WAL && r.readsWAL() ||
 		mode == Notify && testutil.ToFloat64(r.metrics.states.WithLabelValues(stateListening)) == 1)
 }
 
-// A session that leads and is silent, as that of a stopped process, is ended by
-// those that wait, and only by them.
+// A leader's session that is silent, because its process is stopped, is ended by
+// the daemons that wait, and not by others.
 func TestSilentLeaderIsEnded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	to := &handed{find: b.findAll}
 	f, err := New(b.config(to))
 	require.NoError(t, err)
-	hung, err := f.open(t.Context()) // and nobody looks after it
+	hung, err := openSession(t.Context(), f.cfg) // it sends no heartbeats
 	require.NoError(t, err)
 	defer hung.close()
-	leads, err := f.ask(t.Context(), hung)
+	leads, err := (election{f.base, hung}).tryLead(t.Context())
 	require.NoError(t, err)
 	require.True(t, leads)
 	began := time.Now()
@@ -115,6 +115,6 @@ func TestSilentLeaderIsEnded(t *testing.T) {
 	t.Log("took over after", time.Since(began))
 	require.GreaterOrEqual(t, time.Since(began), 2*time.Second, "it had its time")
 	require.InDelta(t, 1, testutil.ToFloat64(r.metrics.terminated), 0)
-	require.Error(t, hung.live(t.Context()))
+	require.Error(t, hung.heartbeat(t.Context()))
 	require.Contains(t, b.log.String(), "fallen silent")
 }

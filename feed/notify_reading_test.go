@@ -14,15 +14,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/wait"
 	"tasksync/jobs"
 	"tasksync/syncer"
 	"tasksync/task"
 )
 
-// race is writers of every kind against a feed.
+// race runs writers of every kind against a feed.
 type race struct {
 	*bundle
-	busy atomic.Bool // they do not pause
+	busy atomic.Bool // the writers do not pause
 	stop chan struct{}
 
 	mu       sync.Mutex
@@ -33,17 +34,17 @@ type race struct {
 
 var errUndo = errors.New("undo")
 
-// write inserts in one of the ways of applications.
+// write inserts in one of the ways in which applications do.
 func (r *race) write(rng *rand.Rand) {
 	ctx := context.Background()
 	switch rng.IntN(12) {
-	case 0: // a transaction that is open for a while, and one that is undone
+	case 0: // a transaction that is open for a while, and is committed or rolled back
 		undo := rng.IntN(2) == 0
 		var ids []string
 		err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 			for range 1 + rng.IntN(4) {
 				ids = append(ids, r.row(tx, ""))
-				_ = sleep(ctx, time.Duration(rng.IntN(200))*time.Millisecond)
+				_ = wait.For(ctx, time.Duration(rng.IntN(200))*time.Millisecond)
 			}
 			if undo {
 				return errUndo
@@ -112,12 +113,12 @@ func (r *race) run(rng *rand.Rand) {
 		}
 		r.write(rng)
 		if !r.busy.Load() {
-			_ = sleep(context.Background(), time.Duration(300+rng.IntN(600))*time.Millisecond)
+			_ = wait.For(context.Background(), time.Duration(300+rng.IntN(600))*time.Millisecond)
 		}
 	}
 }
 
-// following is the real jobs, which are not worked, and notes what they are given.
+// following hands on to the real jobs, which no worker runs, and notes the ids.
 type following struct {
 	handed
 	client *jobs.Client
@@ -146,9 +147,9 @@ func (b *bundle) unfollowed() int {
 }
 
 // TestFeedMissesNothingWhileItChangesState races writers against a feed that goes
-// from listening to reading and back all the time. Rows with a created_at of
-// their own time are heard by the feed alone; after one sweep, of the kind that
-// the daemon makes every few seconds, every other has its job too.
+// from listening to reading and back all the time. The feed alone must find the
+// rows whose created_at is right. After one sweep like those that the daemon makes
+// every few seconds, every other row has its job too.
 func TestFeedMissesNothingWhileItChangesState(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -197,10 +198,10 @@ func (r *race) written() int {
 }
 
 // awaitAll waits until every row that the feed alone must find is handed on, and
-// tells of those that are not.
+// names the rows that are missing.
 func (r *race) awaitAll(to *handed) {
 	r.Helper()
-	for end := time.Now().Add(patience); !to.has(r.prompt...); _ = sleep(r.Context(), 20*time.Millisecond) {
+	for end := time.Now().Add(patience); !to.has(r.prompt...); _ = wait.For(r.Context(), 20*time.Millisecond) {
 		if time.Now().Before(end) {
 			continue
 		}
@@ -216,7 +217,7 @@ func (r *race) awaitAll(to *handed) {
 	}
 }
 
-// times are those of some ids that were handed on at all.
+// times counts how often each of ids was handed on, and leaves out the others.
 func (r *race) times(to *handed, ids []string) map[string]int {
 	all, out := to.times(), map[string]int{}
 	for _, id := range ids {
@@ -227,15 +228,15 @@ func (r *race) times(to *handed, ids []string) map[string]int {
 	return out
 }
 
-// quiet is whether the triggers are.
+// quiet reports whether the triggers are quiet.
 func (b *bundle) quiet() bool {
 	return b.count(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		AND objid::bigint = 8386110886476607075 & 4294967295`) == 1
 }
 
-// A writer whose transaction stays open keeps the feed from its lock, but not
-// from reading, and not from going back to listening.
+// A writer whose transaction stays open keeps the feed from lock K, but not from
+// reading, and not from going back to listening.
 func TestAnOpenWriterHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -273,7 +274,7 @@ func TestAnOpenWriterHoldsUpNobody(t *testing.T) {
 	heard := int(testutil.ToFloat64(r.metrics.notifications))
 	insert()
 	b.until("all are read", func() bool { return to.has(ids...) })
-	require.InDelta(t, heard, testutil.ToFloat64(r.metrics.notifications), 5, "nobody notifies; a few may have been under way")
+	require.InDelta(t, heard, testutil.ToFloat64(r.metrics.notifications), 5, "no trigger notifies; a few may have been under way")
 	b.until("it listens again", func() bool { return strings.Contains(b.log.String(), "listening again") })
 	require.False(t, b.quiet())
 	last := b.insert()
@@ -284,19 +285,19 @@ func TestAnOpenWriterHoldsUpNobody(t *testing.T) {
 	}
 }
 
-// A reader does not run away from those who take the rows.
+// A reader of the table does not run ahead of the jobs.
 func TestReaderWaitsForAFullQueue(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	f, err := New(b.config(&handed{}))
 	require.NoError(t, err)
-	reader, err := f.newReader(t.Context(), narrowOverlap)
+	reader, err := newTableReader(t.Context(), f.base, narrowOverlap)
 	require.NoError(t, err)
 	const rows = queueFull + 2*pageSize
 	b.exec(`INSERT INTO music_generations (task_id, task_type) SELECT n::text, 'generate' FROM generate_series(1, $1) AS n`, rows)
 	found := 0
 	for range 3 {
-		n, err := reader.look(t.Context())
+		n, err := reader.scan(t.Context())
 		require.NoError(t, err)
 		found += n
 	}
@@ -304,8 +305,8 @@ func TestReaderWaitsForAFullQueue(t *testing.T) {
 	for found < rows {
 		for len(f.collector.take()) > 0 {
 		}
-		reader.widen() // all have the same time
-		n, err := reader.look(t.Context())
+		reader.widen() // all rows have the same created_at
+		n, err := reader.scan(t.Context())
 		require.NoError(t, err)
 		require.Positive(t, n)
 		found += n
@@ -313,26 +314,26 @@ func TestReaderWaitsForAFullQueue(t *testing.T) {
 	require.Equal(t, rows, found)
 }
 
-// A row of the future is not looked at, and hides nobody.
-func TestReaderIsNotLedAstray(t *testing.T) {
+// A row of the future is not read, and hides no other row.
+func TestReaderIgnoresTheFuture(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	f, err := New(b.config(&handed{}))
 	require.NoError(t, err)
-	reader, err := f.newReader(t.Context(), narrowOverlap)
+	reader, err := newTableReader(t.Context(), f.base, narrowOverlap)
 	require.NoError(t, err)
 	b.exec(`INSERT INTO music_generations (task_id, task_type, created_at) VALUES ('t', 'generate', now() + '1 minute')`)
 	b.exec(`INSERT INTO music_generations (task_id, task_type, created_at) VALUES ('t', 'generate', 'infinity')`)
-	n, err := reader.look(t.Context())
+	n, err := reader.scan(t.Context())
 	require.NoError(t, err)
 	require.Zero(t, n)
 	b.insert()
-	n, err = reader.look(t.Context())
+	n, err = reader.scan(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }
 
-// The transaction that is younger than all that have ended is waited for too.
+// The feed waits for a transaction that is younger than all that have ended, too.
 func TestFeedWaitsForTheYoungestWriter(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -354,7 +355,7 @@ func TestFeedWaitsForTheYoungestWriter(t *testing.T) {
 	b.until("it has ended", ended)
 }
 
-// A reader that pauses because nobody takes the rows finds none, which is not
+// A reader that pauses because the queue is full finds no rows, and that is no
 // calm.
 func TestAFullQueueIsNotCalm(t *testing.T) {
 	t.Parallel()
@@ -363,7 +364,7 @@ func TestAFullQueueIsNotCalm(t *testing.T) {
 	cfg.CalmAfter = time.Millisecond
 	f, err := New(cfg)
 	require.NoError(t, err)
-	calm := (&leader{Feed: f}).calm(time.Now().Add(-time.Second))
+	calm := (reading{leader: newLeader(f.base, nil)}).calm(time.Now().Add(-time.Second))
 	f.collector.add(make([]string, queueFull)...)
 	over, err := calm(t.Context(), 0)
 	require.NoError(t, err)

@@ -1,0 +1,121 @@
+package live
+
+import (
+	"context"
+
+	"tasksync/internal/view"
+)
+
+// hydrate gives every event its generation as it is now. A subscription whose
+// backlog is too heavy is reset.
+func (r *reading) hydrate(ctx context.Context) error {
+	h := r.hydration()
+	if err := h.load(ctx); err != nil {
+		return err
+	}
+	for user, events := range r.events {
+		attach(events, user, h.views)
+	}
+	for s, batch := range r.first {
+		if h.weights[s] > r.bounds.missedBytes {
+			batch.Reset, batch.Events = true, nil
+		}
+		attach(batch.Events, s.user, h.views)
+		batch.size = weigh(batch.Events)
+		r.first[s] = batch
+	}
+	return nil
+}
+
+// hydration loads the generations of a reading's events.
+type hydration struct {
+	*reading
+
+	ids     []string                   // in the order of their loading
+	missed  map[string][]*Subscription // by id: the resuming subscriptions with an event of it
+	follow  map[string]bool            // by id: whether joined subscriptions have an event of it
+	views   map[string]*view.Generation
+	weights map[*Subscription]int // bytes of the backlogs, as far as they are loaded
+}
+
+func (r *reading) hydration() *hydration {
+	h := &hydration{
+		reading: r, missed: make(map[string][]*Subscription), follow: make(map[string]bool),
+		views: make(map[string]*view.Generation), weights: make(map[*Subscription]int),
+	}
+	for _, events := range r.events {
+		for _, e := range events {
+			if !h.follow[e.GenerationID] {
+				h.follow[e.GenerationID] = true
+				h.ids = append(h.ids, e.GenerationID)
+			}
+		}
+	}
+	for s, batch := range r.first {
+		h.weights[s] = len(batch.Events) * eventWeight
+		h.addBacklog(s, batch.Events)
+	}
+	return h
+}
+
+func (h *hydration) addBacklog(s *Subscription, events []Event) {
+	known := make(map[string]bool)
+	for _, e := range events {
+		if known[e.GenerationID] {
+			continue
+		}
+		known[e.GenerationID] = true
+		if !h.follow[e.GenerationID] && h.missed[e.GenerationID] == nil {
+			h.ids = append(h.ids, e.GenerationID)
+		}
+		h.missed[e.GenerationID] = append(h.missed[e.GenerationID], s)
+	}
+}
+
+// load loads the generations, a few at a time, except those that only backlogs
+// need that are too heavy already.
+func (h *hydration) load(ctx context.Context) error {
+	for ids := h.next(); len(ids) > 0; ids = h.next() {
+		generations, err := view.Load(ctx, h.db, ids)
+		if err != nil {
+			return err
+		}
+		for i := range generations {
+			g := &generations[i]
+			h.views[g.ID] = g
+			for _, s := range h.missed[g.ID] {
+				h.weights[s] += weighGeneration(g)
+			}
+		}
+	}
+	return nil
+}
+
+func (h *hydration) next() (ids []string) {
+	for len(h.ids) > 0 && len(ids) < h.bounds.views {
+		if h.wanted(h.ids[0]) {
+			ids = append(ids, h.ids[0])
+		}
+		h.ids = h.ids[1:]
+	}
+	return ids
+}
+
+func (h *hydration) wanted(id string) bool {
+	for _, s := range h.missed[id] {
+		if h.weights[s] <= h.bounds.missedBytes {
+			return true
+		}
+	}
+	return h.follow[id]
+}
+
+// attach leaves out generations that belong to another user now.
+func attach(events []Event, user string, views map[string]*view.Generation) {
+	for i := range events {
+		g := views[events[i].GenerationID]
+		if g != nil && g.UserID != nil && *g.UserID == user {
+			events[i].Generation = g
+		}
+	}
+}
