@@ -9,6 +9,7 @@ import (
 
 	"tasksync/daemon"
 	"tasksync/feed"
+	"tasksync/feed/wal"
 	"tasksync/task"
 )
 
@@ -25,6 +26,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, string(task.LateEvent), cfg.Late)
 	require.Equal(t, task.DefaultPolicy().ProbeCDN, !cfg.NoCDNProbe)
 	require.Equal(t, feed.Auto, cfg.Feed)
+	require.Equal(t, feed.DefaultPollInterval, cfg.FeedPollInterval)
+	require.EqualValues(t, wal.DefaultSlotLimit, cfg.SlotLimit)
 	require.Equal(t, builtIn()[0].Name, cfg.Providers[0].Name)
 	for field, choices := range map[string][]string{"Late": daemon.LateModes(), "Feed": daemon.Feeds()} {
 		f, ok := reflect.TypeFor[runCmd]().FieldByName(field)
