@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"encoding/json"
@@ -13,21 +13,21 @@ import (
 	"tasksync/task"
 )
 
-// demoResult is what a demo found, as --json prints it.
-type demoResult struct {
-	OK             bool       `json:"ok"` // every row ended as scripted
-	Provider       string     `json:"provider"`
-	Seed           uint64     `json:"seed,string"`
-	Speed          float64    `json:"speed"` // times faster than life
-	TimeoutSeconds float64    `json:"timeout_seconds"`
-	TookSeconds    float64    `json:"took_seconds"`
-	Rows           []demoRow  `json:"rows"`
-	Totals         demoTotals `json:"totals"`
+// result is what a demo found, as --json prints it.
+type result struct {
+	OK             bool    `json:"ok"` // every row ended as scripted
+	Provider       string  `json:"provider"`
+	Seed           uint64  `json:"seed,string"`
+	Speed          float64 `json:"speed"` // times faster than life
+	TimeoutSeconds float64 `json:"timeout_seconds"`
+	TookSeconds    float64 `json:"took_seconds"`
+	Rows           []row   `json:"rows"`
+	Totals         totals  `json:"totals"`
 }
 
-// demoTotals are numbers over all rows. Times are those of the clock: nothing
-// is scaled back.
-type demoTotals struct {
+// totals are numbers over all rows. Times are as measured, without the demo's
+// speed taken out.
+type totals struct {
 	Rows           int     `json:"rows"` // V2
 	AsScripted     int     `json:"as_scripted"`
 	Complete       int     `json:"complete"`
@@ -36,22 +36,23 @@ type demoTotals struct {
 	Requests       int64   `json:"upstream_requests"`
 	RequestsPerRow float64 `json:"upstream_requests_per_finished_row"`
 	Faults         int     `json:"upstream_faults"`
-	// FirstRequest is from the insert to the first request about the row.
-	FirstRequest demoSpread `json:"insert_to_first_request_seconds"`
-	// Commit is from the upstream's completion of a task to that of its row.
-	Commit demoSpread `json:"completion_to_commit_seconds"`
+	// FirstRequest is the time from the insert to the first request about the row.
+	FirstRequest spread `json:"insert_to_first_request_seconds"`
+	// Commit is the time from the upstream's completion of a task to the completion
+	// of its row.
+	Commit spread `json:"completion_to_commit_seconds"`
 }
 
-// demoSpread is the distribution of a time, in seconds.
-type demoSpread struct {
+// spread is the distribution of a time, in seconds.
+type spread struct {
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	Max float64 `json:"max"`
 }
 
-func newDemoResult(rows []demoRow, sim *simulator.Simulator) *demoResult {
-	r := &demoResult{Seed: sim.Seed(), Speed: demoSpeed, TimeoutSeconds: demoTimeout.Seconds(), Rows: rows}
-	r.Totals.Requests = statusRequests(sim)
+func newResult(rows []row, sim *simulator.Simulator) *result {
+	r := &result{Seed: sim.Seed(), Speed: speed, TimeoutSeconds: timeout.Seconds(), Rows: rows}
+	r.Totals.Requests = sim.Requests().Total // all ask for status: the demo submits its tasks without a request
 	var first, commit []time.Duration
 	for _, row := range rows {
 		r.Totals.count(row)
@@ -69,11 +70,11 @@ func newDemoResult(rows []demoRow, sim *simulator.Simulator) *demoResult {
 	if ended := r.Totals.Complete + r.Totals.Failed; ended > 0 {
 		r.Totals.RequestsPerRow = float64(r.Totals.Requests) / float64(ended)
 	}
-	r.OK = len(rows) == len(demoScript) && r.Totals.AsScripted == len(rows)
+	r.OK = len(rows) == len(script) && r.Totals.AsScripted == len(rows)
 	return r
 }
 
-func (t *demoTotals) count(r demoRow) {
+func (t *totals) count(r row) {
 	if len(r.Differs) == 0 {
 		t.AsScripted++
 	}
@@ -93,9 +94,9 @@ func (t *demoTotals) count(r demoRow) {
 	}
 }
 
-// commitDelay is the time from the end of the task to that of the row; false
-// for tasks that never end, and for refusals that show before the end.
-func (r *demoRow) commitDelay() (time.Duration, bool) {
+// commitDelay is the time from the end of the task to the end of the row. ok is
+// false for tasks that never end, and for refusals that show before the end.
+func (r *row) commitDelay() (delay time.Duration, ok bool) {
 	if r.record.FinalAt.IsZero() || r.CompletedAt.IsZero() || r.Fate == simulator.RefusedPending {
 		return 0, false
 	}
@@ -106,53 +107,53 @@ func (r *demoRow) commitDelay() (time.Duration, bool) {
 	return r.CompletedAt.Sub(since), true
 }
 
-func spreadOf(times []time.Duration) demoSpread {
+func spreadOf(times []time.Duration) spread {
 	if len(times) == 0 {
-		return demoSpread{}
+		return spread{}
 	}
 	slices.Sort(times)
 	at := func(percent int) float64 { // nearest rank
 		return times[max(0, (len(times)*percent+99)/100-1)].Seconds()
 	}
-	return demoSpread{at(50), at(95), at(100)}
+	return spread{at(50), at(95), at(100)}
 }
 
-func (r *demoResult) print(std *streams, asJSON bool) error {
+func (r *result) print(out io.Writer, asJSON bool) error {
 	if asJSON {
-		enc := json.NewEncoder(std.out)
+		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(r)
 	}
-	fmt.Fprintln(std.out)
-	if err := r.table(std.out); err != nil {
+	fmt.Fprintln(out)
+	if err := r.table(out); err != nil {
 		return err
 	}
-	r.summary(std.out)
+	r.summary(out)
 	return nil
 }
 
 // table has lines of at most 80 columns.
-func (r *demoResult) table(out io.Writer) error {
+func (r *result) table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(w, "ID\tTYPE\tSCRIPTED FATE\tBECAME\tTOOK\tREQ\tCLIP")
 	for _, row := range r.Rows {
 		fmt.Fprintln(w, strings.Join([]string{
-			row.shortID(), row.kind(), row.fate(), row.became(), row.took(), fmt.Sprint(row.Requests), row.clips(),
+			row.shortID(), row.typeName(), row.fate(), row.became(), row.took(), fmt.Sprint(row.Requests), row.clips(),
 		}, "\t"))
 	}
 	return w.Flush()
 }
 
-func (r *demoRow) shortID() string { return r.ID[:6] }
+func (r *row) shortID() string { return r.ID[:6] }
 
-func (r *demoRow) kind() string {
+func (r *row) typeName() string {
 	if r.Type == "" {
 		return "(V1)"
 	}
 	return string(r.Type)
 }
 
-func (r *demoRow) fate() string {
+func (r *row) fate() string {
 	switch {
 	case r.Type == "":
 		return "not to be touched"
@@ -163,7 +164,7 @@ func (r *demoRow) fate() string {
 	}
 }
 
-func (r *demoRow) became() string {
+func (r *row) became() string {
 	text := string(r.Status)
 	if r.ErrorCode != "" {
 		text += " " + string(r.ErrorCode)
@@ -174,7 +175,7 @@ func (r *demoRow) became() string {
 	return text
 }
 
-func (r *demoRow) took() string {
+func (r *row) took() string {
 	switch {
 	case r.CompletedAt.IsZero():
 		return "-"
@@ -185,8 +186,8 @@ func (r *demoRow) took() string {
 	}
 }
 
-// clips is how many are complete, of how many there are.
-func (r *demoRow) clips() string {
+// clips is how many clips are complete, of how many there are.
+func (r *row) clips() string {
 	complete := 0
 	for _, c := range r.Clips {
 		if c.Status == task.Complete {
@@ -196,7 +197,7 @@ func (r *demoRow) clips() string {
 	return fmt.Sprintf("%d/%d", complete, len(r.Clips))
 }
 
-func (r *demoResult) summary(out io.Writer) {
+func (r *result) summary(out io.Writer) {
 	t := r.Totals
 	fmt.Fprintf(out, "\n%-34s %8s %8s %8s\n", "", "p50", "p95", "max")
 	fmt.Fprintf(out, "%-34s %s\n", "insert to first upstream request", t.FirstRequest)
@@ -209,16 +210,16 @@ func (r *demoResult) summary(out io.Writer) {
 			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched, r.Provider, r.Seed)
 		return
 	}
-	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(demoScript)-t.AsScripted, len(demoScript), r.Seed)
+	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(script)-t.AsScripted, len(script), r.Seed)
 	for _, row := range r.Rows {
 		for _, difference := range row.Differs {
-			fmt.Fprintf(out, "  %s %s %s: %s\n", row.shortID(), row.kind(), row.fate(), difference)
+			fmt.Fprintf(out, "  %s %s %s: %s\n", row.shortID(), row.typeName(), row.fate(), difference)
 		}
 	}
 }
 
-// String is the spread as columns.
-func (s demoSpread) String() string {
+// String returns the spread as columns.
+func (s spread) String() string {
 	return fmt.Sprintf("%8s %8s %8s", shortTime(s.P50), shortTime(s.P95), shortTime(s.Max))
 }
 

@@ -1,10 +1,10 @@
-package main
+package demo
 
 import "fmt"
 
-// demoSubmits tell how a song is asked for, by provider: the path, and what
-// stands before the task's id in the answer.
-var demoSubmits = map[string][2]string{ //nolint:gochecknoglobals // a constant table
+// submits is the submit call of each provider: its path, and what stands before
+// the task's id in the answer.
+var submits = map[string][2]string{ //nolint:gochecknoglobals // a constant table
 	"sunoapi":   {"/api/v1/generate", `"taskId":"`},
 	"kie":       {"/api/v1/generate", `"taskId":"`},
 	"sunoproxy": {"/suno/submit/music", `"data":"`},
@@ -12,10 +12,10 @@ var demoSubmits = map[string][2]string{ //nolint:gochecknoglobals // a constant 
 	"sunoclips": {"/generate", `{"id":"`},
 }
 
-// guide tells how to explore a demo that keeps running. Its commands are there
-// to be pasted.
-func (s *demoStage) guide() string {
-	submit := demoSubmits[s.provider]
+// guide is a text that says how to explore a demo that keeps running. A reader
+// can paste its commands.
+func (s *stage) guide() string {
+	submit := submits[s.Provider.Name]
 	return fmt.Sprintf(`
 Everything keeps running; Ctrl-C stops it and removes it. This page shows the
 rows as they change. Its link holds a token, which is good for a day:
@@ -41,5 +41,5 @@ and this, again and again, to see in the database what becomes of it within %[5]
   %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url FROM music_generations g
     LEFT JOIN music_clips c ON c.generation_id = g.id WHERE g.task_id = '$TASK'"
 
-`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), demoTimeout, submit[0], submit[1], s.link, demoUser)
+`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), timeout, submit[0], submit[1], s.link, userID)
 }

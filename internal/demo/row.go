@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"tasksync/task"
 )
 
-// demoRow is what became of a row.
-type demoRow struct {
+// row is what became of a row.
+type row struct {
 	ID           string            `json:"id"`
 	TaskID       string            `json:"task_id"`
 	Type         task.Type         `json:"task_type,omitempty"` // empty: V1
@@ -28,7 +28,7 @@ type demoRow struct {
 	CompletedAt  time.Time         `json:"completed_at,omitzero"`
 	TookSeconds  float64           `json:"took_seconds,omitempty"`
 	Requests     int               `json:"requests"`
-	// Differs says where the row is not as scripted.
+	// Differs lists where the row is not as scripted.
 	Differs []string `json:"differs,omitempty"`
 
 	record simulator.Record
@@ -36,9 +36,10 @@ type demoRow struct {
 	blanks int // clips with an empty value where NULL belongs
 }
 
-// What the application reads again at the end; the events are tasksync's log.
+// The queries by which the application reads its rows at the end; the events are
+// tasksync's log.
 const (
-	demoSelectRow = `SELECT g.status, coalesce(g.error_code, ''), coalesce(g.error_message, ''), g.created_at,
+	selectRow = `SELECT g.status, coalesce(g.error_code, ''), coalesce(g.error_message, ''), g.created_at,
 			coalesce(g.completed_at, 'epoch'), coalesce(e.via, ''), e.ends,
 			(SELECT count(*)::int FROM music_clips WHERE generation_id = g.id AND (duration = 0
 				OR '' IN (title, audio_url, stream_audio_url, video_url, image_url, lyrics, tags, model_name)))
@@ -46,15 +47,15 @@ const (
 			SELECT count(*)::int AS ends, max(via) AS via FROM tasksync.generation_events
 			WHERE generation_id = g.id AND to_status IN ('complete', 'failed')) e
 		WHERE g.id = $1`
-	demoSelectClips = `SELECT clip_id, status, coalesce(title, ''), coalesce(audio_url, ''), coalesce(stream_audio_url, ''),
+	selectClips = `SELECT clip_id, status, coalesce(title, ''), coalesce(audio_url, ''), coalesce(stream_audio_url, ''),
 			coalesce(video_url, ''), coalesce(image_url, ''), coalesce(lyrics, ''), coalesce(tags, ''),
 			coalesce(model_name, ''), coalesce(duration, 0)
 		FROM music_clips WHERE generation_id = $1 ORDER BY clip_id`
 )
 
 // results reads every row again and compares it with what the upstream itself
-// knows of its task.
-func (a *demoApp) results(ctx context.Context) ([]demoRow, error) {
+// knows of the row's task.
+func (a *app) results(ctx context.Context) ([]row, error) {
 	rows := slices.Clone(a.rows)
 	for i := range rows {
 		if err := a.read(ctx, &rows[i]); err != nil {
@@ -64,13 +65,13 @@ func (a *demoApp) results(ctx context.Context) ([]demoRow, error) {
 	return rows, nil
 }
 
-func (a *demoApp) read(ctx context.Context, r *demoRow) error {
-	err := a.db.QueryRow(ctx, demoSelectRow, r.ID).
+func (a *app) read(ctx context.Context, r *row) error {
+	err := a.db.QueryRow(ctx, selectRow, r.ID).
 		Scan(&r.Status, &r.ErrorCode, &r.ErrorMessage, &r.CreatedAt, &r.CompletedAt, &r.Via, &r.ends, &r.blanks)
 	if err != nil {
 		return err
 	}
-	rows, err := a.db.Query(ctx, demoSelectClips, r.ID)
+	rows, err := a.db.Query(ctx, selectClips, r.ID)
 	if err != nil {
 		return err
 	}
@@ -95,14 +96,15 @@ func (a *demoApp) read(ctx context.Context, r *demoRow) error {
 	return nil
 }
 
-// compareV1 holds a V1 row to be untouched, and unasked for.
-func (a *demoApp) compareV1(ctx context.Context, r *demoRow) error {
-	var image string
-	if err := a.db.QueryRow(ctx, demoImage, r.ID).Scan(&image); err != nil {
+// compareV1 expects that a V1 row has not changed, and that its task was not asked
+// for.
+func (a *app) compareV1(ctx context.Context, r *row) error {
+	var snapshot string
+	if err := a.db.QueryRow(ctx, selectSnapshot, r.ID).Scan(&snapshot); err != nil {
 		return err
 	}
 	d := differences{}
-	d.note("row", image, a.image)
+	d.note("row", snapshot, a.snapshot)
 	d.note("requests", r.Requests, 0)
 	r.Differs = d
 	return nil
@@ -117,8 +119,8 @@ func (d *differences) note(what string, got, want any) {
 	}
 }
 
-// compare finds where the row is not what its task must lead to.
-func (r *demoRow) compare() []string {
+// compare lists where the row is not what its task must lead to.
+func (r *row) compare() []string {
 	want := r.record.Expected
 	var d differences
 	d.note("status", r.Status, want.Status)
@@ -133,14 +135,14 @@ func (r *demoRow) compare() []string {
 	return d
 }
 
-// wantMessage is the provider's text, where it gives one, or that of the
-// deadline. Where a failure has none, tasksync says so in words of its own.
-func (r *demoRow) wantMessage() string {
+// wantMessage is the provider's text, or the text of the deadline. For a failure
+// without a text tasksync has a text of its own.
+func (r *row) wantMessage() string {
 	switch want := r.record.Expected; {
 	case want.ErrorMessage != "":
 		return task.Redact(want.ErrorMessage)
 	case want.Status == task.Failed && want.AtDeadline:
-		return fmt.Sprintf("Task timed out after %s.", demoTimeout)
+		return fmt.Sprintf("Task timed out after %s.", timeout)
 	case want.Status == task.Failed && r.ErrorMessage == "":
 		return "a text"
 	case want.Status == task.Failed:
@@ -150,9 +152,9 @@ func (r *demoRow) wantMessage() string {
 	}
 }
 
-// compareClips holds the results to be there with every field; of what else
-// there is, to be a placeholder that was given up, with nothing in it.
-func (r *demoRow) compareClips(d *differences, want []simulator.Clip) {
+// compareClips expects each result with every field, and beside the results only
+// placeholders that have failed, with nothing in them.
+func (r *row) compareClips(d *differences, want []simulator.Clip) {
 	left := slices.Clone(r.Clips)
 	for _, w := range want {
 		if w.Derive { // the CDN rule of the deadline

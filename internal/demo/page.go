@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -16,26 +16,26 @@ import (
 )
 
 const (
-	// demoUser owns the rows of the demo.
-	demoUser = "7d3f0c62-8f0e-4f43-9a6e-0a4c2f3f1c11"
-	// demoTokenValid is how long the link to the page is good.
-	demoTokenValid = 24 * time.Hour
-	// demoCursor is the id of the stream of events as it is now: those are
-	// snapshots. A page that begins there shows all that the demo does, whenever
-	// it is opened.
-	demoCursor = `SELECT pg_current_snapshot()::text`
+	// userID is the user who owns the rows of the demo.
+	userID = "7d3f0c62-8f0e-4f43-9a6e-0a4c2f3f1c11"
+	// tokenValid is how long the link to the page is good.
+	tokenValid = 24 * time.Hour
+	// selectCursor reads the current id of the stream of events, which is a
+	// snapshot. A page that begins there shows all that the demo does, whenever
+	// the page is opened.
+	selectCursor = `SELECT pg_current_snapshot()::text`
 )
 
-// demoPage is the page that shows the rows live. It listens before the daemon
-// starts, which is told its origin.
-type demoPage struct {
+// page is the page that shows the rows live. It listens before the daemon starts,
+// because the daemon is told the page's origin.
+type page struct {
 	listener net.Listener
 	secret   string // of the tokens
 }
 
-func (s *demoStage) listenPage() (err error) {
+func (s *stage) listenPage(context.Context) (err error) {
 	s.page.secret = rand.Text() + rand.Text()
-	s.page.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	s.page.listener, err = net.Listen("tcp", anyPort)
 	if err != nil {
 		return fmt.Errorf("serve the page: %w", err)
 	}
@@ -46,16 +46,16 @@ func (s *demoStage) listenPage() (err error) {
 	return nil
 }
 
-// api lets the page call the daemon, for demoUser.
-func (p demoPage) api() daemon.API {
+// api lets the page call the daemon, for userID.
+func (p page) api() daemon.API {
 	return daemon.API{JWTSecret: p.secret, CORSOrigins: []string{baseURL(p.listener.Addr())}}
 }
 
 // openPage serves the page, which may load from this demo only.
-func (s *demoStage) openPage(ctx context.Context) error {
+func (s *stage) openPage(ctx context.Context) error {
 	var since string
-	if err := s.db.QueryRow(ctx, demoCursor).Scan(&since); err != nil {
-		return fmt.Errorf("read where the events stand: %w", err)
+	if err := s.db.QueryRow(ctx, selectCursor).Scan(&since); err != nil {
+		return fmt.Errorf("read the cursor of the events: %w", err)
 	}
 	token, err := s.page.token()
 	if err != nil {
@@ -74,8 +74,8 @@ func (s *demoStage) openPage(ctx context.Context) error {
 	return nil
 }
 
-// token is what the application would give to demoUser when they sign in.
-func (p demoPage) token() (string, error) {
-	claims := jwt.MapClaims{"sub": demoUser, "aud": "authenticated", "exp": time.Now().Add(demoTokenValid).Unix()}
+// token is what the application would give to the user userID at sign-in.
+func (p page) token() (string, error) {
+	claims := jwt.MapClaims{"sub": userID, "aud": "authenticated", "exp": time.Now().Add(tokenValid).Unix()}
 	return jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(p.secret))
 }
