@@ -153,7 +153,7 @@ func (w *walFeed) guard(ctx context.Context) error {
 	for {
 		if err := w.reader.Guard(ctx); err != nil && ctx.Err() == nil {
 			level := slog.LevelDebug // other parts report an outage
-			if code(err) != "" {
+			if database.Code(err) != "" {
 				level = slog.LevelWarn
 			}
 			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", database.RedactPassword(err, w.cfg.Session))
