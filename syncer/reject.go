@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tasksync/internal/database"
 	"tasksync/task"
 )
 
@@ -45,27 +45,13 @@ func (s *Syncer) keepPending(ctx context.Context, m *member, cause error) Result
 	return result
 }
 
-// Error codes of Postgres.
-const (
-	codeDiskFull        = "53100"
-	codeUniqueViolation = "23505"
-)
-
-// code returns the SQLSTATE of a Postgres error in err, or "".
-func code(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return ""
-}
-
 // diskFull reports whether the disk of the database is full, which takes longer to
 // mend than other troubles of the server.
-func diskFull(cause error) bool { return code(cause) == codeDiskFull }
+func diskFull(cause error) bool { return database.Code(cause) == database.DiskFull }
 
 // duplicateClip reports whether the application inserted a clip that was to be
 // inserted, at the same moment. The next pass finds it.
-func duplicateClip(cause error) bool { return code(cause) == codeUniqueViolation }
+func duplicateClip(cause error) bool { return database.Code(cause) == database.UniqueViolation }
 
 // rememberRejection records with a row what rejects its results, and returns for
 // how long that has gone on. It reads the row anew, because another pass may
@@ -96,7 +82,7 @@ func (s *Syncer) logRejection(m *member, cause error, what string, now time.Time
 		return
 	}
 	level := slog.LevelDebug
-	if s.seldom.First("commit "+code(cause), now) {
+	if s.seldom.First("commit "+database.Code(cause), now) {
 		level = slog.LevelError
 	}
 	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactFor(m, cause))...)
@@ -122,17 +108,12 @@ func rejectionOf(m *member, cause error) string {
 // a trigger that raised, whatever its SQLSTATE, or a row that is locked. Then each
 // member is worth a try of its own, which it is not when the server is in trouble.
 func rejected(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return errors.Is(err, errUnwritten) || ok && !hasClass(pg, "08", "25", "53", "57P", "58")
+	return errors.Is(err, errUnwritten) || database.Code(err) != "" && !database.Away(err)
 }
 
 // lasting reports whether the database rejected the data and will do so again: not
 // because of a lock, a deadlock or a statement that took too long.
 func lasting(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return rejected(err) && !(ok && hasClass(pg, "40", "55", "57"))
-}
-
-func hasClass(pg *pgconn.PgError, classes ...string) bool {
-	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(pg.Code, class) })
+	return rejected(err) && !database.HasClass(err,
+		database.ClassTransactionRollback, database.ClassNotInPrerequisiteState, database.ClassOperatorIntervention)
 }
