@@ -1,24 +1,24 @@
 package syncer
 
 import (
-	"cmp"
 	"errors"
 	"strings"
 	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tasksync/internal/database"
 	"tasksync/task"
 )
 
-// redactPg keeps what an operator needs of a database error, and drops the
-// contents of the row, which Postgres puts into the detail.
+// redactPg keeps what an operator needs of a database error: neither the detail,
+// where Postgres quotes the row, nor a secret in the message.
 func redactPg(err error) error {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return err
+	err = database.WithoutDetail(err) // a copy
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		pg.Message = task.Redact(pg.Message)
 	}
-	return &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: task.Redact(pg.Message), ConstraintName: cmp.Or(pg.ConstraintName, pg.ColumnName)}
+	return err
 }
 
 // redactFor is redactPg for an error about m: it also cuts the contents of m out

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"tasksync/internal/database"
-
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tasksync/internal/database"
 	"tasksync/task"
 )
 
