@@ -7,41 +7,38 @@ import (
 	"regexp"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
+	"tasksync/internal/database"
 	"tasksync/internal/live"
-	"tasksync/syncer"
 	"tasksync/upstream"
 )
 
-// API is what the HTTP side for users and webhooks needs. Each part is off until
-// it is set.
+// API configures the HTTP endpoints for users and webhooks. Each of them is off
+// until it is set.
 type API struct {
-	// JWTSecret and JWKSURL check the bearer tokens of users: HS256 by the secret,
-	// ES256, RS256 and EdDSA by the keys at the URL.
+	// JWTSecret and JWKSURL check the bearer tokens of users: HS256 with the secret,
+	// ES256, RS256 and EdDSA with the keys at the URL.
 	JWTSecret string `json:"-"`
 	JWKSURL   string
-	// JWTIssuer is the iss that tokens must have; default: any.
+	// JWTIssuer is the claim iss that tokens must have; default: any.
 	JWTIssuer string
-	// JWTAudience is the aud that tokens must have; default "authenticated".
+	// JWTAudience is the claim aud that tokens must have; default "authenticated".
 	JWTAudience string
-	// CORSOrigins are the origins whose pages may call; "*" is all.
+	// CORSOrigins are the origins whose pages may send requests; "*" is all.
 	CORSOrigins []string
-	// WebhookTokens are the last part of the webhooks' address; several during a
-	// change.
+	// WebhookTokens are the secret last part of the webhooks' address; several while
+	// one replaces another.
 	WebhookTokens []string `json:"-"`
 }
 
-// webhookToken is a token that cannot be guessed and that stands in a path as it
-// is.
+// webhookToken matches tokens that cannot be guessed and need no escapes in a path.
 var webhookToken = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
 
-func (a API) auth(cfg Config) auth.Config {
-	return auth.Config{Secret: a.JWTSecret, JWKSURL: a.JWKSURL, Issuer: a.JWTIssuer, Audience: a.JWTAudience, Logger: cfg.Logger}
+func (c Config) auth() auth.Config {
+	return auth.Config{Secret: c.API.JWTSecret, JWKSURL: c.API.JWKSURL, Issuer: c.API.JWTIssuer, Audience: c.API.JWTAudience, Logger: c.Logger}
 }
 
 func (a API) validate() error {
@@ -62,50 +59,52 @@ func (a API) validate() error {
 	return nil
 }
 
-// httpSide is the HTTP side with the parts that it runs on.
-type httpSide struct {
-	api       *api.API
-	broker    *live.Broker
-	announcer *live.Announcer // also for the streams of other daemons
-	verifier  *auth.Verifier  // nil without keys
-}
-
-func openHTTPSide(cfg Config, pool *pgxpool.Pool, s *syncer.Syncer, announcer *live.Announcer, spacing time.Duration, now func() time.Time, reg prometheus.Registerer) (*httpSide, error) {
-	connConfig, err := directConfig(cfg.ListenURL)
+// openAPI makes the API and what it runs on: the broker of live updates and, with
+// keys, the verifier of tokens.
+func (d *daemon) openAPI(context.Context) error {
+	conn, err := database.DirectConfig(d.cfg.ListenURL)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	connConfig.RuntimeParams["application_name"] = "tasksync events"
-	h := &httpSide{
-		broker:    live.New(live.Config{ConnConfig: connConfig, Logger: cfg.Logger, Registerer: reg}),
-		announcer: announcer,
-	}
+	d.broker = live.New(live.Config{ConnConfig: conn, Logger: d.cfg.Logger, Registerer: d.registry})
 	c := api.Config{
-		Pool: pool, Syncer: s, Live: h.broker, CORSOrigins: cfg.API.CORSOrigins,
-		WebhookTokens: cfg.API.WebhookTokens, Webhooks: cfg.webhooks(),
-		Spacing: spacing, WebhookSpacing: spacing,
-		Version: cfg.Version, Logger: cfg.Logger, Registerer: reg, Now: now,
+		Pool: d.pool, Syncer: d.syncer, Live: d.broker, CORSOrigins: d.cfg.API.CORSOrigins,
+		WebhookTokens: d.cfg.API.WebhookTokens, Webhooks: d.cfg.webhooks(),
+		Spacing: d.upstreams.spacing, WebhookSpacing: d.upstreams.spacing,
+		Version: d.cfg.Version, Logger: d.cfg.Logger, Registerer: d.registry, Now: d.now,
 	}
-	if a := cfg.API.auth(cfg); a.Enabled() {
-		a.Now = now
-		if h.verifier, err = auth.New(a); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	if a := d.cfg.auth(); a.Enabled() {
+		a.Now = d.now
+		if d.verifier, err = auth.New(a); err != nil {
+			return fmt.Errorf("%w: %w", ErrConfig, err)
 		}
-		c.Verifier = h.verifier
+		c.Verifier = d.verifier
 	}
-	if h.api, err = api.New(c); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	if d.api, err = api.New(c); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return h, nil
+	return nil
 }
 
-// webhooks are the configured providers, as they call back.
+// runAPI runs what the API needs until ctx ends.
+func (d *daemon) runAPI(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.api.Run(ctx) })
+	group.Go(func() error { return d.broker.Run(ctx) })
+	group.Go(func() error { return d.announcer.Run(ctx) })
+	if d.verifier != nil {
+		group.Go(func() error { return d.verifier.Run(ctx) })
+	}
+	return group.Wait()
+}
+
+// webhooks returns the providers that may call back, by name.
 func (c Config) webhooks() map[string]api.Webhook {
 	hooks := map[string]api.Webhook{}
 	for i, p := range c.Providers {
 		hook := api.Webhook{Providers: []string{p.Name}, Tasks: upstream.CallbackTaskIDs}
 		if i == 0 {
-			hook.Providers = append(hook.Providers, "") // rows that name none are its too
+			hook.Providers = append(hook.Providers, "") // NULL: rows that name no provider
 		}
 		if p.WebhookSecret != "" && p.VerifyCallback != nil {
 			hook.Verify = func(h http.Header, taskID string, now time.Time) error {
@@ -115,16 +114,4 @@ func (c Config) webhooks() map[string]api.Webhook {
 		hooks[p.Name] = hook
 	}
 	return hooks
-}
-
-// run runs the parts until ctx ends.
-func (h *httpSide) run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return h.api.Run(ctx) })
-	group.Go(func() error { return h.broker.Run(ctx) })
-	group.Go(func() error { return h.announcer.Run(ctx) })
-	if h.verifier != nil {
-		group.Go(func() error { return h.verifier.Run(ctx) })
-	}
-	return group.Wait()
 }

@@ -25,7 +25,7 @@ const (
 	userOfTheAPI = "a11ce000-0000-4000-8000-000000000001"
 )
 
-// TestAPIConfig: what is wrong is named by its field, and never told itself.
+// TestAPIConfig: an error names the field that is wrong, and never shows its value.
 func TestAPIConfig(t *testing.T) {
 	t.Parallel()
 	signing := Provider{Provider: sunoapi.Kie(), APIKey: "k", WebhookSecret: "hunter2"}
@@ -60,7 +60,7 @@ func TestAPIConfig(t *testing.T) {
 			t.Parallel()
 			cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key"}}, ListenAddr: "127.0.0.1:0"}
 			tc.change(&cfg)
-			err := cfg.withDefaults().validate()
+			err := cfg.WithDefaults().Validate()
 			if tc.want == "" {
 				require.NoError(t, err)
 				return
@@ -104,7 +104,8 @@ func (r *running) asks(t *testing.T, method, path, bearer, body string) (*http.R
 	return resp, string(raw)
 }
 
-// TestAPIBeforeTheDatabase: whoever asks too early is told to come again.
+// TestAPIBeforeTheDatabase: requests that come too early are answered with 503 and
+// Retry-After.
 func TestAPIBeforeTheDatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -125,7 +126,7 @@ func TestAPIBeforeTheDatabase(t *testing.T) {
 	require.False(t, r.ready())
 }
 
-// TestAPIWithoutConfiguration: it says what to set.
+// TestAPIWithoutConfiguration: the answer says what to set.
 func TestAPIWithoutConfiguration(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -145,7 +146,7 @@ func TestAPIWithoutConfiguration(t *testing.T) {
 	}
 }
 
-// TestAPIOfTheDaemon: each setting arrives where it works.
+// TestAPIOfTheDaemon: each setting has its effect.
 func TestAPIOfTheDaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -182,8 +183,8 @@ func TestAPIOfTheDaemon(t *testing.T) {
 	}
 }
 
-// TestEventsAreAnnounced: a daemon without an HTTP API tells those who listen at
-// others of what it has committed.
+// TestEventsAreAnnounced: a daemon without an HTTP API announces what it commits, for
+// the streams of other daemons.
 func TestEventsAreAnnounced(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -203,8 +204,8 @@ func TestEventsAreAnnounced(t *testing.T) {
 	require.Equal(t, "tasksync_events", n.Channel)
 }
 
-// TestHalfOpenRequests: whoever does not finish the head of a request is cut, and
-// others are served meanwhile.
+// TestHalfOpenRequests: a connection that does not finish the head of its request is
+// cut, and others are served meanwhile.
 func TestHalfOpenRequests(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

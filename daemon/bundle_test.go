@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/internal/simulator"
+	"tasksync/internal/wait"
 	"tasksync/task"
 	"tasksync/upstream/sunoapi"
 )
@@ -70,7 +72,7 @@ func setupOn(t *testing.T, database string) *bundle {
 	return &bundle{T: t, database: database, pool: pool, sim: sim, simURL: server.URL, log: &logBuffer{}}
 }
 
-// config is that of a daemon on b.
+// config returns the configuration of a daemon on b.
 func (b *bundle) config() Config {
 	return Config{
 		DatabaseURL: b.database,
@@ -79,7 +81,7 @@ func (b *bundle) config() Config {
 	}
 }
 
-// running is a daemon under way.
+// running is a daemon that runs.
 type running struct {
 	addr   string
 	cancel context.CancelFunc
@@ -87,8 +89,8 @@ type running struct {
 	err    error // read it after ended
 }
 
-// launch runs a daemon without waiting for it to be ready. It is stopped with
-// the test.
+// launch starts a daemon without waiting for it to be ready. The daemon is stopped
+// at the end of the test.
 func (b *bundle) launch(cfg Config) *running {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -104,7 +106,7 @@ func (b *bundle) launch(cfg Config) *running {
 	return r
 }
 
-// run runs a daemon and waits until every part of it works.
+// run starts a daemon and waits until every part of it works.
 func (b *bundle) run(cfg Config) *running {
 	b.Helper()
 	started := make(chan net.Addr, 1)
@@ -122,7 +124,7 @@ func (b *bundle) run(cfg Config) *running {
 	return r
 }
 
-// stop is a SIGTERM. It returns how long the daemon took.
+// stop stops a daemon as SIGTERM does, and returns how long that took.
 func (b *bundle) stop(r *running) time.Duration {
 	b.Helper()
 	began := time.Now()
@@ -136,7 +138,7 @@ func (b *bundle) stop(r *running) time.Duration {
 	return time.Since(began)
 }
 
-// get asks the daemon over HTTP. The status is 0 if there is no answer.
+// get sends a GET to the daemon. The status is 0 if there is no response.
 func (r *running) get(path string) (status int, body string) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	resp, err := client.Get("http://" + r.addr + path)
@@ -151,7 +153,7 @@ func (r *running) get(path string) (status int, body string) {
 	return resp.StatusCode, string(data)
 }
 
-// reasons are those for which the daemon is not ready.
+// reasons returns why the daemon is not ready, by part.
 func (r *running) reasons() map[string]string {
 	_, body := r.get("/readyz")
 	var answer struct{ Reasons map[string]string }
@@ -164,7 +166,7 @@ func (r *running) ready() bool {
 	return status == http.StatusOK
 }
 
-// until waits for what others bring about.
+// until waits until ok.
 func (b *bundle) until(what string, ok func() bool) {
 	b.Helper()
 	b.within(30*time.Second, what, ok)
@@ -176,7 +178,7 @@ func (b *bundle) within(d time.Duration, what string, ok func() bool) {
 		if time.Now().After(end) {
 			require.Fail(b, what, b.log)
 		}
-		require.NoError(b, sleep(b.Context(), 10*time.Millisecond))
+		require.NoError(b, wait.For(b.Context(), 10*time.Millisecond))
 	}
 }
 
@@ -218,18 +220,30 @@ func (b *bundle) count(sql string, args ...any) (n int) {
 	return n
 }
 
-// terminate ends the backends of that application name and says how many there
-// were.
+// terminate ends the backends with the application name, and returns their number.
 func (b *bundle) terminate(application string) int {
 	b.Helper()
 	return b.count(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1`, application)
 }
 
-// freeAddr is an address where nobody listens.
+// freeAddr returns an address where nothing listens.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
+}
+
+// examine returns what the doctor says, a line for each finding.
+func (b *bundle) examine(cfg Config) string {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	lines, err := Examine(ctx, cfg)
+	require.NoError(b, err)
+	text := strings.Join(lines, "\n")
+	require.NotContains(b, text, "key-of-the-test")
+	require.NotContains(b, text, ":"+password(b.T, b.database)+"@")
+	return text
 }

@@ -19,7 +19,7 @@ import (
 	"tasksync/task"
 )
 
-// The application's tables as they are best.
+// applicationTables has every column in the type that suits best.
 const applicationTables = `
 	CREATE TABLE music_generations (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id uuid, task_id text, task_type text, provider text,
 		status text DEFAULT 'submitted', error_code text, error_message text, created_at timestamptz DEFAULT now(), updated_at timestamptz DEFAULT now(),
@@ -30,8 +30,8 @@ const applicationTables = `
 	CREATE SCHEMA extensions; CREATE EXTENSION citext SCHEMA extensions;
 	CREATE DOMAIN word AS text; CREATE DOMAIN deep AS word; CREATE DOMAIN key AS uuid; CREATE TYPE mood AS ENUM ('submitted');`
 
-// foreign is a database whose tables another hand made: each change is an ALTER
-// of a column, like "music_clips.title TYPE citext".
+// foreign makes a database with the application's tables and no migrations. Each
+// change is a column and its type, like "music_clips.title citext".
 func foreign(t *testing.T, changes ...string) *bundle {
 	t.Helper()
 	b := setupOn(t, postgrestest.Empty(t))
@@ -54,7 +54,7 @@ func (b *bundle) exec(sql string) {
 	require.NoError(b, err, sql)
 }
 
-// every is each of the columns with the type.
+// every returns a change to the type for each of the columns.
 func every(kind, table string, columns ...string) []string {
 	var out []string
 	for _, c := range columns {
@@ -70,8 +70,8 @@ func texts(kind string) []string {
 
 func numbers(kind string) []string { return []string{"music_clips.duration " + kind} }
 
-// TestColumnsThatWork: every type that is not refused serves from the insert to
-// the answer over HTTP.
+// TestColumnsThatWork: every type that is accepted works, from the insert to the
+// answer over HTTP.
 func TestColumnsThatWork(t *testing.T) {
 	t.Parallel()
 	for name, changes := range map[string][]string{
@@ -88,7 +88,7 @@ func TestColumnsThatWork(t *testing.T) {
 	}
 }
 
-// serves has rows come to each kind of end, and a user see one that does not.
+// serves has rows end in each way, and a user see one that does not end.
 func (b *bundle) serves() {
 	b.Helper()
 	cfg := b.config()
@@ -120,7 +120,7 @@ func (b *bundle) serves() {
 	require.NotContains(b, b.examine(cfg), "columns")
 }
 
-// token is of the user that rows of serves are of.
+// token returns a bearer token of the user whose rows serves inserts.
 func (b *bundle) token() string {
 	b.Helper()
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
@@ -130,8 +130,8 @@ func (b *bundle) token() string {
 	return signed
 }
 
-// TestColumnsThatDoNotWork: they are refused at the start, before a migration can
-// fail half-way, in words that name the column, its type and what will do.
+// TestColumnsThatDoNotWork: Run refuses them before a migration can fail half-way, and
+// its error names the column, its type and the types that work.
 func TestColumnsThatDoNotWork(t *testing.T) {
 	t.Parallel()
 	for change, must := range map[string]string{
@@ -167,7 +167,7 @@ func TestCreatedAtIsNoDay(t *testing.T) {
 	require.ErrorContains(t, err, "music_generations.created_at is date, but must be timestamptz (or timestamp) (ALTER TABLE public.music_generations ALTER COLUMN created_at TYPE timestamptz)")
 }
 
-// TestUsersOfNoUUID: nothing but the API for users has a need of user_id.
+// TestUsersOfNoUUID: only the API for users needs user_id.
 func TestUsersOfNoUUID(t *testing.T) {
 	t.Parallel()
 	b := foreign(t, "music_generations.user_id bigint")
@@ -184,21 +184,21 @@ func TestUsersOfNoUUID(t *testing.T) {
 	b.until("it is done", func() bool { return b.done(userOfTheAPI) })
 }
 
-// explainer has a query tell its plan instead of its rows.
+// explainer returns the plan of a query instead of its rows.
 type explainer struct{ *pgxpool.Pool }
 
 func (e explainer) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return e.Pool.Query(ctx, "EXPLAIN "+sql, args...)
 }
 
-// TestUsersRowsAreFoundByTheIndex, whatever the type of user_id.
+// TestUsersRowsAreFoundByTheIndex for every type of user_id.
 func TestUsersRowsAreFoundByTheIndex(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"uuid", "text", "varchar"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			b := foreign(t, "music_generations.user_id "+kind)
-			require.NoError(t, migrate(t.Context(), b.config().withDefaults(), b.pool))
+			require.NoError(t, migrate(t.Context(), b.config().WithDefaults(), b.pool))
 			b.exec(`INSERT INTO music_generations (id, user_id, task_id, task_type, status)
 				SELECT gen_random_uuid(), gen_random_uuid(), n, 'generate', 'submitted' FROM generate_series(1, 5000) AS n; ANALYZE music_generations`)
 			plan, err := queries.New().GenerationListPendingByUser(t.Context(), explainer{b.pool}, queries.GenerationListPendingByUserParams{UserID: userOfTheAPI, MaxRows: 100})

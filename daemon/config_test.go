@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
@@ -70,8 +69,8 @@ func TestConfig(t *testing.T) {
 			t.Parallel()
 			cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "hunter2"}}}
 			tc.change(&cfg)
-			cfg = cfg.withDefaults()
-			err := cfg.validate()
+			cfg = cfg.WithDefaults()
+			err := cfg.Validate()
 			if name == "address of the API" {
 				_, err = openUpstreams(cfg, nil)
 			}
@@ -94,7 +93,7 @@ func TestConfig(t *testing.T) {
 
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
-	c := Config{}.withDefaults()
+	c := Config{}.WithDefaults()
 	require.Equal(t, "auto", c.Feed)
 	require.Equal(t, ":8080", c.ListenAddr)
 	require.Equal(t, task.DefaultTimeout, c.Timeout)
@@ -114,51 +113,11 @@ func TestWindow(t *testing.T) {
 	require.Equal(t, "0 0s", fmt.Sprint(requests, span))
 }
 
-func TestRedactDSN(t *testing.T) {
-	t.Parallel()
-	for _, dsn := range []string{
-		"postgres://u:hunter2@h/db", "postgresql://u:hunter2@h/db?sslmode=disable", "host=h user=u password=hunter2 dbname=db",
-		"host=h password = 'hunter2' user=u", "postgres://h/db?user=u&password=hunter2", "postgres://u:hunter2@h:port/db",
-	} {
-		for _, text := range []string{"cannot use " + dsn, "refused: hunter2", dsn} {
-			require.NotContains(t, redactDSN(errors.New(text), dsn), "hunter2", dsn)
-		}
-		require.Equal(t, "refused", redactDSN(errors.New("refused"), dsn))
-	}
-	dsn := "postgres://u:p%40ss%20w%2Ford@h/db"
-	for _, text := range []string{"p@ss w/ord", "p%40ss%20w%2Ford", "p%40ss+w%2Ford"} {
-		require.Equal(t, "with xxxxx", redactDSN(errors.New("with "+text), dsn))
-	}
-}
-
-func TestHopeless(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[string]bool{
-		"28P01": true, "28000": true, "3D000": true, "42501": true, "57P03": false, "53300": false, "08006": false,
-	} {
-		err := fmt.Errorf("connect: %w", &pgconn.PgError{Code: code})
-		require.Equal(t, want, hopeless(err) != "", code)
-		require.ErrorContains(t, unreachable(err, goodURL), "connect to the database: ")
-	}
-	require.Empty(t, hopeless(errors.New("no route to host")))
-}
-
-// TestPoolIsSmall: four connections come on top of it, and ten is the whole.
-func TestPoolIsSmall(t *testing.T) {
-	t.Parallel()
-	pool, err := newPool(t.Context(), goodURL+"?pool_max_conns=50")
-	require.NoError(t, err)
-	defer pool.Close()
-	require.LessOrEqual(t, pool.Config().MaxConns, int32(6))
-	require.Positive(t, pool.Config().PingTimeout)
-	require.Equal(t, "tasksync", pool.Config().ConnConfig.RuntimeParams["application_name"])
-}
-
 func TestPollIntervalOfTheProvider(t *testing.T) {
 	t.Parallel()
 	cfg := setup(t).config()
 	cfg.Providers[0].Provider, cfg.PollInterval = sunoapi.Kie(), 100*time.Millisecond
-	_, err := openUpstreams(cfg.withDefaults(), nil)
+	_, err := openUpstreams(cfg.WithDefaults(), nil)
 	require.ErrorIs(t, err, ErrConfig)
 	require.ErrorContains(t, err, "PollInterval 100ms is under the 333")
 }
@@ -180,8 +139,8 @@ func TestProviders(t *testing.T) {
 	} {
 		cfg := b.config()
 		cfg.Providers = append(cfg.Providers, tc.other)
-		cfg = cfg.withDefaults()
-		err := cfg.validate()
+		cfg = cfg.WithDefaults()
+		err := cfg.Validate()
 		if err == nil {
 			_, err = openUpstreams(cfg, nil)
 		}
@@ -197,11 +156,11 @@ func TestProviders(t *testing.T) {
 
 func noAdapter(upstream.Config) (upstream.Adapter, error) { return nil, nil }
 
-// TestFieldError: whoever has another name for a field can tell of the error by it.
+// TestFieldError: the text can have another name for the field.
 func TestFieldError(t *testing.T) {
 	t.Parallel()
 	cfg := Config{DatabaseURL: goodURL, Providers: []Provider{{Provider: own("mine")}, {Provider: sunoapi.Kie()}}}
-	err, ok := errors.AsType[*FieldError](cfg.withDefaults().validate())
+	err, ok := errors.AsType[*FieldError](cfg.WithDefaults().Validate())
 	require.True(t, ok)
 	require.Equal(t, "Providers[1].APIKey", err.Field)
 	require.Equal(t, "kie", err.Provider)

@@ -77,7 +77,7 @@ func TestStopWhileTheDatabaseIsSilent(t *testing.T) {
 	})
 }
 
-// TestSilentDatabase has every connection of the daemon die without a word.
+// TestSilentDatabase: every connection of the daemon dies without an error.
 func TestSilentDatabase(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -147,7 +147,7 @@ func TestPostgresRestarts(t *testing.T) {
 	require.Less(t, b.stop(r), 10*time.Second)
 }
 
-// through is the database at another address.
+// through returns the address of the database with another host and port.
 func through(t *testing.T, addr, database string) string {
 	t.Helper()
 	u, err := url.Parse(database)
@@ -259,7 +259,7 @@ func TestAddressIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, l.Addr().String())
 }
 
-// TestTwoDaemons start at once on an empty database.
+// TestTwoDaemons: two daemons start at once on an empty database.
 func TestTwoDaemons(t *testing.T) {
 	t.Parallel()
 	b := setupOn(t, postgrestest.Empty(t))
@@ -345,7 +345,7 @@ func TestMetricsOfARegistry(t *testing.T) {
 	reg := newRegistry(Config{Version: "v1"})
 	_, err := feed.New(feed.Config{Pool: b.pool, Jobs: &jobs.Client{}, Registerer: reg})
 	require.NoError(t, err)
-	reg.MustRegister(newPendingCollector(b.pool, b.config().withDefaults()))
+	reg.MustRegister(newPendingCollector(b.pool, b.config().WithDefaults()))
 	problems, err := testutil.GatherAndLint(reg.gatherer)
 	require.NoError(t, err)
 	require.Empty(t, problems)
@@ -365,7 +365,7 @@ func TestHealth(t *testing.T) {
 	got := make(chan map[string]string)
 	go func() { got <- h.notReady() }()
 	<-asked
-	h.set("b", "") // a part that is slow to answer holds up nobody
+	h.set("b", "") // a check that is slow does not block set
 	answer <- "slow"
 	require.Equal(t, map[string]string{"b": "broken", "c": "slow"}, <-got)
 }

@@ -1,15 +1,27 @@
-// Package daemon puts tasksync together: it opens the parts in order, runs
-// them, and closes them in reverse.
+// Package daemon puts tasksync together. Its parts are a list, in the order in which
+// they are opened:
 //
-//	HTTP server   first, so that probes have an answer from the start
+//	metrics       the registry
+//	HTTP server   /healthz, /readyz and /metrics answer from now on; the API answers 503
 //	database      waited for, with backoff
-//	migrations    applied, or checked
-//	jobs          River begins to work what is stored
-//	feed          LISTEN, then sweep, then consume
+//	schema        migrations are applied, or checked
+//	syncer        with the adapters of the providers
+//	API           runs: live updates, the keys that check tokens
+//	jobs          River works what is stored; a stop makes passes finish or give their jobs back
+//	requests      the API answers, until a stop begins
+//	feed          runs: LISTEN, then sweep, then consume
 //
-// What upstream APIs there are, the caller says: [Config] has them as values, and
-// one of the caller's own is like any other. See examples/embed.
+// A part runs as soon as it is open. A stop begins when the context of Run ends, or
+// when a part fails, to open or to run. It has two steps. First the context of every
+// run ends, all at once: jobs, feed and API stop side by side, within 8 s, and what
+// has not ended by then is left behind. Then the parts that are open are closed in
+// reverse, within another second for all of them. So a stop takes less than 10 s,
+// whatever hangs.
 //
-// Run blocks until its context ends; then the feed stops, running passes finish
-// or give their jobs back, and the connections are closed.
+// So a part that others use while they stop, like the HTTP server and the pool, ends
+// in its close. A part whose stop takes time, like jobs, ends in its run: in a close
+// it would wait for its turn, and the others for it.
+//
+// [Config] has the upstream APIs as values, and a provider of the program's own is
+// like any other. See examples/embed.
 package daemon

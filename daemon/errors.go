@@ -4,18 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"tasksync/internal/database"
 )
 
 var (
-	// ErrConfig is wrapped by the errors of a Config that cannot be run. Where they
-	// are about one field, they are a [FieldError].
+	// ErrConfig is wrapped by the errors of a Config that cannot be run. An error
+	// about one field is a [FieldError].
 	ErrConfig = errors.New("configuration")
-	// ErrSchema is wrapped by the error of Run when migrations are pending and may
-	// not be applied.
+	// ErrSchema is wrapped by the errors of Run, Sync and Retry when migrations are
+	// pending and may not be applied.
 	ErrSchema = errors.New("the database lacks migrations")
-	// ErrAccount is wrapped by the error of Sync when an upstream refused the account.
+	// ErrAccount is wrapped by the error of Sync when an upstream refuses the account.
 	ErrAccount = errors.New("the upstream refuses the account; no row was touched that it was asked for")
-	// ErrListen is wrapped by the error of Run when there is no listening at
+	// ErrColumns is wrapped by the errors of CheckColumns, Run, Sync and Retry for
+	// tables with columns of types that tasksync cannot work with.
+	ErrColumns = database.ErrColumns
+	// ErrListen is wrapped by the error of Run when it cannot listen at
 	// Config.ListenAddr.
 	ErrListen = errors.New("serve HTTP")
 )
@@ -26,27 +31,26 @@ type FieldError struct {
 	// Field is the path of the field, like Timeout, API.JWTSecret or
 	// Providers[1].APIKey.
 	Field string
-	// Provider is the name of the provider that the field is of; empty: it is of
-	// none.
+	// Provider is the name of the provider that the field belongs to, if any.
 	Provider string
-	// problem goes on after the name of the field.
+	// problem follows the name of the field.
 	problem string
 }
 
 // Error implements error.
 func (e *FieldError) Error() string { return e.Says(e.Field) }
 
-// Says is the error with another name for its field, like that of a flag or of a
-// variable.
+// Says returns the text of the error with another name for the field, for example the
+// name of a variable.
 func (e *FieldError) Says(name string) string {
 	return fmt.Sprintf("%s: %s%s", ErrConfig, name, e.problem)
 }
 
-// Unwrap is ErrConfig.
+// Unwrap returns ErrConfig.
 func (*FieldError) Unwrap() error { return ErrConfig }
 
-// wrong is an error of a field. Its text goes on after the name of the field: with
-// a verb, or with a colon and a cause.
+// wrong makes the error of a field. The text follows the name of the field: a verb,
+// or a colon and a cause.
 func wrong(field, format string, args ...any) *FieldError {
 	problem := fmt.Sprintf(format, args...)
 	if !strings.HasPrefix(problem, ":") {

@@ -13,11 +13,10 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// A daemon with two providers. Rows that name none in column provider are of the
-// first one. A provider and a task type of the program's own are shown by the
-// program in examples/embed.
+// A daemon with two providers. The first one has the rows that name none in column
+// provider. The program in examples/embed has a provider and a task type of its own.
 func ExampleRun() {
-	metrics := prometheus.NewRegistry() // with those of the program
+	metrics := prometheus.NewRegistry() // also has the metrics of the program
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	err := daemon.Run(ctx, daemon.Config{

@@ -13,10 +13,10 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// This test wants root (`make halfopen`): not everybody may have packets dropped.
+// TestHalfOpenWALConnection needs root (`make halfopen`), to have packets dropped.
 //
-// The connection to the WAL alone is half open: its server cannot be asked more
-// often than it answers in the midst of a large transaction, but its machine can.
+// Only the connection to the WAL is half open: in the midst of a large transaction
+// the server does not answer for a while, but its machine acknowledges keepalives.
 func TestHalfOpenWALConnection(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// health is what the parts say of themselves.
+// health has the reasons why parts are not ready.
 type health struct {
 	mu      sync.Mutex
 	reasons map[string]string // by part: why it is not ready
@@ -34,17 +34,17 @@ func (h *health) set(part, reason string) {
 	h.reasons[part] = reason
 }
 
-// check adds a part that is asked when somebody wants to know, but not more often
-// than once a second: /readyz is no way to load what the part asks.
+// check adds a part that is asked at each request, but not more often than once a
+// second: requests to /readyz must not load the database.
 func (h *health) check(part string, ask func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.checks[part] = remembered(ask, time.Second)
+	h.checks[part] = cached(ask, time.Second)
 }
 
-// remembered gives the same answer for a while. Those who come while it is sought
-// wait for it.
-func remembered(ask func() string, d time.Duration) func() string {
+// cached returns a function that asks at most once in d, and gives the last answer
+// otherwise. Calls at the same time wait for one answer.
+func cached(ask func() string, d time.Duration) func() string {
 	var mu sync.Mutex
 	var answer string
 	var at time.Time
@@ -58,8 +58,8 @@ func remembered(ask func() string, d time.Duration) func() string {
 	}
 }
 
-// notReady asks outside of the lock: a part that is slow to answer must not hold
-// up the others, which have something to tell.
+// notReady returns the reasons by part. It asks outside of the lock: a check that
+// is slow must not block set.
 func (h *health) notReady() map[string]string {
 	h.mu.Lock()
 	out, checks := maps.Clone(h.reasons), maps.Clone(h.checks)
@@ -72,12 +72,12 @@ func (h *health) notReady() map[string]string {
 	return out
 }
 
-// live answers /healthz: the process serves.
+// live answers /healthz: the process serves requests.
 func (h *health) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
 }
 
-// ready answers /readyz: 200 when every part works, else 503 with the reasons.
+// ready answers /readyz: 200 when every part is ready, else 503 with the reasons.
 func (h *health) ready(w http.ResponseWriter, _ *http.Request) {
 	reasons := h.notReady()
 	if len(reasons) == 0 {

@@ -10,11 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
-// TestTablesThatGoAway under a running daemon: it says so, and what to do; done
-// that way, it works again, and the rows that came meanwhile are swept.
+// TestTablesThatGoAway: a running daemon says that tables are missing and what to do.
+// After that it works again, and sweeps the rows that came meanwhile.
 func TestTablesThatGoAway(t *testing.T) {
 	t.Parallel()
 	for gone, drop := range map[string]string{
@@ -45,7 +46,7 @@ func TestTablesThatGoAway(t *testing.T) {
 	}
 }
 
-// TestReadinessAsksOnceASecond, however many want to know.
+// TestReadinessAsksOnceASecond, however many requests there are.
 func TestReadinessAsksOnceASecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -62,7 +63,7 @@ func TestReadinessAsksOnceASecond(t *testing.T) {
 			}
 			all.Wait()
 			require.EqualValues(t, second+1, asked.Load())
-			require.NoError(t, sleep(t.Context(), time.Second))
+			require.NoError(t, wait.For(t.Context(), time.Second))
 		}
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// limitedListener gives out a number of connections at once; whoever comes then
-// waits in the kernel's queue until one is closed.
+// limitedListener accepts a limited number of connections at once. Others wait in
+// the kernel's queue until one is closed.
 type limitedListener struct {
 	net.Listener
 	taken  chan struct{} // a token for each connection
@@ -31,23 +31,23 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 		<-l.taken
 		return nil, err
 	}
-	return &limitedConn{Conn: conn, leave: sync.OnceFunc(func() { <-l.taken })}, nil
+	return &limitedConn{Conn: conn, free: sync.OnceFunc(func() { <-l.taken })}, nil
 }
 
-// Close implements net.Listener: an Accept that waits for its turn ends too.
+// Close implements net.Listener. An Accept that waits for a place ends, too.
 func (l *limitedListener) Close() error {
 	l.close()
 	return l.Listener.Close()
 }
 
-// limitedConn leaves its place when it is closed, once.
+// limitedConn frees its place when it is closed, once.
 type limitedConn struct {
 	net.Conn
-	leave func()
+	free func()
 }
 
 // Close implements net.Conn.
 func (c *limitedConn) Close() error {
-	defer c.leave()
+	defer c.free()
 	return c.Conn.Close()
 }

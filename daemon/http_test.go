@@ -4,14 +4,15 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// answer is what the daemon says to a path as it is, from a page of another
-// origin; redirects are not followed.
+// answer returns the response to a path as it is, requested by a page of another
+// origin. It follows no redirects.
 func (r *running) answer(t *testing.T, method, path string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.addr+path, nil)
@@ -30,7 +31,7 @@ func (r *running) answer(t *testing.T, method, path string) *http.Response {
 	return resp
 }
 
-// TestEveryAnswerHasTheHeaders, whoever of the daemon gives it.
+// TestEveryAnswerHasTheHeaders, whichever part of the daemon gives it.
 func TestEveryAnswerHasTheHeaders(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -79,7 +80,7 @@ func TestPagesMayReadThatTheAPIIsAway(t *testing.T) {
 	require.Equal(t, http.MethodPost, resp.Header.Get("Access-Control-Allow-Methods"))
 }
 
-// TestConnectionsAreLimited: one more than may be waits until another one ends.
+// TestConnectionsAreLimited: one connection too many waits until another one ends.
 func TestConnectionsAreLimited(t *testing.T) {
 	t.Parallel()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
@@ -120,14 +121,25 @@ func TestConnectionsAreLimited(t *testing.T) {
 	require.NoError(t, errors.Join(second.Close(), third.Close()))
 }
 
-// TestHTTPServerOfTheDaemon has the limit, and its troubles in the log.
+// TestHTTPServerOfTheDaemon: the server has the limit, and logs its errors.
 func TestHTTPServerOfTheDaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	s, err := openHTTP(b.config(), newRegistry(Config{}), newHealth())
+	s, err := newServer(b.config(), newRegistry(Config{}), newHealth())
 	require.NoError(t, err)
 	defer s.listener.Close()
 	require.Equal(t, maxConns, cap(s.listener.(*limitedListener).taken))
 	s.server.ErrorLog.Print("http: Accept error: accept tcp: too many open files; retrying in 5ms")
 	require.Regexp(t, `level=WARN msg="http: Accept error: .*" part=http`, b.log.String())
+}
+
+// TestServerThatFails: it stops the daemon, which returns its error once.
+func TestServerThatFails(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	d := &daemon{cfg: b.config().WithDefaults(), health: newHealth()}
+	d.cfg.Started = func(net.Addr) { _ = d.server.listener.Close() }
+	err := d.run(t.Context(), d.parts())
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.Equal(t, 1, strings.Count(err.Error(), "serve HTTP: "), err)
 }

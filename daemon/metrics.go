@@ -39,8 +39,8 @@ func (c *pendingCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.overdue
 }
 
-// Collect implements prometheus.Collector. Without a database it gives nothing,
-// so that the other metrics can still be scraped.
+// Collect implements prometheus.Collector. Without a database it sends nothing, so
+// that the other metrics can still be scraped.
 func (c *pendingCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -71,12 +71,11 @@ func (c *pendingCollector) collectPending(ctx context.Context, ch chan<- prometh
 	}
 }
 
-// Labels of overdue rows beside the reasons of failures: not asked for yet,
-// results that the database refuses, doubts that are not confirmed.
+// Labels of overdue rows beside the reasons of failures.
 const (
-	overdueBacklog     = "backlog"
-	overdueRefused     = "commit_refused"
-	overdueUnconfirmed = "unconfirmed"
+	overdueBacklog     = "backlog"        // not looked at yet
+	overdueRefused     = "commit_refused" // the database rejects the results
+	overdueUnconfirmed = "unconfirmed"    // the verdict is provisional
 	overdueOther       = "other"
 )
 
@@ -89,7 +88,7 @@ var overdueLabels = []string{ //nolint:gochecknoglobals // a constant table
 }
 
 func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometheus.Metric) {
-	rows, err := c.queries.MemoryOverdueStats(ctx, c.pool, c.cfg.overdue())
+	rows, err := c.queries.MemoryOverdueStats(ctx, c.pool, c.cfg.Overdue())
 	if err != nil {
 		return
 	}
@@ -106,9 +105,9 @@ func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometh
 	}
 }
 
-// overdue asks for the rows that this daemon follows and that are past their
-// deadline.
-func (c Config) overdue() queries.MemoryOverdueStatsParams {
+// Overdue is the query for the rows that a daemon with this Config follows and that
+// are past their deadline.
+func (c Config) Overdue() queries.MemoryOverdueStatsParams {
 	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), Providers: []string{""}}
 	for t := range c.Handlers {
 		p.TaskTypes = append(p.TaskTypes, string(t))

@@ -19,7 +19,7 @@ import (
 
 const remix task.Type = "remix"
 
-// ownAdapter is of a provider that no package has: every task of its is complete.
+// ownAdapter is the adapter of a provider that no package has. Every task is complete.
 type ownAdapter struct {
 	paused      atomic.Bool
 	asked       atomic.Int32
@@ -46,7 +46,7 @@ func (a *ownAdapter) Fetch(_ context.Context, refs []task.Ref) (seen []task.Obse
 	return seen, nil
 }
 
-// own is a provider of a program's own, in process and without a key.
+// own returns a provider of the program's own, in process and without a key.
 func own(name string) upstream.Provider { return (&ownAdapter{}).provider(name) }
 
 func (a *ownAdapter) provider(name string) upstream.Provider {
@@ -62,7 +62,7 @@ func (a *ownAdapter) provider(name string) upstream.Provider {
 	}
 }
 
-// insertRemix makes a row of a type that the specification does not have.
+// insertRemix makes a row of a task type that the specification does not have.
 func (b *bundle) insertRemix(taskID, provider string) (id string) {
 	b.Helper()
 	var clips []string
@@ -76,7 +76,8 @@ func (b *bundle) insertRemix(taskID, provider string) (id string) {
 	return id
 }
 
-// TestProviderOfOnesOwn: it is like any other, and so is a task type.
+// TestProviderOfOnesOwn: a provider of the program's own is like any other, and so is
+// a task type.
 func TestProviderOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	for place, providers := range map[string]func(mine, other Provider) []Provider{
@@ -129,8 +130,8 @@ func TestPollIntervalOfOnesOwn(t *testing.T) {
 	require.ErrorContains(t, err, "PollInterval 999ms is under the 1s that patient permits")
 }
 
-// TestRegistererOfOnesOwn: the metrics are there as long as the daemon runs, and a
-// second daemon at the same time is refused.
+// TestRegistererOfOnesOwn: the metrics are registered as long as the daemon runs, and
+// a second daemon at the same time is refused.
 func TestRegistererOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

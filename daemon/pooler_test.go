@@ -16,10 +16,10 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// These tests want PgBouncer (`make pooler`). Through it the whole daemon must
-// work: migrations, River, the feed.
+// These tests need PgBouncer (`make pooler`). The whole daemon must work through it:
+// migrations, River, the feed.
 
-// workOff has rows be inserted and done, and the rest be as at any other time.
+// workOff inserts rows, and waits until all are done.
 func (b *bundle) workOff(r *running) {
 	b.Helper()
 	var ids []string
@@ -57,8 +57,8 @@ func TestPoolerInTransactionMode(t *testing.T) {
 	require.Less(t, b.stop(r), 10*time.Second)
 }
 
-// The application prepares its statements by way of a pooler that keeps them, and
-// so could the daemon, which is told to: it prepares none and works with any.
+// TestPoolerWithPreparedStatements: the application prepares its statements through
+// the pooler. The daemon prepares none, although its address says so.
 func TestPoolerWithPreparedStatements(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{feed.Poll, feed.Notify} {
@@ -91,7 +91,8 @@ func TestPoolerWithPreparedStatements(t *testing.T) {
 	}
 }
 
-// Two at once migrate an empty database, and one of them polls.
+// TestTwoDaemonsBehindAPooler: two daemons migrate an empty database at once, and one
+// of them polls.
 func TestTwoDaemonsBehindAPooler(t *testing.T) {
 	t.Parallel()
 	b := setupOn(t, postgrestest.Empty(t))

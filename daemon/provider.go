@@ -12,27 +12,27 @@ import (
 	"tasksync/upstream"
 )
 
-// Provider is an upstream API with the account at it. Rows choose a provider by
-// its Name, in column provider.
+// Provider is an upstream API with an account there. A row names its provider in
+// column provider.
 type Provider struct {
-	// Provider is the API: sunoapi.Kie(), for example, or one of the program's own.
+	// Provider is the API: sunoapi.Kie(), for example, or a provider of the program's own.
 	upstream.Provider
-	// APIURL is the base URL; default: the provider's BaseURL. Required where there
-	// is none.
+	// APIURL is the base URL; default: the provider's BaseURL. Required if the
+	// provider has none.
 	APIURL string
 	// APIKey is the credential. Required, unless the provider is Keyless.
 	APIKey string `json:"-"`
 	// RateLimit is in requests per second; nil: the provider's own limit; 0: none.
 	RateLimit *float64
-	// WebhookSecret checks the signatures of the provider's webhooks, where it signs
-	// them; default: they are not checked.
+	// WebhookSecret checks the signatures of the provider's webhooks, if the provider
+	// signs them; default: signatures are not checked.
 	WebhookSecret string `json:"-"`
 }
 
-// providerName can stand in the path of webhooks, and in labels.
+// providerName matches names that need no escapes in a path or in a label.
 var providerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
-// maxRate is the highest limit, in requests per second, that is one.
+// maxRate is the highest RateLimit, in requests per second.
 const maxRate = 1e6
 
 // validateProviders names the first field that is wrong.
@@ -71,7 +71,8 @@ func (p Provider) validate() *FieldError {
 	return nil
 }
 
-// without says what the calls add to the address.
+// without names the path that calls add to the address, which the address must not
+// have.
 func (p Provider) without() string {
 	if len(p.Paths) == 0 {
 		return ""
@@ -79,8 +80,8 @@ func (p Provider) without() string {
 	return ", without " + p.Paths[0]
 }
 
-// callTimeout bounds one upstream call. It is shorter than a pass may take (10 s),
-// so that an upstream that hangs is a time-out, which the breaker counts.
+// callTimeout bounds one call to an upstream. It is shorter than a pass may take
+// (10 s), so that a call that hangs times out, which the breaker counts.
 const callTimeout = 8 * time.Second
 
 // open makes the provider's adapter.
@@ -100,9 +101,9 @@ func (p Provider) open(cfg Config, reg prometheus.Registerer) (upstream.Adapter,
 	return a, nil
 }
 
-// window is a limit in requests per second as the adapters have it: so many
-// requests in any 10 s, or one in a longer time. Nil is the provider's own limit
-// (0 requests), 0 none at all (a negative number).
+// window converts a limit in requests per second to what adapters take: a number of
+// requests in any 10 s, or one request in a longer span. Nil is the provider's own
+// limit (0 requests), 0 is no limit (a negative number).
 func window(perSecond *float64) (requests int, span time.Duration) {
 	const ten = 10 * time.Second
 	switch {

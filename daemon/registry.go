@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -18,7 +19,7 @@ type registry struct {
 
 	mu    sync.Mutex
 	taken []prometheus.Collector
-	errs  error // of what could not be registered
+	errs  error // of registrations that failed
 }
 
 func newRegistry(cfg Config) *registry {
@@ -47,8 +48,8 @@ func (r *registry) Register(c prometheus.Collector) error {
 	return err
 }
 
-// MustRegister implements prometheus.Registerer, but for the panic: a registry of
-// the program's own may have such metrics already, and failed tells so.
+// MustRegister implements prometheus.Registerer, but does not panic: a registry of
+// the program's own may have such metrics already. Then failed returns the error.
 func (r *registry) MustRegister(all ...prometheus.Collector) {
 	for _, c := range all {
 		if err := r.Register(c); err != nil {
@@ -59,7 +60,7 @@ func (r *registry) MustRegister(all ...prometheus.Collector) {
 	}
 }
 
-// failed is an error that wraps ErrConfig if metrics could not be registered.
+// failed returns an error that wraps ErrConfig if metrics could not be registered.
 func (r *registry) failed() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +70,7 @@ func (r *registry) failed() error {
 	return fmt.Errorf("%w: Registerer: %w; does another daemon use it?", ErrConfig, r.errs)
 }
 
-// close takes the metrics away again.
+// close unregisters all metrics.
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -77,4 +78,18 @@ func (r *registry) close() {
 		r.Unregister(c)
 	}
 	r.taken = nil
+}
+
+func (d *daemon) openMetrics(context.Context) error {
+	d.registry = newRegistry(d.cfg)
+	if err := d.registry.failed(); err != nil {
+		d.registry.close()
+		return err
+	}
+	return nil
+}
+
+func (d *daemon) closeMetrics(context.Context) error {
+	d.registry.close()
+	return nil
 }

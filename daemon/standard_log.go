@@ -12,17 +12,17 @@ import (
 // maxStandardLine is how much of a line of the standard log is kept, in bytes.
 const maxStandardLine = 200
 
-// StandardLog is a writer for the standard log package, to which net/http writes
-// lines of its own: each of them becomes a warning of logger. A piece of an
-// answer that such a line quotes is cut out, since it may hold a prompt or a key.
+// StandardLog is a writer for the standard log package, where net/http writes lines
+// of its own: each line becomes a warning of logger. The part of a response that
+// such a line quotes is cut out, since it may hold a prompt or a key.
 //
-// It is the program's, not the daemon's, to say log.SetOutput: there is one
-// standard log in a process.
+// The program, not the daemon, calls log.SetOutput: there is one standard log in a
+// process.
 func StandardLog(logger *slog.Logger) io.Writer { return standardLog{logger} }
 
 type standardLog struct{ logger *slog.Logger }
 
-// Write takes one line, as package log gives it.
+// Write takes one line, as package log writes it.
 func (l standardLog) Write(line []byte) (int, error) {
 	first, _, _ := bytes.Cut(line, []byte("\n"))
 	text := task.Redact(upstream.Unquoted(string(first)))

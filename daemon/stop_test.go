@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/simulator"
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
-// TestStopWhileEverythingHangs: upstream and database answer nobody, and jobs,
-// requests, webhooks and streams are in the middle of it. One deadline holds for
-// all of them, and what they have not written is done by the next daemon.
+// TestStopWhileEverythingHangs: upstream and database do not answer while jobs,
+// requests, webhooks and streams are under way. One deadline holds for all of them,
+// and the next daemon does what they have not written.
 func TestStopWhileEverythingHangs(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -35,9 +36,9 @@ func TestStopWhileEverythingHangs(t *testing.T) {
 	cfg := b.config()
 	cfg.API.JWTSecret, cfg.API.WebhookTokens = jwtSecret, []string{webhookTest}
 	r := b.run(cfg)
-	ids := []string{b.submit(simulator.Hang), b.submit(simulator.Hang)} // of the jobs alone
+	ids := []string{b.submit(simulator.Hang), b.submit(simulator.Hang)} // only jobs look at these
 	var tasks []string
-	for range 3 { // of all
+	for range 3 { // jobs, requests and webhooks look at these
 		taskID := b.sim.Submit(task.Generate, simulator.Ready)
 		tasks, ids = append(tasks, taskID), append(ids, b.insertFor(userOfTheAPI, task.Generate, taskID))
 	}
@@ -53,7 +54,7 @@ func TestStopWhileEverythingHangs(t *testing.T) {
 			for ctx.Err() == nil { // until the daemon has gone
 				r.send(ctx, "/webhooks/sunoapi/"+webhookTest, "", fmt.Sprintf(`{"data":{"task_id":%q}}`, id))
 				r.send(ctx, "/api/music/v2/sync", b.token(), "{}")
-				_ = sleep(ctx, 50*time.Millisecond)
+				_ = wait.For(ctx, 50*time.Millisecond)
 			}
 		})
 	}
@@ -71,7 +72,7 @@ func TestStopWhileEverythingHangs(t *testing.T) {
 	b.until("nothing is lost", func() bool { return b.done(ids...) })
 }
 
-// send posts and forgets: the daemon may be gone.
+// send posts and ignores the response: the daemon may be gone.
 func (r *running) send(ctx context.Context, path, bearer, body string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.addr+path, strings.NewReader(body))
 	if err != nil {
@@ -86,7 +87,7 @@ func (r *running) send(ctx context.Context, path, bearer, body string) {
 	}
 }
 
-// follow reads a stream of events until it ends, and says when it has begun.
+// follow reads a stream of events until it ends. It closes begun when it is under way.
 func (r *running) follow(ctx context.Context, bearer string, begun chan struct{}) {
 	tell := sync.OnceFunc(func() { close(begun) })
 	defer tell()

@@ -2,79 +2,70 @@ package daemon
 
 import (
 	"context"
-	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
-
-	"tasksync/internal/cdn"
+	"tasksync/internal/database"
 	"tasksync/syncer"
-	"tasksync/task"
 )
 
 // Result is what a pass came to for one generation.
 type Result = syncer.Result
 
-// Sync makes one pass over the generations and ends; it leaves no job behind.
-// The database must have its migrations. With an ErrAccount there are results too.
+// RetryRequest says which failed generations are put back under way.
+type RetryRequest = syncer.RetryRequest
+
+// Sync makes one pass over the generations; it leaves no job behind. The database
+// must have its migrations. An error that wraps ErrAccount comes with results.
 func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
-	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	d, err := connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer d.pool.Close()
+	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
+		return nil, err
+	}
+	// Without an announcer, the streams of daemons hear of it within a second.
+	results, err := syncer.New(d.syncerConfig()).Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
+	if err != nil {
+		return nil, err
+	}
+	return results, d.upstreams.refused()
+}
+
+// Retry puts failed generations back under way, with an event each; a running
+// daemon then looks at them, and their deadlines count from now. It calls no
+// upstream, so that cfg needs a DatabaseURL only. progress, which may be nil, is
+// told how many are done. The database must have its migrations.
+func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done int)) (int, error) {
+	cfg = cfg.WithDefaults()
+	d, err := connect(ctx, cfg)
+	if err != nil {
+		return 0, err
+	}
+	defer d.pool.Close()
+	s := syncer.New(syncer.Config{Pool: d.pool, Policy: cfg.policy(), Logger: cfg.Logger, Now: d.now})
+	return s.Retry(ctx, req, progress)
+}
+
+// connect opens a database that answers now and has its migrations. The caller
+// closes the pool.
+func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	pool, err := OpenPool(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return nil, err
 	}
-	defer pool.Close()
 	cfg.NoMigrate = true
-	if err := migrate(ctx, cfg, pool); err != nil {
-		return nil, err
+	d := &daemon{cfg: cfg, pool: pool}
+	if err = migrate(ctx, cfg, pool); err == nil {
+		d.now, err = database.Clock(ctx, pool, cfg.Logger)
 	}
-	ups, err := openUpstreams(cfg, nil)
 	if err != nil {
+		pool.Close()
 		return nil, err
 	}
-	now, err := databaseClock(ctx, pool, cfg.Logger)
-	if err != nil {
-		return nil, err
-	}
-	s := newSyncer(cfg, pool, ups, now, nil, nil) // streams hear of it within a second
-	results, err := s.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
-	if err != nil {
-		return nil, err
-	}
-	return results, ups.refused()
-}
-
-// OpenPool connects to a database that is there: unlike Run it does not wait
-// for it.
-func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
-	pool, err := newPool(ctx, databaseURL)
-	if err != nil {
-		return nil, err
-	}
-	if err := ping(ctx, pool); err != nil {
-		defer pool.Close()
-		return nil, unreachable(err, databaseURL)
-	}
-	if sharesSessions(ctx, pool) {
-		return unprepared(ctx, pool)
-	}
-	return pool, nil
-}
-
-func newSyncer(cfg Config, pool *pgxpool.Pool, ups *upstreams, now func() time.Time, reg prometheus.Registerer, committed func()) *syncer.Syncer {
-	return syncer.New(syncer.Config{
-		Pool: pool, Upstreams: ups.adapters, Prober: cdn.NewProber(cdn.ProberConfig{}),
-		Policy: policy(cfg),
-		Logger: cfg.Logger, Registerer: reg, Committed: committed, Now: now,
-	})
-}
-
-func policy(cfg Config) task.Policy {
-	return task.Policy{
-		Handlers: cfg.Handlers, Timeout: cfg.Timeout, Grace: cfg.Grace, Late: task.LateMode(cfg.Late),
-		PollInterval: cfg.PollInterval, ProbeCDN: !cfg.NoCDNProbe,
-	}
+	return d, nil
 }

@@ -15,23 +15,23 @@ import (
 	"tasksync/upstream"
 )
 
-// unbatched is how many generations share a pass when each costs a request of
-// its own; batched is the most that share one when they do not.
+// unbatched is how many generations share a pass when each costs a call of its own;
+// batched is the most that share a pass when a call is for many.
 const (
 	unbatched = 10
 	batched   = 100
 )
 
-// upstreams are the adapters of all configured providers, as syncer and jobs
-// want them.
+// upstreams are the adapters of the configured providers, as syncer and jobs take
+// them.
 type upstreams struct {
-	adapters map[string]syncer.Upstream // by name; "" is for rows that name none
-	cohorts  map[string]int             // likewise
-	paused   map[string]func() string   // why calls pause, by name
-	spacing  time.Duration              // between looks at one row that users and webhooks cause
+	adapters map[string]syncer.Upstream // by name of the provider; "" is for rows that name none
+	cohorts  map[string]int             // likewise: generations in a pass
+	paused   map[string]func() string   // by name: why calls pause, or ""
+	spacing  time.Duration              // between looks at a row that users and webhooks cause
 }
 
-// leastSpacing spaces them where the providers permit more.
+// leastSpacing is the spacing when all providers permit shorter ones.
 const leastSpacing = 2 * time.Second
 
 // openUpstreams makes the adapters of the configured providers.
@@ -62,7 +62,8 @@ func (u *upstreams) add(name string, a upstream.Adapter) {
 	u.paused[name] = func() string { return pausedReason(a.Paused()) }
 }
 
-// refused is an ErrAccount that names the providers whose calls pause, if any do.
+// refused returns an error that wraps ErrAccount and names the providers whose calls
+// pause; nil if there are none.
 func (u *upstreams) refused() error {
 	var err error
 	for _, name := range slices.Sorted(maps.Keys(u.paused)) {
@@ -80,7 +81,7 @@ func pausedReason(reason string, until time.Time, paused bool) string {
 	return fmt.Sprintf("upstream account refused (%s); no calls until %s", reason, until.Format(time.RFC3339))
 }
 
-// troubleReason tells which providers' word on tasks is not believed, and why.
+// troubleReason tells which providers' answers about tasks are not believed, and why.
 func troubleReason(trouble map[string]string) string {
 	var reasons []string
 	for _, name := range slices.Sorted(maps.Keys(trouble)) {

@@ -13,7 +13,7 @@ import (
 	"tasksync/upstream/sunoapi"
 )
 
-// patient is a provider that wants long spaces between two looks at one task.
+// patient is an adapter that permits a look at a task every 5 s only.
 type patient struct{ upstream.Adapter }
 
 func (patient) Limits() upstream.Limits { return upstream.Limits{MinInterval: 5 * time.Second} }

@@ -13,8 +13,8 @@ type adviser struct {
 	advised atomic.Bool
 }
 
-// deaf says once why the feed polls, and what to change. err is ErrDeaf or
-// errTriggersOff.
+// deaf says once why the feed polls, and what to change. err is
+// database.ErrNoListen or errTriggersOff.
 func (a *adviser) deaf(ctx context.Context, err error, retry time.Duration) {
 	if a.advised.Swap(true) {
 		a.cfg.Logger.DebugContext(ctx, "[TaskSync] Still polling", "error", err, "retry_in", retry.String())

@@ -72,9 +72,12 @@ type Config struct {
 	State func(reason string)
 }
 
+// DefaultPollInterval is the default of [Config.PollInterval].
+const DefaultPollInterval = 250 * time.Millisecond
+
 func (c Config) withDefaults() Config {
 	c.Mode = cmp.Or(c.Mode, Auto)
-	c.PollInterval = cmp.Or(c.PollInterval, 250*time.Millisecond)
+	c.PollInterval = cmp.Or(c.PollInterval, DefaultPollInterval)
 	c.BusyRate = cmp.Or(c.BusyRate, 100)
 	c.CalmAfter = cmp.Or(c.CalmAfter, 5*time.Second)
 	c.HungAfter = cmp.Or(c.HungAfter, 3*time.Second)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"tasksync/internal/database"
+
 	"tasksync/internal/wait"
 )
 
@@ -80,7 +82,7 @@ func (e election) endHung(ctx context.Context) error {
 // terminateError returns nil for a role that lacks the right to end the session,
 // and says what to grant: to wait is all that is left.
 func (e election) terminateError(ctx context.Context, err error) error {
-	if code(err) != codeInsufficientPrivilege {
+	if database.Code(err) != database.InsufficientPrivilege {
 		return fmt.Errorf("end the leader's session: %w", err)
 	}
 	e.cfg.Logger.ErrorContext(ctx, "[TaskSync] The silent feed is another role's and may not be ended; use one role for all daemons, or GRANT pg_signal_backend", "error", err)

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/internal/database"
 	"tasksync/internal/wait"
 )
 
@@ -72,7 +73,7 @@ func (f *Feed) serve(ctx context.Context) {
 // more than LISTEN polls meanwhile.
 func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // jitter
-	deaf := errors.Is(err, ErrDeaf) || errors.Is(err, errTriggersOff)
+	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff)
 	if deaf {
 		pause = f.cfg.RetryAfter
 	}
@@ -114,7 +115,7 @@ func (f *Feed) runSession(ctx context.Context) error {
 func (f *Feed) verify(ctx context.Context, s *session) error {
 	verifyCtx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
-	if err := hears(verifyCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
+	if err := database.CheckListenOn(verifyCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
 		return err
 	}
 	if f.cfg.Mode == WAL {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"tasksync/internal/database"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -106,7 +108,7 @@ func (l *leader) quietTriggers(ctx context.Context) error {
 	err := l.session.do(ctx, "quieten the triggers", func(ctx context.Context) error {
 		return l.queries.FeedQuietTriggers(ctx, l.session.conn)
 	})
-	if code(err) == codeLockNotAvailable { // a writer's transaction is open
+	if database.Code(err) == database.LockNotAvailable { // a writer's transaction is open
 		return nil
 	}
 	l.quiet = err == nil

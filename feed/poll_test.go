@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/database"
 	"tasksync/internal/postgres/postgrestest"
 )
 
@@ -110,9 +111,9 @@ func TestAutoFindsOutThatItIsDeaf(t *testing.T) {
 	cfg = b.config(to)
 	cfg.Mode, cfg.Session = Notify, b.session(postgrestest.URL(t))
 	deaf := b.run(cfg)
-	require.Contains(t, b.await(deaf), ErrDeaf.Error())
-	require.ErrorIs(t, Probe(t.Context(), b.session(b.database), cfg.Session), ErrDeaf)
-	require.NoError(t, Probe(t.Context(), b.session(b.database), b.session(b.database)))
+	require.Contains(t, b.await(deaf), database.ErrNoListen.Error())
+	require.ErrorIs(t, database.CheckListen(t.Context(), b.session(b.database), cfg.Session), database.ErrNoListen)
+	require.NoError(t, database.CheckListen(t.Context(), b.session(b.database), b.session(b.database)))
 }
 
 // Nothing is announced while the triggers are off.

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"tasksync/internal/redact"
+	"tasksync/internal/database"
 )
 
 const (
@@ -26,7 +26,7 @@ type session struct {
 	conn    *pgx.Conn
 	beat    time.Duration   // between two heartbeats
 	receive func(id string) // takes what the triggers announce; nil: it is dropped
-	probed  chan string     // what a probe of the connection notified
+	probed  chan string     // what arrives at database.ListenChannel
 
 	mu          sync.Mutex
 	endWait     context.CancelFunc // ends the wait that is under way
@@ -47,7 +47,7 @@ func openSession(ctx context.Context, c Config) (*session, error) {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, redact.Password(err, cfg)
+		return nil, database.RedactPassword(err, cfg)
 	}
 	s.conn = conn
 	return s, nil
@@ -58,7 +58,7 @@ func (s *session) dispatch(_ *pgconn.PgConn, n *pgconn.Notification) {
 	switch {
 	case n.Channel == channel && s.receive != nil:
 		s.receive(n.Payload)
-	case n.Channel == probeChannel:
+	case n.Channel == database.ListenChannel:
 		select {
 		case s.probed <- n.Payload:
 		default: // other daemons' probes

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/feed/wal"
-	"tasksync/internal/redact"
+	"tasksync/internal/database"
 	"tasksync/internal/wait"
 	"tasksync/queries"
 )
@@ -67,7 +67,7 @@ func (w *walFeed) readWAL(ctx context.Context) error {
 		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
 			pause = w.cfg.RetryAfter
 		}
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", redact.Password(err, w.cfg.Session), "retry_in", pause.String())
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", database.RedactPassword(err, w.cfg.Session), "retry_in", pause.String())
 		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
@@ -153,10 +153,10 @@ func (w *walFeed) guard(ctx context.Context) error {
 	for {
 		if err := w.reader.Guard(ctx); err != nil && ctx.Err() == nil {
 			level := slog.LevelDebug // other parts report an outage
-			if code(err) != "" {
+			if database.Code(err) != "" {
 				level = slog.LevelWarn
 			}
-			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", redact.Password(err, w.cfg.Session))
+			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", database.RedactPassword(err, w.cfg.Session))
 		}
 		if wait.For(ctx, w.cfg.GuardEvery) != nil {
 			return nil

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// logBuffer is a log that workers may write to at once.
+// logBuffer is a log that concurrent workers may write to.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -42,7 +42,7 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// bundle is a database with a simulator, and what clients are made of.
+// bundle is a database with a simulator, and what a client needs.
 type bundle struct {
 	*testing.T
 	pool   *pgxpool.Pool
@@ -76,7 +76,7 @@ func setup(t *testing.T, change ...func(*task.Policy, *simulator.Config)) *bundl
 
 func (b *bundle) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b.log, nil)) }
 
-// newClient is one more daemon on the same database.
+// newClient returns a client as another daemon on the same database has it.
 func (b *bundle) newClient(change ...func(*Config)) *Client {
 	b.Helper()
 	cfg := Config{Pool: b.pool, Syncer: b.syncer, Handlers: b.policy.Handlers, Logger: b.logger(), Workers: 4}
@@ -105,7 +105,7 @@ func (b *bundle) stop(c *Client) {
 
 func sweepEvery(d time.Duration) func(*Config) { return func(c *Config) { c.SweepInterval = d } }
 
-// insert makes a submitted row that is as old as age.
+// insert makes a submitted row of that age.
 func (b *bundle) insert(kind task.Type, taskID string, age time.Duration) string {
 	b.Helper()
 	var id string
@@ -179,7 +179,7 @@ func (b *bundle) addJob(state string, ids ...string) int64 {
 	return res.Job.ID
 }
 
-// until waits for what other goroutines bring about.
+// until waits for a change that other goroutines make.
 func (b *bundle) until(what string, ok func() bool) {
 	b.Helper()
 	require.Eventually(b, ok, 30*time.Second, 10*time.Millisecond, what)

@@ -24,25 +24,25 @@ type jobRow = rivertype.JobRow
 // Schema is where River's tables are.
 const Schema = "tasksync"
 
-// River's times. A job's context ends after jobTimeout, which leaves a pass its
-// fetch (10 s, and 3 s for calls that are on their way by then) and its probes (4 s);
-// its commit has another 6 s. A job that still counts as running after staleAfter
-// was a dead daemon's. With a sweep every few seconds, its rows are
-// looked at again within half a minute.
+// River's times. A job's context ends after jobTimeout, which is enough for the fetch
+// of a pass (10 s, and 3 s for calls that are on their way by then) and its probes
+// (4 s); its commit has another 6 s. A job that still counts as running after
+// staleAfter belonged to a daemon that died. With a sweep every few seconds, its rows
+// are looked at again within half a minute.
 const (
 	jobTimeout = 17 * time.Second
 	staleAfter = 24 * time.Second
-	// fetchCooldown is both the ceiling of throughput (workers per cooldown) and
-	// the floor of the pick-up latency. River's default of 100 ms is too slow.
+	// fetchCooldown bounds both the throughput (workers per cooldown) and how soon a
+	// job is picked up. River's default of 100 ms is too slow.
 	fetchCooldown = 5 * time.Millisecond
-	// notifyCooldown is what River takes for the cooldown of its notifications:
-	// of two inserts within it only the first is announced, and the second's job
-	// waits for the next poll. Two hand-ons are never that close.
+	// notifyCooldown is the cooldown of River's notifications: of two inserts within it
+	// only the first is announced, and the job of the second waits for the next poll.
+	// Two calls of HandOn are never that close.
 	notifyCooldown = time.Millisecond
-	// backlogWorkers is how many passes over rows past their deadline run at once.
+	// backlogWorkers is how many passes over overdue rows run at once.
 	backlogWorkers = 4
-	// softStop is how long running passes may finish before they are told to
-	// give their jobs back.
+	// softStop is how long running passes may go on before they are told to give their
+	// jobs back.
 	softStop = 2 * time.Second
 )
 
@@ -52,16 +52,14 @@ type Config struct {
 	Syncer   *syncer.Syncer // required
 	Handlers task.Handlers  // required: the task types that are followed
 	Logger   *slog.Logger   // default: discard
-	// CohortSizes are how many generations of a provider one job follows at most,
-	// by the name in column provider; "" is for those that name none. Rows of others
-	// are not followed. Default: 10 of those that name none.
+	// CohortSizes is how many generations of a provider one job follows at most, by the
+	// name that rows have in column provider; "" is for rows without a name. Rows with
+	// any other name are not followed. Default: 10 for rows without a name.
 	CohortSizes map[string]int
 	// Workers is how many passes run at once; default 50.
 	Workers int
 	// SweepInterval spaces the runs of sweep and of expire; default 5 s.
 	SweepInterval time.Duration
-	// EventRetention is how long generation_events are kept; default 30 days.
-	EventRetention time.Duration
 	// PollOnly keeps River from LISTEN, for poolers in transaction mode.
 	PollOnly bool
 	Now      func() time.Time // default time.Now
@@ -70,7 +68,6 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Workers = cmp.Or(c.Workers, 50)
 	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
-	c.EventRetention = cmp.Or(c.EventRetention, 30*24*time.Hour)
 	if c.CohortSizes == nil {
 		c.CohortSizes = map[string]int{"": 10}
 	}
@@ -83,13 +80,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Client inserts and works jobs. Start it, then Stop it; HandOn and Sweep work
-// in between, and before.
+// Client inserts and works jobs. Start it, then Stop it; HandOn and Sweep also
+// work before Start.
 type Client struct {
 	cfg     Config
 	queries *queries.Queries
 	river   *river.Client[pgx.Tx]
-	left    recent.Seldom // task types and providers of rows that no job follows
 }
 
 // New makes a Client that has not been started.
@@ -121,7 +117,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 			c.periodic(SweepArgs{}), c.periodic(ExpireArgs{}),
 		},
 		FetchCooldown:               notifyCooldown,
-		FetchPollInterval:           250 * time.Millisecond, // when a short snooze is over, nobody notifies
+		FetchPollInterval:           250 * time.Millisecond, // River does not notify when a short snooze is over
 		JobTimeout:                  jobTimeout,
 		RescueStuckJobsAfter:        staleAfter,
 		CompletedJobRetentionPeriod: time.Minute,
@@ -141,7 +137,8 @@ func (c *Client) periodic(args river.JobArgs) *river.PeriodicJob {
 		&river.PeriodicJobOpts{RunOnStart: true})
 }
 
-// Start begins to work jobs. It returns at once; ctx ending is a stop.
+// Start begins to work jobs, and returns at once. When ctx ends, the client
+// stops.
 func (c *Client) Start(ctx context.Context) error {
 	if err := c.river.Start(ctx); err != nil {
 		return fmt.Errorf("start river: %w", err)
@@ -149,8 +146,8 @@ func (c *Client) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop lets running passes finish for a few seconds, then makes them give their
-// jobs back, and waits until all is written or ctx ends.
+// Stop lets running passes finish for a few seconds, then tells them to give
+// their jobs back. It waits until everything is written, or ctx ends.
 func (c *Client) Stop(ctx context.Context) error {
 	if err := c.river.Stop(ctx); err != nil {
 		return fmt.Errorf("stop river: %w", err)

@@ -8,9 +8,9 @@ import (
 	"tasksync/internal/recent"
 )
 
-// quiet passes on River's warnings and errors, each message once a minute: without
-// its database River repeats itself ten times a second, and for every job. What
-// jobs do is logged by the parts that do it.
+// quiet returns a logger that passes on River's warnings and errors, each
+// message once a minute: without its database River repeats itself ten times a
+// second, and for every job. The workers log their own work.
 func quiet(logger *slog.Logger, now func() time.Time) *slog.Logger {
 	return slog.New(&quietHandler{logger.Handler(), &recent.Seldom{Again: sayAgain}, now})
 }
@@ -21,7 +21,7 @@ type quietHandler struct {
 	now  func() time.Time
 }
 
-// sayAgain is when a message is passed on again.
+// sayAgain is how long after it was logged a message is logged again.
 const sayAgain = time.Minute
 
 // Enabled implements slog.Handler.

@@ -15,7 +15,7 @@ import (
 	"tasksync/task"
 )
 
-// syncWorker makes one pass over a cohort and says when it must be made again.
+// syncWorker makes one pass over a cohort, and says when the next one is due.
 type syncWorker struct {
 	river.WorkerDefaults[SyncArgs]
 	syncer *syncer.Syncer
@@ -23,10 +23,10 @@ type syncWorker struct {
 	client *Client
 }
 
-// Work implements river.Worker. It completes the job when no member is pending
-// any more, and snoozes it until the earliest member is due otherwise. Members that
-// are overdue leave it for the backlog. It fails only when the pass could not be
-// made, for example without a database.
+// Work implements river.Worker. It completes the job if no member is pending any
+// more, and snoozes it until the earliest member is due if one is. Members that
+// are overdue move to a job of the backlog. Work fails only if the pass could
+// not be made, for example without a database.
 func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	before, first := recorded(job)
 	notBefore := before.notBefore(job.Args.IDs)
@@ -35,7 +35,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return river.JobSnooze(0) // stopping: somebody else may have it at once
+		return river.JobSnooze(0) // stopping: another daemon may take the job at once
 	case err != nil:
 		return err
 	}
@@ -53,18 +53,17 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	return river.JobSnooze(max(0, next.Sub(w.now())))
 }
 
-// split parts the members that are overdue from those that are still pending in
-// time.
-func split(args SyncArgs, results []syncer.Result, after schedule) (rest, overdue SyncArgs) {
-	left := make(map[string]bool, len(results))
+// split separates the overdue members from the others that are still pending.
+func split(args SyncArgs, results []syncer.Result, after dueTimes) (rest, overdue SyncArgs) {
+	isOverdue := make(map[string]bool, len(results))
 	for _, r := range results {
-		left[r.ID] = r.Reason == syncer.ReasonOverdue
+		isOverdue[r.ID] = r.Reason == syncer.ReasonOverdue
 	}
-	rest, overdue = args.empty(), args.empty()
+	rest, overdue = args.withoutMembers(), args.withoutMembers()
 	overdue.Backlog = true
 	for i, id := range args.IDs {
 		to := &rest
-		if left[strings.ToLower(id)] {
+		if isOverdue[strings.ToLower(id)] {
 			to = &overdue
 		}
 		if after.Due[i] > 0 {
@@ -74,8 +73,9 @@ func split(args SyncArgs, results []syncer.Result, after schedule) (rest, overdu
 	return rest, overdue
 }
 
-// lane is the place of the job's looks. Old rows that were put back under way have
-// their deadline before them, and still give way: there may be thousands of them.
+// lane returns the lane of the job's calls. Old rows that were put back under
+// way have a deadline to come, but still queue behind the others: there may be
+// thousands.
 func (a SyncArgs) lane() task.Lane {
 	if a.Backlog {
 		return task.LaneBacklog
@@ -83,14 +83,14 @@ func (a SyncArgs) lane() task.Lane {
 	return task.LaneDue
 }
 
-// empty is the same job without members.
-func (a SyncArgs) empty() SyncArgs {
+// withoutMembers returns the same job without members.
+func (a SyncArgs) withoutMembers() SyncArgs {
 	a.IDs, a.Due = nil, nil
 	return a
 }
 
-// replace completes job and gives its members the jobs of next, all at once, but
-// for those without members.
+// replace completes job and inserts the jobs next that have members, all in one
+// transaction.
 func (c *Client) replace(ctx context.Context, job *river.Job[SyncArgs], next ...SyncArgs) error {
 	var params []river.InsertManyParams
 	for _, args := range next {
@@ -109,26 +109,26 @@ func (c *Client) replace(ctx context.Context, job *river.Job[SyncArgs], next ...
 	})
 }
 
-// recorded reads what the job remembers. A memory that cannot be read is none:
-// then everybody is due.
-func recorded(job *river.Job[SyncArgs]) (s schedule, first bool) {
+// recorded returns what the job remembers, and whether this is its first look.
+// If the memory cannot be read, every member is due.
+func recorded(job *river.Job[SyncArgs]) (d dueTimes, first bool) {
 	output := job.Output()
 	switch {
 	case output == nil && len(job.Args.Due) > 0:
-		return schedule{job.Args.Due}, false
+		return dueTimes{job.Args.Due}, false
 	case output == nil:
-		return schedule{}, true
+		return dueTimes{}, true
 	}
-	if err := json.Unmarshal(output, &s); err != nil {
-		return schedule{}, false
+	if err := json.Unmarshal(output, &d); err != nil {
+		return dueTimes{}, false
 	}
-	return s, false
+	return d, false
 }
 
-// plan enters each member's next look. One that was not due keeps its time. When
-// the daemon is stopping, a member that was due and not answered is due at once,
-// for whoever has the job next.
-func (w *syncWorker) plan(ids []string, results []syncer.Result, notBefore map[string]time.Time, stopping bool) schedule {
+// plan returns when each member is due. A member that was not due keeps its
+// time. When the daemon is stopping, a member that was due and not answered is
+// due at once, for the daemon that takes the job next.
+func (w *syncWorker) plan(ids []string, results []syncer.Result, notBefore map[string]time.Time, stopping bool) dueTimes {
 	next := make(map[string]int64, len(results))
 	for _, r := range results {
 		at := r.Next
@@ -142,22 +142,9 @@ func (w *syncWorker) plan(ids []string, results []syncer.Result, notBefore map[s
 			next[r.ID] = at.UnixMilli()
 		}
 	}
-	s := schedule{Due: make([]int64, len(ids))}
+	d := dueTimes{Due: make([]int64, len(ids))}
 	for i, id := range ids {
-		s.Due[i] = next[id]
+		d.Due[i] = next[id]
 	}
-	return s
-}
-
-func (s schedule) earliest() time.Time {
-	var first int64
-	for _, at := range s.Due {
-		if at > 0 && (first == 0 || at < first) {
-			first = at
-		}
-	}
-	if first == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(first)
+	return d
 }

@@ -55,7 +55,7 @@ func hourly(p *task.Policy, _ *simulator.Config) {
 	}}
 }
 
-func TestSyncJobAsksOnlyForWhoIsDue(t *testing.T) {
+func TestSyncJobAsksOnlyForDueMembers(t *testing.T) {
 	t.Parallel()
 	b := setup(t, hourly)
 	young, youngTask := b.submit(task.Generate, simulator.Stuck, 0)
@@ -86,18 +86,18 @@ func TestPlan(t *testing.T) {
 	now := time.UnixMilli(1_800_000_000_000)
 	w := &syncWorker{now: func() time.Time { return now }}
 	ids := []string{"a", "b", "c", "d", "e"}
-	before := schedule{Due: []int64{0, now.Add(time.Minute).UnixMilli(), 0, 0, now.UnixMilli()}}
+	before := dueTimes{Due: []int64{0, now.Add(time.Minute).UnixMilli(), 0, 0, now.UnixMilli()}}
 	notBefore := before.notBefore(ids)
 	require.Len(t, notBefore, 2)
 	results := []syncer.Result{
-		{ID: "a", Outcome: task.Synced, Next: now.Add(30 * time.Second)},
-		{ID: "b", Outcome: task.Skipped, Reason: syncer.ReasonNotDue, Next: notBefore["b"]},
-		{ID: "c", Outcome: task.Synced, NewStatus: task.Complete},
-		{ID: "d", Outcome: task.Skipped, Reason: task.ReasonNotReported, Next: now.Add(10 * time.Second)},
-		{ID: "e", Outcome: task.Skipped, Reason: syncer.ReasonNotDue, Next: now},
+		{ID: "a", Outcome: task.OutcomeSynced, Next: now.Add(30 * time.Second)},
+		{ID: "b", Outcome: task.OutcomeSkipped, Reason: syncer.ReasonNotDue, Next: notBefore["b"]},
+		{ID: "c", Outcome: task.OutcomeSynced, NewStatus: task.Complete},
+		{ID: "d", Outcome: task.OutcomeSkipped, Reason: task.ReasonNotReported, Next: now.Add(10 * time.Second)},
+		{ID: "e", Outcome: task.OutcomeSkipped, Reason: syncer.ReasonNotDue, Next: now},
 	}
-	due := func(s ...time.Duration) schedule {
-		out := schedule{Due: make([]int64, len(s))}
+	due := func(s ...time.Duration) dueTimes {
+		out := dueTimes{Due: make([]int64, len(s))}
 		for i, d := range s {
 			if d >= 0 {
 				out.Due[i] = now.Add(d).UnixMilli()
@@ -106,11 +106,11 @@ func TestPlan(t *testing.T) {
 		return out
 	}
 	got := w.plan(ids, results, notBefore, false)
-	require.Equal(t, due(30*time.Second, time.Minute, -1, 10*time.Second, 0), got, "who was not due keeps its time")
+	require.Equal(t, due(30*time.Second, time.Minute, -1, 10*time.Second, 0), got, "a member that was not due keeps its time")
 	require.Equal(t, now, got.earliest())
-	require.Equal(t, due(30*time.Second, time.Minute, -1, 0, 0), w.plan(ids, results, notBefore, true), "stopping: who was not answered is due")
+	require.Equal(t, due(30*time.Second, time.Minute, -1, 0, 0), w.plan(ids, results, notBefore, true), "stopping: a member that was not answered is due")
 	require.True(t, w.plan(ids, nil, nil, false).earliest().IsZero())
-	require.Nil(t, schedule{Due: []int64{1}}.notBefore(ids), "a memory of others is none")
+	require.Nil(t, dueTimes{Due: []int64{1}}.notBefore(ids), "a memory of others is none")
 }
 
 func TestRecorded(t *testing.T) {
@@ -128,8 +128,8 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-// TestSpoiltJobs has jobs whose payload or memory somebody has broken. Every row
-// still comes to its end.
+// TestSpoiltJobs has jobs with a broken payload or a broken memory. Every row still
+// comes to its end.
 func TestSpoiltJobs(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]string{
@@ -203,7 +203,8 @@ func TestStopGivesJobsBack(t *testing.T) {
 	b.until("another daemon goes on", func() bool { return b.status(ids[0]) == "complete" && b.status(ids[2]) == "complete" })
 }
 
-// laneOf is an upstream that answers nothing, and tells in which lane it is asked.
+// laneOf is an upstream that answers nothing, and tells in which lane it is
+// asked.
 type laneOf chan task.Lane
 
 func (l laneOf) Fetch(ctx context.Context, _ []task.Ref) ([]task.Observation, error) {
@@ -211,8 +212,8 @@ func (l laneOf) Fetch(ctx context.Context, _ []task.Ref) ([]task.Observation, er
 	return nil, &task.Failure{Reason: "http_5xx"}
 }
 
-// Old rows that were put back under way may be thousands, and have their deadline
-// before them: a new row must not wait for them.
+// Old rows that were put back under way may be thousands, with a deadline to come: a
+// new row must not wait for them.
 func TestRetriedRowsGiveWay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -15,10 +15,10 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// A supabase is a database with an application's tables and rows, as they stood
-// before tasksync came: columns of the application's own, some of ours missing
-// or of another length, the specification's index names taken, row security,
-// and roles that may do this and that.
+// supabase is a database with an application's tables and rows, as they were
+// before tasksync came: with columns of the application's own, some of ours
+// missing or of another length, the specification's index names taken, row level
+// security, and roles with various rights.
 type supabase struct {
 	*bundle
 	role     func(name string) string // its quoted name on this server
@@ -54,8 +54,8 @@ func setupSupabase(t *testing.T) *supabase {
 
 var roleNames = []string{"anon", "authenticated", "service_role", "inserter"}
 
-// makeRoles makes the roles of testdata/supabase.sql. A server has its roles in
-// common, so each database gets its own.
+// makeRoles makes the roles of testdata/supabase.sql. Roles belong to the whole
+// server, so each database gets its own.
 func makeRoles(t *testing.T, url string) (role func(string) string) {
 	t.Helper()
 	conn := connect(t, url)
@@ -98,8 +98,8 @@ func (s *supabase) as(t *testing.T, name string) *pgx.Conn {
 	return conn
 }
 
-// rows returns the rows of the fixture, in the columns that they
-// had, with where they lie and who wrote them.
+// rows returns the rows of the fixture, in the columns that they had, with their
+// physical place and the transaction that wrote them.
 func (s *supabase) rows(t *testing.T) []string {
 	t.Helper()
 	return column[string](t, s.pool, `
@@ -114,8 +114,8 @@ func (s *supabase) files(t *testing.T) []uint32 {
 		WHERE oid IN ('public.music_generations'::regclass, 'public.music_clips'::regclass) ORDER BY relname`)
 }
 
-// requireRefused requires that the role of db has no right to do this.
-func requireRefused(t *testing.T, db querier, sql string) {
+// requireDenied requires that the role of db may not do this.
+func requireDenied(t *testing.T, db querier, sql string) {
 	t.Helper()
 	rows, err := db.Query(t.Context(), sql)
 	if err == nil {
@@ -198,7 +198,8 @@ func TestClipsGetTheirConstraintUnlessTheyHaveIt(t *testing.T) {
 	}
 }
 
-// An index that could not be built is none, whatever the catalog says of it.
+// An index that could not be built does not count, whatever the catalog says
+// about it.
 func TestAnInvalidUniqueIndexIsNone(t *testing.T) {
 	t.Parallel()
 	s := setupSupabase(t)
@@ -218,14 +219,14 @@ func TestRolesMayDoWhatTheyMightAndNothingOfOurs(t *testing.T) {
 	l := listen(t, s.url)
 	for _, name := range roleNames {
 		conn := s.as(t, name)
-		requireRefused(t, conn, `SELECT FROM tasksync.generation_events`)
-		requireRefused(t, conn, `SELECT FROM tasksync.river_job`)
-		requireRefused(t, conn, `CREATE TABLE tasksync.mine ()`)
-		requireRefused(t, conn, `SELECT tasksync.notify_generation()`)
+		requireDenied(t, conn, `SELECT FROM tasksync.generation_events`)
+		requireDenied(t, conn, `SELECT FROM tasksync.river_job`)
+		requireDenied(t, conn, `CREATE TABLE tasksync.mine ()`)
+		requireDenied(t, conn, `SELECT tasksync.notify_generation()`)
 	}
 
 	inserter := s.as(t, "inserter")
-	requireRefused(t, inserter, `SELECT FROM public.music_generations`)
+	requireDenied(t, inserter, `SELECT FROM public.music_generations`)
 	const id = "00000000-0000-4000-8000-000000000001"
 	_, err := inserter.Exec(t.Context(), `INSERT INTO public.music_generations (id, user_id, task_id, task_type, status)
 		VALUES ($1, gen_random_uuid(), 't', 'extend', 'submitted')`, id)
@@ -238,19 +239,19 @@ func TestRolesMayDoWhatTheyMightAndNothingOfOurs(t *testing.T) {
 	own := value[string](t, user, `INSERT INTO public.music_generations (user_id, task_id, task_type, status)
 		VALUES ('00000000-0000-4000-8000-00000000000a', 't', 'extend', 'submitted') RETURNING id::text`)
 	require.Equal(t, []string{own}, l.heard(t))
-	requireRefused(t, user, `INSERT INTO public.music_generations (user_id, task_id, task_type, status)
+	requireDenied(t, user, `INSERT INTO public.music_generations (user_id, task_id, task_type, status)
 		VALUES ('00000000-0000-4000-8000-00000000000b', 't', 'extend', 'submitted')`)
 	require.Empty(t, l.heard(t))
 	require.Equal(t, 1, value[int](t, user, `SELECT count(*) FROM public.music_generations`))
 }
 
-// Supabase grants everything in schema public to everybody, new tables included.
-func TestNobodyElseWritesTheVersion(t *testing.T) {
+// Supabase grants everything in schema public to its roles, new tables included.
+func TestOtherRolesCannotWriteTheVersion(t *testing.T) {
 	t.Parallel()
 	s := setupSupabase(t)
 	s.up(t)
 	anon := s.as(t, "anon")
-	requireRefused(t, anon, `INSERT INTO public.tasksync_goose_version (version_id, is_applied) VALUES (1000, true)`)
+	requireDenied(t, anon, `INSERT INTO public.tasksync_goose_version (version_id, is_applied) VALUES (1000, true)`)
 	for _, sql := range []string{
 		`DELETE FROM public.tasksync_goose_version`,
 		`UPDATE public.tasksync_goose_version SET is_applied = false`,

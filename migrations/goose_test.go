@@ -13,7 +13,7 @@ import (
 	"tasksync/migrations"
 )
 
-// stockGoose is what the command calls itself that CI is told to use.
+// stockGoose is how the goose command that CI must use prints its version.
 const stockGoose = "goose version: v3.29.0"
 
 func TestStockGooseAndOursAgree(t *testing.T) {
@@ -59,8 +59,8 @@ func TestStockGooseAndOursAgree(t *testing.T) {
 	})
 }
 
-// gooseCommand returns the stock goose command: the one in PATH, if that is of
-// the right version, else one that it builds from tools/go.mod.
+// gooseCommand returns the stock goose command: the one in PATH if it has that
+// version, or one built from tools/go.mod.
 func gooseCommand(t *testing.T) string {
 	t.Helper()
 	if path, err := exec.LookPath("goose"); err == nil {

@@ -51,9 +51,9 @@ func TestSearchPathOfTheWriterDoesNotMatter(t *testing.T) {
 	}
 }
 
-// An administrator may have taken from everybody what the trigger's function
-// calls. If its owner may call it, that suffices; if nobody may, rows go in
-// silently.
+// An administrator may have revoked from PUBLIC the functions that the trigger's
+// function calls. It is enough if its owner may call them; if not, rows are
+// inserted silently.
 func TestInsertWorksWithoutTheRightToNotify(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Server(t)
@@ -68,7 +68,7 @@ func TestInsertWorksWithoutTheRightToNotify(t *testing.T) {
 		require.NoError(t, err)
 	}
 	inserter := openWith(t, b.url, map[string]string{"role": "inserter"})
-	requireRefused(t, inserter.pool, `SELECT pg_notify('tasksync', 'mine')`)
+	requireDenied(t, inserter.pool, `SELECT pg_notify('tasksync', 'mine')`)
 	id := value[string](t, inserter.pool, insertPending)
 	require.Equal(t, []string{id}, l.heard(t))
 
@@ -84,7 +84,8 @@ func TestInsertWorksWithoutTheRightToNotify(t *testing.T) {
 	}
 }
 
-// A full queue would fail the commit, so the trigger is silent before it is.
+// A full queue would fail the commit, so the trigger falls silent before the
+// queue is full.
 func TestInsertWorksWhenTheNotificationQueueIsNearlyFull(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.Server(t)
@@ -114,8 +115,8 @@ func TestInsertWorksWhenTheNotificationQueueIsNearlyFull(t *testing.T) {
 	require.Equal(t, []string{id}, l.heard(t))
 }
 
-// openAsOwner returns a new database of role owner, who is no superuser, and a
-// connection of one.
+// openAsOwner returns a new database that belongs to role owner, which is no
+// superuser, and a superuser's connection to it.
 func openAsOwner(t *testing.T, server *postgres.Server) (*bundle, *pgx.Conn) {
 	t.Helper()
 	admin := connect(t, server.URL())

@@ -10,13 +10,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/pressly/goose/v3/lock"
+
+	"tasksync/internal/wait"
 )
 
-// A locker keeps concurrent runs apart. It is goose's lock, by its number, but
-// held by an open transaction beside the migrations instead of by a session:
-// behind a pooler in transaction mode a session lock stays with a connection
-// that others are given next. The transaction has a connection of its own, so
-// that runs that share a pool do not wait for each other's.
+// locker keeps concurrent runs apart. It takes goose's lock, by its number, but holds
+// it in an open transaction beside the migrations instead of in a session: behind a
+// pooler in transaction mode, a session lock stays with a connection that other
+// sessions get next. The transaction has a connection of its own, so that runs that
+// share a pool do not wait for each other's connections.
 type locker struct {
 	pool *pgxpool.Pool
 	conn *pgx.Conn // nil: not held
@@ -24,8 +26,8 @@ type locker struct {
 
 var _ lock.SessionLocker = (*locker)(nil)
 
-// lockRetry spaces the tries; a waiting statement would hold a snapshot, for
-// which an index that is built concurrently would wait.
+// lockRetry spaces the tries. A statement that waited for the lock would hold a
+// snapshot, and an index that is built concurrently would wait for that.
 const lockRetry = 500 * time.Millisecond
 
 // SessionLock implements lock.SessionLocker. It waits until it has the lock, or
@@ -39,10 +41,8 @@ func (l *locker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 		if held {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lockRetry):
+		if err := wait.For(ctx, lockRetry); err != nil {
+			return err
 		}
 	}
 }
@@ -65,8 +65,8 @@ func (l *locker) try(ctx context.Context) (held bool, err error) {
 	return false, errors.Join(err, conn.Close(ctx))
 }
 
-// SessionUnlock implements lock.SessionLocker: the end of the connection is that
-// of the transaction.
+// SessionUnlock implements lock.SessionLocker. It closes the connection, which
+// ends the transaction.
 func (l *locker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
 	if l.conn == nil {
 		return errors.New("migration lock: not held")

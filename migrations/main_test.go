@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// A bundle is one database and what the tests do with it.
+// bundle is one database and what the tests do with it.
 type bundle struct {
 	url      string
 	pool     *pgxpool.Pool
@@ -29,7 +29,7 @@ func setup(t *testing.T) *bundle {
 	return open(t, postgrestest.URL(t))
 }
 
-// setupEmpty returns a database with none.
+// setupEmpty returns a database without migrations.
 func setupEmpty(t *testing.T) *bundle {
 	t.Helper()
 	return open(t, postgrestest.Empty(t))
@@ -104,7 +104,8 @@ func value[T any](t *testing.T, db querier, sql string, args ...any) T {
 	return values[0]
 }
 
-// dump returns what stands in schemas public and tasksync, one line for each thing.
+// dump returns a description of schemas public and tasksync, one line for each
+// object.
 func dump(t *testing.T, url string) string {
 	t.Helper()
 	sql, err := os.ReadFile("testdata/dump.sql")
@@ -115,7 +116,7 @@ func dump(t *testing.T, url string) string {
 	return strings.Join(column[string](t, conn, string(sql)), "\n") + "\n"
 }
 
-// versions returns the versions of applied.
+// versions returns the versions of the applied migrations.
 func versions(applied []migrations.Applied) []int64 {
 	out := make([]int64, len(applied))
 	for i, a := range applied {

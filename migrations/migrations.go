@@ -1,6 +1,6 @@
-// Package migrations holds tasksync's database migrations: plain SQL in goose's
-// format, embedded, and run either here or by the stock goose command with the
-// same version table:
+// Package migrations holds tasksync's database migrations. They are plain SQL in
+// goose's format, embedded, and run either by this package or by the stock goose
+// command, with the same version table:
 //
 //	GOOSE_TABLE=public.tasksync_goose_version goose -dir migrations postgres "$DATABASE_URL" up
 package migrations
@@ -27,7 +27,8 @@ var FS embed.FS
 // Table is where goose keeps the version of the schema.
 const Table = "public.tasksync_goose_version"
 
-// Migrator runs the migrations on one database. Open makes one; Close it.
+// Migrator runs the migrations on one database. [Open] makes one; the caller
+// must Close it.
 type Migrator struct {
 	db       *sql.DB
 	provider *goose.Provider
@@ -46,18 +47,18 @@ func Open(pool *pgxpool.Pool) (*Migrator, error) {
 	return &Migrator{db: db, provider: provider}, nil
 }
 
-// Close releases what Open took.
+// Close releases what [Open] took.
 func (m *Migrator) Close() error { return m.db.Close() }
 
-// Applied is one migration that was run, or could be.
+// Applied is one migration that was run, or that Status lists.
 type Applied struct {
 	Version int64
 	Source  string // the file
 	Pending bool
 }
 
-// Up applies what is pending and returns it, in order. Nothing pending is no
-// error.
+// Up applies the pending migrations and returns them, in order. It is no error
+// if none is pending.
 func (m *Migrator) Up(ctx context.Context) ([]Applied, error) {
 	results, err := m.provider.Up(ctx)
 	if err != nil {
@@ -66,7 +67,7 @@ func (m *Migrator) Up(ctx context.Context) ([]Applied, error) {
 	return applied(results...), nil
 }
 
-// Down takes the newest migration back. At version 0 it does nothing.
+// Down takes back the newest migration. At version 0 it does nothing.
 func (m *Migrator) Down(ctx context.Context) ([]Applied, error) {
 	version, err := m.provider.GetDBVersion(ctx)
 	if err != nil {

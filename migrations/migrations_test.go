@@ -92,8 +92,9 @@ func TestUpAndDownLeaveTheApplicationItsOwn(t *testing.T) {
 	require.Equal(t, before, applicationRows(t, b))
 }
 
-// applicationRows returns the rows of the application's tables with where they
-// lie and who wrote them, so that a row that was written anew differs.
+// applicationRows returns the rows of the application's tables with their
+// physical place and the transaction that wrote them, so that a row that was
+// written again differs.
 func applicationRows(t *testing.T, b *bundle) []string {
 	t.Helper()
 	return column[string](t, b.pool, `SELECT concat_ws(' ', ctid, xmin, g) FROM public.music_generations AS g
@@ -145,7 +146,7 @@ func TestStatusListsAllInOrder(t *testing.T) {
 	require.Empty(t, pending)
 }
 
-// As two daemons that start at once, and more.
+// Two daemons, and more, may start at the same time.
 func TestConcurrentUpsApplyOnce(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Empty(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A listener hears channel tasksync.
+// listener listens on channel tasksync.
 type listener struct {
 	conn *pgx.Conn
 	asks int
@@ -25,8 +25,8 @@ func listen(t *testing.T, url string) *listener {
 	return l
 }
 
-// heard returns the payloads of all transactions that were committed since the
-// last call: a notification of its own marks the end.
+// heard returns the payloads of all transactions that were committed since its
+// last call; a notification that it sends itself marks the end.
 func (l *listener) heard(t *testing.T) []string {
 	t.Helper()
 	l.asks++
@@ -128,8 +128,8 @@ func TestUpdateNotifiesWhenARowBecomesPending(t *testing.T) {
 	}
 }
 
-// A trigger of the application's own may be what makes a row pending, in an
-// update that names none of the columns.
+// A trigger of the application's own may make a row pending, in an update that
+// names none of the columns.
 func TestUpdateNotifiesOfWhatAnotherTriggerWrote(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -226,8 +226,8 @@ func TestTriggerIsQuietWhileAFeedReads(t *testing.T) {
 	require.Equal(t, []string{id}, l.heard(t))
 }
 
-// The feed gets its lock when the writers that were announcing have ended, and
-// those that come while it waits are quiet already.
+// The feed gets its lock when the writers that were announcing have ended;
+// writers that begin while it waits are quiet already.
 func TestAWaitingFeedQuietensTheTrigger(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

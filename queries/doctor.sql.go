@@ -37,8 +37,9 @@ type DoctorColumnListRow struct {
 	Base       string
 }
 
-// The columns of the application's tables and their types: as they are shown,
-// and by the name of what a domain comes down to; ” is a type of somebody's own.
+// The columns of the application's tables with their types: shown is the type as
+// Postgres prints it, base the name of the built-in type (or citext) below all
+// domains, and ” for a type of the application's own.
 func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumnListRow, error) {
 	rows, err := db.Query(ctx, doctorColumnList)
 	if err != nil {
@@ -80,7 +81,7 @@ type DoctorPendingListRow struct {
 	Pending  int64
 }
 
-// Pending V2 rows by what they are: too many kinds are one too many.
+// Pending V2 rows by task type and provider, a hundred of them at most.
 func (q *Queries) DoctorPendingList(ctx context.Context, db DBTX) ([]DoctorPendingListRow, error) {
 	rows, err := db.Query(ctx, doctorPendingList)
 	if err != nil {
@@ -124,8 +125,8 @@ type DoctorServerGetRow struct {
 	OwnsTable  bool
 }
 
-// What `tasksync doctor` asks. It must work before there is any table.
-// Who and what we are connected to, and what the role may do.
+// The questions of `tasksync doctor`. They must work before there is any table.
+// The server, the role of the connection, and what that role may do.
 func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGetRow, error) {
 	row := db.QueryRow(ctx, doctorServerGet)
 	var i DoctorServerGetRow
@@ -154,7 +155,7 @@ ORDER BY wanted.place
 LIMIT 100
 `
 
-// The tables that a running daemon cannot do without, and that are not there.
+// The missing ones of the tables that a running daemon needs.
 func (q *Queries) DoctorTableListMissing(ctx context.Context, db DBTX) ([]string, error) {
 	rows, err := db.Query(ctx, doctorTableListMissing)
 	if err != nil {

@@ -21,7 +21,7 @@ type TicketGetRow struct {
 	SessionExpiresAt time.Time
 }
 
-// Whose a ticket is that is still good. It stays so.
+// The user of a ticket that is still good. The ticket stays good.
 func (q *Queries) TicketGet(ctx context.Context, db DBTX, hash []byte) (TicketGetRow, error) {
 	row := db.QueryRow(ctx, ticketGet, hash)
 	var i TicketGetRow
@@ -51,8 +51,8 @@ type TicketInsertParams struct {
 	SessionExpiresAt time.Time
 }
 
-// Tickets that nobody came with are removed along the way: more of them than are
-// issued, so that none stay, but not so many that it takes time.
+// Removes expired tickets along the way: more of them than are issued, so that
+// none stay, but not so many that it takes time.
 func (q *Queries) TicketInsert(ctx context.Context, db DBTX, arg TicketInsertParams) error {
 	_, err := db.Exec(ctx, ticketInsert,
 		arg.Hash,
@@ -74,7 +74,7 @@ type TicketTakeRow struct {
 	SessionExpiresAt time.Time
 }
 
-// A ticket is good once: whoever deletes it has it.
+// A ticket is good once: taking it deletes it.
 func (q *Queries) TicketTake(ctx context.Context, db DBTX, hash []byte) (TicketTakeRow, error) {
 	row := db.QueryRow(ctx, ticketTake, hash)
 	var i TicketTakeRow

@@ -13,9 +13,9 @@ const feedHorizon = `-- name: FeedHorizon :one
 SELECT pg_current_xact_id()::text::bigint AS horizon
 `
 
-// No transaction that has written already has an id of this or above. The xmax of
-// a snapshot would not do: it is one past the last that has ended, and one that is
-// still open may be younger.
+// Every transaction that has written so far has an id below this one. The xmax
+// of a snapshot would not do: it is one past the last transaction that has
+// ended, and one that is still open may be younger.
 func (q *Queries) FeedHorizon(ctx context.Context, db DBTX) (int64, error) {
 	row := db.QueryRow(ctx, feedHorizon)
 	var horizon int64
@@ -47,8 +47,8 @@ type FeedLeaderListRow struct {
 	SilentSeconds   float64
 }
 
-// Who is the feed, and for how long its session has been silent; what another
-// role does is not shown, and counts as not silent.
+// The session that is the feed, and for how long it has been silent. A session
+// of another role is not visible, and counts as not silent.
 func (q *Queries) FeedLeaderList(ctx context.Context, db DBTX) ([]FeedLeaderListRow, error) {
 	rows, err := db.Query(ctx, feedLeaderList)
 	if err != nil {
@@ -123,8 +123,8 @@ type FeedLeaseTakeParams struct {
 	Seconds float64
 }
 
-// Takes or keeps the lease, unless somebody else has it, or a session is the
-// feed. Without a row it was refused.
+// Takes or keeps the lease, unless another daemon holds it, or a session is the
+// feed. No row means that the lease was not given.
 func (q *Queries) FeedLeaseTake(ctx context.Context, db DBTX, arg FeedLeaseTakeParams) (string, error) {
 	row := db.QueryRow(ctx, feedLeaseTake, arg.Holder, arg.Seconds)
 	var holder string
@@ -152,8 +152,8 @@ SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives
     set_config('lock_timeout', $1::text, false)
 `
 
-// The server gives up a connection that is half open, and a statement that waits
-// for a lock.
+// Makes the server give up a connection that is half open, and a statement that
+// waits for a lock.
 func (q *Queries) FeedPrepareSession(ctx context.Context, db DBTX, lockTimeout string) error {
 	_, err := db.Exec(ctx, feedPrepareSession, lockTimeout)
 	return err
@@ -186,10 +186,11 @@ type FeedReaderTerminateParams struct {
 	Reader int32
 }
 
-// Ends a reader of our replication slot for the session that is the feed. Does
-// nothing, and returns false, if that process has let go of the slot, is not one of
-// our readers, or if the session is not the feed any more. Our readers have the
-// application_name that feed/wal/connect.go sets.
+// Ends the session that reads our replication slot, on behalf of the session
+// that is the feed: no other daemon may read the slot. Does nothing, and returns
+// false, if the reader has let go of the slot, if it is not one of ours, or if
+// the caller is no longer the feed. Package feed/wal gives its readers the
+// application_name 'tasksync wal'.
 func (q *Queries) FeedReaderTerminate(ctx context.Context, db DBTX, arg FeedReaderTerminateParams) (bool, error) {
 	row := db.QueryRow(ctx, feedReaderTerminate, arg.Leader, arg.Reader)
 	var signalled bool
@@ -221,7 +222,8 @@ type FeedTriggerListRow struct {
 	Enabled bool
 }
 
-// Our triggers, by name, and whether they fire; 'D' in tgenabled is a disabled one.
+// Our triggers, by name, and whether they fire; tgenabled is 'D' for a disabled
+// trigger.
 func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerListRow, error) {
 	rows, err := db.Query(ctx, feedTriggerList)
 	if err != nil {
@@ -265,10 +267,9 @@ const feedTryLead = `-- name: FeedTryLead :one
 SELECT pg_try_advisory_lock(8386110886476607078) AS leads
 `
 
-// The advisory locks of the feeds. They are "tasksync" in ASCII and what follows:
-// 8386110886476607075 keeps the triggers quiet, the next one is the sweep's, and
-// 8386110886476607078 is held by the daemon that is the feed. The one after it is
-// of those who listen for events.
+// The advisory locks of tasksync are "tasksync" in ASCII, as a number, and those
+// after it. 8386110886476607075 quiets the triggers, …76 is held by a sweep, …78
+// by the daemon that is the feed, and …79 by sessions that listen for events.
 func (q *Queries) FeedTryLead(ctx context.Context, db DBTX) (bool, error) {
 	row := db.QueryRow(ctx, feedTryLead)
 	var leads bool
@@ -291,7 +292,7 @@ const feedWritersEnded = `-- name: FeedWritersEnded :one
 SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1::bigint)::boolean AS ended
 `
 
-// Whether every transaction below a horizon has ended.
+// Whether every transaction below the horizon has ended.
 func (q *Queries) FeedWritersEnded(ctx context.Context, db DBTX, horizon int64) (bool, error) {
 	row := db.QueryRow(ctx, feedWritersEnded, horizon)
 	var ended bool

@@ -15,9 +15,10 @@ SELECT pg_notify('tasksync_events', '')
 WHERE NOT pg_try_advisory_xact_lock(8386110886476607079)
 `
 
-// Tells those who listen that events may have committed, if there are any: each
-// holds the lock shared, so that nobody gets it exclusively. Two that announce at
-// once take each other for one who listens, which costs a notification in vain.
+// Notifies sessions that listen, if there are any, that events may have
+// committed. Each of them holds the lock shared, so that no other session gets
+// it exclusively. Two sessions that announce at the same time take each other
+// for a listener, which costs one useless notification.
 func (q *Queries) EventAnnounce(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, eventAnnounce)
 	return err
@@ -38,7 +39,7 @@ type EventDeleteOlderThanParams struct {
 	Before  time.Time
 }
 
-// Looks at the first rows only: ids follow the time closely enough.
+// Reads the first rows only: ids are close enough to the order of time.
 func (q *Queries) EventDeleteOlderThan(ctx context.Context, db DBTX, arg EventDeleteOlderThanParams) (int64, error) {
 	result, err := db.Exec(ctx, eventDeleteOlderThan, arg.MaxRows, arg.Before)
 	if err != nil {
@@ -51,8 +52,9 @@ const eventHear = `-- name: EventHear :exec
 SELECT pg_advisory_lock_shared(8386110886476607079)
 `
 
-// Has EventAnnounce notify until the session ends. A pooler in transaction mode
-// may keep the lock for longer, which costs announcements, but no writer.
+// Makes EventAnnounce notify until the session ends. A pooler in transaction
+// mode may keep the lock for longer: that costs notifications, but holds up no
+// writer.
 func (q *Queries) EventHear(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, eventHear)
 	return err
@@ -176,8 +178,9 @@ type EventListResumedRow struct {
 }
 
 // For each reader that comes back, the events of its user that have committed
-// since its snapshot, up to a number that tells that there are too many. They are
-// cut off in the order of the index, and then put into that of the events.
+// since its snapshot, up to a number that tells that there are too many. They
+// are limited in the order of the index, and then sorted in the order of the
+// events.
 func (q *Queries) EventListResumed(ctx context.Context, db DBTX, arg EventListResumedParams) ([]EventListResumedRow, error) {
 	rows, err := db.Query(ctx, eventListResumed,
 		arg.Readers,
@@ -258,19 +261,21 @@ type EventListSinceRow struct {
 	CreatedAt      time.Time
 }
 
-// The events that have committed since a snapshot, in rows that also have the
-// snapshot of now; without events, one row with nothing else. Each event was either
-// still under way then (xip) or began later (xmax): both are look-ups in the index,
-// so that a transaction that stays open for hours makes nobody read its time again.
-// What is not visible in the snapshot of now has come from another database's
-// dump: its xid means nothing here, and it would be found again and again.
+// The events that have committed since a snapshot, in rows that also hold the
+// snapshot of now; if there are none, one row with that snapshot only. Each of
+// the events was either still under way in the old snapshot (xip) or began later
+// (xmax). Both are look-ups in the index, so that a transaction that stays open
+// for hours does not make readers read all events since its beginning again. An
+// event that the snapshot of now does not see came with the dump of another
+// database: its xid has no meaning here, and without the filter it would be
+// found again and again.
 //
-// It gives the events of all users, because to plan for the ids of thousands takes
-// longer than to read what they are not interested in.
+// The query returns the events of all users, because planning it for thousands
+// of ids takes longer than reading events that are not of interest.
 //
 // The planner does not know how few events are new. MATERIALIZED, OFFSET 0 and
-// the order of the index keep it from plans that are only good for many, like
-// reading the table in the order of ids until there are enough.
+// the order of the index keep it from plans that are good for many events only,
+// like reading the table in the order of ids until there are enough.
 func (q *Queries) EventListSince(ctx context.Context, db DBTX, arg EventListSinceParams) ([]EventListSinceRow, error) {
 	rows, err := db.Query(ctx, eventListSince, arg.MaxRows, arg.Since)
 	if err != nil {
@@ -313,7 +318,7 @@ type EventOldestRow struct {
 	Xid string
 }
 
-// The first event that is still kept, if there is one.
+// The oldest event that is still kept, if there is one.
 func (q *Queries) EventOldest(ctx context.Context, db DBTX) ([]EventOldestRow, error) {
 	rows, err := db.Query(ctx, eventOldest)
 	if err != nil {
@@ -338,8 +343,8 @@ const eventSnapshot = `-- name: EventSnapshot :one
 SELECT pg_current_snapshot()::text AS snapshot
 `
 
-// Which transactions' events a reader sees now. In a transaction of repeatable
-// read it is that of all its statements.
+// Which transactions' events a reader sees now. In a repeatable read transaction
+// this is the snapshot of all its statements.
 func (q *Queries) EventSnapshot(ctx context.Context, db DBTX) (string, error) {
 	row := db.QueryRow(ctx, eventSnapshot)
 	var snapshot string

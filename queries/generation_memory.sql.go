@@ -83,8 +83,9 @@ type MemoryClaimLateParams struct {
 	MaxRows   int32
 }
 
-// Ended rows whose late look is due, those that ended last. They are put off for as
-// long as a look takes, so that no other daemon makes it too.
+// Ended rows whose late look is due, the latest to end first. Claiming postpones
+// the next look for as long as this one may take, so that no other daemon makes
+// it too.
 func (q *Queries) MemoryClaimLate(ctx context.Context, db DBTX, arg MemoryClaimLateParams) ([]string, error) {
 	rows, err := db.Query(ctx, memoryClaimLate,
 		arg.Until,
@@ -138,7 +139,8 @@ type MemoryDeleteStaleParams struct {
 	MaxRows int32
 }
 
-// What is remembered of rows that are gone, or have ended with no look to come.
+// Deletes memories of rows that are gone, or that have ended without a late look
+// to come.
 func (q *Queries) MemoryDeleteStale(ctx context.Context, db DBTX, arg MemoryDeleteStaleParams) (int64, error) {
 	result, err := db.Exec(ctx, memoryDeleteStale, arg.Before, arg.MaxRows)
 	if err != nil {
@@ -186,7 +188,7 @@ type MemoryListByGenerationsRow struct {
 	Written      string
 }
 
-// The year 1, Go's zero time, stands for no time.
+// The year 1, Go's zero time, stands for NULL.
 func (q *Queries) MemoryListByGenerations(ctx context.Context, db DBTX, generationIds []string) ([]MemoryListByGenerationsRow, error) {
 	rows, err := db.Query(ctx, memoryListByGenerations, generationIds)
 	if err != nil {
@@ -251,8 +253,9 @@ type MemoryOverdueStatsRow struct {
 	Overdue int64
 }
 
-// Pending rows past their deadline by why they have not ended: refused names those
-// whose results the database refuses, backlog those that were not asked for yet.
+// Pending rows past their deadline by the reason why they have not ended:
+// commit_refused if the database rejects their results, backlog if no look has
+// been sent since the deadline.
 func (q *Queries) MemoryOverdueStats(ctx context.Context, db DBTX, arg MemoryOverdueStatsParams) ([]MemoryOverdueStatsRow, error) {
 	rows, err := db.Query(ctx, memoryOverdueStats, arg.TaskTypes, arg.Providers, arg.Before)
 	if err != nil {
@@ -289,7 +292,8 @@ type MemoryRefusedListRow struct {
 	Waiting int64
 }
 
-// What of the database refuses results, with how many rows wait for it.
+// What in the database rejects results, with the number of rows that wait for
+// its repair.
 func (q *Queries) MemoryRefusedList(ctx context.Context, db DBTX) ([]MemoryRefusedListRow, error) {
 	rows, err := db.Query(ctx, memoryRefusedList)
 	if err != nil {

@@ -199,8 +199,8 @@ ORDER BY id
 FOR NO KEY UPDATE
 `
 
-// Keeps the application's changes to the clips out until the transaction ends; in
-// id order, like every lock of ours.
+// Keeps the application from changing the clips until the transaction ends.
+// Locks in id order, like every query here that locks rows.
 func (q *Queries) ClipLockByGenerations(ctx context.Context, db DBTX, generationIds []string) error {
 	_, err := db.Exec(ctx, clipLockByGenerations, generationIds)
 	return err
@@ -213,7 +213,7 @@ WHERE c.generation_id = ANY ($1::uuid[])
     AND c.status = 'failed'
 `
 
-// The failed clips of rows that are put back under way.
+// Reopens the failed clips of rows that are put back under way.
 func (q *Queries) ClipReopenMany(ctx context.Context, db DBTX, generationIds []string) error {
 	_, err := db.Exec(ctx, clipReopenMany, generationIds)
 	return err

@@ -33,14 +33,12 @@ type GenerationListRow struct {
 	CreatedAt    time.Time
 }
 
-// Tables that were there before tasksync may have NULL in any column, and
-// 'infinity' for a time; no such row may spoil a query for the others. One
-// without a usable created_at counts from its updated_at; one that has neither is
-// out of time.
+// Tables older than tasksync may have NULL in any column, and 'infinity' as a
+// time; such a row must not break a query for the others. A row without a usable
+// created_at counts from its updated_at; a row with neither is out of time.
 //
-// The pending statuses stand literally in each query, so that the planner can
-// use the partial index idx_music_generations_v2_pending; task.Status is where
-// they are defined.
+// Each query spells out the pending statuses, so that the planner can use the
+// partial index idx_music_generations_v2_pending; task.Status defines them.
 func (q *Queries) GenerationList(ctx context.Context, db DBTX, ids []string) ([]GenerationListRow, error) {
 	rows, err := db.Query(ctx, generationList, ids)
 	if err != nil {
@@ -93,9 +91,9 @@ type GenerationListNewRow struct {
 	CreatedAt time.Time
 }
 
-// Pending V2 rows in the order of created_at, after a row that is known. Those
-// of the future, which a clock that is wrong made, are left to the sweep: a look
-// that had come to them would pass over the present.
+// Pending V2 rows in the order of created_at, after a known row. Rows of the
+// future, which come from a wrong clock, are left to the sweep: a poll that had
+// come to them would miss the rows of the present.
 func (q *Queries) GenerationListNew(ctx context.Context, db DBTX, arg GenerationListNewParams) ([]GenerationListNewRow, error) {
 	rows, err := db.Query(ctx, generationListNew, arg.AfterTime, arg.AfterID, arg.MaxRows)
 	if err != nil {
@@ -138,7 +136,7 @@ type GenerationListPendingByTaskRow struct {
 	TaskID string
 }
 
-// The pending V2 rows of tasks, at one of the providers (” is the default one).
+// The pending V2 rows of tasks at any of the providers (” is the default one).
 func (q *Queries) GenerationListPendingByTask(ctx context.Context, db DBTX, arg GenerationListPendingByTaskParams) ([]GenerationListPendingByTaskRow, error) {
 	rows, err := db.Query(ctx, generationListPendingByTask, arg.TaskIds, arg.Providers, arg.MaxRows)
 	if err != nil {
@@ -176,9 +174,9 @@ type GenerationListPendingByUserParams struct {
 	MaxRows int32
 }
 
-// The user's pending V2 rows, the oldest first; without task ids, of any task.
-// The user has no cast: as the column's own type, be it uuid or text, the value
-// is one that the index on the column is good for.
+// The user's pending V2 rows, the oldest first; with task ids, only the rows of
+// those tasks. The user has no cast: so the parameter has the type of the
+// column, be it uuid or text, and the index on the column can be used.
 func (q *Queries) GenerationListPendingByUser(ctx context.Context, db DBTX, arg GenerationListPendingByUserParams) ([]string, error) {
 	rows, err := db.Query(ctx, generationListPendingByUser, arg.UserID, arg.TaskIds, arg.MaxRows)
 	if err != nil {
@@ -226,9 +224,9 @@ type GenerationListRetriableParams struct {
 	MaxRows int32
 }
 
-// Failed V2 rows after a row that is known, in id order. Of ids all others are left
-// out, unless there are none. Unasked are those that their deadline failed without
-// an answer of the provider in the event that says so.
+// Failed V2 rows after a known row, in id order; only those with the given ids,
+// if any are given. With unasked, only rows that their deadline failed without
+// an answer of the provider, as the event of that end says.
 func (q *Queries) GenerationListRetriable(ctx context.Context, db DBTX, arg GenerationListRetriableParams) ([]string, error) {
 	rows, err := db.Query(ctx, generationListRetriable,
 		arg.AfterID,
@@ -292,9 +290,9 @@ type GenerationListUnfollowedRow struct {
 }
 
 // Pending V2 rows that no live job follows. A job that has been running for
-// longer than any job may is its dead daemon's. Rows created after @before are
-// left to the feed; a created_at in the future is a clock that is wrong. The newest
-// come first: their users still wait.
+// longer than any job may belonged to a daemon that died. Rows created after
+// @before are left to the feed; a created_at in the future comes from a wrong
+// clock. The newest rows come first: their users still wait.
 func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg GenerationListUnfollowedParams) ([]GenerationListUnfollowedRow, error) {
 	rows, err := db.Query(ctx, generationListUnfollowed,
 		arg.TaskTypes,
@@ -352,8 +350,8 @@ type GenerationListViewsRow struct {
 	CompletedAt  time.Time
 }
 
-// Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands for
-// no time, or none that is finite.
+// Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands
+// for a time that is missing or infinite.
 func (q *Queries) GenerationListViews(ctx context.Context, db DBTX, ids []string) ([]GenerationListViewsRow, error) {
 	rows, err := db.Query(ctx, generationListViews, ids)
 	if err != nil {
@@ -416,8 +414,8 @@ type GenerationListWitnessesRow struct {
 	ClipIds  []string
 }
 
-// Tasks that the provider has known, the latest first: they can be asked for to
-// see whether it still knows tasks.
+// The latest task that the provider has known: asking for it shows whether the
+// provider still knows tasks.
 func (q *Queries) GenerationListWitnesses(ctx context.Context, db DBTX, arg GenerationListWitnessesParams) ([]GenerationListWitnessesRow, error) {
 	rows, err := db.Query(ctx, generationListWitnesses, arg.Since, arg.Provider)
 	if err != nil {
@@ -644,7 +642,7 @@ type GenerationUpdateManyParams struct {
 	ErrorMessages []string
 }
 
-// A complete row that was failed before it was set pending again keeps no error.
+// A row that becomes complete keeps no error from an earlier end.
 func (q *Queries) GenerationUpdateMany(ctx context.Context, db DBTX, arg GenerationUpdateManyParams) (int64, error) {
 	result, err := db.Exec(ctx, generationUpdateMany,
 		arg.Ids,

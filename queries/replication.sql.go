@@ -23,8 +23,8 @@ type PublicationGetRow struct {
 	Usable  bool
 }
 
-// A table that is partitioned is published by its own name only if the
-// publication says so; otherwise it does not count as published.
+// A partitioned table is published under its own name only if the publication
+// says so; if not, it does not count as published.
 func (q *Queries) PublicationGet(ctx context.Context, db DBTX) (PublicationGetRow, error) {
 	row := db.QueryRow(ctx, publicationGet)
 	var i PublicationGetRow
@@ -64,7 +64,7 @@ FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1::text AND s.database = current_database()
 `
 
-// No error if there is no such slot.
+// If there is no such slot, nothing happens.
 func (q *Queries) ReplicationSlotDrop(ctx context.Context, db DBTX, slotName string) error {
 	_, err := db.Exec(ctx, replicationSlotDrop, slotName)
 	return err
@@ -98,9 +98,10 @@ type ReplicationSlotGetRow struct {
 	LagBytes      int64
 }
 
-// What package feed/wal asks of the catalogs. Slots are the cluster's, so ours
-// bears the oid of its database: a name could be too long for a slot, or hold
-// what a slot's name may not, and changes when the database is renamed.
+// The questions of package feed/wal to the catalogs. A slot belongs to the whole
+// cluster, so the name of ours has the oid of its database. The name of the
+// database would not do: it may be too long for a slot, have characters that a
+// slot's name may not, and change.
 // Always one row; present is false while there is no slot.
 func (q *Queries) ReplicationSlotGet(ctx context.Context, db DBTX) (ReplicationSlotGetRow, error) {
 	row := db.QueryRow(ctx, replicationSlotGet)
@@ -125,7 +126,7 @@ FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = $1::text AND s.active_pid IS NOT NULL
 `
 
-// Ends the connection that reads from a slot.
+// Ends the session that reads from a slot.
 func (q *Queries) ReplicationSlotTerminate(ctx context.Context, db DBTX, slotName string) error {
 	_, err := db.Exec(ctx, replicationSlotTerminate, slotName)
 	return err
@@ -142,8 +143,8 @@ type SnapshotGetRow struct {
 	Running []int64
 }
 
-// Which transactions a query would not see by now: those that are running, and
-// those from next_xid on. The numbers are 64 bits wide, with the epoch.
+// Which transactions a query would not see now: the running ones, and those from
+// next_xid on. The numbers are 64 bits wide, with the epoch.
 func (q *Queries) SnapshotGet(ctx context.Context, db DBTX) (SnapshotGetRow, error) {
 	row := db.QueryRow(ctx, snapshotGet)
 	var i SnapshotGetRow

@@ -39,7 +39,7 @@ type JobListRedundantParams struct {
 }
 
 // Waiting sync jobs whose every id an older live job follows too. They do no
-// harm to the rows, but they cost requests.
+// harm to the rows, but they cost calls.
 func (q *Queries) JobListRedundant(ctx context.Context, db DBTX, arg JobListRedundantParams) ([]int64, error) {
 	rows, err := db.Query(ctx, jobListRedundant, arg.MaxRows, arg.RunningSince)
 	if err != nil {

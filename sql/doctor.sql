@@ -1,7 +1,7 @@
--- What `tasksync doctor` asks. It must work before there is any table.
+-- The questions of `tasksync doctor`. They must work before there is any table.
 
 -- name: DoctorServerGet :one
--- Who and what we are connected to, and what the role may do.
+-- The server, the role of the connection, and what that role may do.
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
     current_user::text AS role,
@@ -12,7 +12,7 @@ SELECT current_setting('server_version')::text AS version,
     coalesce(pg_has_role(current_user, (SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('public.music_generations')), 'usage'), false)::boolean AS owns_table;
 
 -- name: DoctorPendingList :many
--- Pending V2 rows by what they are: too many kinds are one too many.
+-- Pending V2 rows by task type and provider, a hundred of them at most.
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
 WHERE task_type IS NOT NULL
@@ -22,8 +22,9 @@ ORDER BY task_type, provider
 LIMIT 100;
 
 -- name: DoctorColumnList :many
--- The columns of the application's tables and their types: as they are shown,
--- and by the name of what a domain comes down to; '' is a type of somebody's own.
+-- The columns of the application's tables with their types: shown is the type as
+-- Postgres prints it, base the name of the built-in type (or citext) below all
+-- domains, and '' for a type of the application's own.
 WITH RECURSIVE columns AS (
     SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod, a.atttypid AS base
     FROM pg_catalog.pg_attribute AS a
@@ -44,7 +45,7 @@ ORDER BY r.relname DESC, c.attnum
 LIMIT 3200;
 
 -- name: DoctorTableListMissing :many
--- The tables that a running daemon cannot do without, and that are not there.
+-- The missing ones of the tables that a running daemon needs.
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
     'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',

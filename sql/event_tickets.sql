@@ -1,6 +1,6 @@
 -- name: TicketInsert :exec
--- Tickets that nobody came with are removed along the way: more of them than are
--- issued, so that none stay, but not so many that it takes time.
+-- Removes expired tickets along the way: more of them than are issued, so that
+-- none stay, but not so many that it takes time.
 WITH expired AS (
     DELETE FROM tasksync.event_tickets
     WHERE hash = ANY (ARRAY(
@@ -15,13 +15,13 @@ INSERT INTO tasksync.event_tickets (hash, user_id, expires_at, session_expires_a
 VALUES (@hash, @user_id, now() + make_interval(secs => @valid_seconds::double precision), @session_expires_at);
 
 -- name: TicketTake :one
--- A ticket is good once: whoever deletes it has it.
+-- A ticket is good once: taking it deletes it.
 DELETE FROM tasksync.event_tickets
 WHERE hash = @hash AND expires_at >= now()
 RETURNING user_id, session_expires_at;
 
 -- name: TicketGet :one
--- Whose a ticket is that is still good. It stays so.
+-- The user of a ticket that is still good. The ticket stays good.
 SELECT user_id, session_expires_at
 FROM tasksync.event_tickets
 WHERE hash = @hash AND expires_at >= now();

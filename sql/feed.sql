@@ -1,14 +1,13 @@
--- The advisory locks of the feeds. They are "tasksync" in ASCII and what follows:
--- 8386110886476607075 keeps the triggers quiet, the next one is the sweep's, and
--- 8386110886476607078 is held by the daemon that is the feed. The one after it is
--- of those who listen for events.
+-- The advisory locks of tasksync are "tasksync" in ASCII, as a number, and those
+-- after it. 8386110886476607075 quiets the triggers, …76 is held by a sweep, …78
+-- by the daemon that is the feed, and …79 by sessions that listen for events.
 
 -- name: FeedTryLead :one
 SELECT pg_try_advisory_lock(8386110886476607078) AS leads;
 
 -- name: FeedLeaderList :many
--- Who is the feed, and for how long its session has been silent; what another
--- role does is not shown, and counts as not silent.
+-- The session that is the feed, and for how long it has been silent. A session
+-- of another role is not visible, and counts as not silent.
 SELECT l.pid::integer AS pid, coalesce(a.application_name, '')::text AS application_name,
     coalesce(host(a.client_addr), '')::text AS client_addr,
     (a.state_change IS NOT NULL)::boolean AS visible,
@@ -27,10 +26,11 @@ LIMIT 10;
 SELECT pg_terminate_backend(@pid::integer) AS signalled;
 
 -- name: FeedReaderTerminate :one
--- Ends a reader of our replication slot for the session that is the feed. Does
--- nothing, and returns false, if that process has let go of the slot, is not one of
--- our readers, or if the session is not the feed any more. Our readers have the
--- application_name that feed/wal/connect.go sets.
+-- Ends the session that reads our replication slot, on behalf of the session
+-- that is the feed: no other daemon may read the slot. Does nothing, and returns
+-- false, if the reader has let go of the slot, if it is not one of ours, or if
+-- the caller is no longer the feed. Package feed/wal gives its readers the
+-- application_name 'tasksync wal'.
 SELECT coalesce(bool_or(pg_terminate_backend(s.active_pid)), false)::boolean AS signalled
 FROM pg_catalog.pg_replication_slots AS s
 JOIN pg_catalog.pg_database AS d ON d.datname = s.database AND s.slot_name = 'tasksync_' || d.oid
@@ -43,8 +43,8 @@ WHERE d.datname = current_database() AND s.active_pid = @reader::integer
     AND l.objsubid = 1;
 
 -- name: FeedPrepareSession :exec
--- The server gives up a connection that is half open, and a statement that waits
--- for a lock.
+-- Makes the server give up a connection that is half open, and a statement that
+-- waits for a lock.
 SELECT set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),
     set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '5000', false),
     set_config('lock_timeout', @lock_timeout::text, false);
@@ -56,21 +56,21 @@ SELECT pg_advisory_lock(8386110886476607075);
 SELECT pg_advisory_unlock(8386110886476607075) AS held;
 
 -- name: FeedHorizon :one
--- No transaction that has written already has an id of this or above. The xmax of
--- a snapshot would not do: it is one past the last that has ended, and one that is
--- still open may be younger.
+-- Every transaction that has written so far has an id below this one. The xmax
+-- of a snapshot would not do: it is one past the last transaction that has
+-- ended, and one that is still open may be younger.
 SELECT pg_current_xact_id()::text::bigint AS horizon;
 
 -- name: FeedWritersEnded :one
--- Whether every transaction below a horizon has ended.
+-- Whether every transaction below the horizon has ended.
 SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= @horizon::bigint)::boolean AS ended;
 
 -- name: FeedNotify :exec
 SELECT pg_notify(@channel::text, @payload::text);
 
 -- name: FeedLeaseTake :one
--- Takes or keeps the lease, unless somebody else has it, or a session is the
--- feed. Without a row it was refused.
+-- Takes or keeps the lease, unless another daemon holds it, or a session is the
+-- feed. No row means that the lease was not given.
 INSERT INTO tasksync.feed_lease AS l (name, holder, expires_at)
 SELECT 'poll', @holder::text, clock_timestamp() + make_interval(secs => @seconds::double precision)
 WHERE NOT EXISTS (
@@ -94,7 +94,8 @@ FROM tasksync.feed_lease
 WHERE name = 'poll';
 
 -- name: FeedTriggerList :many
--- Our triggers, by name, and whether they fire; 'D' in tgenabled is a disabled one.
+-- Our triggers, by name, and whether they fire; tgenabled is 'D' for a disabled
+-- trigger.
 SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled
 FROM pg_catalog.pg_trigger AS t
 WHERE t.tgrelid = to_regclass('public.music_generations')

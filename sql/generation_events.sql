@@ -8,15 +8,17 @@ FROM (
 ) AS u;
 
 -- name: EventAnnounce :exec
--- Tells those who listen that events may have committed, if there are any: each
--- holds the lock shared, so that nobody gets it exclusively. Two that announce at
--- once take each other for one who listens, which costs a notification in vain.
+-- Notifies sessions that listen, if there are any, that events may have
+-- committed. Each of them holds the lock shared, so that no other session gets
+-- it exclusively. Two sessions that announce at the same time take each other
+-- for a listener, which costs one useless notification.
 SELECT pg_notify('tasksync_events', '')
 WHERE NOT pg_try_advisory_xact_lock(8386110886476607079);
 
 -- name: EventHear :exec
--- Has EventAnnounce notify until the session ends. A pooler in transaction mode
--- may keep the lock for longer, which costs announcements, but no writer.
+-- Makes EventAnnounce notify until the session ends. A pooler in transaction
+-- mode may keep the lock for longer: that costs notifications, but holds up no
+-- writer.
 SELECT pg_advisory_lock_shared(8386110886476607079);
 
 -- name: EventList :many
@@ -27,7 +29,7 @@ ORDER BY id
 LIMIT @max_rows;
 
 -- name: EventDeleteOlderThan :execrows
--- Looks at the first rows only: ids follow the time closely enough.
+-- Reads the first rows only: ids are close enough to the order of time.
 DELETE FROM tasksync.generation_events
 WHERE id IN (
     SELECT oldest.id FROM (
@@ -37,24 +39,26 @@ WHERE id IN (
 );
 
 -- name: EventSnapshot :one
--- Which transactions' events a reader sees now. In a transaction of repeatable
--- read it is that of all its statements.
+-- Which transactions' events a reader sees now. In a repeatable read transaction
+-- this is the snapshot of all its statements.
 SELECT pg_current_snapshot()::text AS snapshot;
 
 -- name: EventListSince :many
--- The events that have committed since a snapshot, in rows that also have the
--- snapshot of now; without events, one row with nothing else. Each event was either
--- still under way then (xip) or began later (xmax): both are look-ups in the index,
--- so that a transaction that stays open for hours makes nobody read its time again.
--- What is not visible in the snapshot of now has come from another database's
--- dump: its xid means nothing here, and it would be found again and again.
+-- The events that have committed since a snapshot, in rows that also hold the
+-- snapshot of now; if there are none, one row with that snapshot only. Each of
+-- the events was either still under way in the old snapshot (xip) or began later
+-- (xmax). Both are look-ups in the index, so that a transaction that stays open
+-- for hours does not make readers read all events since its beginning again. An
+-- event that the snapshot of now does not see came with the dump of another
+-- database: its xid has no meaning here, and without the filter it would be
+-- found again and again.
 --
--- It gives the events of all users, because to plan for the ids of thousands takes
--- longer than to read what they are not interested in.
+-- The query returns the events of all users, because planning it for thousands
+-- of ids takes longer than reading events that are not of interest.
 --
 -- The planner does not know how few events are new. MATERIALIZED, OFFSET 0 and
--- the order of the index keep it from plans that are only good for many, like
--- reading the table in the order of ids until there are enough.
+-- the order of the index keep it from plans that are good for many events only,
+-- like reading the table in the order of ids until there are enough.
 WITH news AS MATERIALIZED (
     (SELECT e.id, e.generation_id, e.user_id, e.from_status, e.to_status, e.via, e.upstream_status, e.created_at
     FROM tasksync.generation_events AS e
@@ -84,8 +88,9 @@ LIMIT @max_rows;
 
 -- name: EventListResumed :many
 -- For each reader that comes back, the events of its user that have committed
--- since its snapshot, up to a number that tells that there are too many. They are
--- cut off in the order of the index, and then put into that of the events.
+-- since its snapshot, up to a number that tells that there are too many. They
+-- are limited in the order of the index, and then sorted in the order of the
+-- events.
 SELECT r.reader::integer AS reader, e.id, e.generation_id, e.from_status, e.to_status, e.via,
     coalesce(e.upstream_status, '')::text AS upstream_status, e.created_at
 FROM (
@@ -104,7 +109,7 @@ CROSS JOIN LATERAL (
 ORDER BY reader, e.id;
 
 -- name: EventOldest :many
--- The first event that is still kept, if there is one.
+-- The oldest event that is still kept, if there is one.
 SELECT id, xid::text AS xid
 FROM tasksync.generation_events
 ORDER BY id

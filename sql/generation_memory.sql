@@ -1,4 +1,4 @@
--- The year 1, Go's zero time, stands for no time.
+-- The year 1, Go's zero time, stands for NULL.
 
 -- name: MemoryListByGenerations :many
 SELECT generation_id,
@@ -49,8 +49,9 @@ SET began_at = EXCLUDED.began_at, doubts = EXCLUDED.doubts, doubted_at = EXCLUDE
 DELETE FROM tasksync.generation_memory WHERE generation_id = ANY (@generation_ids::uuid[]);
 
 -- name: MemoryClaimLate :many
--- Ended rows whose late look is due, those that ended last. They are put off for as
--- long as a look takes, so that no other daemon makes it too.
+-- Ended rows whose late look is due, the latest to end first. Claiming postpones
+-- the next look for as long as this one may take, so that no other daemon makes
+-- it too.
 WITH due AS (
     SELECT m.generation_id
     FROM tasksync.generation_memory AS m
@@ -69,7 +70,8 @@ WHERE m.generation_id = due.generation_id
 RETURNING m.generation_id;
 
 -- name: MemoryDeleteStale :execrows
--- What is remembered of rows that are gone, or have ended with no look to come.
+-- Deletes memories of rows that are gone, or that have ended without a late look
+-- to come.
 DELETE FROM tasksync.generation_memory
 WHERE generation_id IN (
     SELECT m.generation_id
@@ -82,8 +84,9 @@ WHERE generation_id IN (
 );
 
 -- name: MemoryOverdueStats :many
--- Pending rows past their deadline by why they have not ended: refused names those
--- whose results the database refuses, backlog those that were not asked for yet.
+-- Pending rows past their deadline by the reason why they have not ended:
+-- commit_refused if the database rejects their results, backlog if no look has
+-- been sent since the deadline.
 SELECT (CASE
         WHEN m.refused IS NOT NULL THEN 'commit_refused'
         WHEN m.asked_at IS NULL THEN 'backlog'
@@ -99,7 +102,8 @@ GROUP BY 1
 ORDER BY 1;
 
 -- name: MemoryRefusedList :many
--- What of the database refuses results, with how many rows wait for it.
+-- What in the database rejects results, with the number of rows that wait for
+-- its repair.
 SELECT m.refused::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id

@@ -1,6 +1,6 @@
 -- name: ClipLockByGenerations :exec
--- Keeps the application's changes to the clips out until the transaction ends; in
--- id order, like every lock of ours.
+-- Keeps the application from changing the clips until the transaction ends.
+-- Locks in id order, like every query here that locks rows.
 SELECT id FROM public.music_clips
 WHERE generation_id = ANY (@generation_ids::uuid[])
 ORDER BY id
@@ -48,7 +48,7 @@ FROM (
 WHERE c.id = u.id;
 
 -- name: ClipReopenMany :exec
--- The failed clips of rows that are put back under way.
+-- Reopens the failed clips of rows that are put back under way.
 UPDATE public.music_clips AS c
 SET status = 'submitted', updated_at = now()
 WHERE c.generation_id = ANY (@generation_ids::uuid[])

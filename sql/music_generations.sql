@@ -1,11 +1,9 @@
--- Tables that were there before tasksync may have NULL in any column, and
--- 'infinity' for a time; no such row may spoil a query for the others. One
--- without a usable created_at counts from its updated_at; one that has neither is
--- out of time.
+-- Tables older than tasksync may have NULL in any column, and 'infinity' as a
+-- time; such a row must not break a query for the others. A row without a usable
+-- created_at counts from its updated_at; a row with neither is out of time.
 --
--- The pending statuses stand literally in each query, so that the planner can
--- use the partial index idx_music_generations_v2_pending; task.Status is where
--- they are defined.
+-- Each query spells out the pending statuses, so that the planner can use the
+-- partial index idx_music_generations_v2_pending; task.Status defines them.
 
 -- name: GenerationList :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
@@ -43,9 +41,9 @@ ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: GenerationListRetriable :many
--- Failed V2 rows after a row that is known, in id order. Of ids all others are left
--- out, unless there are none. Unasked are those that their deadline failed without
--- an answer of the provider in the event that says so.
+-- Failed V2 rows after a known row, in id order; only those with the given ids,
+-- if any are given. With unasked, only rows that their deadline failed without
+-- an answer of the provider, as the event of that end says.
 SELECT g.id
 FROM public.music_generations AS g
 WHERE g.id > @after_id::uuid
@@ -72,8 +70,8 @@ WHERE g.id = ANY (@ids::uuid[])
 RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id;
 
 -- name: GenerationListWitnesses :many
--- Tasks that the provider has known, the latest first: they can be asked for to
--- see whether it still knows tasks.
+-- The latest task that the provider has known: asking for it shows whether the
+-- provider still knows tasks.
 SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids
 FROM (
@@ -92,7 +90,7 @@ ORDER BY e.id DESC
 LIMIT 1;
 
 -- name: GenerationUpdateMany :execrows
--- A complete row that was failed before it was set pending again keeps no error.
+-- A row that becomes complete keeps no error from an earlier end.
 UPDATE public.music_generations AS g
 SET status = u.status,
     error_code = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_code, ''), g.error_code) END,
@@ -107,9 +105,9 @@ WHERE g.id = u.id;
 
 -- name: GenerationListUnfollowed :many
 -- Pending V2 rows that no live job follows. A job that has been running for
--- longer than any job may is its dead daemon's. Rows created after @before are
--- left to the feed; a created_at in the future is a clock that is wrong. The newest
--- come first: their users still wait.
+-- longer than any job may belonged to a daemon that died. Rows created after
+-- @before are left to the feed; a created_at in the future comes from a wrong
+-- clock. The newest rows come first: their users still wait.
 WITH followed AS (
     SELECT jsonb_array_elements_text(CASE WHEN jsonb_typeof(j.args -> 'ids') = 'array' THEN j.args -> 'ids' ELSE '[]' END) AS id
     FROM tasksync.river_job AS j
@@ -140,9 +138,9 @@ GROUP BY task_type
 ORDER BY task_type;
 
 -- name: GenerationListNew :many
--- Pending V2 rows in the order of created_at, after a row that is known. Those
--- of the future, which a clock that is wrong made, are left to the sweep: a look
--- that had come to them would pass over the present.
+-- Pending V2 rows in the order of created_at, after a known row. Rows of the
+-- future, which come from a wrong clock, are left to the sweep: a poll that had
+-- come to them would miss the rows of the present.
 SELECT id, created_at
 FROM public.music_generations
 WHERE task_type IS NOT NULL
@@ -153,9 +151,9 @@ ORDER BY created_at, id
 LIMIT @max_rows;
 
 -- name: GenerationListPendingByUser :many
--- The user's pending V2 rows, the oldest first; without task ids, of any task.
--- The user has no cast: as the column's own type, be it uuid or text, the value
--- is one that the index on the column is good for.
+-- The user's pending V2 rows, the oldest first; with task ids, only the rows of
+-- those tasks. The user has no cast: so the parameter has the type of the
+-- column, be it uuid or text, and the index on the column can be used.
 SELECT id
 FROM public.music_generations
 WHERE user_id = @user_id
@@ -166,7 +164,7 @@ ORDER BY created_at, id
 LIMIT @max_rows;
 
 -- name: GenerationListPendingByTask :many
--- The pending V2 rows of tasks, at one of the providers ('' is the default one).
+-- The pending V2 rows of tasks at any of the providers ('' is the default one).
 SELECT id, coalesce(task_id, '')::text AS task_id
 FROM public.music_generations
 WHERE task_id = ANY (@task_ids::text[])
@@ -177,8 +175,8 @@ ORDER BY id
 LIMIT @max_rows;
 
 -- name: GenerationListViews :many
--- Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands for
--- no time, or none that is finite.
+-- Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands
+-- for a time that is missing or infinite.
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
     coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
     coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,

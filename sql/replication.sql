@@ -1,6 +1,7 @@
--- What package feed/wal asks of the catalogs. Slots are the cluster's, so ours
--- bears the oid of its database: a name could be too long for a slot, or hold
--- what a slot's name may not, and changes when the database is renamed.
+-- The questions of package feed/wal to the catalogs. A slot belongs to the whole
+-- cluster, so the name of ours has the oid of its database. The name of the
+-- database would not do: it may be too long for a slot, have characters that a
+-- slot's name may not, and change.
 
 -- name: ReplicationSlotGet :one
 -- Always one row; present is false while there is no slot.
@@ -18,13 +19,13 @@ LEFT JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = 'tasksync_' || d
 WHERE d.datname = current_database();
 
 -- name: ReplicationSlotTerminate :exec
--- Ends the connection that reads from a slot.
+-- Ends the session that reads from a slot.
 SELECT pg_terminate_backend(s.active_pid)
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = @slot_name::text AND s.active_pid IS NOT NULL;
 
 -- name: ReplicationSlotDrop :exec
--- No error if there is no such slot.
+-- If there is no such slot, nothing happens.
 SELECT pg_drop_replication_slot(s.slot_name)
 FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = @slot_name::text AND s.database = current_database();
@@ -36,8 +37,8 @@ SELECT current_setting('wal_level')::text AS wal_level,
     (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots;
 
 -- name: PublicationGet :one
--- A table that is partitioned is published by its own name only if the
--- publication says so; otherwise it does not count as published.
+-- A partitioned table is published under its own name only if the publication
+-- says so; if not, it does not count as published.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')::boolean AS present,
     EXISTS (
         SELECT FROM pg_catalog.pg_publication AS p
@@ -46,8 +47,8 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tas
     )::boolean AS usable;
 
 -- name: SnapshotGet :one
--- Which transactions a query would not see by now: those that are running, and
--- those from next_xid on. The numbers are 64 bits wide, with the epoch.
+-- Which transactions a query would not see now: the running ones, and those from
+-- next_xid on. The numbers are 64 bits wide, with the epoch.
 SELECT pg_snapshot_xmax(s)::text::bigint AS next_xid,
     ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(s) AS x)::bigint[] AS running
 FROM pg_current_snapshot() AS s;

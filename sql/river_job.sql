@@ -1,6 +1,6 @@
 -- name: JobListRedundant :many
 -- Waiting sync jobs whose every id an older live job follows too. They do no
--- harm to the rows, but they cost requests.
+-- harm to the rows, but they cost calls.
 WITH follows AS (
     SELECT j.id AS job_id, j.state,
         jsonb_array_elements_text(CASE WHEN jsonb_typeof(j.args -> 'ids') = 'array' THEN j.args -> 'ids' ELSE '[]' END) AS generation_id

@@ -1,12 +1,13 @@
 -- name: TransactionSetLockTimeout :exec
--- How long a statement of this transaction waits for a row that somebody else
--- holds, before it is refused with lock_not_available.
+-- How long a statement of this transaction waits for a lock that another session
+-- holds, before it fails with lock_not_available.
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
 -- name: TransactionLockSweep :exec
--- One sweep at a time in the whole database, until the transaction ends. Its
--- queries join two large sets of which Postgres may believe that they are small
--- (the tables were, when it last looked): never row by row.
+-- Holds the lock of the sweep until the transaction ends: one sweep runs at a
+-- time in the whole database. Its queries join two large sets that Postgres may
+-- believe to be small, as they were when it last analyzed the tables: a nested
+-- loop would take for ever, so it is turned off.
 SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true);
 
 -- name: ClockNow :one

@@ -11,8 +11,9 @@ import (
 	"tasksync/task"
 )
 
-// The grace runs for a row that was asked for. What one row's call brought for all
-// does not make it run for those that were to come.
+// The grace of a row begins with a look at that row. A failure that one row's
+// call brought for all rows does not begin it for rows whose calls were not
+// made.
 func TestTheGraceOfARowBeginsWithItsOwnLook(t *testing.T) {
 	t.Parallel()
 	for name, why := range map[string]*task.Failure{

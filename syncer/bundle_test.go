@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
-// clock is what the syncer and the simulator agree on.
+// clock is the time of both the syncer and the simulator.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -44,7 +44,7 @@ func (c *clock) advance(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// fetchFunc is an upstream where a fault must be placed exactly.
+// fetchFunc is an upstream for tests that must place a fault exactly.
 type fetchFunc func(ctx context.Context, refs []task.Ref) ([]task.Observation, error)
 
 func (f fetchFunc) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
@@ -55,7 +55,7 @@ type probeFunc func(url string) task.Probe
 
 func (f probeFunc) Probe(_ context.Context, url string) task.Probe { return f(url) }
 
-// logBuffer is a log that passes may write to at once.
+// logBuffer is a log that concurrent passes may write to.
 type logBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -87,8 +87,8 @@ type bundle struct {
 
 const simSeed = 4711
 
-// setup takes changes of the configuration. An upstream that they set takes the
-// place of the simulator.
+// setup applies changes to the configuration. An upstream that they set replaces
+// the simulator.
 func setup(t *testing.T, change ...func(*Config)) *bundle {
 	t.Helper()
 	b := &bundle{
@@ -130,7 +130,7 @@ func upstreamIs(u Upstream) func(*Config) {
 	return func(c *Config) { c.Upstreams = map[string]Upstream{"": u} }
 }
 
-// answers is an upstream that says the same of every task.
+// answers returns an upstream that says the same about every task.
 func answers(obs task.Observation) func(*Config) {
 	return upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 		out := make([]task.Observation, len(refs))
@@ -146,7 +146,7 @@ func item(id, title string) task.Item {
 	return task.Item{ID: id, Title: title, Status: task.Complete, AudioURL: "https://cdn.example/" + id + ".mp3"}
 }
 
-// done is a completed task with one clip that is named after it.
+// done returns a completed task with one clip that is named after it.
 func done(taskID string) task.Observation {
 	return task.Observation{TaskID: taskID, Status: task.Complete, Raw: "SUCCESS", Items: []task.Item{item("clip-of-"+taskID, "title of "+taskID)}}
 }
@@ -160,7 +160,7 @@ func allDone(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 	return out, nil
 }
 
-// insert makes a submitted row that is as old as age.
+// insert makes a submitted row of that age.
 func (b *bundle) insert(kind task.Type, taskID string, age time.Duration) string {
 	b.Helper()
 	var id string
@@ -172,7 +172,7 @@ func (b *bundle) insert(kind task.Type, taskID string, age time.Duration) string
 	return id
 }
 
-// submit makes a task at the simulator and its row.
+// submit makes a task at the simulator, and its row.
 func (b *bundle) submit(kind task.Type, fate simulator.Fate, faults ...simulator.Fault) (id, taskID string) {
 	b.Helper()
 	taskID = b.sim.Submit(kind, fate, faults...)
@@ -192,7 +192,7 @@ func (b *bundle) sync(ids ...string) []Result {
 	return results
 }
 
-// syncOne is the result of a pass over one row.
+// syncOne returns the result of a pass over one row.
 func (b *bundle) syncOne(id string) Result {
 	b.Helper()
 	results := b.sync(id)
@@ -216,7 +216,7 @@ func (b *bundle) row(id string) row {
 	return r
 }
 
-// clips are the clips of a generation by clip id, without their keys.
+// clips returns the clips of a generation by clip id, without their keys.
 func (b *bundle) clips(id string) map[string]task.Clip {
 	b.Helper()
 	rows, err := b.syncer.queries.ClipListByGenerations(context.Background(), b.pool, []string{id})
@@ -231,7 +231,8 @@ func (b *bundle) clips(id string) map[string]task.Clip {
 	return out
 }
 
-// events are the changes of a generation's status, as "from to via upstream".
+// events returns the changes of a generation's status, as "from to via
+// upstream".
 func (b *bundle) events(id string) []string {
 	b.Helper()
 	rows, err := b.pool.Query(context.Background(), `
@@ -243,7 +244,7 @@ func (b *bundle) events(id string) []string {
 	return events
 }
 
-// versions are the row versions of everything that a pass could write.
+// versions returns the row versions of everything that a pass could write.
 func (b *bundle) versions() []string {
 	b.Helper()
 	rows, err := b.pool.Query(context.Background(), `
@@ -256,8 +257,8 @@ func (b *bundle) versions() []string {
 	return versions
 }
 
-// refuseClips makes the database refuse clips with that title.
-func (b *bundle) refuseClips(title string) {
+// rejectClips makes the database reject clips with that title.
+func (b *bundle) rejectClips(title string) {
 	b.Helper()
 	b.exec(fmt.Sprintf(`ALTER TABLE music_clips ADD CONSTRAINT no_such_title CHECK (title <> '%s')`, title))
 }

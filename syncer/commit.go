@@ -12,18 +12,19 @@ import (
 )
 
 const (
-	// retryRefused is when a member is looked at again whose commit failed.
-	retryRefused = 5 * time.Second
+	// retrySoon is when a member is looked at again whose pass failed for no lasting
+	// reason.
+	retrySoon = 5 * time.Second
 	// lockTimeout is how long the commit of a cohort waits for a row that the
 	// application holds. Statements of our own passes take milliseconds.
 	lockTimeout = "2s"
-	// lockTimeoutAlone is that of a member that is committed by itself, because
-	// its cohort was refused: it must leave the others their time.
+	// lockTimeoutAlone is the lock timeout of a member that is committed by itself
+	// after its cohort was rejected: it must leave the others their time.
 	lockTimeoutAlone = "100ms"
 )
 
-// commit writes what the members' decisions change and tells how it ended for
-// each. Members without a change cost no transaction.
+// commit writes what the decisions change, and returns the result of each
+// member. A member without a change costs no transaction.
 func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[string]Result {
 	results := make(map[string]Result, len(members))
 	var writing []*member
@@ -39,7 +40,7 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
 	err := s.commitCohort(ctx, via, writing, lockTimeout)
-	alone := len(writing) > 1 && refused(err)
+	alone := len(writing) > 1 && rejected(err)
 	for _, m := range writing {
 		if alone {
 			err = s.commitCohort(ctx, via, []*member{m}, lockTimeoutAlone)
@@ -49,10 +50,10 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	return results
 }
 
-// committed is the result of a member whose transaction ended with err.
+// committed returns the result of a member whose transaction ended with err.
 func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 	if err != nil {
-		return s.refuse(ctx, m, err)
+		return s.keepPending(ctx, m, err)
 	}
 	if m.decision.Status != m.g.Status {
 		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
@@ -60,7 +61,7 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 	return resultOf(m)
 }
 
-// commitCohort decides again under the rows' locks and writes, all or nothing.
+// commitCohort locks the rows, decides again and writes, all members or none.
 func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, wait string) error {
 	defer s.metrics.commitTimer().ObserveDuration()
 	return s.inTx(ctx, wait, func(tx pgx.Tx) error {
@@ -76,8 +77,8 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, w
 	})
 }
 
-// inTx runs f in a transaction whose statements wait that long for a row that
-// somebody else holds.
+// inTx runs f in a transaction whose statements wait at most for wait, a setting
+// of Postgres, for a lock that another session holds.
 func (s *Syncer) inTx(ctx context.Context, wait string, f func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
 		if err := s.queries.TransactionSetLockTimeout(ctx, tx, wait); err != nil {
@@ -91,8 +92,9 @@ func (s *Syncer) inTx(ctx context.Context, wait string, f func(pgx.Tx) error) er
 	return err
 }
 
-// lock brings the members up to date with their locked rows and gives those
-// that still have something to write. One that has ended meanwhile has not.
+// lock brings the members up to date with their rows, which it locks, and
+// returns those that still have something to write. A row that has ended
+// meanwhile has nothing to write.
 func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*member, error) {
 	byID := make(map[string]*member, len(members))
 	ids := make([]string, len(members))
@@ -111,7 +113,7 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		m.g = fresh
 		locked[r.ID] = m
 	}
-	if err := s.unlockable(ctx, tx, members, locked); err != nil {
+	if err := s.checkUnlocked(ctx, tx, members, locked); err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 {
@@ -126,9 +128,10 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 	return s.decideAgain(members, locked), nil
 }
 
-// unlockable is the refusal of rows that are pending and cannot be locked: row
-// security shows them, and lets nobody write them. Others have ended meanwhile.
-func (s *Syncer) unlockable(ctx context.Context, tx pgx.Tx, members []*member, locked map[string]*member) error {
+// checkUnlocked returns errUnwritten if a row that was not locked is still
+// pending: row level security shows it, but does not let us write it. The other
+// rows that were not locked have ended meanwhile.
+func (s *Syncer) checkUnlocked(ctx context.Context, tx pgx.Tx, members []*member, locked map[string]*member) error {
 	var ids []string
 	for _, m := range members {
 		if locked[m.g.ID] == nil {
@@ -147,16 +150,18 @@ func (s *Syncer) unlockable(ctx context.Context, tx pgx.Tx, members []*member, l
 	return err
 }
 
+// decideAgain decides on the locked rows, and returns the members with something to
+// write.
 func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*member {
 	var writing []*member
 	for _, m := range members {
 		if _, ok := locked[m.g.ID]; !ok {
-			m.decision = leave(m, task.ReasonNotPending, time.Time{})
+			m.decision = skip(m, task.ReasonNotPending, time.Time{})
 			continue
 		}
 		m.decision = s.decide(m)
-		if m.stale || m.decision.Open() { // another task by now, or a clip that was not there before
-			m.decision = leave(m, ReasonNotDue, s.cfg.Now())
+		if m.stale || m.decision.Open() { // the row names another task by now, or has a new clip that must be probed
+			m.decision = skip(m, ReasonNotDue, s.cfg.Now())
 		}
 		if m.decision.Writes(m.g) {
 			writing = append(writing, m)
@@ -188,21 +193,24 @@ func (c *changes) add(m *member, via Via) {
 	}
 }
 
-// write stores the decisions: clips first, statuses second, as the
-// specification has it, and the events and memories with them.
+// write stores the changes: clips first, statuses second, as in the
+// specification, then the events and memories.
 func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
-	if n := len(c.update.Ids); n > 0 {
-		if err := all(n)(s.queries.ClipUpdateMany(ctx, tx, c.update)); err != nil {
+	if want := len(c.update.Ids); want > 0 {
+		n, err := s.queries.ClipUpdateMany(ctx, tx, c.update)
+		if err := checkWritten(n, want, err); err != nil {
 			return err
 		}
 	}
-	if n := len(c.insert.ClipIds); n > 0 {
-		if err := all(n)(s.queries.ClipInsertMany(ctx, tx, c.insert)); err != nil {
+	if want := len(c.insert.ClipIds); want > 0 {
+		n, err := s.queries.ClipInsertMany(ctx, tx, c.insert)
+		if err := checkWritten(n, want, err); err != nil {
 			return err
 		}
 	}
-	if n := len(c.status.Ids); n > 0 {
-		if err := all(n)(s.queries.GenerationUpdateMany(ctx, tx, c.status)); err != nil {
+	if want := len(c.status.Ids); want > 0 {
+		n, err := s.queries.GenerationUpdateMany(ctx, tx, c.status)
+		if err := checkWritten(n, want, err); err != nil {
 			return err
 		}
 	}
@@ -214,15 +222,13 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 	return s.writeMemories(ctx, tx, c.memory)
 }
 
-// errUnwritten is of an insert or update that the database did not make without
-// saying why: a trigger that returns NULL, a policy of row security.
+// errUnwritten is returned when the database silently wrote fewer rows than asked: a
+// trigger returned NULL, or a row level security policy hides the rows.
 var errUnwritten = errors.New("the database left rows as they were; is there a trigger or a row security policy?")
 
-func all(want int) func(n int64, err error) error {
-	return func(n int64, err error) error {
-		if err == nil && n != int64(want) {
-			err = errUnwritten
-		}
-		return err
+func checkWritten(n int64, want int, err error) error {
+	if err == nil && n != int64(want) {
+		return errUnwritten
 	}
+	return err
 }

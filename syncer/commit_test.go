@@ -20,7 +20,7 @@ import (
 	"tasksync/task"
 )
 
-// cohort inserts rows of a kind with those task ids.
+// cohort inserts rows with those task ids.
 func (b *bundle) cohort(age time.Duration, taskIDs ...string) []string {
 	b.Helper()
 	ids := make([]string, len(taskIDs))
@@ -33,7 +33,7 @@ func (b *bundle) cohort(age time.Duration, taskIDs ...string) []string {
 func TestPoisonedMember(t *testing.T) {
 	t.Parallel()
 	for name, poison := range map[string]func(b *bundle){
-		"clips by a CHECK constraint":   func(b *bundle) { b.refuseClips("title of bad") },
+		"clips by a CHECK constraint":   func(b *bundle) { b.rejectClips("title of bad") },
 		"the row by a trigger":          func(b *bundle) { b.raiseFor("bad", "P0001") },
 		"by a SQLSTATE of one's own":    func(b *bundle) { b.raiseFor("bad", "PT403") },
 		"by a trigger's own mistake":    func(b *bundle) { b.raiseFor("bad", "21000") },
@@ -50,11 +50,11 @@ func TestPoisonedMember(t *testing.T) {
 				if i == 1 {
 					continue
 				}
-				require.Equal(t, Result{ID: ids[i], Outcome: task.Synced, NewStatus: task.Complete, ItemsUpdated: 1}, r)
+				require.Equal(t, Result{ID: ids[i], Outcome: task.OutcomeSynced, NewStatus: task.Complete, ItemsUpdated: 1}, r)
 				require.Equal(t, []string{"submitted complete poll SUCCESS"}, b.events(ids[i]))
 				require.Len(t, b.clips(ids[i]), 1)
 			}
-			want := Result{ID: ids[1], Outcome: task.OutFail, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(30 * time.Second)}
+			want := Result{ID: ids[1], Outcome: task.OutcomeFailed, Reason: ReasonClipsUpdateFailed, Next: b.clock.now().Add(30 * time.Second)}
 			require.Equal(t, want, results[1])
 			require.True(t, results[1].Unfit())
 			require.Equal(t, row{Status: "submitted"}, b.row(ids[1]))
@@ -68,12 +68,12 @@ func TestPoisonedMember(t *testing.T) {
 	}
 }
 
-// Results that the database refuses end nothing, however late it is: the row waits
-// for the mend, which one line of the log asks for.
+// Results that the database rejects end nothing, however late it is: the row
+// waits until the cause is mended, and one line of the log asks for that.
 func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
-	b.refuseClips("title of bad")
+	b.rejectClips("title of bad")
 	ids := b.cohort(10*time.Minute, "a", "bad")
 	results := b.sync(ids...)
 	require.Equal(t, task.Complete, results[0].NewStatus)
@@ -105,8 +105,8 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	require.Empty(t, waiting)
 }
 
-// A row that another daemon has ended while it held the lock keeps its late looks.
-func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
+// A row that another daemon ended while it held the lock keeps its late looks.
+func TestARejectionLeavesEndedRowsAlone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(&still{}))
 	id := b.insert(task.Merge, "t", time.Hour)
@@ -114,13 +114,13 @@ func TestARefusalLeavesEndedRowsAlone(t *testing.T) {
 	require.Equal(t, "failed", b.row(id).Status)
 	require.Equal(t, 1, b.memories())
 	m := &member{g: task.Generation{ID: id, Status: task.Submitted}, decision: task.Decision{Status: task.Complete}}
-	b.syncer.refuse(t.Context(), m, &pgconn.PgError{Code: "55P03"})
+	b.syncer.keepPending(t.Context(), m, &pgconn.PgError{Code: "55P03"})
 	b.clock.advance(2 * time.Minute)
 	require.Equal(t, 1, b.late())
 }
 
-// A statement that takes too long, time and again, is told of once for all rows and
-// looks, and doctor and metrics name it.
+// A statement that takes too long, time and again, is logged once for all rows
+// and looks, and doctor and metrics name it.
 func TestACommitThatNeverEndsInTime(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
@@ -145,7 +145,7 @@ func TestACommitThatNeverEndsInTime(t *testing.T) {
 }
 
 // A message may quote what was to be written.
-func TestARefusalNamesNoContents(t *testing.T) {
+func TestARejectionNamesNoContents(t *testing.T) {
 	t.Parallel()
 	m := &member{decision: task.Decision{Clips: []task.Clip{{Title: "My Song", Lyrics: "la la la", Tags: "pop"}}}, clips: []task.Clip{{Lyrics: "Hidden verse\nof the chorus"}}}
 	for message, want := range map[string]string{
@@ -154,15 +154,15 @@ func TestARefusalNamesNoContents(t *testing.T) {
 		`bad song HIDDEN VERSE OF THE… (18 of 26)`:           "SQLSTATE P0001, table music_clips: bad song …… (18 of 26)",
 	} {
 		pg := &pgconn.PgError{Code: "P0001", TableName: "music_clips", Message: message}
-		require.Equal(t, want, refusalOf(m, pg))
+		require.Equal(t, want, rejectionOf(m, pg))
 		_, want, _ = strings.Cut(want, "clips: ")
-		require.Equal(t, ": "+want+" (SQLSTATE P0001)", redactOf(m, fmt.Errorf("commit: %w", pg)).Error())
+		require.Equal(t, ": "+want+" (SQLSTATE P0001)", redactFor(m, fmt.Errorf("commit: %w", pg)).Error())
 	}
 }
 
-// TestStatusIsRefused has clips that the database takes and a status that it
+// TestStatusIsRejected has clips that the database takes and a status that it
 // does not: neither is written.
-func TestStatusIsRefused(t *testing.T) {
+func TestStatusIsRejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	b.exec(`ALTER TABLE music_generations ADD CONSTRAINT never CHECK (status <> 'complete')`)
@@ -182,7 +182,7 @@ func TestEventIsRefused(t *testing.T) {
 	require.Equal(t, row{Status: "submitted"}, b.row(id))
 }
 
-// TestCommitted is called after the commit, and after nothing else.
+// Committed is called after the commit, and at no other time.
 func TestCommitted(t *testing.T) {
 	t.Parallel()
 	var b *bundle
@@ -232,8 +232,8 @@ func TestLockedRows(t *testing.T) {
 	}
 }
 
-// TestClassesOfErrors tells those that speak of the data from those that speak of
-// the service, and of the former those that will be the same next time.
+// TestClassesOfErrors tells errors about the data from errors about the server, and
+// among the former those that will be the same next time.
 func TestClassesOfErrors(t *testing.T) {
 	t.Parallel()
 	var pg *pgconn.PgError
@@ -243,10 +243,10 @@ func TestClassesOfErrors(t *testing.T) {
 		"57P01": {false, false}, "57P03": {false, false}, "53300": {false, false}, "08006": {false, false}, "25006": {false, false}, "58030": {false, false},
 	} {
 		err := fmt.Errorf("commit: %w", &pgconn.PgError{Code: code})
-		require.Equal(t, want, [2]bool{refused(err), lasting(err)}, code)
+		require.Equal(t, want, [2]bool{rejected(err), lasting(err)}, code)
 		require.ErrorAs(t, redactPg(err), &pg)
 	}
-	require.False(t, refused(context.DeadlineExceeded))
+	require.False(t, rejected(context.DeadlineExceeded))
 	require.False(t, lasting(nil))
 }
 
@@ -294,7 +294,7 @@ func TestPassThatChangesNothingWritesNothing(t *testing.T) {
 		before := b.versions()
 		b.syncer.cfg.Pool = traced
 		for _, r := range b.sync(ids...) {
-			require.Equal(t, task.Skipped, r.Outcome)
+			require.Equal(t, task.OutcomeSkipped, r.Outcome)
 			require.Zero(t, r.ItemsUpdated)
 		}
 		b.syncer.cfg.Pool = b.pool
@@ -385,8 +385,8 @@ func TestUpstreamSendsTooMuch(t *testing.T) {
 	}
 }
 
-// A clip that the application inserts while the same one is committed costs a
-// moment, not a refusal's wait.
+// A clip that the application inserts while the same one is committed makes the
+// row wait for a moment, not for as long as after a rejection.
 func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
@@ -394,12 +394,12 @@ func TestAClipThatWasInsertedAtTheSameMoment(t *testing.T) {
 	b.exec(`CREATE FUNCTION beside() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN RAISE unique_violation USING CONSTRAINT = 'music_clips_generation_id_clip_id_key'; END $$;
 		CREATE TRIGGER beside BEFORE INSERT ON music_clips FOR EACH ROW EXECUTE FUNCTION beside()`)
-	require.Equal(t, b.clock.now().Add(retryRefused), b.syncOne(id).Next)
+	require.Equal(t, b.clock.now().Add(retrySoon), b.syncOne(id).Next)
 	b.exec(`DROP TRIGGER beside ON music_clips`)
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
 }
 
-// While the disk is full a row waits longer and longer: each look costs a request.
+// While the disk is full a row waits longer and longer: each look costs a call.
 func TestAFullDiskIsNotAskedForEveryFiveSeconds(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))

@@ -14,8 +14,8 @@ import (
 	"tasksync/task"
 )
 
-// TestSlowPassEndsAfterALaterOne has a pass that heard something old and sleeps
-// over it while another one goes by.
+// TestSlowPassEndsAfterALaterOne has a pass that has an old answer, and sleeps
+// while another pass is made.
 func TestSlowPassEndsAfterALaterOne(t *testing.T) {
 	t.Parallel()
 	old := task.Observation{TaskID: "t", Status: task.Processing, Raw: "TEXT_SUCCESS", Items: []task.Item{
@@ -43,15 +43,16 @@ func TestSlowPassEndsAfterALaterOne(t *testing.T) {
 	require.Equal(t, task.Complete, results[0].NewStatus)
 	before := b.versions()
 	close(release)
-	require.Equal(t, []Result{{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotPending}}, <-slow)
+	require.Equal(t, []Result{{ID: id, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotPending}}, <-slow)
 	require.Equal(t, before, b.versions())
 	require.Equal(t, []string{"submitted complete webhook SUCCESS"}, b.events(id))
 }
 
 // TestPassesInAnyOrderEndAlike applies views of the same tasks, taken at
-// different times of their lives, by passes that run all at once in an order of
-// chance, some of them in cohorts that overlap. The last view then ends every
-// task, and the rows must be as if one pass after the other had come in order.
+// different times of their lives, by passes that run concurrently, in random
+// order, and some of them in cohorts that overlap. The last view then ends every
+// task, and the rows must be as if the passes had come one after the other in
+// order.
 func TestPassesInAnyOrderEndAlike(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -117,7 +118,8 @@ func TestPassesInAnyOrderEndAlike(t *testing.T) {
 	}
 }
 
-// TestConcurrentPassesWriteOnce has many passes commit the same at once.
+// TestConcurrentPassesWriteOnce has many passes that commit the same at the same
+// time.
 func TestConcurrentPassesWriteOnce(t *testing.T) {
 	t.Parallel()
 	const passes = 8

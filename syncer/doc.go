@@ -1,22 +1,22 @@
-// Package syncer brings rows in step with their upstream. [Syncer.Sync] is one
+// Package syncer brings rows in step with their upstream. [Syncer.Sync] makes one
 // pass over a cohort of generations:
 //
 //	load     the generations, their clips and memories   one query each
-//	fetch    what the upstream says of those due         one request, or a few
-//	decide   what follows, per generation                pure: package task
-//	commit   clips, statuses, events, memories           one transaction
+//	fetch    what the upstream says about the due ones    one call, or a few
+//	decide   what follows, for each generation            pure: package task
+//	commit   clips, statuses, events, memories            one transaction
 //
-// The transaction locks the generations that it writes, in id order, and
-// decides again on what it finds there, so a slow pass cannot undo a later one
-// and two passes over the same rows do no harm. A generation's clips and its
-// status are always written together. If the transaction of a cohort is
-// refused, its members are committed one by one, so that a row that a
-// constraint refuses hurts only itself; its results wait for the mend.
+// The transaction locks the generations that it writes, in id order, and decides
+// again on the rows as they are then. So a slow pass cannot undo a later one, and
+// two passes over the same rows do no harm. The clips and the status of a
+// generation are always written together. If the database rejects the transaction
+// of a cohort, its members are committed one by one, so that a row that breaks a
+// constraint hurts only itself; its results wait until the cause is mended.
 //
-// Between two decisions a pass may have to find something out: whether a URL can
-// be played, or whether a provider that does not know a task still knows another
-// one that it must know ([Syncer.Trouble] tells when it does not).
+// Between two decisions a pass may have to find something out: whether a URL can be
+// played, or whether a provider that does not know a task still knows another one
+// that it must know ([Syncer.Trouble] names the providers that do not).
 //
-// [Syncer.Late] looks at rows that have ended for results that came later, and
-// [Syncer.Retry] puts failed rows back under way.
+// [Syncer.Late] looks for late results of rows that have ended, and [Syncer.Retry]
+// puts failed rows back under way.
 package syncer

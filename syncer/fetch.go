@@ -14,59 +14,58 @@ import (
 	"tasksync/task"
 )
 
-// logEvery spaces the warnings of one upstream.
+// logEvery is how long after a warning of one upstream the next one is logged.
 const logEvery = time.Minute
 
-// level is how loud a failed fetch is logged: once a minute as a warning, unless
-// the adapter says so itself, or nothing was asked.
+// level returns the level at which a failed fetch is logged: a warning once in
+// logEvery, and debug if the adapter logs the failure itself or no call was made.
 func (from *source) level(err error, now time.Time) slog.Level {
 	f, ok := errors.AsType[*task.Failure](err)
 	quiet := ok && (f.Verdict == task.Account || f.Unsent)
-	last := from.warned.Load()
-	if quiet || now.UnixNano()-last < int64(logEvery) || !from.warned.CompareAndSwap(last, now.UnixNano()) {
+	if quiet || !from.warned.First("fetch", now) {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn
 }
 
-// fetch asks the upstreams about their members, side by side, and enters what
-// they said. It cannot fail: a member without an answer is one that was not
-// reported.
+// fetch asks the upstreams about their members, all at once, and enters what
+// they answered. It does not fail: a member without an answer was not reported.
 func (s *Syncer) fetch(ctx context.Context, lane task.Lane, due []*member) {
-	type kind struct { // an observation names its task only: one type at a time
+	type key struct { // an observation names only its task, so the types are asked for apart
 		provider string
 		taskType task.Type
 		lane     task.Lane
 	}
 	now := s.cfg.Now()
-	of := make(map[kind][]*member)
+	groups := make(map[key][]*member)
 	for _, m := range due {
 		if m.g.TaskID == "" {
 			continue
 		}
-		k := kind{m.g.Provider, m.g.Type, lane}
+		k := key{m.g.Provider, m.g.Type, lane}
 		if s.cfg.Policy.Overdue(now, m.g) {
 			k.lane = task.LaneBacklog
 		}
-		of[k] = append(of[k], m)
+		groups[k] = append(groups[k], m)
 	}
 	var group errgroup.Group
-	for k, members := range of {
+	for k, members := range groups {
 		group.Go(func() error {
-			s.fetchFrom(task.InLane(ctx, k.lane), s.sources[k.provider], members)
+			s.fetchFrom(ctx, s.sources[k.provider], k.lane, members)
 			return nil
 		})
 	}
 	_ = group.Wait() // no source returns an error
 }
 
-func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member) {
-	order(ctx, members)
+// fetchFrom asks one upstream about members of one task type, in one lane.
+func (s *Syncer) fetchFrom(ctx context.Context, from *source, lane task.Lane, members []*member) {
+	sortMembers(lane, members)
 	now := s.cfg.Now()
 	refs := s.refsOf(members)
 	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
-	observations, err := s.ask(ctx, from, refs)
-	from.note(observations, refs, s.cfg.Now())
+	observations, err := s.ask(task.InLane(ctx, lane), from, refs)
+	from.learn(observations, refs, s.cfg.Now())
 	byTask := make(map[string]*task.Observation, len(observations))
 	for i := range observations {
 		byTask[observations[i].TaskID] = &observations[i]
@@ -78,7 +77,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 			m.seen.Observation, m.answered = obs, true
 			s.cfg.Logger.Debug("[TaskSync] V2 API status fetched", append(attrs(m.g), "status", obs.Raw, "result_count", len(obs.Items))...)
 		} else if failure != nil {
-			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: ofTask(failure, err, m.g.TaskID)}
+			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failureFor(failure, err, m.g.TaskID)}
 		}
 	}
 	if err != nil && ctx.Err() == nil {
@@ -86,17 +85,18 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, members []*member)
 	}
 }
 
-// order says which members are asked first, as under a rate limit only the first
-// are asked: of a backlog the newest, whose users still wait; else chance decides.
-func order(ctx context.Context, members []*member) {
-	if task.LaneOf(ctx) == task.LaneBacklog {
+// sortMembers puts the members that are to be asked for first to the front, because
+// a rate limit may stop the fetch after them: in the backlog the newest, whose users
+// still wait; elsewhere by chance.
+func sortMembers(lane task.Lane, members []*member) {
+	if lane == task.LaneBacklog {
 		slices.SortStableFunc(members, func(a, b *member) int { return b.g.CreatedAt.Compare(a.g.CreatedAt) })
 		return
 	}
 	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 }
 
-// ask calls the adapter and survives its panic.
+// ask calls the adapter and survives a panic of it.
 func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []task.Observation, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,9 +106,9 @@ func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []
 	return from.upstream.Fetch(ctx, refs)
 }
 
-// ofTask is the failure of a fetch for a task of which it has said nothing: unsent
-// if the call that failed was for others.
-func ofTask(f *task.Failure, err error, taskID string) *task.Failure {
+// failureFor returns the failure of a fetch for a task that it returned no
+// observation for. It is unsent if calls were made for other tasks only.
+func failureFor(f *task.Failure, err error, taskID string) *task.Failure {
 	part, ok := errors.AsType[*task.PartError](err)
 	if !ok || part.Asked[taskID] {
 		return f
@@ -118,27 +118,28 @@ func ofTask(f *task.Failure, err error, taskID string) *task.Failure {
 	return &own
 }
 
-// callFailure is what the error of a fetch means for the tasks that it did not
-// answer; nil: their calls did not come to an end. A verdict on a task cannot come
-// from a call that answered none.
+// callFailure returns what the error of a fetch means for tasks without an
+// observation; nil if their calls did not come to an end. A verdict on a task
+// cannot come from a call that answered for none, so the failure is transient or
+// the account's.
 func callFailure(err error) *task.Failure {
-	var f *task.Failure
+	f, ok := errors.AsType[*task.Failure](err)
 	switch {
-	case err == nil: // the answers have left them out
+	case err == nil: // the answers left the tasks out
 		return &task.Failure{Verdict: task.Transient, Reason: task.ReasonNotReported}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil
-	case errors.As(err, &f) && f.Verdict == task.Account:
+	case ok && f.Verdict == task.Account:
 		return f
-	case errors.As(err, &f):
+	case ok:
 		return &task.Failure{Verdict: task.Transient, Reason: f.Reason, RetryAfter: f.RetryAfter, Unsent: f.Unsent}
 	default:
 		return &task.Failure{Verdict: task.Transient, Reason: "fetch_error"}
 	}
 }
 
-// refsOf names each task once, whatever the number of its rows. One that an answer
-// about many has left out since its deadline wants an answer about itself.
+// refsOf returns one ref for each task, whatever the number of its rows. A task
+// that an answer about many left out since its deadline is asked for alone.
 func (s *Syncer) refsOf(members []*member) []task.Ref {
 	at := make(map[string]int, len(members))
 	var refs []task.Ref
@@ -159,14 +160,15 @@ func (s *Syncer) refsOf(members []*member) []task.Ref {
 	return refs
 }
 
-// maxProbes bounds how many probes of one pass are under way at once.
+// maxProbes bounds how many probes of one pass run at once.
 const maxProbes = 16
 
-// probeTimeout bounds the probes of a pass together. What has not answered by
-// then has not answered: the deadline is kept while a CDN hangs.
+// probeTimeout bounds all probes of a pass together, so that the deadline is
+// kept while a CDN hangs. A probe that has not ended by then counts as not
+// answered.
 const probeTimeout = 4 * time.Second
 
-// probe looks at the URLs that decisions ask for, and decides again.
+// probe probes the URLs that the decisions ask for, and decides again.
 func (s *Syncer) probe(ctx context.Context, due []*member) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
@@ -184,12 +186,12 @@ func (s *Syncer) probe(ctx context.Context, due []*member) {
 	_ = group.Wait() // no member returns an error
 }
 
-// maxRounds is how often a decision may ask for other URLs: once for a task that is
-// done without audio, and once for what its deadline then needs.
+// maxRounds is how often the decision on one member may ask for probes: once for
+// a task that is complete without audio, and once more for its deadline.
 const maxRounds = 2
 
-// probeFor looks at what the decision on one member asks for. What is still open
-// then, which cannot be, is looked at again with the next pass.
+// probeFor probes what the decision on one member asks for. If the decision is
+// then still open, which cannot happen, the next pass looks at the row again.
 func (s *Syncer) probeFor(ctx context.Context, m *member) {
 	m.seen.Probes = make(map[string]task.Probe)
 	for range maxRounds {
@@ -198,10 +200,10 @@ func (s *Syncer) probeFor(ctx context.Context, m *member) {
 			return
 		}
 	}
-	m.decision = leave(m, ReasonNotDue, s.cfg.Now().Add(retryRefused))
+	m.decision = skip(m, ReasonNotDue, s.cfg.Now().Add(retrySoon))
 }
 
-// probeAll enters into found what is at the URLs.
+// probeAll probes the URLs and enters what it found.
 func (s *Syncer) probeAll(ctx context.Context, urls []string, found map[string]task.Probe) {
 	for _, url := range urls {
 		found[url] = task.ProbeNoAnswer
@@ -211,8 +213,8 @@ func (s *Syncer) probeAll(ctx context.Context, urls []string, found map[string]t
 	}
 }
 
-// probeOne survives the prober's panic, which would end the process: it is in a
-// goroutine of the pass.
+// probeOne survives a panic of the prober, which runs in a goroutine of the pass
+// and would end the process.
 func (s *Syncer) probeOne(ctx context.Context, url string) (found task.Probe) {
 	defer func() {
 		if p := recover(); p != nil {

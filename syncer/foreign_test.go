@@ -13,8 +13,8 @@ import (
 )
 
 // Tables that were there before tasksync have columns without NOT NULL. A row
-// with nothing in them hurts nobody else.
-func TestForeignRowsHurtNobodyElse(t *testing.T) {
+// full of NULLs does not hurt other rows.
+func TestForeignRowsHurtOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	for _, sql := range []string{
@@ -42,8 +42,8 @@ func TestForeignRowsHurtNobodyElse(t *testing.T) {
 	require.Equal(t, "complete", b.row(ids[4]).Status)
 }
 
-// A time that is none counts in the statistics as it does for the deadline, and
-// spoils them for no other row.
+// An infinite or missing time counts in the statistics as it does for the
+// deadline, and spoils them for no other row.
 func TestTimesThatAreNoneAreCounted(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -61,8 +61,8 @@ func TestTimesThatAreNoneAreCounted(t *testing.T) {
 	require.Equal(t, []queries.MemoryOverdueStatsRow{{Reason: "backlog", Overdue: 5}}, overdue)
 }
 
-// The application gives a row another task while the old one is asked about:
-// what is said of the old one is not written.
+// The application gives a row another task while the old one is asked for: the
+// answer about the old one is not written.
 func TestAnswerAboutAnotherTaskIsNotWritten(t *testing.T) {
 	t.Parallel()
 	var b *bundle
@@ -75,7 +75,7 @@ func TestAnswerAboutAnotherTaskIsNotWritten(t *testing.T) {
 	})))
 	id := b.insert(task.Merge, "first", time.Minute)
 	r := b.syncOne(id)
-	require.Equal(t, Result{ID: id, Outcome: task.Skipped, Reason: ReasonNotDue, Next: b.clock.now()}, r)
+	require.Equal(t, Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonNotDue, Next: b.clock.now()}, r)
 	require.Equal(t, "submitted", b.row(id).Status)
 	require.Empty(t, b.events(id))
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
@@ -138,9 +138,10 @@ func TestSwallowedClipsAreAFailure(t *testing.T) {
 	require.Len(t, b.clips(ids[0]), 1)
 }
 
-// Row security that shows rows and lets nobody write them is told of like any other
-// refusal; without that the rows would be asked for again and again, in silence.
-func TestRowSecurityIsARefusal(t *testing.T) {
+// Row level security that shows rows, but lets no session write them, is logged
+// like any other rejection. Otherwise the rows would be asked for again and
+// again, in silence.
+func TestRowSecurityIsARejection(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	id := b.insert(task.Merge, "t", time.Hour)
@@ -152,11 +153,11 @@ func TestRowSecurityIsARefusal(t *testing.T) {
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
 }
 
-// A failed fetch is a warning once a minute; one that the adapter has spoken of
-// itself, or that was never sent, is none.
+// A failed fetch is a warning once a minute. It is none if the adapter has
+// logged it itself, or if it was never sent.
 func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
 	t.Parallel()
-	var from source
+	from := newSource("", nil)
 	now := time.Now()
 	for _, quiet := range []*task.Failure{{Verdict: task.Account}, {Unsent: true}} {
 		require.Equal(t, slog.LevelDebug, from.level(quiet, now))

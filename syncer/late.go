@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,20 +15,20 @@ import (
 	"tasksync/task"
 )
 
-// lateMax bounds the rows of one run for late results; the next run takes the rest.
+// lateMax bounds the rows of one run of Late; the next run takes the rest.
 const lateMax = 100
 
-// lateClaim is longer than a run for late results takes. What a daemon that ends in
-// between has claimed is due again then.
+// lateClaim is for how long a run of Late claims its rows, and longer than it
+// takes. If the daemon ends in between, the rows are due again after it.
 const lateClaim = time.Minute
 
-// Late looks once at rows that their deadline has ended and whose late look is
-// due, the last ended first and behind all other looks. It returns how many there
-// were.
+// Late makes one late look at each row that its deadline has ended and whose
+// late look is due: the latest to end first, and in the lane of the backlog. It
+// returns how many rows were due.
 func (s *Syncer) Late(ctx context.Context) (int, error) {
 	now := s.cfg.Now()
 	ids, err := s.queries.MemoryClaimLate(ctx, s.cfg.Pool, queries.MemoryClaimLateParams{
-		Before: now, Until: now.Add(lateClaim), TaskTypes: s.types(), Providers: s.providers(), MaxRows: lateMax,
+		Before: now, Until: now.Add(lateClaim), TaskTypes: s.cfg.Policy.Handlers.Names(), Providers: slices.Collect(maps.Keys(s.sources)), MaxRows: lateMax,
 	})
 	if err != nil || len(ids) == 0 {
 		return 0, err
@@ -37,7 +39,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	due := make([]*member, 0, len(members))
 	for _, m := range members {
-		if s.cfg.Policy.AwaitsLate(m.g) { // else it is not what the deadline made of it
+		if s.cfg.Policy.AwaitsLate(m.g) { // if not, the row has changed since its deadline
 			due = append(due, m)
 		}
 	}
@@ -47,39 +49,24 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
 }
 
-// commitLates writes what the looks have brought, each row by itself. It gives up
-// when the database is not there, and returns the first error otherwise.
+// commitLates writes the results of the looks, each row in a transaction of its
+// own. It stops when the database is away, and returns the first error.
 func (s *Syncer) commitLates(ctx context.Context, members map[string]*member) (first error) {
 	for _, m := range members {
 		err := s.commitLate(ctx, m)
 		first = cmp.Or(first, err)
-		if err != nil && !refused(err) {
+		if err != nil && !rejected(err) {
 			return first
 		}
 	}
 	return first
 }
 
-func (s *Syncer) loadEnded(ctx context.Context, ids []string) (map[string]*member, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
-	defer cancel()
-	rows, err := s.queries.GenerationList(ctx, s.cfg.Pool, ids)
-	if err != nil {
-		return nil, err
-	}
-	members := make(map[string]*member, len(rows))
-	for _, r := range rows {
-		members[r.ID] = &member{g: generation(r)}
-	}
-	return members, s.loadRest(ctx, s.cfg.Pool, members)
-}
-
 func (s *Syncer) decideLate(m *member) task.Decision {
 	return s.cfg.Policy.DecideLate(s.cfg.Now(), m.g, m.clips, m.seen)
 }
 
-// commitLate writes what a late look has brought, under the lock of the row as it
-// is then.
+// commitLate writes the result of a late look, decided on the locked row.
 func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
@@ -102,15 +89,15 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		}
 		m.decision = s.decideLate(m)
 		if late = m.decision.Late; !late && m.g.Memory.LateAt != asked.Memory.LateAt {
-			return nil // another daemon's look is planned already: the two were one
+			return nil // another daemon made the same look, and has planned the next one
 		}
 		return s.writeLate(ctx, tx, m)
 	})
 	switch {
 	case lasting(err):
-		return s.refuseLate(ctx, m, err)
+		return s.postponeLate(ctx, m, err)
 	case err != nil:
-		err = redactOf(m, err)
+		err = redactFor(m, err)
 		if s.seldom.First("late commit", s.cfg.Now()) {
 			s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", err)...)
 		}
@@ -122,8 +109,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	return err
 }
 
-// forgetLate forgets a row that is gone, or under way again. What Retry remembers of
-// it, which awaits no late result, stays.
+// forgetLate deletes the memory of a row that is gone, or under way again. A
+// memory that awaits no late result, like one that Retry has made, stays.
 func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	if err := s.loadMemory(ctx, tx, map[string]*member{m.g.ID: m}); err != nil || m.g.Memory.LateAt.IsZero() {
 		return err
@@ -131,11 +118,11 @@ func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	return s.queries.MemoryDeleteMany(ctx, tx, []string{m.g.ID})
 }
 
-// refuseLate puts off the next look at a row whose late result the database refuses,
-// as after a look that was not answered.
-func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) error {
-	what := refusalOf(m, cause)
-	s.metrics.refused.Inc()
+// postponeLate plans the next look at a row whose late result the database
+// rejects, as after a look without an answer.
+func (s *Syncer) postponeLate(ctx context.Context, m *member, cause error) error {
+	what := rejectionOf(m, cause)
+	s.metrics.rejected.Inc()
 	if s.seldom.First("refused late "+what, s.cfg.Now()) {
 		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
 	}
@@ -145,7 +132,8 @@ func (s *Syncer) refuseLate(ctx context.Context, m *member, cause error) error {
 	return s.writeMemories(ctx, s.cfg.Pool, ms)
 }
 
-// lateEffect is what a late result has done, as metrics and logs have it.
+// lateEffect returns what a late result has done, in the words of metrics and
+// logs.
 func lateEffect(m *member) string {
 	switch {
 	case m.decision.Status != m.g.Status:
@@ -168,7 +156,7 @@ func (s *Syncer) writeLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	}
 	c.add(m, ViaLate)
 	if m.decision.Late && m.decision.Status == m.g.Status {
-		addEvent(&c.events, ViaLate, m) // the status is the same, and still there is something to tell
+		addEvent(&c.events, ViaLate, m) // an event, although the status stays the same
 	}
 	return s.write(ctx, tx, &c)
 }
@@ -185,8 +173,8 @@ func (s *Syncer) keepLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	})
 }
 
-// lateClip is a clip as column late_results.clips has it: under the names of the
-// columns of music_clips.
+// lateClip is a clip in column late_results.clips, with the names of the columns
+// of music_clips.
 type lateClip struct {
 	ClipID         string  `json:"clip_id"`
 	Status         string  `json:"status"`
@@ -209,22 +197,4 @@ func lateClips(clips []task.Clip) []lateClip {
 		}
 	}
 	return out
-}
-
-// types are the task types that are followed.
-func (s *Syncer) types() []string {
-	types := make([]string, 0, len(s.cfg.Policy.Handlers))
-	for t := range s.cfg.Policy.Handlers {
-		types = append(types, string(t))
-	}
-	return types
-}
-
-// providers are the names of those that are configured; "" is the default one.
-func (s *Syncer) providers() []string {
-	names := make([]string, 0, len(s.sources))
-	for name := range s.sources {
-		names = append(names, name)
-	}
-	return names
 }

@@ -29,8 +29,8 @@ func TestEveryLateLookIsMade(t *testing.T) {
 	require.Zero(t, b.memories())
 }
 
-// What refuses a late result is told of once, and asked again seldom.
-func TestALateResultIsRefused(t *testing.T) {
+// What rejects a late result is logged once, and tried again seldom.
+func TestALateResultIsRejected(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	b := setup(t, func(c *Config) { c.Policy.Late = task.LateComplete }, upstreamIs(&still{}))

@@ -7,20 +7,16 @@ import (
 	"tasksync/task"
 )
 
-// load reads the generations and their clips as they stand now.
+// load reads the generations, and the clips and memories of those under way.
 func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	rows, err := s.queries.GenerationList(ctx, s.cfg.Pool, ids)
+	members, err := s.loadRows(ctx, ids)
 	if err != nil {
 		return nil, err
-	}
-	members := make(map[string]*member, len(rows))
-	for _, r := range rows {
-		members[r.ID] = &member{g: generation(r)}
 	}
 	underWay := make(map[string]*member, len(members))
 	for id, m := range members {
@@ -31,8 +27,30 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 	return members, s.loadRest(ctx, s.cfg.Pool, underWay)
 }
 
-// loadRest fills in what belongs to the members' rows: their clips, and what is
-// remembered of them.
+// loadEnded reads generations that have ended, with their clips and memories.
+func (s *Syncer) loadEnded(ctx context.Context, ids []string) (map[string]*member, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
+	defer cancel()
+	members, err := s.loadRows(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return members, s.loadRest(ctx, s.cfg.Pool, members)
+}
+
+func (s *Syncer) loadRows(ctx context.Context, ids []string) (map[string]*member, error) {
+	rows, err := s.queries.GenerationList(ctx, s.cfg.Pool, ids)
+	if err != nil {
+		return nil, err
+	}
+	members := make(map[string]*member, len(rows))
+	for _, r := range rows {
+		members[r.ID] = &member{g: generation(r)}
+	}
+	return members, nil
+}
+
+// loadRest fills in the clips and the memories of the members.
 func (s *Syncer) loadRest(ctx context.Context, db queries.DBTX, members map[string]*member) error {
 	if err := s.loadClips(ctx, db, members); err != nil {
 		return err

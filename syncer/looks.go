@@ -3,30 +3,32 @@ package syncer
 import (
 	"sync"
 	"time"
+
+	"tasksync/internal/recent"
 )
 
-// maxLooks bounds how many looks are remembered, twice. That is more than are
-// made in the spacings that are of use; what is forgotten is looked at again.
+// maxLooks is how many answered looks are remembered at least. More are not made
+// within any useful spacing; a row that is forgotten is looked at again.
 const maxLooks = 25_000
 
-// looks remembers, of all passes together, which generations are being looked at
-// and when the upstream last answered for them. Its zero value is ready.
-type looks struct {
+// recentLooks remembers, for all passes together, which generations are being
+// looked at, and when a look at them was last answered.
+type recentLooks struct {
 	mu       sync.Mutex
-	underWay map[string]int       // passes, by generation
-	young    map[string]time.Time // answers, by generation
-	old      map[string]time.Time // those before that
+	underWay map[string]int // passes, by generation
+	answers  recent.Map[time.Time]
 }
 
-// begin enters a pass over the generations. With a spacing it leaves out, as
-// spared, those that another pass is looking at, or had an answer for within the
-// spacing before now. The caller has to call end with the others.
-func (l *looks) begin(ids []string, now time.Time, spacing time.Duration) (mine, spared []string) {
+func newRecentLooks() *recentLooks {
+	return &recentLooks{underWay: make(map[string]int), answers: recent.Map[time.Time]{Size: maxLooks}}
+}
+
+// begin records that a pass over ids has begun. With a spacing it leaves out, as
+// spared, the ids that another pass is looking at, and those that had an answer
+// less than spacing ago. The caller must call end with the others, mine.
+func (l *recentLooks) begin(ids []string, now time.Time, spacing time.Duration) (mine, spared []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.underWay == nil {
-		l.underWay = make(map[string]int)
-	}
 	for _, id := range ids {
 		if spacing > 0 && (l.underWay[id] > 0 || l.within(id, now, spacing)) {
 			spared = append(spared, id)
@@ -38,18 +40,15 @@ func (l *looks) begin(ids []string, now time.Time, spacing time.Duration) (mine,
 	return mine, spared
 }
 
-// within holds for a clock that was put back, too: then it is no answer of the
-// spacing.
-func (l *looks) within(id string, now time.Time, spacing time.Duration) bool {
-	at, ok := l.young[id]
-	if !ok {
-		at, ok = l.old[id]
-	}
+// within reports whether a look at id was answered less than spacing ago. If the
+// clock was set back by more than spacing, it was not.
+func (l *recentLooks) within(id string, now time.Time, spacing time.Duration) bool {
+	at, ok := l.answers.Get(id)
 	return ok && now.Sub(at).Abs() < spacing
 }
 
-// end is that of a pass.
-func (l *looks) end(ids []string) {
+// end records that the pass over ids has ended.
+func (l *recentLooks) end(ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
@@ -59,18 +58,14 @@ func (l *looks) end(ids []string) {
 	}
 }
 
-// answered notes whom the upstream has answered for. One that it said nothing of
-// is worth another look at any time.
-func (l *looks) answered(members []*member, now time.Time) {
+// answered records the members whose looks were answered. A row without an answer
+// may be looked at again at any time.
+func (l *recentLooks) answered(members []*member, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, m := range members {
-		if !m.answered {
-			continue
+		if m.answered {
+			l.answers.Put(m.g.ID, now, now)
 		}
-		if l.young == nil || len(l.young) >= maxLooks {
-			l.young, l.old = make(map[string]time.Time), l.young
-		}
-		l.young[m.g.ID] = now
 	}
 }

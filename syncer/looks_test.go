@@ -13,7 +13,7 @@ import (
 	"tasksync/task"
 )
 
-// still is an upstream where nothing happens, and what it was asked for.
+// still is an upstream that does not answer, and records what it was asked for.
 type still struct {
 	asked  []string
 	yields []bool
@@ -39,7 +39,7 @@ func (u *still) Fetch(ctx context.Context, refs []task.Ref) (out []task.Observat
 
 const spacing = 2 * time.Second
 
-// spaced is a pass that a user's request makes.
+// spaced makes a pass as a user's request does.
 func (b *bundle) spaced(ids ...string) []Result {
 	b.Helper()
 	results, err := b.syncer.Sync(context.Background(), Request{IDs: ids, Via: ViaRequest, Spacing: spacing, Lane: task.LaneUser})
@@ -60,7 +60,7 @@ func TestSpacingSparesWhatWasLookedAt(t *testing.T) {
 			before, counts := b.versions(), testutil.ToFloat64(b.syncer.metrics.passes)
 
 			b.clock.advance(spacing - 1)
-			require.Equal(t, []Result{{ID: one, Outcome: task.Skipped, Reason: ReasonSpared, Next: b.clock.now().Add(spacing)}}, b.spaced(one))
+			require.Equal(t, []Result{{ID: one, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: b.clock.now().Add(spacing)}}, b.spaced(one))
 			require.Equal(t, []string{"one"}, up.asked)
 			require.Equal(t, before, b.versions())
 			require.InDelta(t, counts, testutil.ToFloat64(b.syncer.metrics.passes), 0, "it is no pass")
@@ -81,8 +81,8 @@ func TestSpacingSparesWhatWasLookedAt(t *testing.T) {
 	}
 }
 
-// TestSpacingIsForThoseWhoWantIt: neither a job nor a webhook is spared a look.
-func TestSpacingIsForThoseWhoWantIt(t *testing.T) {
+// TestSpacingOnlyWhereItIsAskedFor: neither a job nor a webhook is spared a look.
+func TestSpacingOnlyWhereItIsAskedFor(t *testing.T) {
 	t.Parallel()
 	up := &still{}
 	b := setup(t, upstreamIs(up))
@@ -94,7 +94,8 @@ func TestSpacingIsForThoseWhoWantIt(t *testing.T) {
 	require.Equal(t, []bool{true, false, false}, up.yields, "and only the request lets others go first")
 }
 
-// TestSpacingOfLooksInVain: what the upstream did not answer is worth asking again.
+// TestSpacingOfLooksInVain: a row whose look was not answered may be looked at
+// again.
 func TestSpacingOfLooksInVain(t *testing.T) {
 	t.Parallel()
 	for name, up := range map[string]*still{
@@ -129,8 +130,8 @@ func TestSpacingOfLooksInVain(t *testing.T) {
 	})
 }
 
-// TestLookThatWasNotMade has a row past its deadline whose call is not sent. That
-// ends it neither by a user's request nor by its job.
+// TestLookThatWasNotMade has a row past its deadline whose call is not sent.
+// Neither a user's request nor its job ends it.
 func TestLookThatWasNotMade(t *testing.T) {
 	t.Parallel()
 	up := &still{
@@ -140,7 +141,7 @@ func TestLookThatWasNotMade(t *testing.T) {
 	b := setup(t, upstreamIs(up))
 	id := b.insert(task.Generate, "one", 11*time.Minute)
 	require.Equal(t, []Result{{
-		ID: id, Outcome: task.Skipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(5 * time.Second),
+		ID: id, Outcome: task.OutcomeSkipped, Reason: "rate_limited_locally", Next: b.clock.now().Add(5 * time.Second),
 	}}, b.spaced(id))
 	b.sync(id)
 	require.Equal(t, "submitted", b.row(id).Status)
@@ -179,7 +180,7 @@ func TestSpacingOfALookUnderWay(t *testing.T) {
 }
 
 // TestSpacingEndsWithAPassThatCannotBeMade: a pass without a database holds up
-// nobody.
+// no other.
 func TestSpacingEndsWithAPassThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(&still{}))
@@ -204,15 +205,14 @@ func TestSpacingOfAClockThatIsPutBack(t *testing.T) {
 
 func TestLooksAreBounded(t *testing.T) {
 	t.Parallel()
-	var l looks
+	l := newRecentLooks()
 	now := time.Now()
-	last := ""
-	for range 3*maxLooks + 1 {
-		last = newUUID()
-		l.answered([]*member{{g: task.Generation{ID: last}, answered: true}, {g: task.Generation{ID: newUUID()}}}, now)
-		require.LessOrEqual(t, len(l.young), maxLooks)
-		require.LessOrEqual(t, len(l.old), maxLooks)
+	ids := make([]string, 3*maxLooks+1)
+	for i := range ids {
+		ids[i] = newUUID()
+		l.answered([]*member{{g: task.Generation{ID: ids[i]}, answered: true}, {g: task.Generation{ID: newUUID()}}}, now)
 	}
-	_, spared := l.begin([]string{last}, now, spacing)
-	require.Equal(t, []string{last}, spared)
+	_, spared := l.begin(ids, now, spacing)
+	require.LessOrEqual(t, len(spared), 2*maxLooks)
+	require.Equal(t, ids[len(ids)-maxLooks:], spared[len(spared)-maxLooks:])
 }

@@ -8,7 +8,7 @@ import (
 	"tasksync/task"
 )
 
-// loadMemory fills in what is remembered of the members.
+// loadMemory fills in what is remembered of the members' rows.
 func (s *Syncer) loadMemory(ctx context.Context, db queries.DBTX, members map[string]*member) error {
 	ids := make([]string, 0, len(members))
 	for id, m := range members {
@@ -32,13 +32,13 @@ func memory(r queries.MemoryListByGenerationsRow) task.Memory {
 	return task.Memory{
 		BeganAt: moment(r.BeganAt), Doubts: int(r.Doubts), DoubtedAt: moment(r.DoubtedAt), DoneAt: moment(r.DoneAt),
 		AskedAt: moment(r.AskedAt), HeldAt: moment(r.HeldAt), Held: time.Duration(r.HeldMs) * time.Millisecond,
-		Reason: r.Reason, FailingAt: moment(r.FailingAt), Refused: r.Refused, RefusedAt: moment(r.RefusedAt),
+		Reason: r.Reason, FailingAt: moment(r.FailingAt), Rejected: r.Refused, RejectedAt: moment(r.RefusedAt),
 		EndedAt: moment(r.EndedAt), LateAt: moment(r.LateAt), LateLooks: int(r.LateLooks), Written: r.Written,
 	}
 }
 
-// moment is a time as the domain compares it: no time is the zero value, whatever
-// its zone.
+// moment returns t so that the domain can compare it: in UTC, and as the zero
+// value if it is zero in any time zone.
 func moment(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
@@ -46,7 +46,8 @@ func moment(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// memories are those to be written, and those to be forgotten.
+// memories are the changes of memories to write: those to store, and the ids of
+// those to delete.
 type memories struct {
 	upsert queries.MemoryUpsertManyParams
 	forget []string
@@ -60,7 +61,7 @@ func (ms *memories) add(id string, m task.Memory) {
 	p := &ms.upsert
 	p.GenerationIds = append(p.GenerationIds, id)
 	p.BeganAts = append(p.BeganAts, m.BeganAt)
-	p.Doubts = append(p.Doubts, int32(m.Doubts)) //nolint:gosec // as many as confirm a verdict
+	p.Doubts = append(p.Doubts, int32(m.Doubts)) //nolint:gosec // at most as many as confirm a verdict
 	p.DoubtedAts = append(p.DoubtedAts, m.DoubtedAt)
 	p.DoneAts = append(p.DoneAts, m.DoneAt)
 	p.AskedAts = append(p.AskedAts, m.AskedAt)
@@ -68,15 +69,16 @@ func (ms *memories) add(id string, m task.Memory) {
 	p.HeldMs = append(p.HeldMs, m.Held.Milliseconds())
 	p.Reasons = append(p.Reasons, m.Reason)
 	p.FailingAts = append(p.FailingAts, m.FailingAt)
-	p.Refusals = append(p.Refusals, m.Refused)
-	p.RefusedAts = append(p.RefusedAts, m.RefusedAt)
+	p.Refusals = append(p.Refusals, m.Rejected)
+	p.RefusedAts = append(p.RefusedAts, m.RejectedAt)
 	p.EndedAts = append(p.EndedAts, m.EndedAt)
 	p.LateAts = append(p.LateAts, m.LateAt)
 	p.LateLooks = append(p.LateLooks, int32(m.LateLooks)) //nolint:gosec // a handful
 	p.Writtens = append(p.Writtens, m.Written)
 }
 
-// write stores the memories, with what follows from them or alone.
+// writeMemories stores memories, in the transaction of the rows that they belong
+// to, or by themselves.
 func (s *Syncer) writeMemories(ctx context.Context, db queries.DBTX, ms memories) error {
 	if len(ms.upsert.GenerationIds) > 0 {
 		if err := s.queries.MemoryUpsertMany(ctx, db, ms.upsert); err != nil {

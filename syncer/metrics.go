@@ -4,17 +4,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"tasksync/task"
 )
 
 type metrics struct {
-	passes  prometheus.Counter
-	results *prometheus.CounterVec
-	commit  prometheus.Histogram
-	first   prometheus.Histogram
-	refused prometheus.Counter
-	late    *prometheus.CounterVec
+	passes   prometheus.Counter
+	results  *prometheus.CounterVec
+	commit   prometheus.Histogram
+	first    prometheus.Histogram
+	rejected prometheus.Counter
+	late     *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -34,14 +32,14 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 14),
 		}),
 	}
-	m.refused = prometheus.NewCounter(prometheus.CounterOpts{
+	m.rejected = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "tasksync_commits_refused_total", Help: "Commits of one row's results that the database refused; the row stays pending.",
 	})
 	m.late = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_late_results_total", Help: "Results that came after their rows had ended: kept beside the row, completing it, or the final audio for a preview.",
 	}, []string{"effect"})
 	if reg != nil {
-		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.refused, m.late)
+		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late)
 	}
 	return m
 }
@@ -54,8 +52,8 @@ func (m *metrics) firstLook(now time.Time, members []*member) {
 	}
 }
 
-// account counts the results of a pass.
-func (s *Syncer) account(members map[string]*member, results map[string]Result) {
+// countResults counts the results of a pass by task type and outcome.
+func (s *Syncer) countResults(members map[string]*member, results map[string]Result) {
 	for id, r := range results {
 		label := "unknown"
 		if m, ok := members[id]; ok {
@@ -64,19 +62,5 @@ func (s *Syncer) account(members map[string]*member, results map[string]Result) 
 			}
 		}
 		s.metrics.results.WithLabelValues(label, string(r.Outcome)).Inc()
-	}
-}
-
-// noteUnknown says once of each task type that nobody handles it, and of each
-// provider that it is not configured.
-func (s *Syncer) noteUnknown(g task.Generation) {
-	if g.Type == "" || !g.Status.Pending() {
-		return
-	}
-	if _, known := s.cfg.Policy.Handlers[g.Type]; !known && s.unknown.First("type "+string(g.Type), s.cfg.Now()) {
-		s.cfg.Logger.Warn("[TaskSync] Unknown task type; its rows are left pending", attrs(g)...)
-	}
-	if s.sources[g.Provider] == nil && s.unknown.First("provider "+g.Provider, s.cfg.Now()) {
-		s.cfg.Logger.Warn("[TaskSync] Unknown provider; its rows are left pending until TASKSYNC_PROVIDERS names it", append(attrs(g), "provider", task.Redact(g.Provider))...)
 	}
 }

@@ -16,7 +16,8 @@ import (
 const timedOut = "Task timed out after 10 minutes."
 
 // Rows are first heard of past their deadline, or their upstream cannot be asked
-// then: none ends before it was answered, and each then ends as its task has.
+// then: none ends before it was answered, and each then ends as its task has
+// ended.
 func TestRowsPastTheirDeadline(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]simulator.Fault{
@@ -58,14 +59,14 @@ func TestRowsPastTheirDeadline(t *testing.T) {
 	}
 }
 
-// stale is a task whose row is an hour old.
+// stale makes a task whose row is an hour old.
 func (b *bundle) stale(kind task.Type, fate simulator.Fate) (id, taskID string) {
 	taskID = b.sim.Submit(kind, fate)
-	b.clock.advance(5 * time.Minute) // so that what is to happen to it has happened
+	b.clock.advance(5 * time.Minute) // so that its fate is complete
 	return b.insert(kind, taskID, time.Hour), taskID
 }
 
-// What is remembered outlives a daemon: another one goes on with the grace.
+// The memory of a row outlives a daemon: the next daemon continues the grace.
 func TestTheGraceOutlivesADaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -85,13 +86,13 @@ func TestTheGraceOutlivesADaemon(t *testing.T) {
 	require.Equal(t, []string{"submitted failed timeout"}, b.events(id))
 }
 
-// without is the configuration for another syncer of the same process.
+// without returns the configuration for another syncer of the same process.
 func (c Config) without() Config {
 	c.Registerer = nil
 	return c
 }
 
-// The lane of a look is that of its row: what is due comes before what is overdue.
+// The lane of a look depends on its row: due rows come before overdue ones.
 func TestOverdueRowsAreAskedForInTheBacklog(t *testing.T) {
 	t.Parallel()
 	lanes := map[string]task.Lane{}
@@ -121,8 +122,8 @@ func TestOverdueRowsAreAskedForInTheBacklog(t *testing.T) {
 	require.Equal(t, []string{ReasonOverdue, ReasonOverdue}, []string{results[1].Reason, results[2].Reason})
 }
 
-// A batch answer that leaves a task out past its deadline is asked about it alone,
-// and then it is known that the provider has no such task.
+// A task that an answer about many leaves out past its deadline is asked for
+// alone. Then it is known that the provider does not have it.
 func TestATaskThatIsLeftOutIsAskedForAlone(t *testing.T) {
 	t.Parallel()
 	var alone []bool
@@ -179,7 +180,7 @@ func TestWhatTheApplicationWroteStays(t *testing.T) {
 		b.exec(`UPDATE music_clips SET audio_url = $1, title = 'My own' WHERE clip_id = $2`, own, first)
 		b.syncer = New(b.syncer.cfg.without())
 		b.sync(id)
-		b.exec(`UPDATE music_generations SET status = 'failed' WHERE id = $1`, id) // and takes it up again
+		b.exec(`UPDATE music_generations SET status = 'failed' WHERE id = $1`, id) // and puts it back under way
 		_, err := b.syncer.Retry(t.Context(), RetryRequest{IDs: []string{id}}, nil)
 		require.NoError(t, err)
 		obs = task.Observation{Status: task.Complete, Items: []task.Item{item(first, "One"), item(second, "Two")}}
@@ -254,7 +255,8 @@ func (b *bundle) late() int {
 	return n
 }
 
-// The application takes a row up again, or away, between two late looks.
+// The application puts a row back under way, or deletes it, between two late
+// looks.
 func TestALateLookAtARowThatHasChanged(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]string{
@@ -280,7 +282,7 @@ func TestALateLookAtARowThatHasChanged(t *testing.T) {
 	}
 }
 
-// collect is all that there is of a row.
+// collect returns everything that is stored about a row.
 func collect(b *bundle, id string) []string {
 	b.Helper()
 	rows, err := b.pool.Query(context.Background(), `SELECT g::text FROM music_generations AS g WHERE id = $1
@@ -374,9 +376,9 @@ func TestRetry(t *testing.T) {
 	require.True(t, slices.IsSorted(told))
 }
 
-// A row that the application holds, or a trigger refuses, keeps no other from being
-// put back.
-func TestRetryLeavesWhatIsRefused(t *testing.T) {
+// A row that the application has locked, or that a trigger rejects, does not
+// keep other rows from being put back.
+func TestRetryLeavesRejectedRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	var ids []string
@@ -403,7 +405,8 @@ func TestRetryLeavesWhatIsRefused(t *testing.T) {
 	}
 }
 
-// The witness is one of the database's, when the daemon has known no task yet.
+// The witness comes from the database if the daemon has not seen the provider
+// know a task yet.
 func TestAnotherDaemonsTaskVouches(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -427,8 +430,8 @@ func (b *bundle) taskOf(id string) (taskID string) {
 	return taskID
 }
 
-// One row with a task that nobody knows is that row's trouble: it neither ends, on
-// a provider that has known no task, nor takes readiness away.
+// A single row with an unknown task is its own trouble. It does not end if its
+// provider has never known a task, and it does not make the daemon unready.
 func TestALoneUnknownTaskIsNoTroubleOfTheProvider(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -441,7 +444,7 @@ func TestALoneUnknownTaskIsNoTroubleOfTheProvider(t *testing.T) {
 	require.Equal(t, "submitted", b.row(lost).Status)
 }
 
-// A witness of last week may be forgotten by now.
+// The provider may have forgotten a witness of last week.
 func TestAWitnessIsOfTheLastDay(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -9,9 +9,9 @@ import (
 	"tasksync/task"
 )
 
-// The provider calls the task complete, has no audio for one clip and is silent
-// about the other: at the deadline both are probed, the second once it is known
-// that the first is not enough.
+// The provider calls the task complete, but has no audio for one clip and does
+// not mention the other. At the deadline both are probed: the second one when it
+// is known that the first is not enough.
 func TestWhatADeadlineNeedsIsProbedInTheSamePass(t *testing.T) {
 	t.Parallel()
 	told, silent := newUUID(), newUUID()

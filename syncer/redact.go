@@ -1,28 +1,29 @@
 package syncer
 
 import (
-	"cmp"
 	"errors"
 	"strings"
 	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"tasksync/internal/database"
 	"tasksync/task"
 )
 
-// redactPg keeps what an operator needs of a database error and drops the
-// row's contents, which Postgres puts into the detail.
+// redactPg keeps what an operator needs of a database error: neither the detail,
+// where Postgres quotes the row, nor a secret in the message.
 func redactPg(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
+	err = database.WithoutDetail(err) // a copy
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		pg.Message = task.Redact(pg.Message)
 	}
-	return &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: task.Redact(pg.Message), ConstraintName: cmp.Or(pg.ConstraintName, pg.ColumnName)}
+	return err
 }
 
-// redactOf is redactPg for an error about m, whose message may quote what m holds.
-func redactOf(m *member, err error) error {
+// redactFor is redactPg for an error about m: it also cuts the contents of m out
+// of the message.
+func redactFor(m *member, err error) error {
 	err = redactPg(err)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		pg.Message = withoutContents(m, pg.Message)
@@ -32,13 +33,15 @@ func redactOf(m *member, err error) error {
 
 const (
 	shownRunes = 200 // of a message
-	// quotedRunes is how much of a text in a row is certainly a quotation of it: a
-	// trigger may change its case, its spaces, or show only its beginning.
+	// quotedRunes is how many runes of a row's text in a message are certainly a
+	// quotation of it. A trigger may change their case or spaces, or quote only the
+	// beginning of the text.
 	quotedRunes = 12
 )
 
-// withoutContents cuts out of a message what the row holds: a trigger of the
-// application's, or a value that cannot be cast, may quote it.
+// withoutContents cuts the contents of the row out of a message: a trigger of
+// the application's may quote them, and so does Postgres for a value that cannot
+// be cast.
 func withoutContents(m *member, message string) string {
 	texts := contents(m)
 	for _, text := range texts {
@@ -49,8 +52,8 @@ func withoutContents(m *member, message string) string {
 	return withoutQuotations(runes[:min(len(runes), shownRunes)], texts)
 }
 
-// contents are the texts of the row and its clips, as they are and as they were to
-// be.
+// contents returns the texts of the row and its clips, both as they are and as
+// they were to be written.
 func contents(m *member) []string {
 	var texts []string
 	add := func(text string) {
@@ -69,14 +72,14 @@ func contents(m *member) []string {
 	return texts
 }
 
-// withoutQuotations cuts out what is a part of one of the texts.
+// withoutQuotations cuts out of message what is part of one of the texts.
 func withoutQuotations(message []rune, texts []string) string {
 	for i, text := range texts {
-		texts[i] = strings.Map(plain, text)
+		texts[i] = strings.Map(fold, text)
 	}
 	quoted := make([]bool, len(message))
 	for from := 0; from+quotedRunes <= len(message); from++ {
-		part := strings.Map(plain, string(message[from:from+quotedRunes]))
+		part := strings.Map(fold, string(message[from:from+quotedRunes]))
 		for _, text := range texts {
 			if strings.Contains(text, part) {
 				for at := range quotedRunes {
@@ -98,8 +101,8 @@ func withoutQuotations(message []rune, texts []string) string {
 	return out.String()
 }
 
-// plain makes runes alike that a quotation may have changed.
-func plain(r rune) rune {
+// fold maps runes that a quotation may have changed to the same rune.
+func fold(r rune) rune {
 	if unicode.IsSpace(r) {
 		return ' '
 	}

@@ -12,27 +12,27 @@ import (
 	"tasksync/task"
 )
 
-// RetryRequest says which failed rows are put back under way.
+// RetryRequest says which failed rows to put back under way.
 type RetryRequest struct {
-	IDs     []string  // generation ids; none: all that the other fields choose
+	IDs     []string  // generation ids; none: all rows that the other fields select
 	Code    string    // only rows with this error_code; empty: any
-	Since   time.Time // only rows that failed at that time or later
-	Unasked bool      // only rows that their deadline failed without an answer of the provider
+	Since   time.Time // only rows that failed at this time or later
+	Unasked bool      // only rows that their deadline failed without an answer
 	DryRun  bool      // count only
 }
 
 // retryBatch is how many rows one transaction puts back.
 const retryBatch = 200
 
-// firstID is before all ids.
+// firstID comes before all ids.
 const firstID = "00000000-0000-0000-0000-000000000000"
 
-// Retry puts failed V2 rows back under way, with an event each, and gives them a
-// deadline from now on. Their failed clips are open again; what has ended well
-// stays. progress, which may be nil, is told after each batch how many rows are
-// done. Retry returns how many it was: rows that have not failed are none of them.
-// A row that the database does not let go is left out, and the first such error is
-// returned when the others are done.
+// Retry puts failed V2 rows back under way, each with an event and a deadline
+// that counts from now. Their failed clips are open again; complete clips stay.
+// After each batch, progress, which may be nil, is called with the number of
+// rows done so far. Retry returns how many rows it has put back; rows that have
+// not failed are left out. A row whose change the database rejects is left out
+// too, and the first such error is returned when the other rows are done.
 func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done int)) (int, error) {
 	params := queries.GenerationListRetriableParams{
 		AfterID: firstID, Ids: req.IDs, Code: req.Code, Since: req.Since, Unasked: req.Unasked, MaxRows: retryBatch,
@@ -52,7 +52,7 @@ func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done
 		if !req.DryRun {
 			n, err = s.reopenAll(ctx, ids)
 			first = cmp.Or(first, err)
-			if err != nil && !refused(err) {
+			if err != nil && !rejected(err) {
 				return done + n, err
 			}
 		}
@@ -63,9 +63,9 @@ func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done
 	}
 }
 
-// reopenAll puts one batch back; its rows one by one if the database refuses that.
+// reopenAll puts one batch back; if the database rejects it, row by row.
 func (s *Syncer) reopenAll(ctx context.Context, ids []string) (n int, err error) {
-	if n, err = s.reopen(ctx, ids); len(ids) == 1 || !refused(err) {
+	if n, err = s.reopen(ctx, ids); len(ids) == 1 || !rejected(err) {
 		return n, err
 	}
 	var first error
@@ -73,15 +73,15 @@ func (s *Syncer) reopenAll(ctx context.Context, ids []string) (n int, err error)
 		one, err := s.reopen(ctx, []string{id})
 		n += one
 		first = cmp.Or(first, err)
-		if err != nil && !refused(err) {
+		if err != nil && !rejected(err) {
 			return n, err
 		}
 	}
 	return n, first
 }
 
-// reopen puts rows back, in one transaction. What tasksync wrote into their clips is
-// remembered on, so that what the application has changed since stays.
+// reopen puts rows back in one transaction. What tasksync wrote into their clips
+// stays remembered, so that what the application changes stays as well.
 func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 )
 
 // A row that a trigger holds back hurts only itself.
-func TestRetryLeavesOutWhatIsRefused(t *testing.T) {
+func TestRetryLeavesOutRejectedRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t, upstreamIs(&still{}))
 	var ids []string

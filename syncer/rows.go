@@ -5,8 +5,8 @@ import (
 	"tasksync/task"
 )
 
-// addClip puts a clip into the arrays of the insert, if it has no row yet, or
-// of the update.
+// addClip adds a clip to the arrays of the insert, if it has no row yet, or of
+// the update.
 func addClip(insert *queries.ClipInsertManyParams, update *queries.ClipUpdateManyParams, generationID string, c task.Clip) {
 	if c.ID == "" {
 		insert.GenerationIds = append(insert.GenerationIds, generationID)
@@ -56,7 +56,7 @@ func addEvent(p *queries.EventInsertManyParams, via Via, m *member) {
 	p.UpstreamStatuses = append(p.UpstreamStatuses, rawStatus(m))
 }
 
-// rawStatus is the upstream's own word for how the task stands.
+// rawStatus returns the provider's own word for the status of the task.
 func rawStatus(m *member) string {
 	if m.seen.Observation == nil {
 		return ""

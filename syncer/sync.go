@@ -17,17 +17,17 @@ type member struct {
 	g        task.Generation
 	clips    []task.Clip
 	seen     task.Seen
-	answered bool // the upstream said something of the task
-	stale    bool // what was seen is of a task that the row no longer names
+	answered bool // there was an answer about the task
+	stale    bool // the row names another task by now than the one that was seen
 	decision task.Decision
 }
 
-// Sync makes one pass over the generations and tells, for each id that was
-// given, how it ended; the order is that of the ids, without repetitions. The
-// error is for a pass that could not be made at all: then nothing was written.
+// Sync makes one pass over the generations and returns how it ended for each id
+// of the request, in the order of the ids and without repetitions. It returns an
+// error if the pass could not be made at all: then nothing was written.
 //
-// When ctx ends during the fetch, what was answered by then is still committed,
-// and a member that was not is left as it is.
+// When ctx ends during the fetch, what was answered until then is still
+// committed, and members without an answer stay as they are.
 func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	req.Via = cmp.Or(req.Via, ViaPoll)
 	ids, results := sortIDs(req.IDs)
@@ -41,32 +41,33 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 		s.metrics.passes.Inc()
 	}
 	due := s.selectDue(req, ids, members, results)
-	s.look(ctx, req, due)
+	s.fetchAndDecide(ctx, req, due)
 	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) {
 		results[id] = r
 	}
-	s.account(members, results)
-	for _, id := range spared { // after that: they are no part of the pass
-		results[id] = Result{ID: id, Outcome: task.Skipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
+	s.countResults(members, results)
+	for _, id := range spared { // not counted: they are no part of the pass
+		results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
 	}
 	return inOrder(req.IDs, results), nil
 }
 
-// sortIDs refuses what is no id, and gives the others without repetitions.
+// sortIDs returns the UUIDs among given, sorted and without repetitions, and a
+// result for each other id.
 func sortIDs(given []string) (ids []string, results map[string]Result) {
 	results = make(map[string]Result, len(given))
 	for _, id := range given {
 		if task.IsUUID(id) {
 			ids = append(ids, canonical(id))
 		} else {
-			results[id] = Result{ID: id, Outcome: task.OutFail, Reason: ReasonInvalidID}
+			results[id] = Result{ID: id, Outcome: task.OutcomeFailed, Reason: ReasonInvalidID}
 		}
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids), results
 }
 
-// canonical is an id as Postgres gives it back.
+// canonical returns id in the form in which Postgres returns it.
 func canonical(id string) string {
 	if task.IsUUID(id) {
 		return strings.ToLower(id)
@@ -74,6 +75,7 @@ func canonical(id string) string {
 	return id
 }
 
+// inOrder returns the results in the order of the given ids.
 func inOrder(given []string, results map[string]Result) []Result {
 	out := make([]Result, 0, len(results))
 	for _, id := range given {
@@ -86,28 +88,29 @@ func inOrder(given []string, results map[string]Result) []Result {
 	return out
 }
 
-// retryUnknown is when a row is looked at again whose provider this daemon does
-// not have: another one may have the job by then.
+// retryUnknown is when a row with an unknown provider is looked at again.
+// Another daemon, which has the provider, may have the job by then.
 const retryUnknown = 30 * time.Second
 
-// selectDue picks the members to ask for and enters the results of the others.
+// selectDue returns the members to ask for, and enters the results of the
+// others.
 func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member, results map[string]Result) []*member {
 	var due []*member
 	now := s.cfg.Now()
 	for _, id := range ids {
 		m, found := members[id]
 		if !found {
-			results[id] = Result{ID: id, Outcome: task.Skipped, Reason: task.ReasonNotFound}
+			results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotFound}
 			continue
 		}
-		if r, left := s.leftUnasked(req, m, now); left {
+		if r, skipped := s.skipUnasked(req, m, now); skipped {
 			results[id] = r
 			continue
 		}
-		m.decision = s.decide(m) // on nothing seen: tells whether it is a row of ours
-		if m.decision.Next.IsZero() && m.decision.Outcome == task.Skipped {
+		m.decision = s.decide(m) // with nothing seen, to tell whether the row is ours
+		if m.decision.Next.IsZero() && m.decision.Outcome == task.OutcomeSkipped {
 			results[id] = resultOf(m)
-			s.noteUnknown(m.g)
+			s.WarnUnknown(m.g)
 			continue
 		}
 		due = append(due, m)
@@ -115,19 +118,20 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 	return due
 }
 
-// leftUnasked is the result of a row under way that is not asked for now: it is
-// not due, its provider is not configured, or the backlog has to ask for it.
-func (s *Syncer) leftUnasked(req Request, m *member, now time.Time) (r Result, left bool) {
+// skipUnasked returns the result of a row under way that is not asked for now:
+// it is not due, its provider is not configured, or a job of the backlog asks
+// for it.
+func (s *Syncer) skipUnasked(req Request, m *member, now time.Time) (r Result, skipped bool) {
 	if !m.g.Status.Pending() || m.g.Type == "" {
 		return r, false
 	}
-	r = Result{ID: m.g.ID, Outcome: task.Skipped}
+	r = Result{ID: m.g.ID, Outcome: task.OutcomeSkipped}
 	switch at := req.NotBefore[m.g.ID]; {
 	case at.After(now):
 		r.Reason, r.Next = ReasonNotDue, at
 	case s.sources[m.g.Provider] == nil:
 		r.Reason, r.Next = ReasonUnknownProvider, now.Add(retryUnknown)
-		s.noteUnknown(m.g)
+		s.WarnUnknown(m.g)
 	case req.LeaveOverdue && m.g.TaskID != "" && s.cfg.Policy.Overdue(now, m.g):
 		r.Reason, r.Next = ReasonOverdue, now
 	default:
@@ -136,8 +140,9 @@ func (s *Syncer) leftUnasked(req Request, m *member, now time.Time) (r Result, l
 	return r, true
 }
 
-// look asks the upstream about the members and decides what follows.
-func (s *Syncer) look(ctx context.Context, req Request, due []*member) {
+// fetchAndDecide asks the upstreams about the members, finds out what decisions
+// ask for, and enters the last decision on each.
+func (s *Syncer) fetchAndDecide(ctx context.Context, req Request, due []*member) {
 	if len(due) == 0 {
 		return
 	}
@@ -154,33 +159,33 @@ func (s *Syncer) look(ctx context.Context, req Request, due []*member) {
 	s.askVouchers(fetchCtx, due)
 	s.probe(ctx, due)
 	if ctx.Err() != nil {
-		s.putOff(due, errors.Is(ctx.Err(), context.Canceled))
+		s.skipUnanswered(due, errors.Is(ctx.Err(), context.Canceled))
 	}
 }
 
-// putOff leaves alone what could not be asked to the end because the pass was
-// told to stop.
-func (s *Syncer) putOff(due []*member, cancelled bool) {
+// skipUnanswered skips the members for which a pass that was told to stop has
+// not found out everything.
+func (s *Syncer) skipUnanswered(due []*member, cancelled bool) {
 	for _, m := range due {
 		if m.seen.Observation == nil || (cancelled && len(m.seen.Probes) > 0) {
-			m.decision = leave(m, task.ReasonNotReported, s.cfg.Now())
+			m.decision = skip(m, task.ReasonNotReported, s.cfg.Now())
 		}
 	}
 }
 
-// leave is the decision that changes nothing.
-func leave(m *member, reason string, next time.Time) task.Decision {
-	return task.Decision{Outcome: task.Skipped, Reason: reason, Status: m.g.Status, Memory: m.g.Memory, Next: next}
+// skip returns the decision that changes nothing.
+func skip(m *member, reason string, next time.Time) task.Decision {
+	return task.Decision{Outcome: task.OutcomeSkipped, Reason: reason, Status: m.g.Status, Memory: m.g.Memory, Next: next}
 }
 
-// decide runs the pure decision and survives its panic: a row that breaks it
-// is left as it is and costs its cohort nothing.
+// decide makes the pure decision and survives a panic of it: a row that causes
+// one stays as it is, and its cohort goes on.
 func (s *Syncer) decide(m *member) (d task.Decision) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.cfg.Logger.Error("[TaskSync] Panic while deciding; the row stays as it is", append(attrs(m.g), "panic", fmt.Sprint(p))...)
-			d = leave(m, "panic", s.cfg.Now().Add(retryRefused))
-			d.Outcome = task.OutFail
+			d = skip(m, "panic", s.cfg.Now().Add(retrySoon))
+			d.Outcome = task.OutcomeFailed
 		}
 	}()
 	return s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)

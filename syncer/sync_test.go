@@ -29,41 +29,41 @@ func TestSyncResults(t *testing.T) {
 	}{
 		"complete at the first look": {
 			fate: simulator.Ready,
-			want: Result{Outcome: task.Synced, NewStatus: task.Complete, ItemsUpdated: 2}, clips: 2,
+			want: Result{Outcome: task.OutcomeSynced, NewStatus: task.Complete, ItemsUpdated: 2}, clips: 2,
 			event: "submitted complete poll SUCCESS",
 		},
 		"under way": {
 			fate: simulator.Success,
-			want: Result{Outcome: task.Synced, NewStatus: task.Processing}, event: "submitted processing poll PENDING",
+			want: Result{Outcome: task.OutcomeSynced, NewStatus: task.Processing}, event: "submitted processing poll PENDING",
 		},
 		"streaming": {
 			fate: simulator.Success, age: 50 * time.Second,
-			want:  Result{Outcome: task.Synced, NewStatus: task.Streaming, ItemsUpdated: 2},
+			want:  Result{Outcome: task.OutcomeSynced, NewStatus: task.Streaming, ItemsUpdated: 2},
 			clips: 2, event: "submitted streaming poll TEXT_SUCCESS",
 		},
 		"refused": {
 			fate: simulator.RefusedArtist, age: 10 * time.Second,
-			want: Result{Outcome: task.OutFail, Reason: "PRODUCER_TAG", NewStatus: task.Failed}, code: task.ProducerTag,
+			want: Result{Outcome: task.OutcomeFailed, Reason: "PRODUCER_TAG", NewStatus: task.Failed}, code: task.ProducerTag,
 		},
 		"provider failed": {
 			fate: simulator.CreateFailed, age: 10 * time.Second,
-			want: Result{Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError,
+			want: Result{Outcome: task.OutcomeFailed, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError,
 			event: "submitted failed poll CREATE_TASK_FAILED",
 		},
-		"not known yet":       {fate: simulator.Forgotten, want: Result{Outcome: task.Skipped, Reason: "unknown_task"}},
-		"not known once":      {fate: simulator.Forgotten, age: 2 * time.Minute, want: Result{Outcome: task.Skipped, Reason: "unknown_task"}},
-		"not known any more":  {fate: simulator.Forgotten, age: 2 * time.Minute, before: 2, want: Result{Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError},
-		"HTTP 500":            {fate: simulator.Ready, faults: []simulator.Fault{simulator.HTTP500}, want: Result{Outcome: task.Skipped, Reason: "http_5xx"}},
-		"HTTP 429":            {fate: simulator.Ready, faults: []simulator.Fault{simulator.HTTP429}, want: Result{Outcome: task.Skipped, Reason: "rate_limited"}},
-		"maintenance":         {fate: simulator.Ready, faults: []simulator.Fault{simulator.Maintenance}, want: Result{Outcome: task.Skipped, Reason: "maintenance"}},
-		"cut answer":          {fate: simulator.Ready, faults: []simulator.Fault{simulator.Cut}, want: Result{Outcome: task.Skipped, Reason: "bad_body"}},
-		"malformed answer":    {fate: simulator.Ready, faults: []simulator.Fault{simulator.Malformed}, want: Result{Outcome: task.Skipped, Reason: "bad_body"}},
-		"out of credits":      {fate: simulator.Ready, faults: []simulator.Fault{simulator.NoCredits}, want: Result{Outcome: task.Skipped, Reason: "credits"}},
-		"out of credits, old": {fate: simulator.Stuck, faults: []simulator.Fault{simulator.NoCredits}, age: 9 * time.Minute, want: Result{Outcome: task.Skipped, Reason: "credits"}},
-		"timed out":           {fate: simulator.Stuck, age: 10 * time.Minute, want: Result{Outcome: task.OutFail, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError, event: "submitted failed timeout PENDING"},
+		"not known yet":       {fate: simulator.Forgotten, want: Result{Outcome: task.OutcomeSkipped, Reason: "unknown_task"}},
+		"not known once":      {fate: simulator.Forgotten, age: 2 * time.Minute, want: Result{Outcome: task.OutcomeSkipped, Reason: "unknown_task"}},
+		"not known any more":  {fate: simulator.Forgotten, age: 2 * time.Minute, before: 2, want: Result{Outcome: task.OutcomeFailed, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError},
+		"HTTP 500":            {fate: simulator.Ready, faults: []simulator.Fault{simulator.HTTP500}, want: Result{Outcome: task.OutcomeSkipped, Reason: "http_5xx"}},
+		"HTTP 429":            {fate: simulator.Ready, faults: []simulator.Fault{simulator.HTTP429}, want: Result{Outcome: task.OutcomeSkipped, Reason: "rate_limited"}},
+		"maintenance":         {fate: simulator.Ready, faults: []simulator.Fault{simulator.Maintenance}, want: Result{Outcome: task.OutcomeSkipped, Reason: "maintenance"}},
+		"cut answer":          {fate: simulator.Ready, faults: []simulator.Fault{simulator.Cut}, want: Result{Outcome: task.OutcomeSkipped, Reason: "bad_body"}},
+		"malformed answer":    {fate: simulator.Ready, faults: []simulator.Fault{simulator.Malformed}, want: Result{Outcome: task.OutcomeSkipped, Reason: "bad_body"}},
+		"out of credits":      {fate: simulator.Ready, faults: []simulator.Fault{simulator.NoCredits}, want: Result{Outcome: task.OutcomeSkipped, Reason: "credits"}},
+		"out of credits, old": {fate: simulator.Stuck, faults: []simulator.Fault{simulator.NoCredits}, age: 9 * time.Minute, want: Result{Outcome: task.OutcomeSkipped, Reason: "credits"}},
+		"timed out":           {fate: simulator.Stuck, age: 10 * time.Minute, want: Result{Outcome: task.OutcomeFailed, Reason: "API_ERROR", NewStatus: task.Failed}, code: task.APIError, event: "submitted failed timeout PENDING"},
 		"timed out with results": {
 			fate: simulator.StuckStreaming, age: 10 * time.Minute,
-			want:  Result{Outcome: task.Synced, Reason: "timeout", NewStatus: task.Complete, ItemsUpdated: 2},
+			want:  Result{Outcome: task.OutcomeSynced, Reason: "timeout", NewStatus: task.Complete, ItemsUpdated: 2},
 			clips: 2, event: "submitted complete timeout FIRST_SUCCESS",
 		},
 	} {
@@ -172,7 +172,7 @@ func TestSyncAsksOnceForATask(t *testing.T) {
 	require.Equal(t, b.clips(id), b.clips(twin))
 }
 
-func TestSyncAsksOnlyForWhoIsDue(t *testing.T) {
+func TestSyncAsksOnlyForDueRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	due, dueTask := b.submit(task.Generate, simulator.Ready)
@@ -186,7 +186,7 @@ func TestSyncAsksOnlyForWhoIsDue(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, task.Complete, results[0].NewStatus)
-	require.Equal(t, Result{ID: early, Outcome: task.Skipped, Reason: ReasonNotDue, Next: at}, results[1])
+	require.Equal(t, Result{ID: early, Outcome: task.OutcomeSkipped, Reason: ReasonNotDue, Next: at}, results[1])
 	require.Equal(t, task.ReasonNotPending, results[2].Reason)
 	asked, _ := b.sim.Task(dueTask)
 	require.Equal(t, 1, asked.Asked)
@@ -256,7 +256,7 @@ func (b *bundle) requireEnd(id, taskID string) {
 		require.Equal(b, want.ErrorMessage, got.Message, name)
 	}
 	clips := b.clips(id)
-	probed := false // the CDN has what the provider calls complete: then it does not take until the deadline
+	probed := false // the CDN has the audio of a task that the provider calls complete: it need not wait for the deadline
 	for _, w := range want.Clips {
 		if w.Derive {
 			probed = record.Fate == simulator.SourceAudio
@@ -294,7 +294,7 @@ func TestUnknownTasksAreDoubted(t *testing.T) {
 	ids := []string{b.insert(task.Generate, "nobody", 5*time.Minute), b.insert(task.Lyrics, "knows", 5*time.Minute), b.insert(task.Merge, "these", 5*time.Minute)}
 	for _, reason := range []string{"unknown_task", "unknown_task", task.ReasonKnowsNone, task.ReasonKnowsNone} {
 		for _, r := range b.sync(ids...) {
-			require.Equal(t, task.Skipped, r.Outcome)
+			require.Equal(t, task.OutcomeSkipped, r.Outcome)
 			require.Equal(t, reason, r.Reason)
 			require.False(t, r.Next.IsZero())
 		}
@@ -337,7 +337,7 @@ func TestUpstreamErrors(t *testing.T) {
 			answered, not := b.insert(task.Merge, "answered", 5*time.Minute), b.insert(task.Merge, "not", 5*time.Minute)
 			results := b.sync(answered, not)
 			require.Equal(t, task.Complete, results[0].NewStatus, "what was answered holds")
-			require.Equal(t, task.Skipped, results[1].Outcome)
+			require.Equal(t, task.OutcomeSkipped, results[1].Outcome)
 			require.Equal(t, tc.reason, results[1].Reason)
 			require.False(t, results[1].Next.Before(b.clock.now().Add(max(tc.wait, time.Second))))
 			require.Equal(t, "submitted", b.row(not).Status)
@@ -354,7 +354,7 @@ func TestPanics(t *testing.T) {
 			panic("with a token=0123456789abcdef")
 		})))
 		r := b.syncOne(b.insert(task.Merge, "t", 0))
-		require.Equal(t, task.Skipped, r.Outcome)
+		require.Equal(t, task.OutcomeSkipped, r.Outcome)
 		require.Equal(t, "adapter_panic", r.Reason)
 		require.False(t, r.Next.IsZero())
 		require.NotContains(t, b.log.String(), "0123456789abcdef")
@@ -387,7 +387,7 @@ func TestPanics(t *testing.T) {
 			broken++
 			require.Equal(t, "submitted", b.row(r.ID).Status)
 			require.Empty(t, b.clips(r.ID))
-			require.Equal(t, b.clock.now().Add(retryRefused), r.Next)
+			require.Equal(t, b.clock.now().Add(retrySoon), r.Next)
 		}
 		require.Equal(t, 1, broken)
 	})
@@ -402,7 +402,7 @@ func TestDeletedDuringThePass(t *testing.T) {
 	})))
 	gone, stays := b.insert(task.Merge, "gone", 0), b.insert(task.Merge, "stays", 0)
 	results := b.sync(gone, stays)
-	require.Equal(t, Result{ID: gone, Outcome: task.Skipped, Reason: task.ReasonNotPending}, results[0])
+	require.Equal(t, Result{ID: gone, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotPending}, results[0])
 	require.Equal(t, task.Complete, results[1].NewStatus)
 	require.Empty(t, b.events(gone))
 }

@@ -14,17 +14,16 @@ import (
 	"tasksync/task"
 )
 
-// Upstream asks an upstream API how tasks stand. It returns one observation per
-// task that was answered, in any order; a task that is missing was not
-// reported, which is never a failure of the task. When a call failed, the error
-// (a [*task.Failure] where the adapter could tell) speaks for all tasks that
-// are missing, and the observations that there are still hold. Fetch is called
-// concurrently.
+// Upstream asks a provider about tasks. Fetch returns one observation per task
+// that was answered, in any order; a task without one was not reported, which is
+// never a failure of the task. When a call failed, the error (a [*task.Failure]
+// if the adapter could tell) holds for all tasks without an observation, and the
+// observations count all the same. Fetch is called concurrently.
 type Upstream interface {
 	Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error)
 }
 
-// Prober looks whether a URL can be played before a row carries it. Probe is
+// Prober finds out whether a URL can be played before a row carries it. Probe is
 // called concurrently and takes a few seconds at most.
 type Prober interface {
 	Probe(ctx context.Context, url string) task.Probe
@@ -33,20 +32,20 @@ type Prober interface {
 // Config is what a Syncer needs.
 type Config struct {
 	Pool *pgxpool.Pool // required
-	// Upstreams are asked for the rows that name them in column provider; "" is
-	// asked for those that name none. Rows of any other name are left pending.
+	// Upstreams by the name that rows have in column provider; "" is for rows
+	// without a name. Rows with any other name are left pending.
 	Upstreams  map[string]Upstream
-	Prober     Prober       // nil: nothing is ever known of a URL
+	Prober     Prober       // nil: no URL is probed, and none is known to play
 	Policy     task.Policy  // required; see task.DefaultPolicy
 	Logger     *slog.Logger // default: discard
 	Registerer prometheus.Registerer
-	// FetchTimeout bounds the upstream part of a pass; default 10 s. Members
-	// that were not answered by then are looked at again later.
+	// FetchTimeout bounds the calls of a pass; default 10 s. Members that were not
+	// answered by then are looked at again later.
 	FetchTimeout time.Duration
 	// CommitTimeout bounds the database part of a pass; default 6 s.
 	CommitTimeout time.Duration
 	// Committed is called after each commit of rows or events. It must not wait.
-	// Default: nobody.
+	// Default: no call.
 	Committed func()
 	Now       func() time.Time // default time.Now
 }
@@ -72,35 +71,38 @@ type Syncer struct {
 	queries *queries.Queries
 	metrics *metrics
 	sources map[string]*source // by provider; "" is the default
-	unknown recent.Seldom      // names that rows have made up
-	seldom  recent.Seldom      // what goes on until somebody mends it
-	looks   looks
+	unknown recent.Seldom      // task types and providers that were warned of
+	seldom  recent.Seldom      // troubles that last until they are mended
+	looks   *recentLooks
 }
 
-// tellAgain is when a trouble that goes on is logged again.
+// tellAgain is how long after it was logged a trouble that lasts is logged
+// again.
 const tellAgain = 10 * time.Minute
 
 // New makes a Syncer.
 func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
-	s := &Syncer{cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), seldom: recent.Seldom{Again: tellAgain}}
-	s.sources = map[string]*source{}
+	s := &Syncer{
+		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), sources: map[string]*source{},
+		seldom: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(),
+	}
 	for name, up := range cfg.Upstreams {
-		s.sources[name] = &source{name: name, upstream: up}
+		s.sources[name] = newSource(name, up)
 	}
 	return s
 }
 
-// PastDeadline reports whether a row that was created at that time is past its
-// deadline and the look that is due then, as far as its row alone tells.
+// PastDeadline reports whether a row with this created_at is overdue, as far as
+// the row alone tells, without its memory.
 func (s *Syncer) PastDeadline(created time.Time) bool {
 	return s.cfg.Policy.Overdue(s.cfg.Now(), task.Generation{CreatedAt: created})
 }
 
-// Via is what made a pass happen, as the event log has it.
+// Via says what caused a pass, in the words of the event log.
 type Via string
 
-// The ways to a pass. A decision of the deadline is always logged as timeout.
+// The causes of a pass. A decision by the deadline is always logged as timeout.
 const (
 	ViaPoll    Via = "poll"
 	ViaWebhook Via = "webhook"
@@ -110,23 +112,23 @@ const (
 	ViaRetry   Via = "retry"
 )
 
-// Request is a pass to be made.
+// Request describes a pass to be made.
 type Request struct {
-	IDs []string // generation ids; what is no UUID is refused one by one
+	IDs []string // generation ids; one that is no UUID gets a result of its own
 	Via Via      // default: poll
-	// First marks rows that were just heard of, for the delay metric.
+	// First marks rows that no pass has looked at yet, for the delay metric.
 	First bool
-	// NotBefore holds the ids that are not due before a time; they are loaded
-	// but not asked for. Nil: all are due.
+	// NotBefore holds, by id, the time before which a row is not due. A row that is
+	// not due is loaded, but not asked for. Nil: all are due.
 	NotBefore map[string]time.Time
-	// Spacing spares the ids that any pass of this Syncer is looking at, or that
-	// it had the upstream's answer for less than this ago: they are neither loaded
-	// nor asked for. Zero spares none.
+	// Spacing spares the ids that another pass of this Syncer is looking at, and
+	// those that had an answer less than this ago: they are neither loaded nor asked
+	// for. Zero spares none.
 	Spacing time.Duration
-	// Lane is the place of the looks among others; default [task.LaneDue]. Those at
-	// rows that are overdue are made in [task.LaneBacklog] whatever it is.
+	// Lane is where the calls queue; default [task.LaneDue]. Calls for overdue rows
+	// always queue in [task.LaneBacklog].
 	Lane task.Lane
-	// LeaveOverdue leaves rows that are overdue unasked: see [ReasonOverdue].
+	// LeaveOverdue skips overdue rows, unasked: see [ReasonOverdue].
 	LeaveOverdue bool
 }
 
@@ -140,32 +142,31 @@ type Result struct {
 	Next         time.Time   // when to look again; zero: never
 }
 
-// Reasons of results that no decision gives.
+// Reasons of results that do not come from a decision.
 const (
 	ReasonInvalidID = "invalid_id"
 	ReasonNotDue    = "not_due"
-	// ReasonOverdue is for a row past its deadline that the request has left: a
-	// job of the backlog follows it.
+	// ReasonOverdue: the row is overdue, and the request leaves such rows to a job of
+	// the backlog.
 	ReasonOverdue = "overdue"
-	// ReasonSpared is for an id that the Spacing of the request has spared.
+	// ReasonSpared: the Spacing of the request has spared the id.
 	ReasonSpared = "spared"
-	// ReasonUnknownProvider is for a row that names a provider that is not
-	// configured. It is left pending.
+	// ReasonUnknownProvider: the row names a provider that is not configured. It is
+	// left pending.
 	ReasonUnknownProvider = "unknown_provider"
-	// ReasonClipsUpdateFailed is the specification's word for a commit that was
-	// refused: the generation stays pending, and is looked at again.
+	// ReasonClipsUpdateFailed is the specification's word for a commit that failed:
+	// the generation stays pending, and is looked at again.
 	ReasonClipsUpdateFailed = "clips_update_failed"
 )
 
-// Unanswered reports whether the upstream said nothing of a generation that was
-// asked for.
+// Unanswered reports whether the generation was due, but had no answer.
 func (r Result) Unanswered() bool {
-	return r.Outcome == task.Skipped && r.Reason == task.ReasonNotReported
+	return r.Outcome == task.OutcomeSkipped && r.Reason == task.ReasonNotReported
 }
 
-// Unfit reports whether the pass came to nothing: an id that is none, a row
-// that is not there, a commit that was refused. A generation that its upstream
-// refused is a pass like any other.
+// Unfit reports whether the pass could not do its work for the generation: the
+// id is no UUID, there is no such row, or the commit failed. A generation that
+// its provider has failed is not unfit.
 func (r Result) Unfit() bool {
 	return r.Reason == ReasonInvalidID || r.Reason == task.ReasonNotFound || r.Reason == ReasonClipsUpdateFailed
 }

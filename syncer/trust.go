@@ -4,90 +4,97 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
+	"tasksync/internal/recent"
 	"tasksync/queries"
 	"tasksync/task"
 )
 
-// source is one upstream and what is known of it.
+// source is one upstream, and what tasksync knows about it.
 type source struct {
-	name     string // "" is the default one
+	name     string // "" is the default provider
 	upstream Upstream
-	warned   atomic.Int64 // when a failed fetch was last logged, in Unix nanoseconds
+	warned   recent.Seldom // of failed fetches
 
-	mu        sync.Mutex
-	knewAt    time.Time       // when it last knew a task
-	witness   task.Ref        // how to ask for that task alone; none: no task id
-	strangers map[string]bool // tasks that it did not know since, at most as many as make a trouble
-	trouble   string          // why its word on tasks is not believed; "" while it is
+	mu      sync.Mutex
+	knewAt  time.Time       // when it last showed that it knows a task
+	witness task.Ref        // asks for that task alone; no task id: there is none
+	unknown map[string]bool // tasks that it did not know since then, manyUnknown at most
+	trouble string          // why its verdicts on tasks are not believed; "": they are
 
-	vouching sync.Mutex // one call for the witness at a time
-	vouchAt  time.Time  // when vouch was found; vouching guards both
+	vouching sync.Mutex // held by the one call for the witness; guards vouchAt and vouch
+	vouchAt  time.Time  // when vouch was found out
 	vouch    task.Vouch
 }
 
+func newSource(name string, up Upstream) *source {
+	return &source{name: name, upstream: up, warned: recent.Seldom{Again: logEvery}}
+}
+
 const (
-	// vouchFor is how long an answer to the question of [Syncer.vouch] holds.
+	// vouchFor is for how long the result of [Syncer.vouch] holds.
 	vouchFor = 10 * time.Second
-	// witnessFor is how long a provider must know a task that it has known: some
-	// forget theirs after days.
+	// witnessFor is for how long a provider must know a task that it has known. Some
+	// providers forget their tasks after days.
 	witnessFor = 24 * time.Hour
-	// manyStrangers is how many tasks a provider must not know, and none between
-	// them, for a trouble of the provider: fewer are a trouble of those rows.
-	manyStrangers = 3
+	// manyUnknown is how many tasks a provider must not know, and know none in
+	// between, before that is its own trouble. Fewer are a trouble of their rows.
+	manyUnknown = 3
 )
 
-// knows reports whether obs shows that the provider has the task.
+// knows reports whether obs shows that the provider knows the task.
 func knows(obs *task.Observation) bool {
 	f := obs.Failure
 	return f == nil || f.Verdict >= task.TaskDead && !f.Provisional
 }
 
-// note keeps what observations tell of the provider itself.
-func (from *source) note(observations []task.Observation, refs []task.Ref, now time.Time) {
+// learn records what observations say about the provider itself.
+func (from *source) learn(observations []task.Observation, refs []task.Ref, now time.Time) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
 	for i := range observations {
 		obs := &observations[i]
 		switch {
 		case knows(obs):
-			from.knewAt, from.strangers, from.trouble = now, nil, ""
+			from.knewAt, from.unknown, from.trouble = now, nil, ""
 			if at := slices.IndexFunc(refs, func(r task.Ref) bool { return r.TaskID == obs.TaskID }); at >= 0 {
 				from.witness = refs[at]
 				from.witness.Alone = true
 			}
-		case obs.Failure.Verdict == task.UnknownTask && len(from.strangers) < manyStrangers:
-			if from.strangers == nil {
-				from.strangers = map[string]bool{}
+		case obs.Failure.Verdict == task.UnknownTask && len(from.unknown) < manyUnknown:
+			if from.unknown == nil {
+				from.unknown = map[string]bool{}
 			}
-			from.strangers[obs.TaskID] = true
+			from.unknown[obs.TaskID] = true
 		case obs.Failure.Reason == task.ReasonNoCall && now.Sub(from.knewAt) > time.Minute:
 			from.trouble = "the address is not known there: " + obs.Failure.Message
 		}
 	}
 }
 
+// knewSince reports whether the provider has known a task at that time or later.
 func (from *source) knewSince(at time.Time) bool {
 	from.mu.Lock()
 	defer from.mu.Unlock()
 	return !from.knewAt.IsZero() && !from.knewAt.Before(at)
 }
 
-// suspect makes it a trouble that many tasks are unknown; few are none.
+// suspect sets the trouble if the provider did not know many tasks, and reports
+// whether it did.
 func (from *source) suspect(trouble string) (many bool) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
-	if len(from.strangers) < manyStrangers {
+	if len(from.unknown) < manyUnknown {
 		return false
 	}
 	from.trouble = trouble
 	return true
 }
 
-// Trouble tells of each provider whose word on tasks is not believed, and why;
-// "" is the default provider. Its rows stay pending.
+// Trouble returns, by the name of the provider, why its verdicts on tasks are
+// not believed; "" is the default provider. Rows that such a verdict would end
+// stay pending.
 func (s *Syncer) Trouble() map[string]string {
 	out := map[string]string{}
 	for name, from := range s.sources {
@@ -100,10 +107,10 @@ func (s *Syncer) Trouble() map[string]string {
 	return out
 }
 
-// askVouchers finds out, for members whose provider is about to end them by not
-// knowing their tasks, whether it still knows one that it must know, and decides
-// again. A wrong base URL, a gateway in trouble or another account's key answer
-// the same for every task, and must end none.
+// askVouchers decides again on rows that would end because their provider does
+// not know the task. First it finds out whether the provider still knows another
+// task, one that it must know. A wrong base URL, a gateway in trouble or the key
+// of another account make a provider deny every task, and must not end any row.
 func (s *Syncer) askVouchers(ctx context.Context, due []*member) {
 	for _, m := range due {
 		if m.decision.Vouch {
@@ -113,8 +120,10 @@ func (s *Syncer) askVouchers(ctx context.Context, due []*member) {
 	}
 }
 
-// vouch asks for the task that the provider was last known to have, unless it has
-// shown since that it knows tasks. Answers hold for a few seconds.
+// vouch finds out whether the provider can be believed when it does not know a
+// task. It can if it has known a task since the time since, or if it still knows
+// the witness: the last task that it was seen to know. A result holds for a few
+// seconds.
 func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.Vouch {
 	from.vouching.Lock()
 	defer from.vouching.Unlock()
@@ -130,14 +139,15 @@ func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.
 	return from.vouch
 }
 
+// askWitness asks the provider for the witness.
 func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	witness := s.findWitness(ctx, from)
 	if witness.TaskID == "" {
 		s.distrust(from, "it has known no task so far")
-		return task.VouchRefused
+		return task.NotVouched
 	}
 	observations, err := s.ask(ctx, from, []task.Ref{witness})
-	from.note(observations, []task.Ref{witness}, s.cfg.Now())
+	from.learn(observations, []task.Ref{witness}, s.cfg.Now())
 	for i := range observations {
 		switch obs := &observations[i]; {
 		case knows(obs):
@@ -149,10 +159,11 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	if err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Asking for a known task failed", "error", err)
 	}
-	return task.VouchRefused
+	return task.NotVouched
 }
 
-// distrust makes it a trouble of the configuration, if it concerns many tasks.
+// distrust records that the provider cannot be believed, and logs it, if many
+// tasks are unknown: then the configuration is most likely wrong.
 func (s *Syncer) distrust(from *source, why string) {
 	many := from.suspect("it knows none of the tasks that it was asked for, and " + why)
 	if many && s.seldom.First("trust "+from.name, s.cfg.Now()) {
@@ -168,8 +179,9 @@ func (from *source) label() string {
 	return from.name
 }
 
-// findWitness is a task that the provider must know: the last one that it knew, be
-// it in the life of another daemon.
+// findWitness returns a ref to the witness. Its task may be one that an earlier
+// daemon has completed, which the database tells. Without a witness, the ref has
+// no task id.
 func (s *Syncer) findWitness(ctx context.Context, from *source) task.Ref {
 	since := s.cfg.Now().Add(-witnessFor)
 	from.mu.Lock()

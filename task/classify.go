@@ -5,59 +5,60 @@ import (
 	"strings"
 )
 
-// Classify labels a provider's error text. Rules are tried in order, without
+// Classify labels a provider's error text. Its rules are tried in order, without
 // regard to case; no rule names a brand, since white-label providers change it.
-// ok is false for a text that no rule knows: what it means then depends on the
-// task's own state, so only the caller can tell. The refused word, if any,
+// ok is false for a text that matches no rule: what such a text means depends on
+// the task's own state, which only the caller knows. A refused word, if any,
 // stays in the text.
 //
-// A text alone never yields [TaskDead] for a call that failed: a caller that
-// has no terminal status in hand treats TaskDead as transient.
+// A text alone never means [TaskDead] for a call that failed: a caller that has
+// no terminal status in hand treats TaskDead as transient.
 func Classify(text string) (code Code, verdict Verdict, ok bool) {
-	if r, ok := ruleOf(text); ok {
+	if r, ok := matchText(text); ok {
 		return r.code, r.verdict, true
 	}
 	return APIError, Transient, false
 }
 
-// Refusal reports whether a text refuses what a task was asked to make, or to
-// make it of: its content, or a song or file that is not there. Then it blames
-// that task alone, whatever call brought it and whatever code stands beside it.
-// What else [Classify] calls [Permanent] is about the form of a request, which
-// may be our own.
+// Refusal reports whether text refuses what a task was asked to make: its
+// content, or a song or file that it is made from and that is not there. Such a
+// text blames that task alone, whatever call brought it and whatever code stands
+// beside it. The other texts that [Classify] calls [Permanent] are about the
+// form of a request, which may be our own mistake.
 func Refusal(text string) (code Code, ok bool) {
-	r, _ := ruleOf(text)
+	r, _ := matchText(text)
 	return r.code, r.refusal
 }
 
-// maxClassified bounds what of a text is looked at, in bytes: what matters
+// maxClassified bounds how much of a text is looked at, in bytes: what matters
 // stands at the beginning, and an upstream may send megabytes.
 const maxClassified = 8 << 10
 
-type rule struct {
+type textRule struct {
 	code    Code
 	verdict Verdict
 	refusal bool // see [Refusal]
 	match   *regexp.Regexp
 }
 
-func ruleOf(text string) (r rule, ok bool) {
+func matchText(text string) (r textRule, ok bool) {
 	text = normalize(text[:min(len(text), maxClassified)])
-	for _, r := range rules {
+	for _, r := range textRules {
 		if r.match.MatchString(text) {
 			return r, true
 		}
 	}
-	return rule{}, false
+	return textRule{}, false
 }
 
-// The order matters. Content comes before all that blames an account or the
-// provider: such a text often begins with the name of a status ("Unauthorized -
-// Failed to fetch the image"), and the word that it refuses may be any ("artist
-// name captcha"). Only a check that could not be made stands before it.
-// Moderation comes after copyright, because a moderation bucket is refined by the
-// message it carries; validation comes last, because its words occur everywhere.
-var rules = []rule{ //nolint:gochecknoglobals // a constant table
+// The order matters. Content comes before everything that blames an account or
+// the provider: such a text often begins with the name of a status
+// ("Unauthorized - Failed to fetch the image"), and the word that it refuses may
+// be any word ("artist name captcha"). Only a check that could not be made comes
+// before content. Moderation comes after copyright, because a moderation bucket
+// is refined by the message it carries. Validation comes last, because its words
+// occur everywhere.
+var textRules = []textRule{ //nolint:gochecknoglobals // a constant table
 	{APIError, Transient, false, pattern(`\b(moderation|copyright|content) (service|check|system|server|api)\b.*\b(unavailable|maintenance|busy|time[d ]?-? ?out)\b`)},
 	{ProducerTag, Permanent, true, pattern(`producer tags?\b|artist'?s? names?\b`)},
 	{Copyrighted, Permanent, true, pattern(`copyright|matches existing work`)},
@@ -74,8 +75,8 @@ var rules = []rule{ //nolint:gochecknoglobals // a constant table
 
 func pattern(expr string) *regexp.Regexp { return regexp.MustCompile(expr) }
 
-// normalize folds case, dashes and white space, so that " - " and an em dash
-// are the same to the rules.
+// normalize folds case, dashes, apostrophes and white space, so that the rules
+// need not tell " - " from an em dash.
 func normalize(text string) string {
 	text = strings.ToLower(text)
 	text = strings.NewReplacer("—", "-", "–", "-", "’", "'").Replace(text)

@@ -9,7 +9,7 @@ import (
 )
 
 // classWant is what the corpus' class means in our codes and verdicts.
-var classWant = map[string]rule{
+var classWant = map[string]textRule{
 	"producer_tag":     {code: ProducerTag, verdict: Permanent},
 	"copyrighted":      {code: Copyrighted, verdict: Permanent},
 	"inappropriate":    {code: InappropriateContent, verdict: Permanent},
@@ -72,8 +72,8 @@ func TestClassifyRefusesWhatLooksAlike(t *testing.T) {
 	require.Equal(t, Copyrighted, code)
 }
 
-// TestContentComesBeforeTheAccount has texts that sound like an account's, a
-// lost task's or a provider's in trouble, and blame what the task was made of.
+// TestContentComesBeforeTheAccount has texts that sound like trouble with an
+// account, a lost task or a provider, but blame what the task was made from.
 func TestContentComesBeforeTheAccount(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Code{

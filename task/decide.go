@@ -12,28 +12,30 @@ import (
 //
 // A row ends
 //
-//   - by the provider's word: complete, refused or dead; a provisional verdict
+//   - by what the provider says: complete, refused or dead; by a provisional verdict
 //     only when it is confirmed and the provider can be believed;
-//   - by its deadline, on an answer to a look that was sent at or after it;
-//   - by the end of its grace, when nobody answered since its deadline.
+//   - by its deadline, on an answer to a look that was sent at or after the deadline;
+//   - by the end of its grace, if no look since its deadline was answered.
 //
-// With results it is then completed by the CDN rule, without them failed. Until
-// one of the three has happened it stays pending, however late it is: a look that
-// was not sent, or not answered, ends nothing.
+// At its deadline, and at the end of its grace, a row with results is completed
+// by the CDN rule, and a row without results is failed. Until one of the three
+// happens the row stays pending, however late it is: a look that was not sent,
+// or not answered, ends nothing.
 func (p Policy) Decide(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
 	h, known := p.Handlers[g.Type]
 	switch {
 	case g.Type == "" || !g.Status.Pending():
-		return Decision{Outcome: Skipped, Reason: ReasonNotPending, Status: g.Status, Memory: g.Memory}
+		return Decision{Outcome: OutcomeSkipped, Reason: ReasonNotPending, Status: g.Status, Memory: g.Memory}
 	case !known:
-		return Decision{Outcome: Skipped, Reason: ReasonUnknownType, Status: g.Status, Memory: g.Memory}
+		return Decision{Outcome: OutcomeSkipped, Reason: ReasonUnknownType, Status: g.Status, Memory: g.Memory}
 	}
-	pass := pass{Policy: p, h: h, now: now, g: g, seen: seen, obs: observation(g, seen)}
-	return pass.decide(clips)
+	d := decider{Policy: p, h: h, now: now, g: g, seen: seen, obs: observation(g, seen)}
+	return d.decide(clips)
 }
 
-// pass is one run of Decide.
-type pass struct {
+// decider makes one decision: it holds the arguments of Decide, and what is
+// worked out from them.
+type decider struct {
 	Policy
 	h    Handler
 	now  time.Time
@@ -41,58 +43,60 @@ type pass struct {
 	seen Seen
 	obs  Observation
 	mem  Memory
-	// answered: the observation is the provider's word, and is believed.
+	// answered: the observation is an answer about the task, and is believed.
 	answered bool
 }
 
-func (p *pass) decide(clips []Clip) Decision {
-	m := p.Handlers.merge(clips, p.h.MapToClips(p.g, p.obs.Items), parseWritten(p.g.Memory.Written))
-	p.mem = p.remember()
-	failure, vouch := p.settle(m)
+// decide applies the rules of [Policy.Decide], the provider's word before the clock.
+func (d *decider) decide(clips []Clip) Decision {
+	m := d.Handlers.merge(clips, d.h.MapToClips(d.g, d.obs.Items), parseWritten(d.g.Memory.Written))
+	d.mem = d.remember()
+	failure, vouch := d.settle(m)
 	dead := failure != nil && failure.Verdict == TaskDead
 	switch {
 	case vouch:
-		return Decision{Vouch: true, Status: p.g.Status, Memory: p.g.Memory}
-	case dead && m.completeResult():
-		return p.move(m, Complete) // what the dead task still shows as done is the user's
-	case failure != nil && failure.Verdict >= TaskDead && p.obs.Failure.provisional() && (dead || p.hasResults(m)) && p.timedOut():
-		return p.timeout(m) // with the results of before, which may be enough
+		return Decision{Vouch: true, Status: d.g.Status, Memory: d.g.Memory}
+	case dead && m.hasCompleteResult():
+		return d.move(m, Complete) // the user keeps what the dead task shows as done
+	case failure != nil && failure.Verdict >= TaskDead && d.obs.Failure.provisional() && (dead || d.hasResults(m)) && d.timedOut():
+		return d.timeout(m) // the results of earlier looks may be enough
 	case failure != nil && failure.Verdict >= TaskDead:
-		return p.fail(m, failure.Code, failure.Message)
+		return d.fail(m, failure.Code, failure.Message)
 	case failure == nil:
-		if d, ended := p.progress(m); ended {
-			return d
+		if out, ended := d.progress(m); ended {
+			return out
 		}
 	}
-	if p.timedOut() {
-		return p.timeout(m)
+	if d.timedOut() {
+		return d.timeout(m)
 	}
-	return p.wait(m, failure)
+	return d.wait(m, failure)
 }
 
-// progress follows the provider's report of a task that goes well. ended is false
-// if only the deadline can end it.
-func (p *pass) progress(m *merged) (d Decision, ended bool) {
-	status := p.g.Status.Join(p.h.DeriveStatus(p.obs.Status, m.ofResults()))
-	if p.obs.Status == Complete && !status.Terminal() {
-		probe := p.complete(m)
+// progress decides on an observation without a failure. ended is false if only
+// the deadline can end the row.
+func (d *decider) progress(m *merged) (out Decision, ended bool) {
+	status := d.g.Status.Join(d.h.DeriveStatus(d.obs.Status, m.resultClips()))
+	if d.obs.Status == Complete && !status.Terminal() {
+		probe := d.completeFromCDN(m)
 		if len(probe) > 0 {
-			return Decision{Probe: probe, Status: p.g.Status, Memory: p.g.Memory}, true
+			return Decision{Probe: probe, Status: d.g.Status, Memory: d.g.Memory}, true
 		}
-		status = p.g.Status.Join(p.h.DeriveStatus(p.obs.Status, m.ofResults()))
+		status = d.g.Status.Join(d.h.DeriveStatus(d.obs.Status, m.resultClips()))
 	}
 	switch {
 	case status == Failed:
-		code, message := itemFailure(p.obs.Items)
-		return p.fail(m, code, message), true
-	case status == Complete, !p.timedOut():
-		return p.move(m, status), true
+		code, message := itemFailure(d.obs.Items)
+		return d.fail(m, code, message), true
+	case status == Complete, !d.timedOut():
+		return d.move(m, status), true
 	}
-	return d, false
+	return out, false
 }
 
-// observation is what was seen. An account failure touches no row, so nothing
-// that came with it counts.
+// observation returns the observation to judge; where nothing was seen, one that
+// says why. An account failure changes no row, so the items that came with it do
+// not count.
 func observation(g Generation, seen Seen) Observation {
 	obs := seen.Observation
 	switch {
@@ -107,110 +111,117 @@ func observation(g Generation, seen Seen) Observation {
 	}
 }
 
-// settle turns a provisional verdict into what it comes to. vouch asks whether
-// the provider can be believed, before its word ends the row.
-func (p *pass) settle(m *merged) (f *Failure, vouch bool) {
-	f = p.obs.Failure
+// settle replaces a provisional verdict by what it means now: transient until it
+// is confirmed, and until the deadline of a row that has results; then final.
+// vouch is true if the verdict would end the row, and it is not known yet
+// whether the provider can be believed.
+func (d *decider) settle(m *merged) (f *Failure, vouch bool) {
+	f = d.obs.Failure
 	if f == nil || !f.provisional() {
-		p.answered = p.obs.answers()
+		d.answered = d.obs.isAnswer()
 		return f, false
 	}
 	settled := *f
 	settled.Provisional = false
 	switch {
-	case !p.confirmed(f), p.now.Before(p.deadline()) && p.hasResults(m):
+	case !d.confirmed(f), d.now.Before(d.deadline()) && d.hasResults(m):
 		settled.Verdict = Transient
-	case p.seen.Vouch == VouchUnasked:
+	case d.seen.Vouch == VouchUnasked:
 		return nil, true
-	case p.seen.Vouch == VouchRefused:
+	case d.seen.Vouch == NotVouched:
 		settled.Verdict, settled.Reason = Transient, ReasonKnowsNone
-		p.note(&settled)
+		d.noteOverdue(&settled)
 	case f.Verdict == UnknownTask:
 		settled.Verdict = TaskDead
 		settled.Message = cmp.Or(f.Message, "The provider does not know this task.")
 	}
-	p.answered = settled.Verdict != Transient
+	d.answered = settled.Verdict != Transient
 	return &settled, false
 }
 
-func (p *pass) confirmed(f *Failure) bool {
-	c := p.confirmation(f)
-	return p.mem.Doubts >= c.Answers && p.now.Sub(p.mem.DoubtedAt) >= c.Over
+// confirmed reports whether f was repeated often enough, and for long enough.
+func (d *decider) confirmed(f *Failure) bool {
+	c := d.confirmation(f)
+	return d.mem.Doubts >= c.Answers && d.now.Sub(d.mem.DoubtedAt) >= c.Over
 }
 
-// hasResults reports whether the task has given its user something already.
-func (p *pass) hasResults(m *merged) bool {
+// hasResults reports whether a clip of the row can be played or read already.
+func (d *decider) hasResults(m *merged) bool {
 	for _, c := range m.clips {
-		if p.worth(c) {
+		if d.playable(c) {
 			return true
 		}
 	}
 	return false
 }
 
-func (p *pass) deadline() time.Time { return p.Deadline(p.now, p.g) }
+func (d *decider) deadline() time.Time { return d.Deadline(d.now, d.g) }
 
-// timedOut reports whether the row is out of time: it is past its deadline, and
-// the provider answered a look that was sent then, or its grace is over, or there
-// is nobody to ask.
-func (p *pass) timedOut() bool {
+// timedOut reports whether the row must end now. Before its deadline it never
+// must. After it, the row ends if it has no task id, so that no look can be
+// made; if a look that was sent at or after the deadline was answered; or if its
+// grace is over.
+func (d *decider) timedOut() bool {
 	switch {
-	case p.now.Before(p.deadline()):
+	case d.now.Before(d.deadline()):
 		return false
-	case p.g.TaskID == "":
+	case d.g.TaskID == "":
 		return true
-	case p.answered && p.askedLate():
+	case d.answered && d.askedLate():
 		return true
 	}
-	return p.sent() && p.graceOver()
+	return d.sent() && d.graceOver()
 }
 
 // askedLate reports whether the look was sent at or after the deadline.
-func (p *pass) askedLate() bool {
-	return !p.seen.AskedAt.IsZero() && !p.seen.AskedAt.Before(p.deadline())
+func (d *decider) askedLate() bool {
+	return !d.seen.AskedAt.IsZero() && !d.seen.AskedAt.Before(d.deadline())
 }
 
-// move writes what was learned; status is complete or pending.
-func (p *pass) move(m *merged, status Status) Decision {
-	d := Decision{Outcome: Synced, Status: status}
+// move returns the decision that writes what was learned; status is complete or
+// pending.
+func (d *decider) move(m *merged, status Status) Decision {
+	out := Decision{Outcome: OutcomeSynced, Status: status}
 	if status.Terminal() {
-		m.close()
-		p.mem = Memory{}
+		m.failPending()
+		d.mem = Memory{}
 	} else {
-		d.Next = p.next(0)
-		p.mem.Written = m.written.String()
+		out.Next = d.next(0)
+		d.mem.Written = m.written.String()
 	}
-	d.Clips, d.Memory = m.changed(), p.mem
-	if d.Status == p.g.Status && len(d.Clips) == 0 {
-		d.Outcome, d.Reason = Skipped, ReasonUnchanged
+	out.Clips, out.Memory = m.changed(), d.mem
+	if out.Status == d.g.Status && len(out.Clips) == 0 {
+		out.Outcome, out.Reason = OutcomeSkipped, ReasonUnchanged
 	}
-	return d
+	return out
 }
 
-// wait leaves the row as it is, but for items that came with the failure.
-func (p *pass) wait(m *merged, f *Failure) Decision {
-	p.mem.Written = m.written.String()
-	d := Decision{
-		Outcome: Skipped, Reason: cmp.Or(f.Reason, f.Verdict.String()), Status: p.g.Status,
-		Clips: m.changed(), Memory: p.mem, Next: p.next(f.RetryAfter),
+// wait returns the decision that leaves the row as it is, except for items that
+// came with the failure.
+func (d *decider) wait(m *merged, f *Failure) Decision {
+	d.mem.Written = m.written.String()
+	out := Decision{
+		Outcome: OutcomeSkipped, Reason: cmp.Or(f.Reason, f.Verdict.String()), Status: d.g.Status,
+		Clips: m.changed(), Memory: d.mem, Next: d.next(f.RetryAfter),
 	}
-	if len(d.Clips) > 0 {
-		d.Outcome = Synced
+	if len(out.Clips) > 0 {
+		out.Outcome = OutcomeSynced
 	}
-	return d
+	return out
 }
 
-func (p *pass) fail(m *merged, code Code, message string) Decision {
-	m.close()
+// fail returns the decision that fails the row.
+func (d *decider) fail(m *merged, code Code, message string) Decision {
+	m.failPending()
 	code = cmp.Or(code, APIError)
 	return Decision{
-		Outcome: OutFail, Reason: string(code), Status: Failed, Clips: m.changed(),
+		Outcome: OutcomeFailed, Reason: string(code), Status: Failed, Clips: m.changed(),
 		ErrorCode: code, ErrorMessage: cmp.Or(Redact(message), "The provider failed the task without saying why."),
 	}
 }
 
-// itemFailure is the failure of a task whose every item failed: the first
-// that says why.
+// itemFailure returns the failure of a task whose items all failed: the first
+// one that gives a reason.
 func itemFailure(items []Item) (Code, string) {
 	for _, it := range items {
 		if it.Failure != nil {
@@ -220,54 +231,55 @@ func itemFailure(items []Item) (Code, string) {
 	return APIError, ""
 }
 
-// next is when to look again: after retryAfter at least, and once at the
-// deadline, which is never slept through.
-func (p *pass) next(retryAfter time.Duration) time.Time {
-	deadline := p.deadline()
+// next returns the time of the next look: not before retryAfter is over, but no
+// later than just after a deadline that is still to come.
+func (d *decider) next(retryAfter time.Duration) time.Time {
+	deadline := d.deadline()
 	switch {
-	case p.now.Before(deadline):
-		every, _ := p.h.Schedule.At(max(0, p.now.Sub(p.Began(p.now, p.g))))
-		every = cmp.Or(p.PollInterval, every)
-		if at := p.now.Add(max(p.soon(every), retryAfter)); at.Before(deadline) {
+	case d.now.Before(deadline):
+		every, _ := d.h.Schedule.At(max(0, d.now.Sub(d.Began(d.now, d.g))))
+		every = cmp.Or(d.PollInterval, every)
+		if at := d.now.Add(max(d.untilDoneGrace(every), retryAfter)); at.Before(deadline) {
 			return at
 		}
 		return deadline.Add(deadlineMargin)
-	case p.answered && p.mem.AskedAt.IsZero():
-		return p.now.Add(deadlineMargin) // asked before the deadline: the look that ends the row is due
+	case d.answered && d.mem.AskedAt.IsZero():
+		return d.now.Add(deadlineMargin) // this look was sent before the deadline: the one that can end the row is due
 	}
-	every := p.overdueEvery(p.waited())
-	if p.mem.Doubts > 0 && p.PollInterval == 0 {
-		c := p.confirmation(p.obs.Failure)
+	every := d.overdueEvery(d.waited())
+	if d.mem.Doubts > 0 && d.PollInterval == 0 {
+		c := d.confirmation(d.obs.Failure)
 		every = max(every, c.Over/time.Duration(c.Answers))
 	}
-	return p.now.Add(max(p.soon(every), min(retryAfter, longestWait)))
+	return d.now.Add(max(d.untilDoneGrace(every), min(retryAfter, longestWait)))
 }
 
-// longestWait is the most that a provider can make a row wait past its deadline.
+// longestWait bounds the RetryAfter of a provider for a row past its deadline.
 const longestWait = time.Hour
 
-// deadlineMargin is how long after the deadline the look is due that ends the
-// row, so that it is sent after it even if it shares the pass of an earlier one.
+// deadlineMargin is how long after the deadline the look is due that can end the
+// row. The margin makes sure that the look is sent after the deadline, even if
+// it shares a pass with rows that are due a little earlier.
 const deadlineMargin = 300 * time.Millisecond
 
-// soon is every, or less where something is due before: the rule for tasks that
-// are done without audio.
-func (p *pass) soon(every time.Duration) time.Duration {
-	if due := p.mem.DoneAt.Add(doneGrace).Sub(p.now); !p.mem.DoneAt.IsZero() && due > 0 {
+// untilDoneGrace returns every, or less if the task is complete without audio
+// and the time to look for its audio at the CDN comes first.
+func (d *decider) untilDoneGrace(every time.Duration) time.Duration {
+	if due := d.mem.DoneAt.Add(doneGrace).Sub(d.now); !d.mem.DoneAt.IsZero() && due > 0 {
 		return min(every, due)
 	}
 	return every
 }
 
-// waited is how long the row has been asked for past its deadline.
-func (p *pass) waited() time.Duration {
-	if p.mem.AskedAt.IsZero() {
+// waited returns for how long the row has been asked for past its deadline.
+func (d *decider) waited() time.Duration {
+	if d.mem.AskedAt.IsZero() {
 		return 0
 	}
-	return p.now.Sub(p.mem.AskedAt)
+	return d.now.Sub(d.mem.AskedAt)
 }
 
-// timeoutMessage is the specification's text, for whatever the deadline is.
+// timeoutMessage is the specification's text for a deadline of d.
 func timeoutMessage(d time.Duration) string {
 	if d%time.Minute == 0 && d > time.Minute {
 		return fmt.Sprintf("%s%d minutes.", TimeoutPrefix, d/time.Minute)
@@ -275,6 +287,6 @@ func timeoutMessage(d time.Duration) string {
 	return fmt.Sprintf("%s%s.", TimeoutPrefix, d)
 }
 
-// TimeoutPrefix begins the error_message of every row that was failed because its
-// time was up.
+// TimeoutPrefix begins the error_message of every row that was failed because
+// its time was up.
 const TimeoutPrefix = "Task timed out after "

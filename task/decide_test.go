@@ -28,7 +28,7 @@ func TestRowsThatAreNotOursAreLeftAlone(t *testing.T) {
 				w := newWorld(c.typ, rows("t-extend-0")...).at(age)
 				w.g.Status = c.status
 				d := w.decide(seen)
-				require.Equal(t, Decision{Outcome: Skipped, Reason: c.reason, Status: c.status}, d, name)
+				require.Equal(t, Decision{Outcome: OutcomeSkipped, Reason: c.reason, Status: c.status}, d, name)
 				require.False(t, d.Writes(w.g), name)
 			}
 		}
@@ -42,13 +42,13 @@ func TestProgress(t *testing.T) {
 	w := newWorld(Extend, rows("t-extend-0", "t-extend-1")...)
 
 	d := w.lookStrictly(t, saw(Queued))
-	require.Equal(t, Decision{Outcome: Synced, Status: Queued, Next: w.now.Add(15 * time.Second)}, d)
+	require.Equal(t, Decision{Outcome: OutcomeSynced, Status: Queued, Next: w.now.Add(15 * time.Second)}, d)
 
 	d = w.lookStrictly(t, saw(Queued))
-	require.Equal(t, Decision{Outcome: Skipped, Reason: ReasonUnchanged, Status: Queued, Next: w.now.Add(15 * time.Second)}, d)
+	require.Equal(t, Decision{Outcome: OutcomeSkipped, Reason: ReasonUnchanged, Status: Queued, Next: w.now.Add(15 * time.Second)}, d)
 
 	d = w.lookStrictly(t, saw(Streaming, song(idA), Item{ID: idB, Status: Streaming, StreamAudioURL: streamOf(idB)}))
-	require.Equal(t, Synced, d.Outcome)
+	require.Equal(t, OutcomeSynced, d.Outcome)
 	require.Equal(t, Streaming, d.Status)
 	require.Len(t, d.Clips, 2)
 
@@ -56,7 +56,7 @@ func TestProgress(t *testing.T) {
 	require.Equal(t, Streaming, d.Status, "status went back")
 
 	d = w.lookStrictly(t, saw(Complete, song(idA), song(idB)))
-	require.Equal(t, Synced, d.Outcome)
+	require.Equal(t, OutcomeSynced, d.Outcome)
 	require.Equal(t, Complete, d.Status)
 	require.Len(t, d.Clips, 1, "the first clip had all of it before")
 	require.Zero(t, d.Next)
@@ -104,13 +104,14 @@ func TestEnds(t *testing.T) {
 		require.Equal(t, c.message, d.ErrorMessage, name)
 		require.Equal(t, c.status.Terminal(), d.Next.IsZero(), name)
 		if c.status == Failed {
-			require.Equal(t, OutFail, d.Outcome, name)
+			require.Equal(t, OutcomeFailed, d.Outcome, name)
 			require.Equal(t, string(c.code), d.Reason, name)
 		}
 	}
 }
 
-// A generation that fails takes its clips along, but not what had ended well.
+// A generation that fails takes its clips along, except those that have ended
+// well.
 func TestFailureKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(Extend, rows("t-extend-0", "t-extend-1")...)
@@ -150,7 +151,7 @@ func TestTransientFailuresKeepTheRowPending(t *testing.T) {
 		d := w.lookStrictly(t, c.seen)
 		require.Equal(t, c.reason == "unknown_task", d.Memory.Doubts == 1, name)
 		d.Memory.Doubts, d.Memory.DoubtedAt = 0, time.Time{}
-		require.Equal(t, Decision{Outcome: Skipped, Reason: c.reason, Status: Queued, Next: w.now.Add(15 * time.Second)}, d, name)
+		require.Equal(t, Decision{Outcome: OutcomeSkipped, Reason: c.reason, Status: Queued, Next: w.now.Add(15 * time.Second)}, d, name)
 	}
 }
 
@@ -158,7 +159,7 @@ func TestATransientFailureKeepsTheItemsThatCameWithIt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(Extend, rows("t-extend-0", "t-extend-1")...)
 	d := w.lookStrictly(t, refused(Failure{Verdict: Transient, Reason: "cut_off", RetryAfter: time.Minute}, song(idA)))
-	require.Equal(t, Synced, d.Outcome)
+	require.Equal(t, OutcomeSynced, d.Outcome)
 	require.Equal(t, "cut_off", d.Reason)
 	require.Equal(t, Submitted, d.Status, "a failed call says nothing of the task")
 	require.Equal(t, w.now.Add(time.Minute), d.Next)
@@ -173,13 +174,14 @@ func TestAnAccountFailureTouchesNoRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(Extend, rows("t-extend-0")...)
 	d := w.lookStrictly(t, refused(Failure{Verdict: Account, RetryAfter: time.Minute}, song(idA), song(idB)))
-	require.Equal(t, Skipped, d.Outcome)
+	require.Equal(t, OutcomeSkipped, d.Outcome)
 	require.False(t, d.Writes(w.g))
 	require.Equal(t, w.now.Add(time.Minute), d.Next)
 }
 
-// One answer of an unknown task is no knowledge: it counts from the third on, over
-// a minute, however old the row is and whether the task was known before.
+// One answer that a task is unknown is no knowledge: it counts from the third
+// on, over a minute, however old the row is and whether the task was known
+// before.
 func TestAnUnknownTaskIsDeadWhenConfirmed(t *testing.T) {
 	t.Parallel()
 	unknown := func(text string) Seen { return refused(Failure{Verdict: UnknownTask, Message: text}) }
@@ -219,7 +221,7 @@ func TestFailureIsAnError(t *testing.T) {
 	}
 }
 
-// A provider that ends a task with one song made and one not has made a song.
+// A provider that ends a task after one of two songs has made a song.
 func TestDeadTaskWithACompleteResult(t *testing.T) {
 	t.Parallel()
 	done := Item{ID: idA, AudioURL: "https://cdn.example/a.mp3"}

@@ -7,8 +7,8 @@ import (
 	"tasksync/task"
 )
 
-// One look at a row finds both of its clips there: the row and its clips are
-// complete. The clips take the places of the placeholders that the application has
+// One look at a row finds both of its clips: the row and its clips are complete.
+// The clips take the places of the placeholders that the application has
 // inserted.
 func ExamplePolicy_Decide() {
 	inserted := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
@@ -36,7 +36,7 @@ func ExamplePolicy_Decide() {
 }
 
 // A type of the application's own is an entry in the map. Its rows are followed,
-// and their placeholders known.
+// and their placeholders are recognised.
 func ExampleHandlers() {
 	handlers := task.DefaultHandlers()
 	handlers["remix"] = task.Handler{Clips: 3, Schedule: task.Schedule{{Every: 10 * time.Second}}}
@@ -44,8 +44,8 @@ func ExampleHandlers() {
 	// Output: 2 true
 }
 
-// A row that nobody has answered for since its deadline does not end: it is looked
-// at again.
+// A row that has had no answer since its deadline does not end: it is looked at
+// again.
 func ExamplePolicy_Decide_unanswered() {
 	policy := task.DefaultPolicy()
 	inserted := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)

@@ -26,7 +26,7 @@ func (d *dice) below(n int) int { return int(d.byte()) % n }
 
 func roll[T any](d *dice, of ...T) T { return of[d.below(len(of))] }
 
-// raw takes the next bytes as they are, repeated to a length that may be beyond
+// raw takes the next bytes as they are, repeated to a length that may exceed
 // every limit.
 func (d *dice) raw() string {
 	n := min(d.below(12), len(d.data))
@@ -103,7 +103,7 @@ func (d *dice) seen() Seen {
 		obs.Items = append(obs.Items, d.item())
 	}
 	for range roll(d, 0, 0, 0, 100) * min(1, len(obs.Items)) {
-		obs.Items = append(obs.Items, obs.Items[0]) // more than anyone looks at
+		obs.Items = append(obs.Items, obs.Items[0]) // more than maxItems
 	}
 	seen := Seen{Observation: obs, Probes: map[string]Probe{}}
 	for _, id := range []string{idA, idB, idC} {
@@ -124,8 +124,8 @@ func (d *dice) world() *world {
 	return w
 }
 
-// randomBytes are the same for the same seed. Long ones make full worlds at
-// once, which the fuzzer takes long to find by itself.
+// randomBytes returns the same bytes for the same seed. Long ones make full
+// worlds at once, which the fuzzer takes long to find by itself.
 func randomBytes(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 0))
 	out := make([]byte, n)
@@ -137,8 +137,8 @@ func randomBytes(seed uint64, n int) []byte {
 	return out
 }
 
-// FuzzDecide holds Decide to its invariants on rows that anyone may have
-// written and observations that no provider would send.
+// FuzzDecide holds Decide to its invariants on rows that any program may have
+// written, and on observations that no provider would send.
 func FuzzDecide(f *testing.F) {
 	f.Add([]byte{})
 	for seed := range uint64(40) {

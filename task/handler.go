@@ -2,24 +2,24 @@ package task
 
 import "cmp"
 
-// Handler is what tasksync knows of one task type. A new type is one entry in
-// the map that [DefaultHandlers] returns.
+// Handler is what tasksync knows about one task type. A new type is one more
+// entry in the map that [DefaultHandlers] returns.
 type Handler struct {
-	// Clips is how many clips a task of this type gives at most. It tells when
-	// an upstream that reports only items is done.
+	// Clips is how many clips a task of this type gives at most. If an upstream
+	// reports only items, the task is done when it has so many.
 	Clips int
 	// Text marks a type whose results are words: audio_url stays null and there
 	// is no CDN fallback.
 	Text bool
-	// Schedule spaces the looks; empty: every 15 s.
+	// Schedule spaces the looks; empty: one every 15 s.
 	Schedule Schedule
 }
 
-// Handlers finds the handler of a task type.
+// Handlers holds the handler of each task type.
 type Handlers map[Type]Handler
 
-// DefaultHandlers are the handlers of the five task types of the
-// specification. The map is the caller's to extend before it is used.
+// DefaultHandlers returns the handlers of the five task types of the
+// specification. The caller may change the map before it is used.
 func DefaultHandlers() Handlers {
 	return Handlers{
 		Extend:   {Clips: 2, Schedule: audioSchedule},
@@ -30,12 +30,22 @@ func DefaultHandlers() Handlers {
 	}
 }
 
+// Names returns the task types, in no order.
+func (hs Handlers) Names() []string {
+	names := make([]string, 0, len(hs))
+	for t := range hs {
+		names = append(names, string(t))
+	}
+	return names
+}
+
 // maxItems bounds how many results of one observation are looked at.
 const maxItems = 64
 
-// MapToClips gives the clip that each item describes, in the items' order. An
-// item without an id gets the placeholder id of its position; one whose id no
-// row could hold is left out (its entry has an empty ClipID).
+// MapToClips returns the clip that each item describes, in the order of the
+// items. An item without an id gets the placeholder id of its position. An item
+// whose id does not fit into a row becomes a clip with an empty ClipID, which is
+// left out.
 func (h Handler) MapToClips(g Generation, items []Item) []Clip {
 	items = items[:min(len(items), maxItems)]
 	clips := make([]Clip, len(items))
@@ -46,7 +56,7 @@ func (h Handler) MapToClips(g Generation, items []Item) []Clip {
 }
 
 func (h Handler) mapItem(g Generation, it Item, position int) Clip {
-	id := clean(it.ID, maxURL) // not at maxClipID: an id that was cut would be another's
+	id := clean(it.ID, maxURL) // not at maxClipID: a shortened id could be the id of another clip
 	switch {
 	case len(id) > maxClipID:
 		return Clip{}
@@ -76,8 +86,8 @@ func (h Handler) mapItem(g Generation, it Item, position int) Clip {
 	return c
 }
 
-// audio picks the final and the preview URL of an item. An audio URL of an item
-// that its provider calls unfinished is a preview, whatever its host.
+// audio returns the final and the preview URL of an item. While the provider
+// calls the item unfinished, its audio URL is a preview, whatever the host.
 func audio(it Item) (final, preview string) {
 	preview = usableURL(it.StreamAudioURL)
 	if it.Status == "" || it.Status == Complete {
@@ -89,8 +99,9 @@ func audio(it Item) (final, preview string) {
 	return final, preview
 }
 
-// itemStatus judges an item by what it carries: complete needs the words of a
-// lyric or the final audio of a song, whatever the provider calls it.
+// itemStatus derives the status of an item from what it carries: a lyric is
+// complete when it has its words, and a song when it has its final audio,
+// whatever the provider calls it.
 func (h Handler) itemStatus(it Item, c Clip) Status {
 	switch {
 	case it.Failure != nil || it.Status == Failed:
@@ -108,11 +119,11 @@ func (h Handler) itemStatus(it Item, c Clip) Status {
 	}
 }
 
-// DeriveStatus is the status of a generation whose upstream reports the task as
-// reported (empty: it only reports items) and whose results stand as clips.
-// Complete means that every result has ended and at least one is complete; a
-// reported completion without results, or with unfinished ones, is not one yet.
-// A word that is none of ours says nothing.
+// DeriveStatus returns the status of a generation. reported is the upstream's
+// status of the task, empty if it reports only items; clips are its results. A
+// generation is complete when every result has ended and at least one is
+// complete. A reported completion without results, or with unfinished ones, is
+// not one yet. An unknown word in reported says nothing.
 func (h Handler) DeriveStatus(reported Status, clips []Clip) Status {
 	var furthest Status
 	ended, complete := 0, 0
@@ -145,6 +156,6 @@ func (h Handler) DeriveStatus(reported Status, clips []Clip) Status {
 	}
 }
 
-// SupportsTimeoutFallback reports whether results without audio may be filled
-// by the CDN rule when the time is up.
+// SupportsTimeoutFallback reports whether the CDN rule may give results their
+// audio when the time is up.
 func (h Handler) SupportsTimeoutFallback() bool { return !h.Text }

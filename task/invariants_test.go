@@ -125,7 +125,7 @@ func requireRest(t require.TestingT, w *world, seen Seen, d Decision) {
 			require.True(t, c.Status.Terminal(), "%s is %s in an ended generation", c.ClipID, c.Status)
 		}
 	}
-	if w.g.Status == Failed && d.Status == Failed && d.Outcome == OutFail {
+	if w.g.Status == Failed && d.Status == Failed && d.Outcome == OutcomeFailed {
 		require.NotEmpty(t, d.ErrorCode)
 		require.NotEmpty(t, d.ErrorMessage)
 	}

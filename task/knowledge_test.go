@@ -18,7 +18,7 @@ var (
 )
 
 // Whatever kept the look at the deadline from being answered, the row waits for
-// an answer, and then ends as the task has.
+// an answer, and then ends as the task has ended.
 func TestADeadlineWithoutAnAnswerEndsNothing(t *testing.T) {
 	t.Parallel()
 	for name, seen := range map[string]Seen{
@@ -37,8 +37,7 @@ func TestADeadlineWithoutAnAnswerEndsNothing(t *testing.T) {
 	}
 }
 
-// An answer that is under way when the deadline comes says how the task stood
-// before it.
+// An answer that is under way at the deadline says how the task stood before it.
 func TestAnAnswerToAnEarlierLookEndsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(Generate).at(DefaultTimeout + time.Second)
@@ -182,16 +181,16 @@ func TestADoubtEndsNothingUnlessTheProviderIsVouchedFor(t *testing.T) {
 	d := look(VouchUnasked)
 	require.True(t, d.Vouch)
 	require.False(t, d.Writes(w.g))
-	d = look(VouchRefused)
+	d = look(NotVouched)
 	require.Equal(t, Submitted, d.Status)
 	require.Equal(t, ReasonKnowsNone, d.Reason)
 	require.Equal(t, Failed, look(Vouched).Status)
 
 	w.at(DefaultTimeout)
-	w.commit(t, look(VouchRefused))
+	w.commit(t, look(NotVouched))
 	require.Equal(t, Submitted, w.g.Status, "not at the deadline either")
 	w.at(DefaultTimeout + DefaultGrace)
-	d = look(VouchRefused)
+	d = look(NotVouched)
 	require.Equal(t, Failed, d.Status)
 	require.Contains(t, d.ErrorMessage, ReasonKnowsNone)
 }
@@ -215,8 +214,8 @@ func TestProvisionalVerdicts(t *testing.T) {
 	}
 }
 
-// The provider calls the task complete and has no audio: after a minute it is
-// looked for at the CDN, and only what can be played counts.
+// The provider calls the task complete and has no audio: after a minute the
+// audio is looked for at the CDN, and only a URL that plays counts.
 func TestCompleteWithoutAudio(t *testing.T) {
 	t.Parallel()
 	bare := saw(Complete, Item{ID: idA, Status: Complete, Title: "Song"}, song(idB))
@@ -241,8 +240,8 @@ func TestCompleteWithoutAudio(t *testing.T) {
 	require.Equal(t, CDNURL(idA), w.clip(t, idA).AudioURL)
 }
 
-// What the application writes over a value of tasksync's stays, whichever is the
-// greater text.
+// A value of tasksync's that the application has overwritten stays as the
+// application wrote it, whichever text is the greater one.
 func TestTheApplicationsOwnValuesStay(t *testing.T) {
 	t.Parallel()
 	for _, own := range []string{"https://aaa.example/copy.mp3", "https://zzz.example/copy.mp3"} {
@@ -269,18 +268,19 @@ func TestTheApplicationsOwnValuesStay(t *testing.T) {
 	require.Equal(t, audioOf(idA), w.clip(t, idA).AudioURL)
 }
 
-// drawSight is anything that a look can bring but a result or a refusal.
+// drawSight returns anything that a look can bring, except a result or a
+// refusal.
 func drawSight(t *rapid.T, now time.Time) Seen {
 	seen := rapid.SampledFrom([]Seen{{}, down, unsent, noMoney, paused, noCall, gone, saw(Processing), saw(Complete), saw("")}).Draw(t, "sight")
 	seen.AskedAt = now.Add(-time.Duration(rapid.IntRange(0, 20).Draw(t, "took")) * time.Second)
-	seen.Vouch = rapid.SampledFrom([]Vouch{VouchUnasked, Vouched, VouchRefused}).Draw(t, "vouch")
+	seen.Vouch = rapid.SampledFrom([]Vouch{VouchUnasked, Vouched, NotVouched}).Draw(t, "vouch")
 	return seen
 }
 
-// No sequence of answers, failures, pauses and steps of the clock fails a row that
-// the provider never refused without an answer to a look at or after its deadline,
-// or the end of its grace; three doubts of a provider that is vouched for are such
-// an answer at any time.
+// A row that the provider never refused does not fail, whatever the sequence of
+// answers, failures, pauses and steps of the clock, without an answer to a look
+// at or after its deadline, or the end of its grace. Three doubts of a provider
+// that is vouched for are such an answer at any time.
 func TestARowEndsOnlyOnKnowledge(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -312,7 +312,7 @@ func TestARowEndsOnlyOnKnowledge(t *testing.T) {
 				continue
 			}
 			byAnswer := late && answered
-			byDoubts := doubts >= 3 && seen.Vouch != VouchRefused
+			byDoubts := doubts >= 3 && seen.Vouch != NotVouched
 			byGrace := sent && !firstSent.IsZero() && w.now.Sub(firstSent) >= DefaultGrace
 			require.True(t, byAnswer || byDoubts || byGrace, "ended by %+v at %s", seen, w.now.Sub(born))
 			for _, c := range w.clips {

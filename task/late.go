@@ -5,29 +5,30 @@ import (
 	"time"
 )
 
-// LateMode is what becomes of a result that comes after the deadline has failed
-// its row.
+// LateMode says what happens to a late result: one that comes after the deadline
+// has ended its row.
 type LateMode string
 
 // The modes.
 const (
-	// LateOff looks at no row that has ended.
+	// LateOff: no look is made at a row that has ended.
 	LateOff LateMode = "off"
-	// LateEvent keeps the result beside the row, which stays failed.
+	// LateEvent: the result is kept beside the row, which stays failed.
 	LateEvent LateMode = "event"
-	// LateComplete completes the row: the one step out of failed.
+	// LateComplete: the row becomes complete. It is the only step out of failed.
 	LateComplete LateMode = "complete"
 )
 
-// Late results are looked for this often, at the latest this long after the end.
+// lateLooks is how many looks for a late result are answered at most, and lateMost
+// how long after the end of the row the last one is due.
 const (
 	lateLooks = 5
 	lateMost  = 24 * time.Hour
 )
 
-// lateOffset is how long after the end of a row look n is due: a fifth of its
-// deadline, then five times as long each (2 min, 10 min, 50 min, 4 h, 21 h for ten
-// minutes).
+// lateOffset returns how long after the end of a row late look n is due: a fifth
+// of the deadline for the first, and five times as long for each that follows.
+// For a deadline of ten minutes that is 2 min, 10 min, 50 min, 4 h and 21 h.
 func (p Policy) lateOffset(n int) time.Duration {
 	offset := p.Timeout / 5
 	for range n {
@@ -36,17 +37,18 @@ func (p Policy) lateOffset(n int) time.Duration {
 	return min(max(offset, time.Second), lateMost)
 }
 
-// lateMemory is what to remember of a row that its deadline ended: that it may
-// yet get a result, or the audio for which it has but a preview.
-func (p *pass) lateMemory(m *merged, ended Status) Memory {
+// lateMemory returns the memory of a row that its deadline has just ended. It
+// plans a late look for a failed row, which may still get a result, and for a
+// complete one with a clip that has only a preview.
+func (d *decider) lateMemory(m *merged, ended Status) Memory {
 	wanted := ended == Failed || lacksAudio(m.clips)
-	if p.Late == LateOff || p.Late == "" || !wanted || p.g.TaskID == "" {
+	if d.Late == LateOff || d.Late == "" || !wanted || d.g.TaskID == "" {
 		return Memory{}
 	}
-	return Memory{EndedAt: p.now, LateAt: p.now.Add(p.lateOffset(0)), Written: m.written.String()}
+	return Memory{EndedAt: d.now, LateAt: d.now.Add(d.lateOffset(0)), Written: m.written.String()}
 }
 
-// lacksAudio reports whether a complete clip has a preview and no more.
+// lacksAudio reports whether a complete clip has a preview, but no final audio.
 func lacksAudio(clips []Clip) bool {
 	for _, c := range clips {
 		if c.Status == Complete && finalURL(c.AudioURL) == "" && usableURL(c.StreamAudioURL) != "" {
@@ -56,28 +58,30 @@ func lacksAudio(clips []Clip) bool {
 	return false
 }
 
-// DecideLate judges a look at a row that its deadline has ended. The row may
-// become complete with its clips ([LateComplete]), get the audio for its previews,
-// or stay as it is; [Decision.Late] marks a result, whose clips are then all in
-// Clips, whether they are to be written or only kept.
+// DecideLate judges a look at a row that its deadline has ended. The row becomes
+// complete with its clips ([LateComplete]), gets the final audio for its
+// previews, or stays as it is. A late result sets [Decision.Late]; Clips then
+// holds all its clips, be it to write them or to keep them beside the row
+// ([LateEvent]).
 func (p Policy) DecideLate(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
-	if !p.AwaitsLate(g) { // nothing is remembered any more
-		return Decision{Outcome: Skipped, Reason: ReasonNotPending, Status: g.Status}
+	if !p.AwaitsLate(g) { // no memory: no further look
+		return Decision{Outcome: OutcomeSkipped, Reason: ReasonNotPending, Status: g.Status}
 	}
-	pass := pass{Policy: p, h: p.Handlers[g.Type], now: now, g: g, seen: seen, obs: observation(g, seen), mem: g.Memory}
+	d := decider{Policy: p, h: p.Handlers[g.Type], now: now, g: g, seen: seen, obs: observation(g, seen), mem: g.Memory}
 	if g.Status == Complete {
-		return pass.lateAudio(clips)
+		return d.lateAudio(clips)
 	}
-	return pass.lateResult(clips)
+	return d.lateResult(clips)
 }
 
-// AwaitsLate reports whether a row that has ended is looked at for a late result.
+// AwaitsLate reports whether a late look is to be made at g, a row that has
+// ended.
 func (p Policy) AwaitsLate(g Generation) bool {
 	_, known := p.Handlers[g.Type]
 	return known && !g.Memory.LateAt.IsZero() && p.Late != LateOff && p.Late != "" && awaitsLate(g)
 }
 
-// awaitsLate reports whether g still is what its deadline has made of it.
+// awaitsLate reports whether g is still as its deadline left it.
 func awaitsLate(g Generation) bool {
 	switch g.Status {
 	case Complete:
@@ -89,10 +93,10 @@ func awaitsLate(g Generation) bool {
 	}
 }
 
-// lateAudio gives complete clips the audio that they lack.
-func (p *pass) lateAudio(clips []Clip) Decision {
-	m := p.Handlers.merge(clips, nil, parseWritten(p.mem.Written))
-	seen := p.Handlers.merge(clips, p.h.MapToClips(p.g, p.obs.Items), written{})
+// lateAudio gives complete clips the final audio that they lack.
+func (d *decider) lateAudio(clips []Clip) Decision {
+	m := d.Handlers.merge(clips, nil, parseWritten(d.mem.Written))
+	seen := d.Handlers.merge(clips, d.h.MapToClips(d.g, d.obs.Items), written{})
 	for _, at := range seen.results {
 		if at < len(clips) && clips[at].Status == Complete && finalURL(clips[at].AudioURL) == "" && finalURL(seen.clips[at].AudioURL) != "" {
 			m.clips[at] = fillIn(clips[at], seen.clips[at])
@@ -100,17 +104,18 @@ func (p *pass) lateAudio(clips []Clip) Decision {
 		}
 	}
 	if len(m.changed()) == 0 {
-		return p.lookLater()
+		return d.lookLater()
 	}
-	d := Decision{Outcome: Synced, Reason: ReasonLate, Status: Complete, Clips: m.changed(), Late: true}
+	out := Decision{Outcome: OutcomeSynced, Reason: ReasonLate, Status: Complete, Clips: m.changed(), Late: true}
 	if lacksAudio(m.clips) {
-		d.Memory, d.Next = p.later(), p.later().LateAt
-		d.Memory.Written = m.written.String()
+		out.Memory, out.Next = d.later(), d.later().LateAt
+		out.Memory.Written = m.written.String()
 	}
-	return d
+	return out
 }
 
-// fillIn gives a clip its final audio, and the other values that it lacks.
+// fillIn returns have with the final audio of seen, and with those values of
+// seen that have lacks.
 func fillIn(have, seen Clip) Clip {
 	out := have
 	from := seen.values()
@@ -121,56 +126,58 @@ func fillIn(have, seen Clip) Clip {
 	return out
 }
 
-// ReasonLate is that of a result that came after the end of its row.
+// ReasonLate is the reason of a decision on a late result.
 const ReasonLate = "late_result"
 
-// lateResult asks whether the task that was given up has come to its end. Clips
-// that failed with the row are open again for it.
-func (p *pass) lateResult(clips []Clip) Decision {
+// lateResult decides whether the task of a failed row has completed after all.
+// For that, the clips that failed with the row count as open again.
+func (d *decider) lateResult(clips []Clip) Decision {
 	open := append([]Clip(nil), clips...)
 	for i := range open {
 		if open[i].Status == Failed {
 			open[i].Status = Submitted
 		}
 	}
-	m := p.Handlers.merge(open, p.h.MapToClips(p.g, p.obs.Items), parseWritten(p.mem.Written))
-	if p.obs.Failure != nil || p.h.DeriveStatus(p.obs.Status, m.ofResults()) != Complete {
-		return p.lookLater()
+	m := d.Handlers.merge(open, d.h.MapToClips(d.g, d.obs.Items), parseWritten(d.mem.Written))
+	if d.obs.Failure != nil || d.h.DeriveStatus(d.obs.Status, m.resultClips()) != Complete {
+		return d.lookLater()
 	}
-	m.close()
-	d := Decision{Outcome: Synced, Reason: ReasonLate, Status: Failed, Clips: m.clips, Late: true}
-	if p.Late == LateComplete {
-		d.Status = Complete
+	m.failPending()
+	out := Decision{Outcome: OutcomeSynced, Reason: ReasonLate, Status: Failed, Clips: m.clips, Late: true}
+	if d.Late == LateComplete {
+		out.Status = Complete
 	}
-	return d
+	return out
 }
 
-// lookLater plans the next look, if there is to be one.
-func (p *pass) lookLater() Decision {
-	mem := p.later()
-	return Decision{Outcome: Skipped, Reason: ReasonUnchanged, Status: p.g.Status, Memory: mem, Next: mem.LateAt}
+// lookLater returns the decision that plans the next late look, if there is to
+// be one.
+func (d *decider) lookLater() Decision {
+	mem := d.later()
+	return Decision{Outcome: OutcomeSkipped, Reason: ReasonUnchanged, Status: d.g.Status, Memory: mem, Next: mem.LateAt}
 }
 
-// later is the memory with the next late look in it; empty after the last one. A
-// look that was not answered is made again, within the time for all of them. The
-// provider's last word on a task that it has ended or lost ends the looks.
-func (p *pass) later() Memory {
-	mem := p.mem
-	f := p.obs.Failure
+// later returns the memory with the next late look planned; it is empty after
+// the last one. A look that was not answered is made again, as long as there is
+// time for late looks at all. No look follows once the provider has said for
+// certain that the task is dead or refused.
+func (d *decider) later() Memory {
+	mem := d.mem
+	f := d.obs.Failure
 	if f != nil && f.Verdict >= TaskDead && !f.provisional() {
 		return Memory{}
 	}
-	if p.obs.answers() {
+	if d.obs.isAnswer() {
 		mem.LateLooks++
-		mem.LateAt = mem.EndedAt.Add(p.lateOffset(mem.LateLooks))
+		mem.LateAt = mem.EndedAt.Add(d.lateOffset(mem.LateLooks))
 	} else {
-		mem.LateAt = p.now.Add(max(f.RetryAfter, p.lateOffset(0)/2, p.now.Sub(mem.EndedAt)/4))
+		mem.LateAt = d.now.Add(max(f.RetryAfter, d.lateOffset(0)/2, d.now.Sub(mem.EndedAt)/4))
 	}
 	if mem.LateLooks >= lateLooks || mem.LateAt.Sub(mem.EndedAt) > lateMost+time.Hour {
 		return Memory{}
 	}
-	if !mem.LateAt.After(p.now) {
-		mem.LateAt = p.now.Add(p.lateOffset(0))
+	if !mem.LateAt.After(d.now) {
+		mem.LateAt = d.now.Add(d.lateOffset(0))
 	}
 	return mem
 }

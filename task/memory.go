@@ -9,57 +9,60 @@ import (
 	"time"
 )
 
-// Memory is what tasksync remembers of a row from look to look, beside the row
-// itself. [Policy.Decide] takes it with the generation and gives it back with the
-// decision, so that every rule that spans several looks is pure too. Most rows
-// need none: the zero value is not stored. Times are of the same clock as now.
+// Memory is what tasksync remembers about a row from look to look, beside the
+// row itself. [Policy.Decide] takes it with the generation and returns it with
+// the decision, so that rules that span several looks are pure too. Most rows
+// need none: the zero value is not stored. All times come from the same clock as
+// now.
 type Memory struct {
-	// BeganAt is when the row's time began, if that was not at created_at: the
-	// first hearing of a row whose created_at lies in the future, or a retry.
+	// BeganAt is when the row's time began, if not at created_at: at the first look
+	// at a row whose created_at lies in the future, or at a retry.
 	BeganAt time.Time
 
-	// Doubts counts the provisional verdicts in a row, up to what confirms one,
-	// and DoubtedAt is the first of them.
+	// Doubts counts the provisional verdicts since the last other answer, up to the
+	// number that confirms one; DoubtedAt is the time of the first.
 	Doubts    int
 	DoubtedAt time.Time
 
-	// DoneAt is when the provider first called the task complete while audio was
-	// missing.
+	// DoneAt is when the provider first called the task complete while the row was
+	// not: audio was missing.
 	DoneAt time.Time
 
-	// AskedAt is the first look that was sent past the deadline; the grace runs
-	// from it. It stands still from HeldAt on, while the account is paused; Held
-	// is how long it has stood still before.
+	// AskedAt is when the first look past the deadline was sent: the grace begins
+	// then. While the account is paused the grace stands still, since HeldAt; Held
+	// is for how long it stood still in earlier pauses.
 	AskedAt time.Time
 	HeldAt  time.Time
 	Held    time.Duration
 
-	// Reason is why the last look past the deadline brought no answer, and
-	// FailingAt since when none did.
+	// Reason is why the last look past the deadline was not answered, and FailingAt
+	// since when no look was.
 	Reason    string
 	FailingAt time.Time
 
-	// Refused names what of the database refused the row's results, since RefusedAt.
-	Refused   string
-	RefusedAt time.Time
+	// Rejected names the constraint, trigger or column of the database that has
+	// rejected the row's results since RejectedAt.
+	Rejected   string
+	RejectedAt time.Time
 
-	// EndedAt is when the deadline ended the row, LateAt when it is looked at
-	// again for a late result, LateLooks how often it was. Zero: never.
+	// EndedAt is when the deadline ended the row, LateAt when the next look for a
+	// late result is due, LateLooks how many were answered. Zero: never.
 	EndedAt   time.Time
 	LateAt    time.Time
 	LateLooks int
 
-	// Written tells what tasksync wrote into clips: see [written].
+	// Written says what tasksync wrote into the clips: see [written].
 	Written string
 }
 
-// written holds, by clip id, a fingerprint of each value that tasksync last wrote
-// into the clip. A value in the row that has another one is the application's,
-// and stays. A Memory keeps it as JSON, so that it can be compared and stored.
+// written holds, by clip id, a fingerprint of each value that tasksync last
+// wrote into the clip. A value of the row with another fingerprint was written
+// by the application, and stays. A Memory keeps the map as JSON, so that it can
+// be compared and stored.
 type written map[string]fingerprints
 
-// fingerprints are those of a clip's values, in the order of [Clip.values]; 0: none
-// was written.
+// fingerprints has one for each value of a clip, in the order of [Clip.values],
+// and one for its duration; 0: tasksync wrote none.
 type fingerprints [9]uint32
 
 func parseWritten(text string) written {
@@ -72,7 +75,7 @@ func parseWritten(text string) written {
 		var prints fingerprints
 		for i := range prints {
 			if end := 8 * (i + 1); end <= len(code) {
-				n, _ := strconv.ParseUint(code[8*i:end], 16, 32) // 0 where it is none
+				n, _ := strconv.ParseUint(code[8*i:end], 16, 32) // 0 if it is no number
 				prints[i] = uint32(n)
 			}
 		}
@@ -95,20 +98,20 @@ func (w written) String() string {
 	}
 	text, err := json.Marshal(raw)
 	if err != nil {
-		return "" // strings only: it cannot be
+		return "" // cannot happen: the map holds strings only
 	}
 	return string(text)
 }
 
-// values are what an observation can fill in a clip, beside its id and status.
+// values returns the texts that an observation can fill into a clip, without its
+// id and status.
 func (c *Clip) values() [8]*string {
 	return [8]*string{&c.Title, &c.AudioURL, &c.StreamAudioURL, &c.VideoURL, &c.ImageURL, &c.Lyrics, &c.Tags, &c.ModelName}
 }
 
-// keep puts those values of have that the application wrote back into joined,
-// and notes what tasksync wrote of the others.
-//
-// A clip that is not written keeps what was noted of it.
+// keep puts values of have that the application wrote back into joined, and
+// notes the other values of joined as written by tasksync. If joined is the same
+// as have, nothing will be written, and the notes stay as they are.
 func (w written) keep(have Clip, joined *Clip) {
 	if *joined == have {
 		return
@@ -134,13 +137,13 @@ func (w written) keep(have Clip, joined *Clip) {
 	}
 }
 
-// fingerprint is never 0 for a value.
+// fingerprint returns a hash of value; 0 only if value is empty.
 func fingerprint(value string) uint32 {
 	if value == "" {
 		return 0
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(value)) // a hash refuses nothing
+	_, _ = h.Write([]byte(value)) // a hash returns no error
 	return max(1, h.Sum32())
 }
 

@@ -5,20 +5,20 @@ import "slices"
 // merged is the clips of a generation while an observation is joined into them.
 type merged struct {
 	handlers Handlers
-	clips    []Clip  // loaded first, in their order, then new ones
-	before   []Clip  // the loaded ones, untouched
-	results  []int   // indexes into clips that the observation spoke of
-	stray    []Clip  // results that found no place: see isStray
-	written  written // what tasksync has written into the clips, this observation included
+	clips    []Clip  // the loaded ones in their order, then new ones
+	before   []Clip  // the loaded ones, unchanged
+	results  []int   // indexes of the clips that the observation describes
+	stray    []Clip  // results that get no clip: see isStray
+	written  written // what tasksync wrote into the clips, including this observation
 }
 
-// merge joins results into clips, each into its place; one without is a new
-// clip, unless it is a stray. What the application wrote over a value of
-// tasksync's stays.
+// merge joins each result into its clip. A result without one becomes a new
+// clip, unless it is a stray. A value of tasksync's that the application has
+// overwritten stays as the application wrote it.
 func (hs Handlers) merge(clips, results []Clip, w written) *merged {
 	m := &merged{handlers: hs, clips: slices.Clone(clips), before: clips, written: w}
-	results = once(results)
-	at := m.places(results)
+	results = joinRepeats(results)
+	at := m.findPlaces(results)
 	for i, r := range results {
 		switch {
 		case r.ClipID == "":
@@ -31,8 +31,9 @@ func (hs Handlers) merge(clips, results []Clip, w written) *merged {
 	return m
 }
 
-// once joins what an answer says twice of one clip into the first mention.
-func once(results []Clip) []Clip {
+// joinRepeats joins results with the same clip id into the first of them, and
+// empties the others.
+func joinRepeats(results []Clip) []Clip {
 	out := slices.Clone(results)
 	for i, r := range results {
 		first := slices.IndexFunc(results, func(c Clip) bool { return c.ClipID == r.ClipID })
@@ -43,12 +44,13 @@ func once(results []Clip) []Clip {
 	return out
 }
 
-// places are the indexes of the clips that the results describe; -1: none. A
-// result finds its clip by exact clip id; else it takes the placeholder of its
-// position; else the first one that no other result has a right to. Results
-// with ids choose before those without: they are certain, and a placeholder
-// that an old view without ids took from them would never be filled.
-func (m *merged) places(results []Clip) []int {
+// findPlaces returns, for each result, the index of the clip that it describes;
+// -1: none. A result takes the clip with its clip id; else the placeholder of
+// its position; else, if it has an id, the free placeholder with the lowest
+// number. Results with ids choose before results without: their clips are
+// certain, and a placeholder that an outdated answer without ids took from them
+// would never be filled.
+func (m *merged) findPlaces(results []Clip) []int {
 	at := slices.Repeat([]int{-1}, len(results))
 	find := func(named bool, by func(i int) int) {
 		for i, r := range results {
@@ -59,25 +61,26 @@ func (m *merged) places(results []Clip) []int {
 	}
 	exact := func(i int) int { return m.exact(results[i].ClipID, at) }
 	position := func(i int) int { return m.placeholder(results[i], func(n int) bool { return n == i }, at) }
-	anyone := func(i int) int { return m.placeholder(results[i], func(int) bool { return true }, at) }
+	anyFree := func(i int) int { return m.placeholder(results[i], func(int) bool { return true }, at) }
 
 	find(true, exact)
 	find(true, position)
-	find(true, anyone)
+	find(true, anyFree)
 	find(false, exact)
 	find(false, position)
 	return at
 }
 
-// isStray reports whether r, which has no place among clips, gets none: it has
-// no id and has not ended, but ids of the task are known already. It may be an
-// old view of one of those, and a clip made for it would never be filled.
+// isStray reports whether r, which describes none of clips, gets no clip: it has
+// no id and has not ended, but other ids of the task are known already. It may
+// be an outdated description of one of those, and a clip made for it would never
+// be filled.
 func (m *merged) isStray(r Clip, clips, results []Clip) bool {
 	isNamed := m.handlers.isNamed
 	return !isNamed(r) && !r.Status.Terminal() && (slices.ContainsFunc(clips, isNamed) || slices.ContainsFunc(results, isNamed))
 }
 
-// exact finds the untaken clip with this id; -1 if there is none.
+// exact returns the index of the free clip with this id; -1 if there is none.
 func (m *merged) exact(clipID string, taken []int) int {
 	i := slices.IndexFunc(m.clips, func(c Clip) bool { return c.ClipID == clipID })
 	if slices.Contains(taken, i) {
@@ -86,9 +89,9 @@ func (m *merged) exact(clipID string, taken []int) int {
 	return i
 }
 
-// placeholder finds the untaken placeholder of the lowest number that want
-// accepts; -1 if there is none. One that has ended is still the place of a
-// result without an id, but not of one that has its own.
+// placeholder returns the index of the free placeholder with the lowest number
+// that want accepts; -1 if there is none. A placeholder that has ended is still
+// the place of a result without an id, but not of one with an id.
 func (m *merged) placeholder(r Clip, want func(n int) bool, taken []int) int {
 	best, bestNumber := -1, 0
 	for i, c := range m.clips {
@@ -120,7 +123,8 @@ func (m *merged) apply(i int, r Clip) {
 	m.results = append(m.results, i)
 }
 
-// join is the least upper bound, under the id that the provider has given.
+// join returns the least upper bound of have and seen, under the id that the
+// provider gave.
 func (m *merged) join(have, seen Clip) Clip {
 	out := join(have, seen)
 	if m.handlers.isNamed(seen) {
@@ -129,9 +133,9 @@ func (m *merged) join(have, seen Clip) Clip {
 	return out
 }
 
-// join is the least upper bound of two descriptions of one clip. Where both
-// have a value, the one of the further status stays; at equal status the
-// greater one, so that the order of arrival decides nothing.
+// join returns the least upper bound of two descriptions of one clip. Where both
+// have a value, the value of the further status stays; if the statuses are
+// equal, the greater value does, so that the order of arrival does not matter.
 func join(have, seen Clip) Clip {
 	pick := func(a, b string) string { return max(a, b) }
 	length := max(have.Duration, seen.Duration)
@@ -157,8 +161,9 @@ func join(have, seen Clip) Clip {
 	return out
 }
 
-// joinAudio never lets a final URL give way to a preview or a sentinel that
-// something else wrote into the row.
+// joinAudio returns the audio URL of the joined clip. A final URL never gives
+// way to a preview or a sentinel, which something else may have written into the
+// row.
 func joinAudio(have, seen string, pick func(a, b string) string) string {
 	if finalURL(have) == "" || seen == "" {
 		return orElse(seen, have)
@@ -174,8 +179,9 @@ func orElse[T comparable](a, b T) T {
 	return a
 }
 
-// ofResults are the clips that the observation spoke of, as they stand now.
-func (m *merged) ofResults() []Clip {
+// resultClips returns the clips that the observation describes, as they are
+// after the join, and the strays.
+func (m *merged) resultClips() []Clip {
 	out := slices.Clone(m.stray)
 	for _, at := range m.results {
 		out = append(out, m.clips[at])
@@ -183,24 +189,24 @@ func (m *merged) ofResults() []Clip {
 	return out
 }
 
-// completeResult reports whether a clip is complete that the observation spoke
-// of. Clips that only earlier ones spoke of do not count: whether those were
-// seen is chance, and the end must not depend on it.
-func (m *merged) completeResult() bool {
-	return slices.ContainsFunc(m.ofResults(), func(c Clip) bool { return c.Status == Complete })
+// hasCompleteResult reports whether a clip that the observation describes is
+// complete. Clips that only earlier observations described do not count: it is
+// chance whether those were seen, and the end of the row must not depend on it.
+func (m *merged) hasCompleteResult() bool {
+	return slices.ContainsFunc(m.resultClips(), func(c Clip) bool { return c.Status == Complete })
 }
 
-// close marks what is still under way as failed: a placeholder that nothing
-// filled, a result that never came to its end.
-func (m *merged) close() {
+// failPending marks clips that have not ended as failed: placeholders that were
+// not filled, and results that were not finished.
+func (m *merged) failPending() {
 	for i := range m.clips {
-		if s := m.clips[i].Status; s == "" || s.Pending() { // a word of the application's own stays
+		if s := m.clips[i].Status; s == "" || s.Pending() { // the application's own words stay
 			m.clips[i].Status = Failed
 		}
 	}
 }
 
-// changed are the clips that differ from what was loaded, new ones included.
+// changed returns the clips that differ from the loaded ones, and new clips.
 func (m *merged) changed() []Clip {
 	var out []Clip
 	for i, c := range m.clips {

@@ -234,7 +234,7 @@ func TestAnItemThatRegressesStays(t *testing.T) {
 	w.lookStrictly(t, saw(Streaming, full))
 	before := w.clip(t, idA)
 	d := w.lookStrictly(t, saw(Processing, Item{ID: idA, Status: Queued}))
-	require.Equal(t, Skipped, d.Outcome)
+	require.Equal(t, OutcomeSkipped, d.Outcome)
 	require.Equal(t, ReasonUnchanged, d.Reason)
 	require.Equal(t, before, w.clip(t, idA))
 	require.Equal(t, Streaming, w.g.Status)

@@ -2,8 +2,8 @@ package task
 
 import "time"
 
-// Type is the kind of a task, as music_generations.task_type has it. The empty
-// type marks a row of the V1 API, which tasksync never reads and never writes.
+// Type is the type of a task, in the words of music_generations.task_type. The
+// empty type marks a row of the V1 API, which tasksync neither reads nor writes.
 type Type string
 
 // The task types of the specification.
@@ -15,13 +15,13 @@ const (
 	Replace  Type = "replace"
 )
 
-// Generation is one row of music_generations, as far as tasksync reads it.
+// Generation is a row of music_generations, as far as tasksync reads it.
 type Generation struct {
 	ID           string // uuid
-	UserID       string // uuid; empty when the row has none
-	TaskID       string // the upstream's id of the task; empty until the application knows it
+	UserID       string // uuid; empty if the row has none
+	TaskID       string // the provider's id of the task; empty until the application knows it
 	Type         Type
-	Provider     string // which upstream to ask; empty: the default one
+	Provider     string // name of the provider to ask; empty: the default one
 	Status       Status
 	ErrorCode    Code
 	ErrorMessage string
@@ -29,10 +29,10 @@ type Generation struct {
 	Memory       Memory
 }
 
-// Clip is one row of music_clips. An empty string and a zero duration mean
-// that nothing is known yet; they are stored as NULL.
+// Clip is a row of music_clips. An empty string and a zero duration are values
+// that are not known yet; they are stored as NULL.
 type Clip struct {
-	ID             string // the row's key, a uuid; empty for a clip that has no row yet
+	ID             string // the row's key, a uuid; empty if the clip has no row yet
 	GenerationID   string
 	ClipID         string // the provider's id, or a placeholder: see [PlaceholderNumber]
 	Status         Status
@@ -47,13 +47,13 @@ type Clip struct {
 	Duration       float64 // seconds
 }
 
-// Ref names one task to an upstream.
+// Ref names one task to a provider.
 type Ref struct {
 	TaskID  string
 	Type    Type
-	ClipIDs []string // real clip ids known so far, for upstreams that are asked by clip
-	// Alone wants a call for this task alone, where the upstream has one: that it
-	// is missing from an answer about many says too little when its time is up.
+	ClipIDs []string // real clip ids known so far, for providers that are asked by clip
+	// Alone asks for a call about this task alone, if the provider has one. When its
+	// time is up, it is not enough to know that an answer about many left it out.
 	Alone bool
 	// User is whose row the task is of; calls for different users take turns.
 	User string
@@ -62,31 +62,31 @@ type Ref struct {
 	Value float64
 }
 
-// Observation is what an upstream said of one task at one time. An adapter
-// makes it; [Decide] alone judges it.
+// Observation is what one answer says about one task. An adapter makes it; only
+// [Policy.Decide] judges it.
 type Observation struct {
 	TaskID string
-	// Status is what the upstream says of the task as a whole, in our words;
-	// empty when it only reports items. Complete and Failed mean that the
-	// upstream will not work on it any more.
+	// Status is the provider's status of the whole task, in our words; empty if it
+	// only reports items. Complete and Failed mean that the provider has stopped
+	// working on the task.
 	Status Status
-	// Raw is the upstream's own word for it, kept for the event log.
+	// Raw is the provider's own word for Status, for the event log.
 	Raw string
-	// Items are the results so far, in the upstream's order.
+	// Items are the results so far, in the provider's order.
 	Items []Item
-	// Failure says why there is no (further) result; nil when all is well. A
-	// transient or account failure is one of the call, the others of the task.
+	// Failure says why there is no result, or no further one; nil if all is well. A
+	// transient or account failure is about the call, any other about the task.
 	Failure *Failure
 }
 
-// Item is one result of a task. Its position in the observation matters when
-// it has no id of its own, and when it meets its placeholder for the first time.
+// Item is one result of a task. Its position in the observation counts if it has
+// no id, and when it is first matched with its placeholder.
 type Item struct {
 	ID             string // the provider's clip id; empty for lyrics
-	Status         Status // empty: to be derived from what the item carries
+	Status         Status // empty: derived from what the item carries
 	Title          string
-	AudioURL       string // as the provider names its final audio; judged by [Decide]
-	SourceAudioURL string // the provider's own source of it, the second choice
+	AudioURL       string // what the provider calls the final audio; [Policy.Decide] judges it
+	SourceAudioURL string // the provider's own source of the audio, as a second choice
 	StreamAudioURL string
 	VideoURL       string
 	ImageURL       string

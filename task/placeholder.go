@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// v1Word stands in the placeholders of the V1 API for the type of the task.
+// v1Word stands in place of the task type in the placeholders of the V1 API.
 const v1Word = "clip"
 
-// PlaceholderNumber tells whether clipID is a placeholder, which an application
-// inserts before the provider has named its clips, and for which result of the
-// task it stands, counted from 0; -1 if for none. V1 placeholders (…-clip-1)
-// count from 1, those of V2, which name a task type of hs (…-extend-0), from 0.
+// PlaceholderNumber reports whether clipID is a placeholder, the id that an
+// application gives to a clip before the provider has. position says for which
+// result of the task it stands, counted from 0; -1: for none. Placeholders of V1
+// (…-clip-1) count from 1, those of V2, which name a task type of hs
+// (…-extend-0), from 0.
 func (hs Handlers) PlaceholderNumber(clipID string) (position int, ok bool) {
 	rest := strings.TrimRight(clipID, "0123456789")
 	digits := clipID[len(rest):]
@@ -21,7 +22,7 @@ func (hs Handlers) PlaceholderNumber(clipID string) (position int, ok bool) {
 		return -1, false
 	}
 	v2 := hs.nameSuffixOf(rest)
-	v1 := !v2 && strings.HasSuffix(rest, "-"+v1Word) // a program may have a type that ends so
+	v1 := !v2 && strings.HasSuffix(rest, "-"+v1Word) // a program may have a type with such an end
 	if !v1 && !v2 {
 		return -1, false
 	}
@@ -46,7 +47,8 @@ func (hs Handlers) nameSuffixOf(text string) bool {
 	return false
 }
 
-// PlaceholderID is the clip id of a result that the provider gives none.
+// PlaceholderID returns the clip id for a result without an id of the
+// provider's.
 func PlaceholderID(taskID string, t Type, position int) string {
 	return fmt.Sprintf("%s-%s-%d", taskID, t, position)
 }
@@ -56,5 +58,5 @@ func (hs Handlers) isPlaceholder(clipID string) bool {
 	return ok
 }
 
-// isNamed reports whether the provider has given c its id.
+// isNamed reports whether c has an id of the provider's.
 func (hs Handlers) isNamed(c Clip) bool { return c.ClipID != "" && !hs.isPlaceholder(c.ClipID) }

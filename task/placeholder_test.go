@@ -40,7 +40,8 @@ func TestPlaceholderNumber(t *testing.T) {
 	}
 }
 
-// Whatever ends like a placeholder is one, even if its number is nobody's.
+// An id with the end of a placeholder is one, even if its number belongs to no
+// result.
 func TestAPlaceholderIsNoRealID(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"t-clip-0", "t-extend-99999999999999999999", "t-lyrics-0"} {
@@ -61,7 +62,7 @@ func TestPlaceholderID(t *testing.T) {
 	require.Equal(t, "t-lyrics-0", PlaceholderID("t", Lyrics, 0))
 }
 
-// A program may add types of any name. Their placeholders are filled by their
+// A program may add types of any name. Their placeholders are filled by
 // position, like those of the five.
 func TestPlaceholdersOfAMadeUpType(t *testing.T) {
 	t.Parallel()

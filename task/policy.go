@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Policy is what Decide is free to be told. The zero value has no handlers and
+// Policy holds the settings of Decide. The zero value has no handlers and
 // therefore skips every row; see [DefaultPolicy].
 type Policy struct {
 	Handlers     Handlers
-	Timeout      time.Duration // deadline after the row's time began
-	Grace        time.Duration // how long past its deadline a row is asked for that nobody answers
-	Late         LateMode      // what a late result does; empty: LateOff
-	PollInterval time.Duration // fixed space between looks; 0: the handler's schedule
-	ProbeCDN     bool          // probe a derived URL before it is published; false: the specification's blind rule
-	Confirm      Confirmation  // of provisional verdicts; zero: the default
+	Timeout      time.Duration // from the beginning of the row's time to its deadline
+	Grace        time.Duration // how long a row is asked for past its deadline without an answer
+	Late         LateMode      // what happens to a late result; empty: LateOff
+	PollInterval time.Duration // fixed time between looks; 0: the handler's schedule
+	ProbeCDN     bool          // probe a CDN URL before it is published; false: publish it blindly, as in the specification
+	Confirm      Confirmation  // what confirms a provisional verdict; zero: the default
 }
 
 const (
@@ -24,20 +24,20 @@ const (
 	DefaultGrace = time.Hour
 )
 
-// DefaultPolicy has the five handlers, the ten-minute deadline, an hour of grace,
-// the probe, and events for late results.
+// DefaultPolicy returns the five handlers, the ten-minute deadline, an hour of
+// grace, the probe, and events for late results.
 func DefaultPolicy() Policy {
 	return Policy{
 		Handlers: DefaultHandlers(), Timeout: DefaultTimeout, Grace: DefaultGrace, Late: LateEvent, ProbeCDN: true,
 	}
 }
 
-// clockSkew is how far ahead created_at may be for the clock of a client that is
-// only a little wrong.
+// clockSkew is how far ahead of now a created_at may be because the clock that
+// made it is a little fast.
 const clockSkew = 5 * time.Second
 
-// Began is when the time of g began: at its created_at, unless its memory knows
-// better, or that lies in the future.
+// Began returns when the time of g began: at its created_at, unless its memory
+// says otherwise, or created_at lies in the future.
 func (p Policy) Began(now time.Time, g Generation) time.Time {
 	switch {
 	case !g.Memory.BeganAt.IsZero():
@@ -49,24 +49,25 @@ func (p Policy) Began(now time.Time, g Generation) time.Time {
 	}
 }
 
-// Deadline is when g is out of time.
+// Deadline returns when the time of g is up.
 func (p Policy) Deadline(now time.Time, g Generation) time.Time {
 	return p.Began(now, g).Add(p.Timeout)
 }
 
-// deadlineSlack is how late the look at the deadline may be and still come before
-// rows that are overdue.
+// deadlineSlack is for how long after the deadline the look that is due then
+// keeps its place before the looks at overdue rows.
 const deadlineSlack = 5 * time.Second
 
-// Overdue reports whether g is past its deadline and has had, or missed, the look
-// that was due then. Looks at such rows come behind all others: see [LaneBacklog].
+// Overdue reports whether g is past its deadline, and the look that was due then
+// was sent or missed. Looks at overdue rows come behind all others: see
+// [LaneBacklog].
 func (p Policy) Overdue(now time.Time, g Generation) bool {
 	late := now.Sub(p.Deadline(now, g))
 	return late >= deadlineSlack || late >= 0 && !g.Memory.AskedAt.IsZero()
 }
 
-// How long an overdue row waits between two looks: as long as half of the time
-// since the first one, within these.
+// An overdue row waits between two looks for half of the time since the first look
+// past its deadline, within these bounds.
 const (
 	overdueLeast = 5 * time.Second
 	overdueMost  = 5 * time.Minute
@@ -80,24 +81,26 @@ func (p Policy) overdueEvery(waited time.Duration) time.Duration {
 	return min(max(waited/2, least), overdueMost)
 }
 
-// How long a row waits between two looks whose results the database refuses.
+// A row whose results the database rejects waits between two tries for half of the
+// time since the first rejection, within these bounds.
 const (
-	refusedLeast = 30 * time.Second
-	refusedMost  = 10 * time.Minute
+	rejectedLeast = 30 * time.Second
+	rejectedMost  = 10 * time.Minute
 )
 
-// RefusedEvery is how long to wait before the results of a row are tried again
-// that the database has refused for so long. A fixed PollInterval below the least
-// wait counts instead of that.
-func (p Policy) RefusedEvery(since time.Duration) time.Duration {
-	least := refusedLeast
+// RejectedEvery returns the wait before the next try to store results that the
+// database has rejected for that long. A PollInterval that is shorter than the
+// least wait takes its place.
+func (p Policy) RejectedEvery(since time.Duration) time.Duration {
+	least := rejectedLeast
 	if p.PollInterval > 0 {
 		least = min(least, p.PollInterval)
 	}
-	return min(max(since/2, least), refusedMost)
+	return min(max(since/2, least), rejectedMost)
 }
 
-// confirmation is what confirms f; the default one where there is none.
+// confirmation returns what confirms f, by f itself, the policy or the default.
+// f may be nil.
 func (p Policy) confirmation(f *Failure) Confirmation {
 	c := DefaultConfirmation()
 	c.Answers, c.Over = cmp.Or(p.Confirm.Answers, c.Answers), cmp.Or(p.Confirm.Over, c.Over)

@@ -99,8 +99,9 @@ func (l *life) drawView(t *rapid.T) Seen {
 	return Seen{Observation: obs}
 }
 
-// drawOrder: named items come in any order, some not at all, some twice. Items
-// without a name are known by their position only.
+// drawOrder returns items as an answer may have them: named items in any order,
+// some missing, some twice. Items without a name are known by their position
+// only.
 func (l *life) drawOrder(t *rapid.T, items []Item, least int) []Item {
 	least = max(least, 0)
 	if !l.named {
@@ -208,8 +209,8 @@ func (l *life) drawHistory(t *rapid.T) []Seen {
 	return slices.Insert(out, rapid.IntRange(0, len(out)).Draw(t, "final at"), l.final)
 }
 
-// requireSameEnd does not compare the texts of items that failed: they are not
-// kept in rows, so a later look that ends the generation may not know them.
+// requireSameEnd does not compare the texts of items that failed: rows do not
+// keep them, so a later look that ends the generation may not know them.
 func requireSameEnd(t require.TestingT, want, got *world) {
 	require.Equal(t, want.g.Status, got.g.Status)
 	require.Equal(t, want.g.ErrorCode, got.g.ErrorCode)
@@ -276,7 +277,7 @@ func TestTheDeadlineEndsEveryLife(t *testing.T) {
 		if len(l.views) > 0 && rapid.Bool().Draw(t, "one more look") {
 			last = l.views[len(l.views)-1]
 		}
-		if o := last.Observation; w.g.Status.Pending() && (o == nil || !o.answers()) {
+		if o := last.Observation; w.g.Status.Pending() && (o == nil || !o.isAnswer()) {
 			require.True(t, w.lookStrictly(t, last).Status.Pending(), "an end without an answer")
 			w.now = w.now.Add(DefaultGrace)
 			last = saw(Queued)

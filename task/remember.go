@@ -7,93 +7,95 @@ func (f *Failure) provisional() bool {
 	return f.Verdict == UnknownTask || f.Provisional && f.Verdict > UnknownTask
 }
 
-// answers reports whether obs is the provider's word on the task.
-func (o *Observation) answers() bool { return o.Failure == nil || o.Failure.Verdict >= UnknownTask }
+// isAnswer reports whether o says something about the task, and not only about a
+// call that failed.
+func (o *Observation) isAnswer() bool { return o.Failure == nil || o.Failure.Verdict >= UnknownTask }
 
-// holds reports whether f says that no provider can be asked at all for now: the
-// grace of a row must not run out meanwhile.
-func (f *Failure) holds() bool { return f.Verdict == Account || f.Reason == ReasonNoCall }
+// stopsGrace reports whether f means that no task of the provider can be asked
+// for now. The grace of a row must not run out meanwhile.
+func (f *Failure) stopsGrace() bool { return f.Verdict == Account || f.Reason == ReasonNoCall }
 
-// remember is the row's memory after what was seen.
-func (p *pass) remember() Memory {
-	mem := p.g.Memory
-	if mem.BeganAt.IsZero() && p.g.CreatedAt.Sub(p.now) > clockSkew {
-		mem.BeganAt = p.now
+// remember returns the memory of the row after this look.
+func (d *decider) remember() Memory {
+	mem := d.g.Memory
+	if mem.BeganAt.IsZero() && d.g.CreatedAt.Sub(d.now) > clockSkew {
+		mem.BeganAt = d.now
 	}
-	f := p.obs.Failure
+	f := d.obs.Failure
 	switch {
-	case p.obs.answers() && f != nil && f.provisional():
+	case d.obs.isAnswer() && f != nil && f.provisional():
 		if mem.Doubts == 0 {
-			mem.DoubtedAt = p.now
+			mem.DoubtedAt = d.now
 		}
-		mem.Doubts = min(mem.Doubts+1, max(mem.Doubts, p.confirmation(f).Answers))
-	case p.obs.answers():
+		mem.Doubts = min(mem.Doubts+1, max(mem.Doubts, d.confirmation(f).Answers))
+	case d.obs.isAnswer():
 		mem.Doubts, mem.DoubtedAt = 0, time.Time{}
-		mem.Refused, mem.RefusedAt = "", time.Time{} // stored together with what follows from the answer
+		mem.Rejected, mem.RejectedAt = "", time.Time{} // forgotten only if the decision on this answer can be stored
 	}
-	if f == nil && p.obs.Status == Complete && mem.DoneAt.IsZero() {
-		mem.DoneAt = p.now
+	if f == nil && d.obs.Status == Complete && mem.DoneAt.IsZero() {
+		mem.DoneAt = d.now
 	}
-	p.mem = mem
-	if !p.now.Before(p.deadline()) {
-		p.note(f)
+	d.mem = mem
+	if !d.now.Before(d.deadline()) {
+		d.noteOverdue(f)
 	}
-	return p.mem
+	return d.mem
 }
 
-// note keeps, past the deadline, when the row was first asked for and why there
-// was no answer; f is nil if there was.
-func (p *pass) note(f *Failure) {
-	mem := &p.mem
-	if p.sent() && mem.AskedAt.IsZero() && !p.seen.AskedAt.Before(p.deadline()) {
-		mem.AskedAt = p.seen.AskedAt
+// noteOverdue records, for a look past the deadline, when the first one was sent
+// and why this one was not answered. f is nil if it was answered.
+func (d *decider) noteOverdue(f *Failure) {
+	mem := &d.mem
+	if d.sent() && mem.AskedAt.IsZero() && !d.seen.AskedAt.Before(d.deadline()) {
+		mem.AskedAt = d.seen.AskedAt
 	}
 	switch {
-	case f != nil && f.provisional():
-		p.run()
+	case f != nil && f.provisional(): // an answer, but not a certain one
+		d.resumeGrace()
 		return
-	case f == nil || f.Verdict >= TaskDead:
+	case f == nil || f.Verdict >= TaskDead: // an answer
 		mem.Reason, mem.FailingAt = "", time.Time{}
-		p.run()
+		d.resumeGrace()
 		return
 	}
-	if f.Unsent && (!f.holds() || mem.AskedAt.IsZero()) {
-		return // nothing was learnt: it costs no memory
+	if f.Unsent && (!f.stopsGrace() || mem.AskedAt.IsZero()) {
+		return // nothing was learned, and nothing is stored
 	}
 	mem.Reason = f.Reason
 	if mem.FailingAt.IsZero() {
-		mem.FailingAt = p.now
+		mem.FailingAt = d.now
 	}
 	switch {
-	case f.holds() && mem.HeldAt.IsZero():
-		mem.HeldAt = p.now
-	case !f.holds() && !f.Unsent:
-		p.run()
+	case f.stopsGrace() && mem.HeldAt.IsZero():
+		mem.HeldAt = d.now
+	case !f.stopsGrace() && !f.Unsent:
+		d.resumeGrace()
 	}
 }
 
-// run has the grace go on that stood still.
-func (p *pass) run() {
-	if !p.mem.HeldAt.IsZero() {
-		p.mem.Held += max(0, p.now.Sub(p.mem.HeldAt))
-		p.mem.HeldAt = time.Time{}
+// resumeGrace lets the grace run again if it stood still.
+func (d *decider) resumeGrace() {
+	if !d.mem.HeldAt.IsZero() {
+		d.mem.Held += max(0, d.now.Sub(d.mem.HeldAt))
+		d.mem.HeldAt = time.Time{}
 	}
 }
 
-// sent reports whether a call was made for this look. One that was not, because of
-// a limit, or after hours without a daemon, may be the first of many that would be
-// answered: the grace ends no row on it.
-func (p *pass) sent() bool {
-	f := p.obs.Failure
-	return !p.seen.AskedAt.IsZero() && (f == nil || !f.Unsent)
+// sent reports whether a call was made for this look. The end of the grace ends
+// no row without one: a call that was held back by a limit, or the first call
+// after hours without a daemon, may well be answered.
+func (d *decider) sent() bool {
+	f := d.obs.Failure
+	return !d.seen.AskedAt.IsZero() && (f == nil || !f.Unsent)
 }
 
-// graceOver reports whether the row was asked for long enough in vain. What the
-// database refuses was answered: it waits for the database.
-func (p *pass) graceOver() bool {
-	mem := p.mem
-	if mem.AskedAt.IsZero() || !mem.HeldAt.IsZero() || mem.Refused != "" {
+// graceOver reports whether the row was asked for long enough without an answer.
+// A row whose results the database rejects was answered: it waits for the
+// database.
+func (d *decider) graceOver() bool {
+	mem := d.mem
+	if mem.AskedAt.IsZero() || !mem.HeldAt.IsZero() || mem.Rejected != "" {
 		return false
 	}
-	return p.now.Sub(mem.AskedAt) >= p.Grace+mem.Held
+	return d.now.Sub(mem.AskedAt) >= d.Grace+mem.Held
 }

@@ -6,11 +6,11 @@ import (
 )
 
 // Schedule says how long to wait between two looks at a task, by its age. The
-// first look is always at once. Steps are in order of Until; after the last one
-// its Every goes on.
+// first look is made at once. Steps are in the order of Until; Every of the last
+// step also holds after it.
 type Schedule []Step
 
-// Step holds while a task is younger than Until.
+// Step holds for tasks younger than Until.
 type Step struct{ Until, Every time.Duration }
 
 // At is the wait after a look at a task of this age, and the age until which it
@@ -27,9 +27,9 @@ func (s Schedule) At(age time.Duration) (every, until time.Duration) {
 
 const defaultEvery = 15 * time.Second
 
-// Songs: refusals show in the first seconds, a preview after 20 to 40 s, the
-// first clip after a minute, the last after 100 to 170 s (runs measured by
-// public apps; the provider's page recommends 30 s).
+// A song is refused in the first seconds; its preview comes after 20 to 40 s,
+// the first clip after a minute, the last after 100 to 170 s (runs measured by
+// public apps; the provider's page recommends one look in 30 s).
 var audioSchedule = Schedule{ //nolint:gochecknoglobals // a constant table
 	{Until: 5 * time.Second, Every: 5 * time.Second},
 	{Until: 15 * time.Second, Every: 10 * time.Second},
@@ -37,7 +37,7 @@ var audioSchedule = Schedule{ //nolint:gochecknoglobals // a constant table
 	{Until: 10 * time.Minute, Every: 30 * time.Second},
 }
 
-// Lyrics are there after 5 to 10 s.
+// A lyric is complete after 5 to 10 s.
 var lyricsSchedule = Schedule{ //nolint:gochecknoglobals // a constant table
 	{Until: 20 * time.Second, Every: 4 * time.Second},
 	{Until: time.Minute, Every: 10 * time.Second},

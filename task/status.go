@@ -1,12 +1,12 @@
 package task
 
-// Status is where a generation or a clip stands. Pending statuses only move
-// forward; a terminal one never changes. The words are those of the columns
-// music_generations.status and music_clips.status.
+// Status is how far a generation or a clip has come, in the words of the columns
+// music_generations.status and music_clips.status. Pending statuses only move
+// forward; a terminal one never changes.
 type Status string
 
-// The statuses, in the order in which they follow each other. Complete and
-// Failed are both ends.
+// The statuses, in the order in which they follow each other. Complete and Failed
+// are both terminal.
 const (
 	Submitted  Status = "submitted"
 	Queued     Status = "queued"
@@ -16,15 +16,16 @@ const (
 	Failed     Status = "failed"
 )
 
-// Terminal reports whether s is an end: complete or failed.
+// Terminal reports whether s is complete or failed.
 func (s Status) Terminal() bool { return s == Complete || s == Failed }
 
-// Pending reports whether s is one of the four statuses of work under way.
-// An unknown word is neither pending nor terminal.
+// Pending reports whether s is one of the four statuses before the end. An
+// unknown word is neither pending nor terminal.
 func (s Status) Pending() bool { return s.rank() > 0 && !s.Terminal() }
 
-// Join is the status of a thing that was seen both as s and as seen: the one
-// further along. A terminal s stays as it is; an unknown word loses.
+// Join returns the status of something that was seen both as s and as seen: the
+// one further along. A terminal s stays as it is; an unknown word never replaces
+// a known one.
 func (s Status) Join(seen Status) Status {
 	if s.Terminal() || seen.rank() <= s.rank() {
 		return s

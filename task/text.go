@@ -7,17 +7,18 @@ import (
 	"unicode/utf8"
 )
 
-// Longest values that are stored; the rest is cut. They bound what a hostile
-// or broken upstream can put into a row.
+// Values are stored up to these lengths, and the rest is cut off. They bound what a
+// hostile or broken upstream can put into a row.
 const (
 	maxMessage = 1 << 10  // bytes of an error message
 	maxShort   = 1 << 10  // bytes of a title, tags or model name
 	maxLyrics  = 64 << 10 // bytes of lyrics
-	maxURL     = 8 << 10  // bytes of a URL, presigned ones come near 2 KiB; a longer one counts as none
+	maxURL     = 8 << 10  // bytes of a URL, where presigned ones come near 2 KiB; a longer one is dropped
 	maxClipID  = 200      // bytes of a clip id; an item with a longer one is ignored
 )
 
-// A song of a day is no song; a duration outside (0, maxDuration] is unknown.
+// maxDuration bounds a song, in seconds. A duration outside (0, maxDuration]
+// counts as unknown.
 const maxDuration = 24 * 60 * 60
 
 var (
@@ -27,12 +28,12 @@ var (
 	skToken       = regexp.MustCompile(`\b(sk|pk|rk)[-_][A-Za-z0-9_-]{12,}`)
 )
 
-// Redact makes a provider's text fit to be stored and logged: user info, query
-// strings and fragments are cut out of URLs, what looks like a credential is
-// replaced, bytes that Postgres refuses are dropped, and the length is bounded
-// to 1 KiB.
+// Redact makes a provider's text fit to be stored and logged: it cuts user info,
+// query strings and fragments out of URLs, replaces what looks like a
+// credential, drops bytes that Postgres does not store, and bounds the length to
+// 1 KiB.
 func Redact(text string) string {
-	text = clean(text, maxLyrics) // first: a byte that is dropped later could hide a secret until then
+	text = clean(text, maxLyrics) // first: a byte that is dropped could hide a secret from the patterns
 	text = urlPattern.ReplaceAllStringFunc(text, redactURL)
 	text = secretPattern.ReplaceAllString(text, "${1}[redacted]")
 	text = botToken.ReplaceAllString(text, "[redacted]")
@@ -51,8 +52,8 @@ func redactURL(raw string) string {
 	return strings.ReplaceAll(u.String(), "%5Bredacted%5D", "[redacted]") + tail
 }
 
-// clean trims text, drops what a Postgres text column refuses (NUL, invalid
-// UTF-8) and cuts it at limit bytes, between two characters.
+// clean trims text, drops what a text column of Postgres does not store (NUL,
+// invalid UTF-8) and cuts it after limit bytes, between two characters.
 func clean(text string, limit int) string {
 	if strings.ContainsRune(text, 0) {
 		text = strings.ReplaceAll(text, "\x00", "")

@@ -5,90 +5,96 @@ import (
 	"time"
 )
 
-// timeout ends a row whose time is up: what has results is completed with what it
-// has, by the CDN rule where its type supports that; what has none is failed.
-func (p *pass) timeout(m *merged) Decision {
+// timeout ends a row whose time is up. A row with results is completed with what
+// it has, by the CDN rule if its type supports that. A row without results is
+// failed.
+func (d *decider) timeout(m *merged) Decision {
 	var probe []string
 	results, playable := 0, 0
 	for i := range m.clips {
 		c := &m.clips[i]
-		if !p.Handlers.isNamed(*c) && !p.worth(*c) {
+		if !d.Handlers.isNamed(*c) && !d.playable(*c) {
 			continue
 		}
 		results++
-		if url := p.fill(c); url != "" {
+		if url := d.fillFromCDN(c); url != "" {
 			probe = append(probe, url)
 		}
-		if p.worth(*c) {
+		if d.playable(*c) {
 			c.Status = c.Status.Join(Complete)
 			playable++
 		}
 	}
 	if len(probe) > 0 {
-		return Decision{Probe: probe, Status: p.g.Status, Memory: p.g.Memory}
+		return Decision{Probe: probe, Status: d.g.Status, Memory: d.g.Memory}
 	}
-	d := p.ended(m, results, playable)
-	d.TimedOut = true
-	d.Memory = p.lateMemory(m, d.Status)
-	return d
+	out := d.ended(m, results, playable)
+	out.TimedOut = true
+	out.Memory = d.lateMemory(m, out.Status)
+	return out
 }
 
-func (p *pass) ended(m *merged, results, playable int) Decision {
+// ended completes or fails the row, by the number of its results and of those that
+// can be played or read.
+func (d *decider) ended(m *merged, results, playable int) Decision {
 	switch {
 	case results == 0:
-		return p.fail(m, APIError, p.timeoutText())
+		return d.fail(m, APIError, d.timeoutText())
 	case playable == 0:
-		return p.fail(m, APIError, p.timeoutText()+" No result had anything to play or to read.")
+		return d.fail(m, APIError, d.timeoutText()+" No result had anything to play or to read.")
 	default:
-		d := p.move(m, Complete)
-		d.Reason = ReasonTimeout
-		return d
+		out := d.move(m, Complete)
+		out.Reason = ReasonTimeout
+		return out
 	}
 }
 
-// timeoutText says that the time is up, and, if nobody could be asked, since when
-// and why.
-func (p *pass) timeoutText() string {
-	text := timeoutMessage(p.Timeout)
-	if p.answered || p.mem.Reason == "" || p.mem.FailingAt.IsZero() {
+// timeoutText returns the error message of a timeout. If the provider could not
+// be asked, the message says since when and why.
+func (d *decider) timeoutText() string {
+	text := timeoutMessage(d.Timeout)
+	if d.answered || d.mem.Reason == "" || d.mem.FailingAt.IsZero() {
 		return text
 	}
-	return fmt.Sprintf("%s The provider could not be asked since %s (%s).", text, p.mem.FailingAt.UTC().Format(time.RFC3339), p.mem.Reason)
+	return fmt.Sprintf("%s The provider could not be asked since %s (%s).", text, d.mem.FailingAt.UTC().Format(time.RFC3339), d.mem.Reason)
 }
 
-// worth reports whether c gives its user something.
-func (p *pass) worth(c Clip) bool {
-	if p.h.Text {
+// playable reports whether c has something to play or to read.
+func (d *decider) playable(c Clip) bool {
+	if d.h.Text {
 		return c.Lyrics != "" && c.Status != Failed
 	}
 	return (usableURL(c.AudioURL) != "" || usableURL(c.StreamAudioURL) != "") && c.Status != Failed
 }
 
-// fill applies the CDN rule to a clip without final audio. It returns a URL
-// that must be probed first.
-func (p *pass) fill(c *Clip) (unprobed string) {
+// fillFromCDN applies the CDN rule: a clip with a real id and no final audio
+// gets the address at which Suno's CDN serves its audio, unless a probe says
+// that the link is dead. It returns an address that must be probed first, if
+// there is one.
+func (d *decider) fillFromCDN(c *Clip) (unprobed string) {
 	url := CDNURL(c.ClipID)
-	if !p.h.SupportsTimeoutFallback() || finalURL(c.AudioURL) != "" || c.Status == Failed || url == "" {
+	if !d.h.SupportsTimeoutFallback() || finalURL(c.AudioURL) != "" || c.Status == Failed || url == "" {
 		return ""
 	}
-	found, probed := p.seen.Probes[url]
+	found, probed := d.seen.Probes[url]
 	switch {
-	case p.ProbeCDN && !probed:
+	case d.ProbeCDN && !probed:
 		return url
-	case !p.ProbeCDN, found != ProbeRefused:
+	case !d.ProbeCDN, found != ProbeRefused:
 		c.AudioURL = url
 	}
 	return ""
 }
 
 // doneGrace is how long a provider may call a task complete without its audio
-// before that is looked for at the CDN.
+// before the audio is looked for at the CDN.
 const doneGrace = time.Minute
 
-// complete fills the audio that a provider left out of a task it calls complete,
-// with URLs that were found to be playable. It returns those to be probed first.
-func (p *pass) complete(m *merged) (unprobed []string) {
-	if !p.ProbeCDN || !p.h.SupportsTimeoutFallback() || p.now.Sub(p.mem.DoneAt) < doneGrace {
+// completeFromCDN fills in the audio that is missing from a task that its
+// provider calls complete, if the probe of the CDN's URL said that it plays. It
+// returns the URLs that must be probed first.
+func (d *decider) completeFromCDN(m *merged) (unprobed []string) {
+	if !d.ProbeCDN || !d.h.SupportsTimeoutFallback() || d.now.Sub(d.mem.DoneAt) < doneGrace {
 		return nil
 	}
 	for _, at := range m.results {
@@ -97,7 +103,7 @@ func (p *pass) complete(m *merged) (unprobed []string) {
 		if url == "" || finalURL(c.AudioURL) != "" || c.Status.Terminal() {
 			continue
 		}
-		found, probed := p.seen.Probes[url]
+		found, probed := d.seen.Probes[url]
 		switch {
 		case !probed:
 			unprobed = append(unprobed, url)

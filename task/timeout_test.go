@@ -36,7 +36,7 @@ func TestTimeoutWithoutResults(t *testing.T) {
 		}
 		w.policy.ProbeCDN = false
 		d := w.lookStrictly(t, c.seen)
-		require.Equal(t, OutFail, d.Outcome, name)
+		require.Equal(t, OutcomeFailed, d.Outcome, name)
 		require.Equal(t, Failed, d.Status, name)
 		require.Equal(t, APIError, d.ErrorCode, name)
 		require.Equal(t, timedOut, d.ErrorMessage, name)
@@ -137,7 +137,7 @@ func (c cdnCase) requireEnd(t *testing.T, w *world, d Decision) {
 	require.Equal(t, c.audio, w.clips[0].AudioURL)
 	require.Equal(t, c.stream, w.clips[0].StreamAudioURL)
 	if c.status == Complete {
-		require.Equal(t, Synced, d.Outcome)
+		require.Equal(t, OutcomeSynced, d.Outcome)
 		require.Equal(t, ReasonTimeout, d.Reason)
 	}
 }
@@ -179,7 +179,7 @@ func TestTimeoutFailsTheClipThatHasNothing(t *testing.T) {
 	require.Empty(t, w.clip(t, idA).AudioURL)
 }
 
-// What something else wrote into the rows is judged like what we write.
+// Values that other programs wrote into the rows are judged like our own.
 func TestTimeoutJudgesStoredURLs(t *testing.T) {
 	t.Parallel()
 	const sentinel = "https://studio-api.prod.suno.com/api/forbidden"

@@ -8,12 +8,12 @@ import (
 
 var uuidPattern = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// IsUUID reports whether id has the form of a UUID, the form of every real
-// clip id at Suno.
+// IsUUID reports whether id has the form of a UUID, as every real clip id at
+// Suno has.
 func IsUUID(id string) bool { return uuidPattern.MatchString(id) }
 
-// CDNURL is the address at which Suno's CDN serves the audio of a clip, or ""
-// if id is not a UUID: a placeholder must never become a link.
+// CDNURL returns the address at which Suno's CDN serves the audio of a clip. It
+// is empty if id is no UUID: a placeholder must never become a link.
 func CDNURL(id string) string {
 	if !IsUUID(id) {
 		return ""
@@ -21,20 +21,22 @@ func CDNURL(id string) string {
 	return "https://cdn1.suno.ai/" + strings.ToLower(id) + ".mp3"
 }
 
-// Probe is what was found at a URL before it is published.
+// Probe is the result of a probe of a URL, which is made before the URL is
+// published.
 type Probe int
 
 // The results of a probe.
 const (
-	ProbeNoAnswer Probe = iota // nothing answered: the URL may well be good
+	ProbeNoAnswer Probe = iota // no answer: the URL may well be good
 	ProbePlayable              // 200 or 206 with an audio type
 	ProbeRefused               // 401, 403, 404, 410, or not audio: a dead link
 )
 
-// usableURL gives raw back if a row may carry it: absolute http(s), a host, no
-// user info, no control characters, at most 8 KiB, and not one that leads
-// nowhere: the sentinel that stands for "no audio" at Suno since August 2026, or
-// a name that some server made of an id that it did not have. Else it is "".
+// usableURL returns raw if a row may carry it, and "" if not. A usable URL is
+// absolute, http or https, with a host, without user info and control
+// characters, and at most 8 KiB long. It does not lead nowhere: it is not the
+// sentinel that Suno uses for "no audio" since August 2026, nor a name that a
+// server made from an id that it did not have.
 func usableURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	if raw == "" || len(raw) > maxURL || strings.ContainsFunc(raw, isControl) {
@@ -51,22 +53,21 @@ func usableURL(raw string) string {
 	return raw
 }
 
-// nothing is how the languages of the servers between us and Suno spell an id
-// that they do not have, as a whole name or in that of an image, with an
-// extension or without.
+// nothing matches the words that servers write for an id that they do not have,
+// as a whole name or as the name of an image, with or without an extension.
 var nothing = regexp.MustCompile(`(?i)^(image_(large_)?)?(none|null|undefined)(\.(mp3|m4a|m4b|wav|flac|ogg|oga|opus|aac|mp4|m4v|mov|webm|mkv|jpe?g|png|webp|gif|avif))?$`)
 
-// namesNothing reports whether the last part of path is such a name.
+// namesNothing reports whether the last part of path is such a word.
 func namesNothing(path string) bool {
 	return nothing.MatchString(strings.TrimSpace(path[strings.LastIndexByte(path, '/')+1:]))
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' }
 
-// previewHost streams a song while it is being made; such a URL dies later.
+// previewHost streams a song while it is being made; its URLs die later.
 const previewHost = "audiopipe.suno.ai"
 
-// finalURL is raw if it is usable and no preview.
+// finalURL returns raw if it is usable and not a preview, and "" if not.
 func finalURL(raw string) string {
 	raw = usableURL(raw)
 	if u, err := url.Parse(raw); err != nil || strings.EqualFold(u.Hostname(), previewHost) {

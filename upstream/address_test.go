@@ -32,7 +32,7 @@ func TestCutPath(t *testing.T) {
 		"https://h/api/v1":             "https://h",
 		"\thttps://h/api/v1/generate/": "https://h",
 		"https://h/x/api/v1//":         "https://h/x",
-		"https://h/api/v1/api/v1":      "https://h/api/v1", // a server with a path of its own
+		"https://h/api/v1/api/v1":      "https://h/api/v1", // a server whose API is below such a path
 		"https://h/myapi/v1":           "https://h/myapi/v1",
 		"":                             "",
 	} {

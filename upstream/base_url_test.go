@@ -16,9 +16,9 @@ import (
 	"tasksync/upstream/sunoproxy"
 )
 
-// TestBaseURLAsPeoplePasteIt has every provider asked under a base URL that ends
-// in what the calls add themselves.
-func TestBaseURLAsPeoplePasteIt(t *testing.T) {
+// TestBaseURLAsUsersPasteIt asks every provider with a base URL that ends in a path
+// which the calls add themselves.
+func TestBaseURLAsUsersPasteIt(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		provider upstream.Provider

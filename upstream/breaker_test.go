@@ -69,8 +69,8 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestOpenBreakerSendsWhatHasNotFailed: a task that has not failed is asked for at once,
-// whatever the others did.
+// TestOpenBreakerSendsWhatHasNotFailed: a task that has not failed is asked for at
+// once, whatever the others did.
 func TestOpenBreakerSendsWhatHasNotFailed(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
@@ -95,8 +95,8 @@ func TestOpenBreakerSendsWhatHasNotFailed(t *testing.T) {
 	require.True(t, b.ask(now.Add(breakerGap), 100, healthUp))
 }
 
-// TestBreakerIsNotOpenedByTheSameFewTasks has tasks that the provider never
-// answers beside tasks that it does.
+// TestBreakerIsNotOpenedByTheSameFewTasks has tasks that the provider never answers
+// beside tasks that it answers.
 func TestBreakerIsNotOpenedByTheSameFewTasks(t *testing.T) {
 	t.Parallel()
 	t.Run("few", func(t *testing.T) {
@@ -134,9 +134,9 @@ func TestBreakerIsNotOpenedByTheSameFewTasks(t *testing.T) {
 	})
 }
 
-// TestBreakerOpensAlsoAfterGoodTimes: what was answered before does not keep it
-// closed for long, and while the provider is down few calls are made.
-func TestBreakerOpensAlsoAfterGoodTimes(t *testing.T) {
+// TestBreakerOpensAfterGoodTimesToo: earlier answers do not keep the breaker closed
+// for long, and while the provider is down few calls are made.
+func TestBreakerOpensAfterGoodTimesToo(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		b, now := silentBreaker(), time.Unix(0, 0)
@@ -195,12 +195,13 @@ func TestConcernsAll(t *testing.T) {
 		ReasonRateLimited: true, ReasonTurnedAway: true,
 		ReasonBreakerOpen: false, ReasonTimeout: false, ReasonNetwork: false, ReasonHTTP5xx: false, ReasonBadBody: false, ReasonTooLarge: false,
 	} {
-		require.Equal(t, want, ConcernsAll(Transient(reason, "x")), reason)
-		require.True(t, ConcernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
+		require.Equal(t, want, concernsAll(Transient(reason, "x")), reason)
+		require.True(t, concernsAll(&task.Failure{Verdict: task.Account, Reason: reason}), reason)
 	}
 }
 
-// TestBreakerCountsOnlyCallsWithoutAnswer has answers of a provider that is up.
+// TestBreakerCountsOnlyCallsWithoutAnswer: an answer of a provider that is up opens
+// nothing.
 func TestBreakerCountsOnlyCallsWithoutAnswer(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -75,20 +75,20 @@ func TestCallbackTaskIDs(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("x", maxCallbackID)
 	for body, want := range map[string][]string{
-		// where an id may be
+		// where an id may stand
 		`{"task_id":"a"}`: {"a"}, `{"taskId":"a"}`: {"a"}, `{"data":{"task_id":"a"}}`: {"a"}, `{"data":{"taskId":"a"}}`: {"a"},
 		`{"task_id":"a","data":null}`: {"a"}, `{"task_id":"a","data":"soon"}`: {"a"}, `{"task_id":"a","data":[]}`: {"a"},
 		`{"task_id":"a","data":{}}`: {"a"}, `{"task_id":"a","data":7}`: {"a"}, `{"task_id":"a","data":"{\"task_id\":\"b\"}"}`: {"a"},
 		`{"data":[{"task_id":"a"},{"taskId":"b"}]}`: {"a", "b"}, `[{"task_id":"a"},{"data":{"taskId":"b"}}]`: {"a", "b"},
 		`[null,7,"x",[],{"task_id":"a"},{}]`: {"a"}, ` {"data":[null,[{"task_id":"x"}],{"task_id":"a"}]} `: {"a"},
-		// their order, and none twice
+		// in order, and each once
 		`{"data":{"taskId":"c","task_id":"b"},"task_id":"a"}`: {"a", "b", "c"}, `{"task_id":"a","taskId":"a","data":{"task_id":" a "}}`: {"a"},
 		`{"task_id":"a","task_id":"b"}`: {"b"}, `{"data":{"task_id":"a"},"data":{"task_id":"b"}}`: {"b"},
-		// what an id may be
+		// what can be an id
 		`{"task_id":" a\n"}`: {"a"}, `{"task_id":17}`: {"17"}, `{"task_id":12345678901234567890123}`: {"12345678901234567890123"},
 		`{"task_id":"a,b"}`: {"a,b"}, `{"task_id":"\u00fc/ä b"}`: {"ü/ä b"}, `{"task_id":"` + longest + `"}`: {longest},
 		`{"task_id":"","taskId":"a"}`: {"a"}, `{"task_id":null,"data":{"task_id":"a"}}`: {"a"},
-		// what is none
+		// what cannot
 		`{"task_id":" "}`: nil, `{"task_id":true}`: nil, `{"task_id":["a"]}`: nil, `{"task_id":{"id":"a"}}`: nil, `{"task_id":"` + longest + `x"}`: nil,
 		`{"task_id":"a\u0000b"}`: nil, `{"task_id":"a\nb"}`: nil, `{"task_id":"a\u0085b"}`: nil, `{"task_id":"a` + "\xff" + `"}`: nil, `{"task_id":"\ud800"}`: nil,
 		`{"id":"a","data":[{"id":"b"}]}`: nil, `{"data":{"data":{"task_id":"a"}}}`: nil, `{"metadata":{"task_id":"a"}}`: nil, `{"code":"success","data":"a"}`: nil,
@@ -130,8 +130,8 @@ func TestCallbackNamesAtMostAHundred(t *testing.T) {
 	}
 }
 
-// TestCallbackHostileBodies reads each within the time that even a slow machine
-// has for work that grows with the size of the body, not with its square.
+// TestCallbackHostileBodies reads each body in a time that even a slow machine needs
+// only if the work grows with the square of the body's size.
 func TestCallbackHostileBodies(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20

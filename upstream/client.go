@@ -129,7 +129,7 @@ func NewClient(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	metrics := m.of(cfg.Provider)
+	metrics := m.forProvider(cfg.Provider)
 	return &Client{
 		base:      base,
 		cred:      newCredential(cfg.APIKey),

@@ -14,7 +14,7 @@ import (
 	"tasksync/task"
 )
 
-// slow is a transport that answers after a time, without a network.
+// slow is a transport that answers after some time, without a network.
 type slow struct {
 	answers
 	after time.Duration
@@ -92,8 +92,8 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 	})
 }
 
-// TestCallsThatHangKeepNoneFromBeingMade: a call is made once in a while, and the
-// others again as soon as it is answered.
+// TestCallsThatHangKeepNoneFromBeingMade: a call is made now and then, and the others
+// again as soon as one is answered.
 func TestCallsThatHangKeepNoneFromBeingMade(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestCallsThatHangKeepNoneFromBeingMade(t *testing.T) {
 	})
 }
 
-// TestOpenBreakerCostsNoSlot: the window is as it was for the tasks that may be
+// TestOpenBreakerCostsNoSlot: an unsent call leaves the slots to the tasks that may be
 // asked for.
 func TestOpenBreakerCostsNoSlot(t *testing.T) {
 	t.Parallel()

@@ -48,8 +48,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestDescribeShowsNoString has answers of all shapes, whole, cut, and
-// with a byte changed, whose strings are all content.
+// TestDescribeShowsNoString has answers of all shapes whose strings are all content:
+// whole, cut, and with a byte changed.
 func TestDescribeShowsNoString(t *testing.T) {
 	t.Parallel()
 	const content = "walking home"

@@ -67,10 +67,10 @@ func Refusal(text string, codes ...string) *task.Failure {
 	return nil
 }
 
-// ConcernsAll reports whether the next call would fail like f, whatever it asks
+// concernsAll reports whether the next call would fail like f, whatever it asks
 // for. The breaker's failures do not concern all: it lets calls about tasks that
 // have not failed through.
-func ConcernsAll(f *task.Failure) bool {
+func concernsAll(f *task.Failure) bool {
 	switch f.Reason {
 	case ReasonRateLimited, ReasonTurnedAway:
 		return true

@@ -20,8 +20,8 @@ func enterBacklog(ctx context.Context, g *gate) (*slot, error) {
 	return enter(task.InLane(ctx, task.LaneBacklog), g)
 }
 
-// crowd has n callers ask for a slot again and again until ctx ends, and calls
-// taken for each slot; the calls themselves take no time.
+// crowd has n callers enter again and again until ctx ends, and calls taken for each
+// slot; the calls themselves take no time.
 func crowd(ctx context.Context, n int, enter func() (*slot, error), g *gate, taken func()) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for range n {
@@ -37,7 +37,7 @@ func crowd(ctx context.Context, n int, enter func() (*slot, error), g *gate, tak
 	return &all
 }
 
-// times is when slots were taken.
+// times records when slots were taken.
 type times struct {
 	mu sync.Mutex
 	at []time.Time
@@ -49,7 +49,7 @@ func (t *times) note() {
 	t.at = append(t.at, time.Now())
 }
 
-// longest is the longest time without one.
+// longest is the longest time without a slot.
 func (t *times) longest(start, end time.Time) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -87,7 +87,8 @@ func TestBacklogLeavesRoom(t *testing.T) {
 	})
 }
 
-// TestBacklogAlone has all that the pace permits, evenly.
+// TestBacklogAlone: a backlog without other lanes has all that the pace permits,
+// evenly.
 func TestBacklogAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -105,8 +106,8 @@ func TestBacklogAlone(t *testing.T) {
 	})
 }
 
-// TestBacklogHasItsTenth while the other lanes would take everything, in bursts or
-// not, and with any limit.
+// TestBacklogHasItsTenth: with any limit, while the other lanes would take everything,
+// in bursts or not.
 func TestBacklogHasItsTenth(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -164,7 +165,8 @@ func TestGateTurnsAwayAfterTheWaitForTheFlight(t *testing.T) {
 	})
 }
 
-// TestBacklogSharesTheFlight of calls that are never answered, without a limit.
+// TestBacklogSharesTheFlight: without a limit, calls of the backlog that are never
+// answered leave half of the flight open.
 func TestBacklogSharesTheFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -207,8 +209,8 @@ func TestBacklogThatHangsOwesNothing(t *testing.T) {
 	})
 }
 
-// TestGateKeepsTheLimitInAllLanes: whatever comes in whichever lane, the window
-// holds, and no caller is forgotten.
+// TestGateKeepsTheLimitInAllLanes: whatever comes in which lane, the window
+// keeps its limit, and no caller is forgotten.
 func TestGateKeepsTheLimitInAllLanes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -28,7 +28,7 @@ func TestWindowIsExact(t *testing.T) {
 			opening := w.opening(0, now)
 			now = opening
 			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane"))
-			// The request is written after the slot was given out, some of them late.
+			// Calls are written after their slot was given out, some of them late.
 			s.at = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
 			sent = append(sent, s.at)
 		}
@@ -105,7 +105,7 @@ func TestGateTurnsAwayCallersThatItCannotServeInTime(t *testing.T) {
 		require.Equal(t, ReasonTurnedAway, f.Reason)
 		require.Equal(t, time.Second+windowMargin, f.RetryAfter)
 
-		_, err = enter(t.Context(), g) // its slot was not burnt
+		_, err = enter(t.Context(), g) // the caller that was turned away took no slot
 		require.NoError(t, err)
 		require.Equal(t, time.Second+windowMargin, time.Since(start))
 	})
@@ -314,7 +314,7 @@ func TestGateSharesWhatIsLeft(t *testing.T) {
 	})
 }
 
-// TestGateOfOneSlot has nothing to keep open: there only the order counts.
+// TestGateOfOneSlot: one slot leaves nothing to keep open, so only the order counts.
 func TestGateOfOneSlot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -148,9 +148,11 @@ func (i Items) result(f Fields, t task.Type) Result {
 	return r
 }
 
-// IsAudio reports whether an object has an audio URL: results have one, tasks do
+// HasAudioURL reports whether an object has an audio URL: results have one, tasks do
 // not.
-func (Items) IsAudio(f Fields) bool { return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != "" }
+func (Items) HasAudioURL(f Fields) bool {
+	return f.Text(audioKeys...) != "" || f.Text(streamKeys...) != ""
+}
 
 func (i Items) lyricsKeys(t task.Type) []string {
 	keys := wordsKeys

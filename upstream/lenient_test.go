@@ -81,7 +81,7 @@ func TestObjectsAndElements(t *testing.T) {
 		`[{"text":"a"},null,7,"x",[],[{"text":"b"}],{},{"text":"c"}]`: {"a||c", true},
 		`{"text":"a"}`: {"a", false}, "\n[ {\"text\":\"a\"} , {\"text\":\"b\"} ]\n": {"a|b", true},
 		`[]`: {"", true}, `[7]`: {"", true}, `null`: {"", false}, `"x"`: {"", false}, `7`: {"", false}, ``: {"", false},
-		`[{"text":"a"},{"text"`: {"a", true}, // what was whole
+		`[{"text":"a"},{"text"`: {"a", true}, // the whole elements
 	} {
 		found, array := Objects[lenient]([]byte(raw), 64)
 		var texts []string

@@ -84,7 +84,7 @@ type clientMetrics struct {
 	unknown  prometheus.Counter
 }
 
-func (m *metrics) of(provider string) *clientMetrics {
+func (m *metrics) forProvider(provider string) *clientMetrics {
 	return &clientMetrics{
 		requests: m.requests.MustCurryWith(prometheus.Labels{"provider": provider}),
 		duration: m.duration.WithLabelValues(provider),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/wait"
 	"tasksync/task"
 )
 
@@ -31,13 +32,16 @@ type pause struct {
 	reason string // empty: no verdict stands
 	since  time.Time
 	until  time.Time
-	length time.Duration
+	length wait.Backoff
 	logged time.Time
 }
 
 func newPause(provider string, logger *slog.Logger, gauge prometheus.Gauge) *pause {
 	gauge.Set(0)
-	return &pause{provider: provider, logger: logger, gauge: gauge}
+	return &pause{
+		provider: provider, logger: logger, gauge: gauge,
+		length: wait.Backoff{Least: firstPause, Most: longestPause},
+	}
 }
 
 // unsent is the failure of a call that must not be made; nil: it may be.
@@ -64,9 +68,8 @@ func (p *pause) trip(now time.Time, f *task.Failure) time.Duration {
 	if now.Before(p.until) {
 		return p.until.Sub(now)
 	}
-	p.length = min(max(2*p.length, firstPause), longestPause)
 	p.reason, p.since = cmp.Or(f.Message, f.Reason), now
-	p.until = now.Add(max(p.length, f.RetryAfter))
+	p.until = now.Add(max(p.length.Next(), f.RetryAfter))
 	p.gauge.Set(1)
 	if p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
 		p.logged = now
@@ -84,7 +87,8 @@ func (p *pause) accepted(sent time.Time) {
 	if p.reason == "" || sent.Before(p.since) {
 		return
 	}
-	p.reason, p.until, p.length = "", time.Time{}, 0
+	p.reason, p.until = "", time.Time{}
+	p.length.Reset()
 	p.gauge.Set(0)
 	p.logger.Info("[TaskSync] The upstream accepts the credential again", "provider", p.provider)
 }

@@ -16,8 +16,8 @@ import (
 	"tasksync/task"
 )
 
-// answers is a transport that gives status and body, without a network, so that
-// it can be used under synctest.
+// answers is a transport that gives status and body, without a network, for use
+// under synctest.
 type answers struct {
 	status int
 	body   string

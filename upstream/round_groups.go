@@ -36,7 +36,7 @@ func (r *roundState) groups(looks []*look) []group {
 			for n < min(len(some), limit) && limits[some[n]] == limit {
 				n++
 			}
-			groups = append(groups, group{kind: kind, looks: some[:n], single: n == 1 && r.Suspects.single(some[0].ref.TaskID)})
+			groups = append(groups, group{looks: some[:n], single: n == 1 && r.Suspects.single(some[0].ref.TaskID)})
 			some = some[n:]
 		}
 	}

@@ -30,9 +30,8 @@ import (
 // be an outage.
 const toleratedFailures = 4
 
-// group is the tasks that one call asks for.
+// group is the tasks that one call asks for, all of one kind.
 type group struct {
-	kind   string
 	looks  []*look
 	single bool // by the single call
 }
@@ -146,7 +145,7 @@ func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
 			r.hung = true
 			g.noteSize()
 		}
-	case ConcernsAll(failure):
+	case concernsAll(failure):
 		r.stop(failure)
 		for _, l := range g.looks {
 			l.sent = l.sent || !failure.Unsent
@@ -175,7 +174,11 @@ func (r *roundState) call(ctx context.Context, g group) ([]*task.Observation, er
 	for i, l := range g.looks {
 		refs[i] = l.ref
 	}
-	return r.Many(ctx, g.kind, refs)
+	kind := ""
+	if r.Kind != nil {
+		kind, _ = r.Kind(refs[0])
+	}
+	return r.Many(ctx, kind, refs)
 }
 
 // callFailed records the failure of a call. A verdict on a task counts only if the
@@ -281,8 +284,8 @@ func (r *roundState) next(g retry) []pair {
 		r.halved = true // no call is under way
 		half := n / 2
 		return []pair{{
-			{kind: g.kind, looks: g.looks[:half], single: half == 1},
-			{kind: g.kind, looks: g.looks[half:], single: n-half == 1},
+			{looks: g.looks[:half], single: half == 1},
+			{looks: g.looks[half:], single: n-half == 1},
 		}}
 	}
 }

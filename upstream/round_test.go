@@ -208,6 +208,29 @@ func TestRoundWithoutABatchCall(t *testing.T) {
 	require.Equal(t, []string{"3", "one t00"}, p.made())
 }
 
+// TestRoundWithoutASingleCall asks for one task by the batch call of its kind.
+func TestRoundWithoutASingleCall(t *testing.T) {
+	t.Parallel()
+	var calls []string
+	r := Round{
+		Provider: "fake", Batch: 10,
+		Kind: func(ref task.Ref) (string, bool) { return string(ref.Type), ref.Type != task.Merge },
+		Many: func(_ context.Context, kind string, refs []task.Ref) ([]*task.Observation, error) {
+			calls = append(calls, fmt.Sprint(kind, len(refs)))
+			return make([]*task.Observation, len(refs)), nil
+		},
+	}
+	seen, err := r.Fetch(t.Context(), []task.Ref{
+		{TaskID: "a", Type: task.Extend},
+		{TaskID: "b", Type: task.Extend},
+		{TaskID: "c", Type: task.Extend, Alone: true},
+		{TaskID: "d", Type: task.Merge},
+	})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"c": "unknown_task unknown_task"}, byTask(t, seen))
+	require.Equal(t, []string{"extend2", "extend1", "merge1"}, calls)
+}
+
 // TestRoundLosesNoTask: whatever fails, each task has an observation, or there is an
 // error, or a good answer left the task out; and no healthy task fails.
 func TestRoundLosesNoTask(t *testing.T) {

@@ -30,7 +30,7 @@ func TestUnknownStatusesAreCountedAndLoggedOnce(t *testing.T) {
 	require.Empty(t, problems)
 }
 
-// TestStatusWordShowsNoPartOfTheKey has the key stand where the word is cut.
+// TestStatusWordShowsNoPartOfTheKey has the key where the word is cut.
 func TestStatusWordShowsNoPartOfTheKey(t *testing.T) {
 	t.Parallel()
 	b := setup(t, accept200)

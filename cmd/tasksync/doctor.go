@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tasksync/daemon"
+	"tasksync/internal/doctor"
 )
 
 // doctorCmd is `tasksync doctor`.
@@ -30,12 +31,12 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	}
 	cfg.Logger = c.logger(std)
 	failed := false
-	err = daemon.Doctor(ctx, cfg, func(f daemon.Finding) {
+	err = doctor.Examine(ctx, cfg, func(f doctor.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {
 			f.Next = inVariables(field).Error()
 		}
 		fmt.Fprintln(std.out, f)
-		failed = failed || f.Verdict == daemon.Bad
+		failed = failed || f.Level == doctor.Bad
 	})
 	switch {
 	case err != nil:

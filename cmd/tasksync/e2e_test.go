@@ -29,18 +29,18 @@ const (
 	e2eBeforeDeadline = 20 * time.Second
 )
 
-// e2eFaults are the faults of one call. A rate limit is one of the credential:
-// answered at random, it would close the daemon's window all the time.
+// e2eFaults are the faults of a single call. A rate limit concerns the whole
+// credential: at random, it would close the daemon's window all the time.
 var e2eFaults = simulator.FaultMix{
 	simulator.HTTP500: 1, simulator.HTTP502: 1, simulator.HTTP503: 1, simulator.Slow: 1,
 	simulator.Cut: 1, simulator.Malformed: 1, simulator.Empty: 1, simulator.HTML: 1,
 }
 
-// e2e is the world of an end-to-end test: a database, a simulated upstream over
-// real HTTP, and rows that an application inserted.
+// e2e is what an end-to-end test has: a database, a simulated upstream over real
+// HTTP, and rows that an application inserted.
 type e2e struct {
 	provider string
-	column   any // what rows have in column provider; nil: nothing
+	column   any // the rows' value of column provider; nil: NULL
 	seed     uint64
 	rng      *rand.Rand
 	url      string
@@ -61,7 +61,7 @@ func newE2E(t *testing.T, provider string, seed uint64) *e2e {
 	return w
 }
 
-// beside is a world with another upstream on the same database, whose rows name
+// beside returns an e2e with another upstream on the same database, whose rows name
 // their provider.
 func (w *e2e) beside(t *testing.T, provider string) *e2e {
 	t.Helper()
@@ -101,12 +101,12 @@ func (w *e2e) burst(t *testing.T, n int) {
 	fates := simulator.Fates()
 	require.NoError(t, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		for range n {
-			kind := types[w.rng.IntN(len(types))]
+			taskType := types[w.rng.IntN(len(types))]
 			fate := simulator.Fate("") // drawn: most end well
 			if w.rng.IntN(3) == 0 {
 				fate = fates[w.rng.IntN(len(fates))]
 			}
-			if err := w.insert(ctx, tx, kind, fate); err != nil {
+			if err := w.insert(ctx, tx, taskType, fate); err != nil {
 				return err
 			}
 		}
@@ -114,27 +114,27 @@ func (w *e2e) burst(t *testing.T, n int) {
 	}))
 }
 
-func (w *e2e) insert(ctx context.Context, tx pgx.Tx, kind task.Type, fate simulator.Fate) error {
-	taskID := w.sim.Submit(kind, fate)
+func (w *e2e) insert(ctx context.Context, tx pgx.Tx, taskType task.Type, fate simulator.Fate) error {
+	taskID := w.sim.Submit(taskType, fate)
 	record, _ := w.sim.Task(taskID)
 	created := time.Now()
 	switch {
 	case record.Expected.AtDeadline:
 		created = created.Add(e2eBeforeDeadline - task.DefaultTimeout)
-	case record.Fate == simulator.Forgotten: // older than the patience with unknown tasks
+	case record.Fate == simulator.Forgotten: // old enough for an unknown task to be believed
 		created = created.Add(-2 * time.Minute)
 	}
 	var id string
 	err := tx.QueryRow(ctx, `INSERT INTO music_generations (user_id, task_id, task_type, status, created_at, provider)
-		VALUES (gen_random_uuid(), $1, $2, 'submitted', $3, $4) RETURNING id`, taskID, kind, created, w.column).Scan(&id)
+		VALUES (gen_random_uuid(), $1, $2, 'submitted', $3, $4) RETURNING id`, taskID, taskType, created, w.column).Scan(&id)
 	if err != nil {
 		return err
 	}
 	w.rows[id] = taskID
 	form := w.rng.IntN(3)
-	for i := range task.DefaultHandlers()[kind].Clips {
-		placeholder := fmt.Sprintf("%s-%s-%d", taskID, kind, i)
-		if form == 1 && kind != task.Lyrics {
+	for i := range task.DefaultHandlers()[taskType].Clips {
+		placeholder := fmt.Sprintf("%s-%s-%d", taskID, taskType, i)
+		if form == 1 && taskType != task.Lyrics {
 			placeholder = fmt.Sprintf("%s-clip-%d", taskID, i+1)
 		}
 		if form == 2 {
@@ -241,8 +241,9 @@ func (w *e2e) clips(t *testing.T) map[string]map[string]simulator.Clip {
 	return out
 }
 
-// verifyEvents holds the event log to one line per change: each event begins
-// where the one before it ended, goes forward, and the last one is an end.
+// verifyEvents asserts that the event log has one line per change: each event begins
+// with the status that the event before it ended with, statuses go forward, and the
+// last event is an end.
 func (w *e2e) verifyEvents(t *testing.T, ctx context.Context) {
 	t.Helper()
 	rank := map[string]int{"submitted": 1, "queued": 2, "processing": 3, "streaming": 4, "complete": 5, "failed": 5}
@@ -305,7 +306,7 @@ func TestEveryRowEndsAsItsTask(t *testing.T) {
 	require.NotContains(t, d.output(), w.settings()["TASKSYNC_API_KEY"])
 }
 
-// The same for every other upstream, with fewer rows.
+// Rows of every other upstream end as their tasks do, too; here there are fewer.
 func TestEveryProvider(t *testing.T) {
 	t.Parallel()
 	for _, provider := range providerNames() {
@@ -328,7 +329,8 @@ func TestEveryProvider(t *testing.T) {
 	}
 }
 
-// Rows of two providers in one daemon, each asked with its own key.
+// One daemon serves the rows of two providers, and asks each provider with its own
+// key.
 func TestTwoProvidersAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newE2E(t, "sunoapi", 20261126)
@@ -387,8 +389,8 @@ func TestBurstsTravelTogether(t *testing.T) {
 	}
 }
 
-// A daemon that is killed in the middle of that loses nothing: another one ends
-// every row, and nothing is written twice.
+// A daemon that is killed in the middle of its work loses nothing: another daemon
+// brings every row to its end, and nothing is written twice.
 func TestKilledDaemonLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newE2E(t, "sunoapi", 20261124)
@@ -412,7 +414,7 @@ func TestKilledDaemonLosesNothing(t *testing.T) {
 	w.report(t)
 }
 
-// awaitFinished waits until some rows have ended while others have not.
+// awaitFinished waits until some rows have ended, and not all.
 func (w *e2e) awaitFinished(t *testing.T, n int, d *process) {
 	t.Helper()
 	require.Eventually(t, func() bool {

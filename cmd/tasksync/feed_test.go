@@ -15,9 +15,9 @@ import (
 	"tasksync/task"
 )
 
-// TestTheNextDaemonTakesOver has the daemon that is the feed be killed, and be
-// stopped without being killed, as by a debugger or a machine that hangs. The
-// other one is the feed soon after, and rows that came meanwhile are found.
+// TestTheNextDaemonTakesOver kills the daemon that runs the feed, or halts it as a
+// debugger or a hanging machine does. The other daemon runs the feed soon after, and
+// finds the rows that were inserted meanwhile.
 func TestTheNextDaemonTakesOver(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stopped": syscall.SIGSTOP} {
@@ -60,7 +60,7 @@ func takeOver(t *testing.T, mode string, signal syscall.Signal) {
 	}, time.Minute, 20*time.Millisecond, tail(second.output()))
 	t.Logf("%s %s: took over after %s", mode, signal, time.Since(began).Round(time.Millisecond))
 	w.settle(t, func() *process { return second })
-	_ = first.cmd.Process.Signal(syscall.SIGCONT) // the killed one is gone
+	_ = first.cmd.Process.Signal(syscall.SIGCONT) // no process has the id if it was killed
 	require.Zero(t, second.stop(t), tail(second.output()))
 }
 

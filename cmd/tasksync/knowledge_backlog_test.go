@@ -10,8 +10,8 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// The first start on a database where something else left rows stuck an hour ago:
-// their tasks are complete, and each is asked for before anything is decided.
+// At the first start on a database with rows that have been stuck for an hour, their
+// tasks are complete, and each task is asked for before its row is decided.
 func TestBacklogIsAskedFor(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -39,8 +39,8 @@ func TestBacklogIsAskedFor(t *testing.T) {
 	}
 }
 
-// Rows a little past their deadline, with answers that take as long as real ones:
-// no answer that was paid for may be lost because a pass was over meanwhile.
+// Rows are a little past their deadline, and answers take as long as real ones: no
+// answer that was paid for may be lost because its pass ended before it came.
 func TestNoAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	const rows = 200
@@ -51,7 +51,7 @@ func TestNoAnswerIsLost(t *testing.T) {
 			tasks := w.add(t, rows, simulator.Ready, 12*time.Minute)
 			w.front.answers(always(takes(700 * time.Millisecond)))
 			settings := w.with("TASKSYNC_RATE_LIMIT", "20", "TASKSYNC_TIMEOUT", "10m")
-			delete(settings, "TASKSYNC_POLL_INTERVAL") // as by default
+			delete(settings, "TASKSYNC_POLL_INTERVAL") // the default
 			d := start(t, settings, "run")
 			d.ready(t)
 			w.complete(t, d, 2*worldPatience, tasks...)
@@ -68,7 +68,7 @@ func TestNoAnswerIsLost(t *testing.T) {
 	}
 }
 
-// Thousands of stale rows do not hold up a new one.
+// Thousands of stale rows do not delay a new one.
 func TestNewRowsOvertakeTheBacklog(t *testing.T) {
 	t.Parallel()
 	const stale, fresh = 3000, 5
@@ -96,8 +96,8 @@ func TestNewRowsOvertakeTheBacklog(t *testing.T) {
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
-// The grace of rows that nobody could ask for ends, too: a row whose provider is
-// away for good is failed, and its text says since when and why.
+// The grace of rows ends even if their provider cannot be asked: a row whose provider
+// is away for good fails, and the row's text says since when and why.
 func TestGraceEnds(t *testing.T) {
 	t.Parallel()
 	for name, outage := range map[string]simulator.Fault{"down": simulator.HTTP503, "hangs": simulator.Hang, "nonsense": simulator.HTML} {

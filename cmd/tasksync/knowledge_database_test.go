@@ -12,14 +12,14 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// refusalOf is a way in which the application's schema refuses what the provider
-// made: SQL that brings it about, SQL that mends it, and words that name it.
-type refusalOf struct {
+// rejection is a way in which the application's schema rejects a result: SQL that makes
+// the schema so, SQL that mends it, and words of the log line about it.
+type rejection struct {
 	name, breaks, mends string
 	names               []string
 }
 
-var refusals = []refusalOf{
+var rejections = []rejection{
 	{
 		"a column NOT NULL",
 		`ALTER TABLE music_clips ADD COLUMN album text NOT NULL`,
@@ -56,12 +56,12 @@ var refusals = []refusalOf{
 	},
 }
 
-// Results that the database refuses to store are not lost: their rows stay
-// pending past the deadline, one line says what stands in the way, and they
-// complete by themselves when that is mended.
+// Results that the database rejects are not lost: their rows stay pending past the
+// deadline, one log line says what the matter is, and the rows complete by themselves
+// when that is mended.
 func TestRefusedResultsAreNotLost(t *testing.T) {
 	t.Parallel()
-	for _, refusal := range refusals {
+	for _, refusal := range rejections {
 		t.Run(refusal.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "sunoapi")
@@ -92,8 +92,8 @@ func TestRefusedResultsAreNotLost(t *testing.T) {
 	}
 }
 
-// Clips of another row have the ids that these results have, and the
-// application's index permits each once.
+// Clips of another row have the ids of these results, and the application's index
+// permits each id once.
 func TestClipIDsThatAreTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
@@ -122,7 +122,7 @@ func TestClipIDsThatAreTaken(t *testing.T) {
 	w.ended(t, d)
 }
 
-// loud are the lines of the log, from warnings on, that have one of the words.
+// loud returns the warnings and errors of the log that have one of the words.
 func (p *process) loud(words ...string) (found []string) {
 	for line := range strings.Lines(p.output()) {
 		var entry struct{ Level string }
@@ -133,9 +133,8 @@ func (p *process) loud(words ...string) (found []string) {
 	return found
 }
 
-// The application replaces what tasksync wrote of a clip that is complete, by a
-// copy of its own, while the other clip is under way. Its values stay, whichever
-// text is the greater one.
+// The application replaces the values of a complete clip by its own while the other
+// clip is under way. The application's values stay, whichever text sorts first.
 func TestWhatTheApplicationWroteStays(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{"sunoapi", "sunoproxy", "acedata"} {
@@ -146,7 +145,7 @@ func TestWhatTheApplicationWroteStays(t *testing.T) {
 				d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
 				d.ready(t)
 				id := w.add(t, 1, simulator.Success, 0)[0]
-				w.pass(99999 * time.Millisecond) // the first clip is final by 100 s, all are not before that
+				w.advance(99999 * time.Millisecond) // the first clip is final by 100 s, all are not before that
 				const complete = `SELECT count(*) FROM music_clips WHERE status = 'complete' AND audio_url IS NOT NULL`
 				w.await(t, d, "the first clip is complete", func() bool { return w.count(t, complete) == 1 })
 				url, title := fmt.Sprintf("https://%s.example/copies/1.mp3", strings.ToLower(sorts)), sorts+", as the user calls it"

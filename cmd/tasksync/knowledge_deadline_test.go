@@ -10,8 +10,8 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// A daemon that was away past the deadline of its rows asks for each before it
-// ends any: nearly all were done meanwhile.
+// A daemon that was down until after the deadline of its rows asks for each task before
+// it ends a row: nearly all tasks are done.
 func TestDaemonAwayPastTheDeadline(t *testing.T) {
 	t.Parallel()
 	const rows = 60
@@ -38,8 +38,8 @@ func TestDaemonAwayPastTheDeadline(t *testing.T) {
 	}
 }
 
-// An upstream that does not answer at the deadline decides nothing: what it says
-// when it is back counts.
+// An upstream that does not answer at the deadline decides nothing: its answer after
+// it is back counts.
 func TestUpstreamIsDownAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{"sunoapi", "acedata"} {
@@ -62,8 +62,8 @@ func TestUpstreamIsDownAtTheDeadline(t *testing.T) {
 	}
 }
 
-// A key that is refused until after the deadline ends no row: the account is
-// mended, and each is asked for.
+// A key that is refused until after the deadline ends no row: when the account is
+// mended, each task is asked for.
 func TestKeyIsRefusedPastTheDeadline(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{"sunoapi", "sunoproxy"} {
@@ -86,8 +86,8 @@ func TestKeyIsRefusedPastTheDeadline(t *testing.T) {
 	}
 }
 
-// A created_at that lies ahead, by a client's clock or time zone, is the moment at
-// which the row is heard of.
+// A created_at in the future, by a client's clock or time zone, counts as the moment
+// at which the feed finds the row.
 func TestCreatedInTheFuture(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
@@ -108,7 +108,7 @@ func TestCreatedInTheFuture(t *testing.T) {
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
-// A row whose task hangs ends at its deadline, on the answer that was asked for
+// A row whose task hangs ends at its deadline, by the answer to the look that is made
 // then: the rule that nothing ends without an answer delays nothing.
 func TestAnsweredRowEndsAtItsDeadline(t *testing.T) {
 	t.Parallel()
@@ -125,7 +125,7 @@ func TestAnsweredRowEndsAtItsDeadline(t *testing.T) {
 			for _, r := range w.all(t) {
 				t.Logf("ended %.2f s after created_at", r.SinceCreated)
 				require.GreaterOrEqual(t, r.SinceCreated, shortTimeout.Seconds())
-				if provider == "sunoclips" { // the clip's id is known, and a URL is derived of it
+				if provider == "sunoclips" { // the clip's id is known, and a URL is derived from it
 					require.Equal(t, "complete", r.Status)
 				} else {
 					require.Equal(t, "Task timed out after 5s.", r.Message)
@@ -139,20 +139,20 @@ func TestAnsweredRowEndsAtItsDeadline(t *testing.T) {
 	}
 }
 
-// At the deadline there is only a preview. The row is completed with that, and
-// the final file takes its place when it is there.
+// At the deadline there is only a preview. The row is completed with the preview, and
+// the final file replaces it later.
 func TestFinalFileReplacesThePreview(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{"sunoapi", "sunoproxy"} {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)
-			// Ids that are no UUIDs, of which no URL can be derived.
+			// No URL can be derived from ids that are not UUIDs.
 			w.front.answers(always(rewrites(`"id":"`, `"id":"take-`)))
 			d := start(t, w.with(), "run")
 			d.ready(t)
 			tasks := w.add(t, 1, simulator.Success, 0)
-			w.pass(50 * time.Second) // between the preview and the first final clip
+			w.advance(50 * time.Second) // between the preview and the first final clip
 			w.complete(t, d, worldPatience, tasks...)
 			r := w.of(t, tasks[0])
 			require.Equal(t, row{Playable: 2, Published: 0}, row{Playable: r.Playable, Published: r.Published}, "previews only")

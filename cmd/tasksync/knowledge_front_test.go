@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// front stands between the daemon and the upstream, as a gateway does. It knows
-// when each task was asked for, and answers in the upstream's place as the rule
-// of a test says.
+// front is a proxy between the daemon and the upstream, like a gateway. It records
+// when each task was asked for, and answers in the upstream's place by the rule of a
+// test.
 type front struct {
 	next http.Handler
 
 	mu    sync.Mutex
-	rule  func(call) answer // nil, or one that gives nil: the upstream's own answer
+	rule  func(call) answer // nil, or a nil answer: the upstream answers
 	asked map[string][]time.Time
 	calls int
 }
@@ -28,31 +28,31 @@ type front struct {
 // call is one request for the status of tasks.
 type call struct {
 	ids []string
-	nth map[string]int // how often each of ids was asked for before this
+	nth map[string]int // how often each of ids was asked for before this call
 }
 
-// answer writes what the client gets; own is what the upstream would have said.
+// answer writes the response; own is the upstream's.
 type answer func(w http.ResponseWriter, own *httptest.ResponseRecorder)
 
 func newFront(next http.Handler) *front {
 	return &front{next: next, asked: map[string][]time.Time{}}
 }
 
-// answers has all calls from now on answered by the rule.
+// answers sets the rule for all calls from now on.
 func (f *front) answers(rule func(call) answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rule = rule
 }
 
-// times are the moments at which a task was asked for, alone or among others.
+// times returns the moments at which a task was asked for, alone or among others.
 func (f *front) times(taskID string) []time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.asked[taskID])
 }
 
-// askedFor is how many different tasks were asked for, and by how many calls.
+// askedFor returns how many different tasks were asked for, and by how many calls.
 func (f *front) askedFor() (tasks, calls int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,7 +76,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(w, own)
 }
 
-// note counts a call and finds its answer.
+// note records a call and returns its answer.
 func (f *front) note(ids []string) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,7 +92,7 @@ func (f *front) note(ids []string) answer {
 	return f.rule(c)
 }
 
-// taskIDs are the tasks that a request asks for, in any of the wire formats.
+// taskIDs returns the ids that a request asks for, in any of the wire formats.
 func taskIDs(r *http.Request, body []byte) []string {
 	var fields struct {
 		ID  string   `json:"id"`
@@ -107,7 +107,7 @@ func taskIDs(r *http.Request, body []byte) []string {
 	}
 	add(fields.ID)
 	add(r.URL.Query().Get("taskId"))
-	for id := range strings.SplitSeq(r.URL.Query().Get("ids"), ",") { // clips: a task of one clip has its id
+	for id := range strings.SplitSeq(r.URL.Query().Get("ids"), ",") { // clips: a task of one clip has the id of the clip
 		add(id)
 	}
 	for _, path := range []string{"/suno/fetch/", "/lyrics/"} {
@@ -119,7 +119,7 @@ func taskIDs(r *http.Request, body []byte) []string {
 	return slices.Compact(ids)
 }
 
-// about is a rule for calls that ask for one of these tasks, alone or among others.
+// about returns a rule for calls that ask for one of these tasks, alone or among others.
 func about(ids []string, rule func(call) answer) func(call) answer {
 	return func(c call) answer {
 		if slices.ContainsFunc(c.ids, func(id string) bool { return slices.Contains(ids, id) }) {
@@ -129,10 +129,10 @@ func about(ids []string, rule func(call) answer) func(call) answer {
 	}
 }
 
-// always is a rule with one answer.
+// always returns a rule that gives one answer to every call.
 func always(a answer) func(call) answer { return func(call) answer { return a } }
 
-// says answers with a status and a body; one that begins like HTML is called so.
+// says answers with a status and a body, whose content type is JSON or HTML.
 func says(status int, body string) answer {
 	return func(w http.ResponseWriter, _ *httptest.ResponseRecorder) {
 		w.Header().Set("Content-Type", "application/json")
@@ -144,7 +144,7 @@ func says(status int, body string) answer {
 	}
 }
 
-// rewrites passes the upstream's answer on, with other words in it.
+// rewrites answers with the upstream's answer, in which words are replaced.
 func rewrites(oldNew ...string) answer {
 	return func(w http.ResponseWriter, own *httptest.ResponseRecorder) {
 		w.Header().Set("Content-Type", own.Header().Get("Content-Type"))
@@ -168,7 +168,7 @@ func broken(w http.ResponseWriter, own *httptest.ResponseRecorder) {
 }
 
 // overruns sends the upstream's answer and then, on the same connection, a part of
-// it that was not announced.
+// the answer once more.
 func overruns(w http.ResponseWriter, own *httptest.ResponseRecorder) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -178,10 +178,10 @@ func overruns(w http.ResponseWriter, own *httptest.ResponseRecorder) {
 	body := own.Body.String()
 	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"+body)
 	_, _ = io.WriteString(conn, body[len(body)/3:])
-	_, _ = io.Copy(io.Discard, conn) // until the client closes it, which it does at that
+	_, _ = io.Copy(io.Discard, conn) // until the client closes the connection
 }
 
-// takes has the upstream's answer come after a while, as that of one that works.
+// takes sends the upstream's answer after a while, as a busy upstream does.
 func takes(d time.Duration) answer {
 	return func(w http.ResponseWriter, own *httptest.ResponseRecorder) {
 		<-time.After(d)

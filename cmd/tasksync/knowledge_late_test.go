@@ -9,7 +9,7 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// failedInTime makes a row end by its deadline while its task is under way.
+// failedInTime makes a row that ends at its deadline while its task is under way.
 func failedInTime(t *testing.T, provider, late string) (*world, *process, string) {
 	t.Helper()
 	w := newWorld(t, provider)
@@ -21,8 +21,8 @@ func failedInTime(t *testing.T, provider, late string) (*world, *process, string
 	return w, d, id
 }
 
-// A provider that finishes after the deadline, and bills, is noticed: an event
-// and the results are kept for the application. The row stays as it is.
+// A provider that finishes after the deadline, and bills, is noticed: tasksync keeps
+// an event and the results for the application. The row stays as it is.
 func TestLateResultIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{"sunoapi", "acedata"} {
@@ -42,7 +42,7 @@ func TestLateResultIsNoticed(t *testing.T) {
 	}
 }
 
-// With TASKSYNC_LATE=complete the row becomes what its task is.
+// With TASKSYNC_LATE=complete a late result completes the row.
 func TestLateResultCompletes(t *testing.T) {
 	t.Parallel()
 	for _, provider := range []string{"sunoapi", "acedata"} {
@@ -60,7 +60,7 @@ func TestLateResultCompletes(t *testing.T) {
 	}
 }
 
-// With TASKSYNC_LATE=off nothing is asked for after the end.
+// With TASKSYNC_LATE=off no task is asked for after the end of its row.
 func TestLateLooksAreOff(t *testing.T) {
 	t.Parallel()
 	w, d, id := failedInTime(t, "sunoapi", "off")
@@ -73,7 +73,7 @@ func TestLateLooksAreOff(t *testing.T) {
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
-// A daemon that was killed after the row's end has its late looks made by the next.
+// When a daemon is killed after the end of a row, the next daemon makes the late looks.
 func TestLateLooksOutliveTheDaemon(t *testing.T) {
 	t.Parallel()
 	w, d, id := failedInTime(t, "sunoapi", "complete")
@@ -92,8 +92,8 @@ func (w *world) lateEvents(t *testing.T) int {
 	return w.count(t, `SELECT count(*) FROM tasksync.generation_events WHERE via = 'late'`)
 }
 
-// A row that its provider refused, or ended itself, is asked for no more: only
-// what our own deadline failed may turn out otherwise.
+// A row that its provider refused or ended is no longer asked for: only a row that
+// failed at our own deadline may turn out otherwise.
 func TestRefusedRowsAreNotLookedAtLate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")

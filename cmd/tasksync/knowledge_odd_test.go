@@ -10,7 +10,7 @@ import (
 	"tasksync/task"
 )
 
-// Blanks around a task's id come from copying; the provider is asked without them.
+// Blanks around a task's id come from copying; calls leave them out.
 func TestBlanksAroundTaskIDs(t *testing.T) {
 	t.Parallel()
 	for _, provider := range providerNames() {
@@ -23,7 +23,7 @@ func TestBlanksAroundTaskIDs(t *testing.T) {
 			d.ready(t)
 			w.insertAll(t, odd)
 			w.complete(t, d, worldPatience, odd...)
-			for id, taskID := range w.rows { // the upstream knows them by the plain ones
+			for id, taskID := range w.rows { // the upstream knows the plain ids
 				w.rows[id] = plain[at(odd, taskID)]
 			}
 			w.ended(t, d)
@@ -40,11 +40,11 @@ func at(list []string, s string) int {
 	return -1
 }
 
-// again is how people have an ended row followed again, by the README.
+// again is the UPDATE of the README that makes an ended row pending again.
 const again = `UPDATE music_generations SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, created_at = now()`
 
-// A row that is put under way again by hand has all of its time again, whatever
-// was remembered of it: that it was out of time, that its created_at lay ahead.
+// A row that is made pending again by hand has all of its time again, whatever is
+// recorded about it: that it was overdue, that its created_at was in the future.
 func TestRowsAreFollowedAgainByHand(t *testing.T) {
 	t.Parallel()
 	for name, ago := range map[string]time.Duration{"now": 0, "8 h ahead": -8 * time.Hour, "an hour ago": time.Hour} {
@@ -62,7 +62,7 @@ func TestRowsAreFollowedAgainByHand(t *testing.T) {
 				require.Zero(t, w.failed(t), w.standing(t))
 				w.finish()
 				w.complete(t, d, worldPatience, id)
-				w.outlive(t, 2*shortTimeout) // late looks of its first life would be due
+				w.outlive(t, 2*shortTimeout) // late looks from before would be due
 				require.Equal(t, "complete", w.of(t, id).Status)
 				require.Zero(t, w.count(t, `SELECT count(*) FROM tasksync.late_results`), "nothing of it came late")
 				require.Zero(t, d.stop(t), tail(d.output()))
@@ -71,7 +71,7 @@ func TestRowsAreFollowedAgainByHand(t *testing.T) {
 	}
 }
 
-// Two daemons make the late looks of one row once, and note its result once.
+// Two daemons together make the late looks of a row once, and write its result once.
 func TestTwoDaemonsNoticeOnce(t *testing.T) {
 	t.Parallel()
 	for _, late := range []string{"event", "complete"} {
@@ -94,8 +94,8 @@ func TestTwoDaemonsNoticeOnce(t *testing.T) {
 	}
 }
 
-// A row that is deleted while something is remembered of it leaves nothing behind
-// that fails, or is looked at.
+// A row that is deleted while tasksync remembers something about it leaves nothing
+// behind that fails or is asked for.
 func TestDeletedRowsAreForgotten(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
@@ -117,7 +117,7 @@ func TestDeletedRowsAreForgotten(t *testing.T) {
 	require.NotContains(t, d.output(), `"level":"ERROR"`)
 }
 
-// A user's command that looks at rows now ends none that nobody has answered for.
+// A user's command that looks at rows now ends no row without an answer.
 func TestSyncCommandEndsNothingUnasked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")

@@ -10,8 +10,8 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// victims makes rows what the rule before made of them: failed by the deadline.
-// said is the provider's word in the event; empty: there was none.
+// victims makes rows as an older version left them: failed by the deadline. said is the
+// provider's word in the event; empty: there was none.
 func (w *world) victims(t *testing.T, n int, said string) []string {
 	t.Helper()
 	tasks := w.add(t, n, simulator.Success, time.Hour)
@@ -24,8 +24,8 @@ func (w *world) victims(t *testing.T, n int, said string) []string {
 	return tasks
 }
 
-// Rows that were failed without having been asked for are found, put back and
-// completed; those that their provider had its say about are left alone.
+// Rows that failed without an answer are found, made pending again and completed;
+// rows that their provider answered for stay as they are.
 func TestVictimsAreRetried(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
@@ -53,8 +53,8 @@ func TestVictimsAreRetried(t *testing.T) {
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
-// A row that is retried while its task is still under way has its time again, and
-// fails by it again; then it is no victim.
+// A row that is retried while its task is still under way has all of its time again,
+// and fails at its deadline again; then --unasked does not select it.
 func TestRetriedRowFailsAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
@@ -62,7 +62,7 @@ func TestRetriedRowFailsAgain(t *testing.T) {
 	d := start(t, w.with(), "run")
 	d.ready(t)
 	var out strings.Builder
-	for range 2 { // who is impatient
+	for range 2 { // a user is impatient
 		require.Equal(t, exitOK, run([]string{"retry", "--database-url", w.url, "--code", "API_ERROR"}, &out, &out), out.String())
 	}
 	began := time.Now()
@@ -77,11 +77,11 @@ func TestRetriedRowFailsAgain(t *testing.T) {
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
-// What an operator sees of rows that are past their deadline: why, and how many.
+// An operator sees how many rows are past their deadline, and why.
 func TestOverdueRowsShow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
-	w.exec(t, refusals[2].breaks)
+	w.exec(t, rejections[2].breaks)
 	d := start(t, w.with(), "run")
 	addr := d.ready(t)
 	unstored := w.add(t, 2, simulator.Ready, 0)
@@ -100,7 +100,7 @@ func TestOverdueRowsShow(t *testing.T) {
 	require.Contains(t, out.String(), "http_5xx 3")
 	w.front.answers(nil)
 	w.finish()
-	w.exec(t, refusals[2].mends)
+	w.exec(t, rejections[2].mends)
 	w.complete(t, d, worldPatience, append(unstored, unasked...)...)
 	w.ended(t, d)
 }

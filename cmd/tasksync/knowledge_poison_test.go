@@ -14,7 +14,7 @@ import (
 	"tasksync/task"
 )
 
-// poisons are what a provider answers to any call that asks for a certain task.
+// poisons are a provider's answers to every call that asks for a certain task.
 var poisons = map[string]answer{
 	"http 500":     says(500, `<html><head><title>500 Internal Server Error</title></head></html>`),
 	"html":         says(200, `<!DOCTYPE html><html><body>One moment, please…</body></html>`),
@@ -24,11 +24,11 @@ var poisons = map[string]answer{
 	"no credits":   says(500, `{"code":"error","success":false,"message":"insufficient credits","error":{"code":"api_error","message":"insufficient credits"},"detail":"insufficient credits"}`),
 	"bad request":  says(400, `{"code":"invalid_request","success":false,"message":"task not exist","error":{"code":"bad_request","message":"task not found"},"detail":"task not found"}`),
 	"empty answer": says(200, ``),
-	"envelope":     says(200, `{"code":500,"msg":"insufficient credits","data":null}`), // of sunoapi and kie
+	"envelope":     says(200, `{"code":500,"msg":"insufficient credits","data":null}`), // only sunoapi and kie send it
 }
 
-// poisoned are the cases: all poisons for the providers with a batch call, and
-// for the others one that used to concern every call.
+// poisoned returns the cases: all poisons for the providers with a batch call, and one
+// poison, which once concerned every call, for the others.
 func poisoned() (cases [][2]string) {
 	for _, provider := range []string{"sunoproxy", "acedata", "sunoclips"} {
 		for name := range poisons {
@@ -40,12 +40,12 @@ func poisoned() (cases [][2]string) {
 	return append(cases, [2]string{"sunoapi", "envelope"}, [2]string{"kie", "envelope"})
 }
 
-// healthyWithin bounds the time from a healthy task's end to its row's, on a slow
-// machine; the neighbours of a poisonous one used to wait for their deadline.
+// healthyWithin bounds the time from the end of a healthy task to the end of its row,
+// on a slow machine; the neighbours of a poisonous task once waited for their deadline.
 const healthyWithin = 40 * time.Second
 
-// One of the tasks that a call asks for poisons every answer that has it in it.
-// Its neighbours complete as if it was not there.
+// One of the tasks that a call asks for breaks every call that it is in. The other
+// tasks complete as if it was not there.
 func TestPoisonHurtsOnlyItself(t *testing.T) {
 	t.Parallel()
 	const healthy = 12
@@ -63,7 +63,7 @@ func TestPoisonHurtsOnlyItself(t *testing.T) {
 			d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
 			d.ready(t)
 			w.insertAll(t, tasks)
-			w.asked(t, d, 2, tasks...) // it is known by now
+			w.asked(t, d, 2, tasks...) // the daemon knows the task by now
 			w.finish()
 			w.complete(t, d, healthyWithin, slices.DeleteFunc(slices.Clone(tasks), func(id string) bool { return id == bad })...)
 			_, calls := w.front.askedFor()
@@ -86,14 +86,14 @@ func (w *world) insertAll(t *testing.T, tasks []string) {
 	w.tasks = append(w.tasks, tasks...)
 }
 
-// The failure of one task may sound like an account's. The credential is not to
-// blame, and its calls go on.
+// The failure of one task may have the text of an account's failure. The credential is
+// not to blame, and its calls go on.
 func TestFailureTextPausesNothing(t *testing.T) {
 	t.Parallel()
 	const told = "Internal Error, Please try again later." // by the simulator
 	for _, tc := range []struct {
 		provider, text string
-		codes          []string // what else is said otherwise: old, new
+		codes          []string // further words to replace: old, new
 	}{
 		{"sunoapi", "insufficient credits", nil},
 		{"sunoapi", "The remaining credits are not enough. You can buy more one-time credit packs or subscribe.", []string{`"errorCode":500`, `"errorCode":429`}},
@@ -137,8 +137,8 @@ func TestFailureTextPausesNothing(t *testing.T) {
 	}
 }
 
-// Rows that the provider answers badly, again and again, hold up no others: who
-// answers is up.
+// Rows that the provider answers badly, again and again, delay no other rows: a
+// provider that answers is not down.
 func TestBadAnswersHoldUpNoOthers(t *testing.T) {
 	t.Parallel()
 	const badRows, goodRows = 15, 10
@@ -151,7 +151,7 @@ func TestBadAnswersHoldUpNoOthers(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, tc.provider)
 			settings := w.with("TASKSYNC_TIMEOUT", "10m")
-			delete(settings, "TASKSYNC_POLL_INTERVAL") // as by default
+			delete(settings, "TASKSYNC_POLL_INTERVAL") // the default
 			d := start(t, settings, "run")
 			d.ready(t)
 			bad := w.add(t, badRows, simulator.Stuck, 0)
@@ -164,7 +164,7 @@ func TestBadAnswersHoldUpNoOthers(t *testing.T) {
 				w.asked(t, d, 1, id)
 				slowest = max(slowest, w.front.times(id)[0].Sub(began))
 				w.complete(t, d, worldPatience, id)
-				<-time.After(2 * time.Second) // the next one comes when the bad ones are asked for again
+				<-time.After(2 * time.Second) // the next row comes when the bad ones are asked for again
 			}
 			t.Logf("slowest first look after %s", slowest.Round(time.Millisecond))
 			require.Less(t, slowest, 5*time.Second)

@@ -9,10 +9,9 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// Answers that are cut, or are no JSON, have prompts and lyrics in them. What is
-// logged of such an answer has neither: every process of these tests is held to
-// that when it ends (keepsSecrets). This one has all kinds of such answers, and
-// all levels of the log.
+// Answers that are cut, or are not JSON, have prompts and lyrics in them. Log lines
+// about such answers have neither: keepsSecrets asserts that at the end of every
+// process. Here there are all sorts of such answers, and all levels of the log.
 func TestExcerptsKeepSecrets(t *testing.T) {
 	t.Parallel()
 	bad := map[string]answer{

@@ -10,8 +10,8 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// stray is how a provider answers, in its own words, for a task that it does not
-// know, or does not want to have been asked for.
+// stray is a provider's answer, in its own words, for a task that it does not know, or
+// does not want to be asked for.
 type stray struct {
 	status int
 	body   string
@@ -51,12 +51,12 @@ func strays(provider string) []stray {
 	}
 }
 
-// notNew is the age of rows that an answer "unknown task" may concern: their tasks
-// are not so new that a provider need not know them yet.
+// notNew is an age of rows at which an answer "unknown task" counts: a provider may
+// not know younger tasks yet.
 const notNew = 3 * time.Minute
 
-// One answer that does not know a task, between others that do, is a provider's
-// slip, not the task's end.
+// One answer "unknown task" between answers that know the task is a slip of the
+// provider, not the end of the task.
 func TestOneStrayAnswerEndsNothing(t *testing.T) {
 	t.Parallel()
 	for _, provider := range providerNames() {
@@ -85,8 +85,8 @@ func TestOneStrayAnswerEndsNothing(t *testing.T) {
 	}
 }
 
-// A task that its provider does not know for good fails when that was said often
-// enough, over a minute, and not before: if the provider knows others.
+// A task that its provider never knows again fails after enough such answers over a
+// minute, and not before, provided that the provider knows other tasks.
 func TestUnknownTaskFailsWhenConfirmed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
@@ -102,7 +102,7 @@ func TestUnknownTaskFailsWhenConfirmed(t *testing.T) {
 	w.ended(t, d)
 }
 
-// A provider that knows none of the tasks is asked with the key of another
+// A provider that knows none of the tasks may have been asked with the key of another
 // account, or at the address of another provider. That fails no row, and readiness
 // says so.
 func TestProviderThatKnowsNoTask(t *testing.T) {
@@ -121,7 +121,7 @@ func TestProviderThatKnowsNoTask(t *testing.T) {
 	w.ended(t, d)
 }
 
-// notReadyNaming waits until the daemon is not ready, and holds it to saying which
+// notReadyNaming waits until the daemon is not ready, and asserts that it says which
 // setting may be wrong.
 func (w *world) notReadyNaming(t *testing.T, d *process, addr, setting string) {
 	t.Helper()
@@ -134,7 +134,7 @@ func (w *world) notReadyNaming(t *testing.T, d *process, addr, setting string) {
 	require.Contains(t, told, setting)
 }
 
-// gateways are answers of what stands before a provider, or of another server.
+// gateways are answers of a proxy before a provider, or of another server.
 var gateways = []stray{
 	{404, `{"message":"no Route matched with those values"}`},
 	{404, `{"timestamp":"2026-11-29T09:00:00.000+00:00","status":404,"error":"Not Found","path":"/api/v1/generate/record-info"}`},
@@ -149,7 +149,7 @@ var gateways = []stray{
 	{501, `{"message":"not implemented"}`},
 }
 
-// A gateway that says 404 for a moment knows nothing of any task.
+// A gateway that says 404 for a moment says nothing about a task.
 func TestGatewaysKnowNoTasks(t *testing.T) {
 	t.Parallel()
 	for _, provider := range providerNames() {
@@ -173,21 +173,21 @@ func TestGatewaysKnowNoTasks(t *testing.T) {
 	}
 }
 
-// fewCalls is whether three more calls were made.
+// fewCalls reports whether three more calls were made.
 func (w *world) fewCalls() func() bool {
 	_, before := w.front.askedFor()
 	return func() bool { _, calls := w.front.askedFor(); return calls >= before+3 }
 }
 
-// An address under which there is no API ends no row, past the deadline neither:
-// it is an error of the configuration, and readiness says so.
+// An address without an API ends no row, not even past the deadline: it is an error of
+// the configuration, and readiness says so.
 func TestWrongAddressIsAConfigurationError(t *testing.T) {
 	t.Parallel()
 	for _, provider := range providerNames() {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)
-			if provider != "sunoapi" && provider != "kie" { // whose own words are those of the simulator
+			if provider != "sunoapi" && provider != "kie" { // their words are the simulator's own
 				w.front.answers(always(says(gateways[0].status, gateways[0].body)))
 			}
 			d := start(t, w.with("TASKSYNC_API_URL", w.api.URL+"/other/place"), "run")
@@ -200,7 +200,7 @@ func TestWrongAddressIsAConfigurationError(t *testing.T) {
 
 			w.front.answers(nil)
 			w.finish()
-			d = start(t, w.with(), "run") // with the right one
+			d = start(t, w.with(), "run") // with the right address
 			d.ready(t)
 			w.complete(t, d, worldPatience, tasks...)
 			w.ended(t, d)
@@ -208,8 +208,8 @@ func TestWrongAddressIsAConfigurationError(t *testing.T) {
 	}
 }
 
-// Addresses that people copy from a provider's page work, although they have a
-// part of the call's own path in them.
+// Addresses that are copied from a provider's page work, although they contain a part
+// of the call's own path.
 func TestAddressWithAPath(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ provider, path string }{

@@ -19,15 +19,15 @@ import (
 	"tasksync/task"
 )
 
-// These tests hold the daemon to one rule: a row ends only on what its provider
-// has said. Each is a case in which results that were paid for could be lost.
+// These tests assert one rule: a row ends only by an answer of its provider. Each of
+// them is a case in which results that were paid for could be lost.
 //
-// world is theirs. Its tasks do not live by themselves: they stand still until
-// the test lets time pass for them, so that no test depends on its speed.
+// world is what these tests share. Its tasks stand still until the test lets time pass
+// for them, so that no test depends on its speed.
 type world struct {
 	*e2e
 	front *front
-	ahead atomic.Int64 // how far the upstream's clock has been put ahead, in ns
+	ahead atomic.Int64 // how far the upstream's clock is ahead, in ns
 	tasks []string     // in order of add
 }
 
@@ -58,7 +58,7 @@ func newWorld(t *testing.T, provider string) *world {
 	return w
 }
 
-// with are the settings of e2e, and others by name and value.
+// with returns the settings of e2e and further ones, as names and values.
 func (w *world) with(nameValue ...string) map[string]string {
 	settings := maps.Clone(w.settings())
 	settings["TASKSYNC_TIMEOUT"] = shortTimeout.String()
@@ -68,14 +68,14 @@ func (w *world) with(nameValue ...string) map[string]string {
 	return settings
 }
 
-// pass lets time pass for the tasks.
-func (w *world) pass(d time.Duration) { w.ahead.Add(int64(d)) }
+// advance lets time pass for the tasks.
+func (w *world) advance(d time.Duration) { w.ahead.Add(int64(d)) }
 
-// finish lets so much pass that each task comes to its end.
-func (w *world) finish() { w.pass(time.Hour) }
+// finish lets so much time pass that each task comes to its end.
+func (w *world) finish() { w.advance(time.Hour) }
 
-// add submits n songs and inserts their rows in one transaction, as an application
-// does that began them so long ago. It returns the ids of the tasks.
+// add submits n songs and inserts their rows in one transaction, with a created_at that
+// is that long ago. It returns the ids of the tasks.
 func (w *world) add(t *testing.T, n int, fate simulator.Fate, ago time.Duration) []string {
 	t.Helper()
 	ids := make([]string, n)
@@ -108,7 +108,7 @@ func (w *world) all(t *testing.T) []row {
 		WHERE g.task_type IS NOT NULL GROUP BY g.id ORDER BY g.created_at, g.id`)
 }
 
-// of is the row of a task.
+// of returns the row of a task.
 func (w *world) of(t *testing.T, taskID string) row {
 	t.Helper()
 	for _, r := range w.all(t) {
@@ -120,7 +120,7 @@ func (w *world) of(t *testing.T, taskID string) row {
 	return row{}
 }
 
-// standing says how many rows stand how, for messages.
+// standing counts the rows by their state, for messages.
 func (w *world) standing(t *testing.T) string {
 	t.Helper()
 	counts := map[string]int{}
@@ -135,7 +135,7 @@ func (w *world) standing(t *testing.T) string {
 	return fmt.Sprintf("%v; %d of %d tasks were asked for, by %d calls", counts, tasks, len(w.tasks), calls)
 }
 
-// await waits until something is so.
+// await waits until a condition holds.
 func (w *world) await(t *testing.T, d *process, what string, so func() bool) {
 	t.Helper()
 	w.awaitWithin(t, d, worldPatience, what, so)
@@ -153,8 +153,8 @@ func (w *world) awaitWithin(t *testing.T, d *process, limit time.Duration, what 
 	}
 }
 
-// complete waits until the rows of these tasks are complete. One that ends
-// otherwise never will be.
+// complete waits until the rows of these tasks are complete, and fails the test when a
+// row ends otherwise.
 func (w *world) complete(t *testing.T, d *process, limit time.Duration, tasks ...string) {
 	t.Helper()
 	awaited := map[string]bool{}
@@ -178,13 +178,13 @@ func (w *world) complete(t *testing.T, d *process, limit time.Duration, tasks ..
 	t.Logf("%s: %d rows were complete after %s", w.provider, len(tasks), time.Since(began).Round(100*time.Millisecond))
 }
 
-// asked waits until each of these tasks was asked for so often.
+// asked waits until each of these tasks was asked for n times.
 func (w *world) asked(t *testing.T, d *process, times int, tasks ...string) {
 	t.Helper()
 	w.await(t, d, fmt.Sprintf("each task was asked for %d times", times), func() bool { return w.leastAsked(tasks) >= times })
 }
 
-// leastAsked is how often the one of these tasks was asked for that was least.
+// leastAsked returns the least number of times that one of these tasks was asked for.
 func (w *world) leastAsked(tasks []string) int {
 	least := math.MaxInt
 	for _, id := range tasks {
@@ -193,14 +193,13 @@ func (w *world) leastAsked(tasks []string) int {
 	return least
 }
 
-// failed is how many rows have failed.
+// failed returns how many rows have failed.
 func (w *world) failed(t *testing.T) int {
 	t.Helper()
 	return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`)
 }
 
-// outlive waits until so much has passed since the last row was made, by the
-// database's clock.
+// outlive waits until the last row is that old, by the database's clock.
 func (w *world) outlive(t *testing.T, d time.Duration) {
 	t.Helper()
 	var left float64
@@ -217,7 +216,7 @@ func (w *world) exec(t *testing.T, sql string, args ...any) {
 	require.NoError(t, err)
 }
 
-// count is the number that a query gives.
+// count returns the number that a query reads.
 func (w *world) count(t *testing.T, sql string, args ...any) (n int) {
 	t.Helper()
 	rows, err := w.pool.Query(context.WithoutCancel(t.Context()), sql, args...)
@@ -235,7 +234,7 @@ func (w *world) ended(t *testing.T, d *process) {
 	w.report(t)
 }
 
-// last is the end of what the process has logged; nothing if there is none.
+// last returns the end of the log; empty without a process.
 func (p *process) last() string {
 	if p == nil {
 		return ""

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"tasksync/internal/demo"
 )
 
 // Exit statuses.
@@ -20,7 +22,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
-	// exitInterrupted is what a shell expects of a command that Ctrl-C cut short.
+	// exitInterrupted is the status that a shell expects of a command after Ctrl-C.
 	exitInterrupted = 130
 )
 
@@ -30,11 +32,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream until stopped."`
 	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
-	Sync     syncCmd     `cmd:"" help:"Look at some generations now and tell what became of each."`
+	Sync     syncCmd     `cmd:"" help:"Look at some generations now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Put failed generations back under way."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows."`
-	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do where it is not there."`
-	Demo     demoCmd     `cmd:"" help:"Show it all at work: a private Postgres, a simulated upstream, the daemon."`
+	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`
+	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated upstream API over HTTP."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
@@ -75,7 +77,7 @@ func run(args []string, out, errOut io.Writer) int {
 	return report(kctx.Run(std), errOut)
 }
 
-// tagVars are what the tags of the flags say of the built-in providers.
+// tagVars are the names of the built-in providers, for the tags of the flags.
 func tagVars() kong.Vars {
 	names := providerNames()
 	last := len(names) - 1
@@ -86,23 +88,23 @@ func tagVars() kong.Vars {
 	}
 }
 
-// errQuiet fails a command that has told why already.
+// errQuiet fails a command that has printed why already.
 var errQuiet = errors.New("failed")
 
 // errInterrupted ends a command that a signal cut short.
 var errInterrupted = errors.New("interrupted")
 
 func report(err error, errOut io.Writer) int {
-	var usage usageError
+	_, usage := errors.AsType[usageError](err)
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errQuiet):
 		return exitFailed
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, demo.ErrInterrupted):
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case usage:
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitUsage
 	default:
@@ -111,7 +113,7 @@ func report(err error, errOut io.Writer) int {
 	}
 }
 
-// signals gives a context that ends with the first SIGINT or SIGTERM; a second
+// signals returns a context that ends with the first SIGINT or SIGTERM; a second
 // one ends the process at once.
 func signals(errOut io.Writer) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -135,7 +137,7 @@ func signals(errOut io.Writer) (context.Context, context.CancelFunc) {
 	return ctx, func() { signal.Stop(received); close(done); cancel() }
 }
 
-// exitStatus is what a shell expects of a process that a signal ended.
+// exitStatus is the status that a shell expects of a process that a signal ended.
 func exitStatus(s os.Signal) int {
 	if n, ok := s.(syscall.Signal); ok {
 		return 128 + int(n)

@@ -23,8 +23,8 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// asCommand makes the test binary be tasksync itself, so that tests can start,
-// stop and kill real processes.
+// asCommand is the variable that makes the test binary be tasksync itself, so that
+// tests can start, stop and kill real processes.
 const asCommand = "TASKSYNC_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	flag.Parse()
-	// These tests wait for daemons, most of the time: more of them fit than there
-	// are processors. Each has a score of connections to the database.
+	// These tests mostly wait for daemons, so more of them than there are processors
+	// can run at once. Each has some twenty connections to the database.
 	if flag.Lookup("test.parallel").Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		_ = flag.Set("test.parallel", strconv.Itoa(max(8, runtime.GOMAXPROCS(0))))
 	}
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 // process is a running tasksync.
 type process struct {
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended, with err
+	done chan struct{} // closed when the process has ended; err is set then
 	err  error
 
 	mu   sync.Mutex
@@ -52,8 +52,8 @@ type process struct {
 }
 
 // start runs tasksync with args and settings, in a process of its own that is
-// killed with the test. Whatever the test is about, the process must have logged
-// no prompt, no lyric and no key.
+// killed with the test. In every test the process must have logged no prompt, no
+// lyric and no key.
 func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Helper()
 	p := &process{done: make(chan struct{}), addr: make(chan string, 1)}
@@ -83,8 +83,8 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	return p
 }
 
-// keepsSecrets searches all that the process has logged for words of the
-// simulator's prompts and lyrics, and for the keys that it was given.
+// keepsSecrets asserts that the log has no words of the simulator's prompts and
+// lyrics in it, and none of the keys in settings.
 func (p *process) keepsSecrets(t *testing.T, settings map[string]string) {
 	t.Helper()
 	secrets := simulator.Planted()
@@ -107,7 +107,7 @@ var readyLine = regexp.MustCompile(`"msg":"\[TaskSync\] Ready".*"listen_addr":"(
 
 func (p *process) read(stderr io.Reader) {
 	lines := bufio.NewScanner(stderr)
-	lines.Buffer(nil, 1<<20) // a longer line would end the reading, and hold the process
+	lines.Buffer(nil, 1<<20) // after a longer line the scanner stops, and the process blocks
 	for lines.Scan() {
 		p.mu.Lock()
 		p.log.WriteString(lines.Text() + "\n")
@@ -124,7 +124,7 @@ func (p *process) output() string {
 	return p.log.String()
 }
 
-// ready waits until the daemon says where it serves.
+// ready waits until the daemon logs the address of its HTTP server, and returns it.
 func (p *process) ready(t *testing.T) (addr string) {
 	t.Helper()
 	select {
@@ -138,7 +138,7 @@ func (p *process) ready(t *testing.T) (addr string) {
 	return ""
 }
 
-// stop asks for an orderly end and waits for it.
+// stop sends SIGTERM, waits for the end and returns the exit status.
 func (p *process) stop(t *testing.T) (exit int) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))

@@ -10,7 +10,7 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// TestMigrateRefusesForeignColumns before the first migration, not half-way.
+// TestMigrateRefusesForeignColumns: the check comes before the first migration.
 func TestMigrateRefusesForeignColumns(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Empty(t)

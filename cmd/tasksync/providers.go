@@ -16,8 +16,8 @@ import (
 	"tasksync/upstream/sunoproxy"
 )
 
-// builtIn are the upstream APIs that the command knows, the default one first. It
-// is the only list of them.
+// builtIn returns the upstream APIs that the command knows, the default one first.
+// It is the only list of them.
 func builtIn() []upstream.Provider {
 	return []upstream.Provider{sunoapi.SunoAPI(), sunoapi.Kie(), sunoproxy.Provider(), acedata.Provider(), sunoclips.Provider()}
 }
@@ -30,7 +30,7 @@ func providerNames() []string {
 	return names
 }
 
-// named is the provider of that name; one that is not known has a name only.
+// named returns the provider of that name; an unknown one has a name only.
 func named(name string) upstream.Provider {
 	for _, p := range builtIn() {
 		if p.Name == name {
@@ -40,9 +40,9 @@ func named(name string) upstream.Provider {
 	return upstream.Provider{Name: name}
 }
 
-// providers are the configured upstream APIs, the default one first. With
-// TASKSYNC_PROVIDERS each has variables of its own; what is not set for the
-// default one is taken from the general variables.
+// providers returns the configured upstream APIs, the default one first. With
+// TASKSYNC_PROVIDERS each of them has its own variables; the default one takes what
+// is not set there from the general variables.
 func (f upstreamFlags) providers(getenv func(string) string) ([]daemon.Provider, error) {
 	names := make([]string, 0, len(f.Providers))
 	for _, name := range f.Providers {
@@ -73,8 +73,8 @@ func (f upstreamFlags) providers(getenv func(string) string) ([]daemon.Provider,
 	return all, nil
 }
 
-// provider reads the settings of one. own tells whether it has variables of its
-// own, general whether the general ones are meant for it.
+// provider reads the settings of one provider: from its own variables if own, and
+// from the general ones if general.
 func (f upstreamFlags) provider(name string, general, own bool, getenv func(string) string) (p daemon.Provider, err error) {
 	p.Provider = named(name)
 	if own {
@@ -95,15 +95,15 @@ func (f upstreamFlags) provider(name string, general, own bool, getenv func(stri
 	return p, err
 }
 
-// generalPrefix begins the variables of the default provider, and the others that
-// are not of one.
+// generalPrefix begins the variables of the default provider, and all variables
+// that belong to no provider.
 const generalPrefix = "TASKSYNC_"
 
 // providerPrefix begins the variables of one of several providers.
 func providerPrefix(name string) string { return generalPrefix + strings.ToUpper(name) + "_" }
 
-// readKey gives the credential, from its variable or from the file that another
-// one names.
+// readKey returns the credential: the value of its variable, or the content of the
+// file that another variable names.
 func readKey(prefix, key, file string) (string, error) {
 	switch {
 	case key != "" && file != "":

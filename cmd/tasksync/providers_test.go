@@ -15,7 +15,7 @@ import (
 	"tasksync/internal/simulator"
 )
 
-// account is what the environment says of a provider.
+// account is the settings of one provider.
 type account struct {
 	name, key, url string
 	rate           *float64
@@ -87,7 +87,7 @@ func TestProvidersFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// TestBuiltInProviders: the simulator plays each of them.
+// TestBuiltInProviders: the simulator has each of them.
 func TestBuiltInProviders(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, simulator.Providers(), providerNames())
@@ -97,8 +97,8 @@ func TestBuiltInProviders(t *testing.T) {
 	require.Equal(t, "sunoapi (default), kie, sunoproxy, acedata or sunoclips", tagVars()["providers"])
 }
 
-// TestErrorsNameVariables: what the daemon says of fields, the command says of the
-// variables that people set.
+// TestErrorsNameVariables: where the daemon's errors name fields, the command's name
+// the variables that a user sets.
 func TestErrorsNameVariables(t *testing.T) {
 	t.Parallel()
 	good := func() daemon.Config {

@@ -19,12 +19,12 @@ type retryCmd struct {
 	logFlags
 	Code    string   `placeholder:"CODE" help:"Only rows with this error_code, like API_ERROR."`
 	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
-	Unasked bool     `help:"Only rows that their deadline failed without an answer of the provider."`
-	DryRun  bool     `help:"Tell how many rows it would be, and change nothing."`
+	Unasked bool     `help:"Only rows that failed at their deadline without an answer from the provider."`
+	DryRun  bool     `help:"Only count the rows, and change nothing."`
 	IDs     []string `arg:"" optional:"" name:"id" help:"Ids of generations: the column id of music_generations."`
 }
 
-// Help is what `tasksync retry --help` adds.
+// Help implements kong's detailed help.
 func (c *retryCmd) Help() string {
 	return `Puts failed rows back under way, with an event each: their status becomes
 submitted, their failed clips are open again, and they have a deadline from now
@@ -65,7 +65,7 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 	return err
 }
 
-// request checks the flags and makes a request of them.
+// request returns the request that the flags make, after checking them.
 func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	req = daemon.RetryRequest{IDs: c.IDs, Code: c.Code, Unasked: c.Unasked}
 	if len(c.IDs) == 0 && c.Code == "" && c.Since == "" && !c.Unasked {

@@ -19,7 +19,7 @@ type runCmd struct {
 	feedFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where HTTP is served: /metrics, /healthz, /readyz, the API and its /docs (${default})."`
 	NoMigrate   bool   `help:"Refuse to start on a database that lacks migrations, instead of applying them."`
-	Embedded    bool   `help:"Bring a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
+	Embedded    bool   `help:"Start a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
 	EmbeddedDir string `placeholder:"DIR" help:"Folder in which --embedded keeps its data."`
 }
 
@@ -37,7 +37,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 		if err != nil {
 			return err
 		}
-		defer server.Stop() //nolint:errcheck // it has logged why, and we are leaving
+		defer server.Stop() //nolint:errcheck // the server has logged why, and the command ends
 		c.DatabaseURL = server.URL()
 		fmt.Fprintln(std.err, "postgres: ready, with psql", server.URL())
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log" //nolint:depguard // what libraries write there is sent on to slog
+	"log" //nolint:depguard // lines that libraries write there go to slog
 	"log/slog"
 	"os"
 	"time"
@@ -26,22 +26,22 @@ func (f databaseFlags) require() error {
 	return nil
 }
 
-// upstreamFlags say which API, and how it is asked.
+// upstreamFlags say which upstream API to ask, and how.
 type upstreamFlags struct {
 	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: ${providers}."`
-	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. Rows name theirs in column provider."`
+	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. A row names its provider in column provider."`
 	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
 	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
 	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential."`
 	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a generation after its created_at (${default})."`
-	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long past its deadline a row is asked for that its provider does not answer for (${default})."`
-	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What a result does that comes after the deadline has failed its row: event (kept beside it), complete (the row becomes complete) or off (${default})."`
+	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long past its deadline a row is still asked for while its provider gives no answer (${default})."`
+	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after the deadline has failed its row: event (it is kept beside the row), complete (the row becomes complete) or off (${default})."`
 	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a task (default: by age and task type)."`
 	RateLimit    *float64      `env:"TASKSYNC_RATE_LIMIT" placeholder:"N" help:"Upstream requests per second (default: the provider's limit; 0: none)."`
 	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}."`
 }
 
-// config enters the flags into a daemon's configuration.
+// config returns a daemon's configuration with the flags.
 func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 	providers, err := f.providers(os.Getenv)
 	switch {
@@ -56,13 +56,14 @@ func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 	}, nil
 }
 
-// logFlags say how the log looks. It goes to standard error.
+// logFlags say how to log. The log goes to standard error.
 type logFlags struct {
 	LogFormat string `env:"TASKSYNC_LOG_FORMAT" default:"auto" enum:"auto,text,json" help:"Log format: text, json or auto (text on a terminal, else json)."`
-	LogLevel  string `env:"TASKSYNC_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Least level of the log: ${enum}."`
+	LogLevel  string `env:"TASKSYNC_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Lowest level that is logged: ${enum}."`
 }
 
-// The logger of a process takes what libraries write to the standard log too.
+// logger returns the logger of the process, which is given the lines of the standard
+// log too: libraries write there.
 func (f logFlags) logger(std *streams) *slog.Logger {
 	logger := f.newLogger(std)
 	if std.err == os.Stderr {

@@ -10,7 +10,7 @@ import (
 	"tasksync/daemon"
 )
 
-// parsed is what a command line asks of the HTTP side.
+// parsed returns the configuration of the HTTP side for a command line.
 func parsed(t *testing.T, args ...string) daemon.API {
 	t.Helper()
 	return flagsOf(t, args...).api()
@@ -18,12 +18,18 @@ func parsed(t *testing.T, args ...string) daemon.API {
 
 func flagsOf(t *testing.T, args ...string) httpFlags {
 	t.Helper()
+	return parsedRun(t, args...).httpFlags
+}
+
+// parsedRun returns the command `tasksync run` with these arguments, not yet run.
+func parsedRun(t *testing.T, args ...string) runCmd {
+	t.Helper()
 	var c cli
 	parser, err := kong.New(&c, kong.Name("tasksync"), tagVars(), kong.Writers(io.Discard, io.Discard))
 	require.NoError(t, err)
 	_, err = parser.Parse(append([]string{"run"}, args...))
 	require.NoError(t, err)
-	return c.Run.httpFlags
+	return c.Run
 }
 
 func TestHTTPFlags(t *testing.T) {
@@ -38,7 +44,7 @@ func TestHTTPFlags(t *testing.T) {
 	require.Empty(t, parsed(t, "--cors-origins=, ,").CORSOrigins)
 }
 
-// TestWebhookSecret is for the providers that sign their webhooks.
+// TestWebhookSecret: only providers that sign their webhooks are given the secret.
 func TestWebhookSecret(t *testing.T) {
 	t.Parallel()
 	providers := func(names ...string) (all []daemon.Provider) {
@@ -56,8 +62,8 @@ func TestWebhookSecret(t *testing.T) {
 	require.ErrorContains(t, signs.sign(providers("sunoapi", "acedata")), "TASKSYNC_WEBHOOK_SECRET is set, but kie, the only provider")
 }
 
-// TestHTTPEnvironment: a setting that is wrong is one of usage, which names the
-// variable and does not tell its value.
+// TestHTTPEnvironment: a wrong setting is a usage error, which names the variable and
+// does not contain its value.
 func TestHTTPEnvironment(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{

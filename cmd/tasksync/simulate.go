@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tasksync/internal/simulator"
 )
@@ -22,8 +19,8 @@ type simulateCmd struct {
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
 	Seed      uint64  `help:"Seed of what is drawn; the same seed and order of submits give the same tasks (default: random, and printed)."`
 	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`
-	Key       string  `name:"key" placeholder:"KEY" help:"The API key that is asked for (default: every key is right)."`
-	RateLimit int     `placeholder:"N" help:"Requests in 10 s that a key has (default: no limit)."`
+	Key       string  `name:"key" placeholder:"KEY" help:"The API key that requests must have (default: every key is accepted)."`
+	RateLimit int     `placeholder:"N" help:"Requests that a key may make in 10 s (default: no limit)."`
 	FaultRate float64 `placeholder:"P" help:"Share of status requests that are answered with a fault, 0 to 1."`
 }
 
@@ -43,7 +40,7 @@ func (c *simulateCmd) Run(ctx context.Context, std *streams) error {
 	cfg.MediaURL = baseURL(listener.Addr())
 	sim := simulator.New(cfg)
 	fmt.Fprintf(std.out, "simulated %s API at %s, seed %d\n", c.Provider, cfg.MediaURL, sim.Seed())
-	return serveHTTP(ctx, listener, sim)
+	return sim.Serve(ctx, listener)
 }
 
 func (c *simulateCmd) config() (simulator.Config, error) {
@@ -72,7 +69,7 @@ func parseSpeed(s string) (float64, error) {
 	return speed, nil
 }
 
-// baseURL is how this machine reaches a listener.
+// baseURL is the address by which this machine reaches a listener.
 func baseURL(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || tcp.IP.IsUnspecified() {
@@ -80,22 +77,4 @@ func baseURL(addr net.Addr) string {
 		return "http://localhost:" + port
 	}
 	return "http://" + addr.String()
-}
-
-// serveHTTP serves until ctx ends.
-func serveHTTP(ctx context.Context, listener net.Listener, sim *simulator.Simulator) error {
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	stop := context.AfterFunc(ctx, func() {
-		sim.Close()
-		stopCtx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if server.Shutdown(stopCtx) != nil {
-			_ = server.Close()
-		}
-	})
-	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the simulator: %w", err)
-	}
-	return nil
 }

@@ -15,8 +15,8 @@ import (
 	"tasksync/internal/postgres/postgrestest"
 )
 
-// TestUnsolicitedAnswerIsNotQuoted has an upstream that sends more than it was
-// asked for: net/http writes the beginning of that to the standard log.
+// TestUnsolicitedAnswerIsNotQuoted has an upstream that sends more than one response:
+// net/http writes the beginning of the second one to the standard log.
 func TestUnsolicitedAnswerIsNotQuoted(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,7 +48,7 @@ func TestUnsolicitedAnswerIsNotQuoted(t *testing.T) {
 	require.NotContains(t, p.output(), "walking")
 }
 
-// answerTooMuch answers each request with a record, and sends another behind it.
+// answerTooMuch answers each request with a record, and sends a second body after it.
 func answerTooMuch(conn net.Conn) {
 	defer conn.Close()
 	requests := bufio.NewReader(conn)

@@ -20,7 +20,7 @@ type syncCmd struct {
 	IDs  []string `arg:"" name:"id" help:"Ids of generations: the column id of music_generations."`
 }
 
-// syncLine is a result as --json prints it.
+// syncLine is a result as `--json` prints it.
 type syncLine struct {
 	ID           string     `json:"id"`
 	Status       string     `json:"status"`
@@ -50,8 +50,9 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 	return errors.Join(refused, verdict(results))
 }
 
-// verdict fails the command for ids that are none, or that could not be written;
-// a generation that its provider refused is a result like any other.
+// verdict fails the command for ids that belong to no generation, and for
+// generations that could not be written; a generation that its provider refused is a
+// result like any other.
 func verdict(results []daemon.Result) error {
 	for _, r := range results {
 		if r.Unfit() {

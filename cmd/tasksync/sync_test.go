@@ -16,8 +16,8 @@ import (
 	"tasksync/task"
 )
 
-// TestSyncOfARefusedAccount: it shows what became of each row, says what is wrong
-// and fails.
+// TestSyncOfARefusedAccount: the command prints what became of each row, says what is
+// wrong and fails.
 func TestSyncOfARefusedAccount(t *testing.T) {
 	t.Parallel()
 	sim := simulator.New(simulator.Config{Seed: 4711, Speed: math.Inf(1)})
@@ -46,7 +46,8 @@ func TestSyncOfARefusedAccount(t *testing.T) {
 	}
 }
 
-// TestKeyFileThatIsNone is wrong usage, whatever the command.
+// TestKeyFileThatIsNone: a key file that cannot be read is a usage error of every
+// command.
 func TestKeyFileThatIsNone(t *testing.T) {
 	t.Parallel()
 	empty := t.TempDir() + "/key"

@@ -15,8 +15,8 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// asUsage makes an error of the configuration one of the command line. It names
-// the variable that is wrong, where the daemon names the field of its Config.
+// asUsage turns an error of the configuration into a usageError that names the
+// variable where the daemon names the field of its Config.
 func asUsage(err error) error {
 	field, ok := errors.AsType[*daemon.FieldError](err)
 	switch {
@@ -30,7 +30,7 @@ func asUsage(err error) error {
 	return err
 }
 
-// inVariables is the error of a field in the words of the command.
+// inVariables returns a field's error with the name of the variable for the field.
 func inVariables(e *daemon.FieldError) error {
 	name := e.Field[strings.LastIndexByte(e.Field, '.')+1:]
 	variable := variableOf(name)
@@ -46,8 +46,8 @@ func inVariables(e *daemon.FieldError) error {
 	return errors.New(e.Says(cmp.Or(variable, e.Field)))
 }
 
-// variableOf is the variable that sets a field of daemon.Config, or of its parts:
-// the flag for it has its name. Empty: there is none.
+// variableOf returns the variable that sets a field of daemon.Config, or of its
+// parts: the flag has the name of the field. Empty: there is no variable.
 func variableOf(field string) string {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[runCmd]()) {
 		if f.Name == field {

@@ -18,7 +18,7 @@ func (versionCmd) Run(std *streams) error {
 // release is set by the linker: -ldflags "-X main.release=v1.2.3".
 var release string
 
-// version is the release, or what the Go command knows of the source.
+// version returns the release, or else the version that the Go command has recorded.
 func version() string {
 	if release != "" {
 		return release

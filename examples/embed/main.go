@@ -4,7 +4,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -22,12 +24,10 @@ const remix task.Type = "remix"
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	handlers := task.DefaultHandlers()
-	handlers[remix] = task.Handler{Clips: 2, Schedule: task.Schedule{{Every: time.Second}}}
 	err := daemon.Run(ctx, daemon.Config{
 		DatabaseURL: os.Getenv("DATABASE_URL"),
 		Providers:   []daemon.Provider{{Provider: remixer(), APIURL: os.Getenv("REMIXER_URL"), APIKey: os.Getenv("REMIXER_KEY")}},
-		Handlers:    handlers,
+		Handlers:    handlers(),
 		ListenAddr:  os.Getenv("LISTEN_ADDR"),
 		Logger:      slog.Default(),
 	})
@@ -35,6 +35,13 @@ func main() {
 		slog.Error("tasksync ended", "error", err)
 		os.Exit(1)
 	}
+}
+
+// handlers returns the handlers of the task types: tasksync's own, and remix.
+func handlers() task.Handlers {
+	all := task.DefaultHandlers()
+	all[remix] = task.Handler{Clips: 2, Schedule: task.Schedule{{Every: time.Second}}}
+	return all
 }
 
 // remixer returns the provider: GET /remixes/ID, ten calls a second at most.
@@ -72,9 +79,9 @@ func (a adapter) ask(ctx context.Context, ref task.Ref) (seen *task.Observation,
 		case seen.Raw == "finished":
 			seen.Status = task.Complete
 		case seen.Raw == "broken":
-			seen.Status, seen.Failure = task.Failed, upstream.Dead(said.Text("error"))
+			seen.Status, seen.Failure = task.Failed, cmp.Or(upstream.Refusal(said.Text("error")), upstream.Dead(said.Text("error")))
 		case seen.Raw == "":
-			return 0, upstream.BadBody("there is no state in the answer")
+			return 0, upstream.BadBody(fmt.Sprintf("HTTP %d, there is no state in the answer", answer.Status))
 		default:
 			seen.Status = task.Processing
 		}

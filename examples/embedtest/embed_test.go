@@ -24,17 +24,29 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 const key = "key-of-the-test"
 
-// build builds the program with the modules of this module: nothing is downloaded,
-// and the two go.mod files must agree.
+// build builds the program.
 func build(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "embed")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", path, ".")
+	goCommand(t, "build", "-buildvcs=false", "-o", path, ".")
+	return path
+}
+
+// goCommand runs the Go command on the program, with the modules of this module:
+// nothing is downloaded, and the two go.mod files must agree.
+func goCommand(t *testing.T, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = "../embed"
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "if its go.mod is behind ours: go -C examples/embed mod tidy\n%s", out)
-	return path
+}
+
+// TestProviderOutsideThisModule: a provider of a program's own passes the suite.
+func TestProviderOutsideThisModule(t *testing.T) {
+	t.Parallel()
+	goCommand(t, "test", "-count=1", ".")
 }
 
 // provider is the remixer: a task is being mixed at the first call, and finished at

@@ -63,7 +63,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.SlotLimit = cmp.Or(c.SlotLimit, 1<<30)
+	c.SlotLimit = cmp.Or(c.SlotLimit, DefaultSlotLimit)
 	c.SlotIdle = cmp.Or(c.SlotIdle, 10*time.Minute)
 	c.Heartbeat = cmp.Or(c.Heartbeat, time.Second)
 	c.Timeout = cmp.Or(c.Timeout, 5*time.Second)
@@ -95,3 +95,6 @@ func (c Config) validate() error {
 	}
 	return nil
 }
+
+// DefaultSlotLimit is the default of Config.SlotLimit: 1 GiB.
+const DefaultSlotLimit = 1 << 30

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"tasksync/internal/database"
 )
 
 // ErrUnavailable is wrapped by the errors of Run and Check when the server's
@@ -19,37 +19,10 @@ var ErrUnavailable = errors.New("the WAL cannot be read")
 // slot; only a sweep finds the rows that were committed between.
 var ErrSlotDropped = errors.New("the replication slot was dropped")
 
-// Error codes of Postgres, by their names in its manual.
-const (
-	codeProtocolViolation            = "08P01"
-	codeFeatureNotSupported          = "0A000"
-	codeInvalidTextRepresentation    = "22P02"
-	codeInvalidAuthorization         = "28000"
-	codeInsufficientPrivilege        = "42501"
-	codeSyntaxError                  = "42601"
-	codeUndefinedObject              = "42704"
-	codeDuplicateObject              = "42710"
-	codeTooManyConnections           = "53300"
-	codeConfigurationLimitExceeded   = "53400"
-	codeObjectNotInPrerequisiteState = "55000"
-	codeObjectInUse                  = "55006"
-	codeAdminShutdown                = "57P01"
-	codeCrashShutdown                = "57P02"
-	codeCannotConnectNow             = "57P03"
-)
-
-// code returns the SQLSTATE of a Postgres error in err, or "".
-func code(err error) string {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code
-	}
-	return ""
-}
-
 // explain wraps err with the operation, and with ErrUnavailable and the next step
 // if steps has one for the error's code.
 func explain(operation string, err error, steps map[string]string) error {
-	if step, ok := steps[code(err)]; ok {
+	if step, ok := steps[database.Code(err)]; ok {
 		return fmt.Errorf("%w: %s: %w: %s", ErrUnavailable, operation, err, step)
 	}
 	return fmt.Errorf("%s: %w", operation, err)
@@ -67,31 +40,31 @@ const (
 
 var (
 	connectSteps = map[string]string{
-		codeProtocolViolation:     "connect to the database itself, not through a pooler",
-		codeInvalidAuthorization:  "let pg_hba.conf admit the role, or " + stepReplication,
-		codeInsufficientPrivilege: stepReplication,
-		codeTooManyConnections:    "raise max_wal_senders or max_connections and restart Postgres",
+		database.ProtocolViolation:                 "connect to the database itself, not through a pooler",
+		database.InvalidAuthorizationSpecification: "let pg_hba.conf admit the role, or " + stepReplication,
+		database.InsufficientPrivilege:             stepReplication,
+		database.TooManyConnections:                "raise max_wal_senders or max_connections and restart Postgres",
 	}
 	slotSteps = map[string]string{
-		codeInsufficientPrivilege:        stepReplication,
-		codeConfigurationLimitExceeded:   stepSlots,
-		codeObjectNotInPrerequisiteState: stepWALLevel,
+		database.InsufficientPrivilege:        stepReplication,
+		database.ConfigurationLimitExceeded:   stepSlots,
+		database.ObjectNotInPrerequisiteState: stepWALLevel,
 	}
-	terminateSteps   = map[string]string{codeInsufficientPrivilege: stepSignal}
-	publicationSteps = map[string]string{codeInsufficientPrivilege: stepPublication + createPlain}
+	terminateSteps   = map[string]string{database.InsufficientPrivilege: stepSignal}
+	publicationSteps = map[string]string{database.InsufficientPrivilege: stepPublication + createPlain}
 )
 
 // lost reports whether err says that a slot cannot be read any more: the server
 // has removed its WAL, or the publication is younger than what it would read.
 func lost(err error) bool {
-	return code(err) == codeObjectNotInPrerequisiteState || code(err) == codeUndefinedObject
+	return database.Code(err) == database.ObjectNotInPrerequisiteState || database.Code(err) == database.UndefinedObject
 }
 
 // shuttingDown reports whether err says that the server is shutting down. The server
 // does not end before a reader of its WAL has confirmed everything or is gone.
 func shuttingDown(err error) bool {
-	switch code(err) {
-	case codeAdminShutdown, codeCrashShutdown, codeCannotConnectNow:
+	switch database.Code(err) {
+	case database.AdminShutdown, database.CrashShutdown, database.CannotConnectNow:
 		return true
 	}
 	return false

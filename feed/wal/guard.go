@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"tasksync/internal/database"
+
 	"tasksync/internal/wait"
 )
 
@@ -140,10 +142,10 @@ func (r *Reader) dropSlot(ctx context.Context, slot string) error {
 			return explain("end the reader of the replication slot", err, terminateSteps)
 		}
 		err := r.queries.ReplicationSlotDrop(ctx, r.cfg.Pool, slot)
-		if err == nil || code(err) == codeUndefinedObject { // another daemon was faster
+		if err == nil || database.Code(err) == database.UndefinedObject { // another daemon was faster
 			return nil
 		}
-		if code(err) != codeObjectInUse {
+		if database.Code(err) != database.ObjectInUse {
 			return explain("drop the replication slot", err, slotSteps)
 		}
 		if err := wait.For(ctx, 50*time.Millisecond); err != nil {

@@ -3,6 +3,8 @@ package wal
 import (
 	"context"
 	"fmt"
+
+	"tasksync/internal/database"
 )
 
 // The publication publishes inserts only. With a publication of updates, Postgres
@@ -55,12 +57,12 @@ func (r *Reader) ensurePublication(ctx context.Context) error {
 
 func (r *Reader) createPublication(ctx context.Context) error {
 	_, err := r.cfg.Pool.Exec(ctx, createFiltered)
-	switch code(err) {
-	case codeSyntaxError, codeFeatureNotSupported, codeInvalidTextRepresentation:
+	switch database.Code(err) {
+	case database.SyntaxError, database.FeatureNotSupported, database.InvalidTextRepresentation:
 		r.cfg.Logger.Info("[TaskSync] The server cannot filter the rows of the publication; the reader does", "error", err)
 		_, err = r.cfg.Pool.Exec(ctx, createPlain)
 	}
-	if err != nil && code(err) != codeDuplicateObject { // another daemon was faster
+	if err != nil && database.Code(err) != database.DuplicateObject { // another daemon was faster
 		return explain("create the publication", err, publicationSteps)
 	}
 	return nil

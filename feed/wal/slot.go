@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"tasksync/internal/database"
+
 	"github.com/jackc/pglogrepl"
 
 	"tasksync/internal/wait"
@@ -35,7 +37,7 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 		}
 		closeConn(conn)
 		switch {
-		case code(err) == codeObjectInUse || code(err) == codeDuplicateObject: // another daemon was faster
+		case database.Code(err) == database.ObjectInUse || database.Code(err) == database.DuplicateObject: // another daemon was faster
 			if err := wait.For(ctx, slotPoll); err != nil {
 				return nil, err
 			}
@@ -91,7 +93,7 @@ func (r *Reader) evict() func(ctx context.Context, pid int) error {
 		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		err := r.cfg.Evict(ctx, pid)
-		if code(err) == codeInsufficientPrivilege {
+		if database.Code(err) == database.InsufficientPrivilege {
 			refused = true
 			r.cfg.Logger.Warn("[TaskSync] The other reader of the WAL may not be ended; waiting until the server does", "pid", pid, "error", err, "next_step", stepSignal)
 			return nil

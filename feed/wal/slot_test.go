@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"tasksync/internal/database"
+
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -66,7 +68,7 @@ func TestAwaitsAReaderThatMayNotBeEnded(t *testing.T) {
 	b.run(func(cfg *Config) {
 		cfg.Evict = func(context.Context, int) error {
 			asked.Add(1)
-			return &pgconn.PgError{Code: codeInsufficientPrivilege}
+			return &pgconn.PgError{Code: database.InsufficientPrivilege}
 		}
 	})
 	require.True(t, ended())

@@ -111,7 +111,7 @@ func TestGreedyUser(t *testing.T) {
 		id := b.insert(bob, task.Generate, sim.Submit(task.Generate, simulator.Stuck))
 		looked, err := b.cfg.Syncer.Sync(t.Context(), syncer.Request{IDs: []string{id}, First: true})
 		require.NoError(t, err)
-		require.Equal(t, task.Synced, looked[0].Outcome, "a new row has its look at once: %+v", looked[0])
+		require.Equal(t, task.OutcomeSynced, looked[0].Outcome, "a new row has its look at once: %+v", looked[0])
 	}
 	cancel()
 	require.NoError(t, greedy.Wait())

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"time"
 
+	"tasksync/internal/database"
+
 	"github.com/danielgtaylor/huma/v2"
 
 	"tasksync/internal/auth"
@@ -80,7 +82,7 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 	if status == http.StatusInternalServerError && a.stopping() {
 		// The pool or another part is closed: another daemon, or this one later, can
 		// serve the request.
-		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Request failed while stopping", "request_id", requestID(ctx), "error", withoutDetail(err))
+		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Request failed while stopping", "request_id", requestID(ctx), "error", database.WithoutDetail(err))
 		err = errClosing
 		status, header = statusOf(err)
 	}
@@ -91,7 +93,7 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 	if ctx.Err() != nil { // the client has disconnected
 		level = slog.LevelDebug
 	}
-	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", withoutDetail(err))
+	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", database.WithoutDetail(err))
 	if status == http.StatusServiceUnavailable {
 		return status, header, "the database does not answer: try again"
 	}
@@ -132,7 +134,7 @@ func statusOf(err error) (int, http.Header) {
 	case isLimited:
 		header.Set("Retry-After", seconds(limited.after))
 		return http.StatusTooManyRequests, header
-	case isPublic(err), databaseAway(err):
+	case isPublic(err), database.Away(err), database.Code(err) == database.QueryCanceled:
 		header.Set("Retry-After", "1")
 		return http.StatusServiceUnavailable, header
 	default:

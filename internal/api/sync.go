@@ -163,7 +163,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *a
 		return nil, err
 	}
 	for _, r := range results {
-		if r.Outcome == task.Synced || r.NewStatus != "" {
+		if r.Outcome == task.OutcomeSynced || r.NewStatus != "" {
 			out.Body.SyncedCount++
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"tasksync/internal/redact"
+	"tasksync/internal/database"
 	"tasksync/internal/wait"
 )
 
@@ -22,7 +22,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		}
 		if !b.interrupted {
-			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", redact.Password(err, b.cfg.ConnConfig))
+			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", database.RedactPassword(err, b.cfg.ConnConfig))
 		}
 		b.interrupted = true
 		d := b.backoff.Next()

@@ -9,9 +9,9 @@ import (
 	"tasksync/task"
 )
 
-// acedata is the wire format of api.acedata.cloud. Tasks are submitted at two
-// places and asked for at a third, alone or many at once; errors have words for
-// codes and the HTTP status that says the same.
+// acedata is the wire format of api.acedata.cloud. Tasks are submitted by two requests
+// and asked for by a third, alone or many at once; errors have words for codes and the
+// HTTP status of the same meaning.
 type acedata struct{}
 
 var (
@@ -29,8 +29,8 @@ func (f acedata) routes() []route {
 	}
 }
 
-// fit: ids are UUIDs, clips are Suno's own, errors are texts, and what is
-// unknown is missing from the answer.
+// fit: ids are UUIDs, clips have Suno's own form, errors are texts, and unknown tasks
+// are missing from the answer.
 func (acedata) fit(l *life) {
 	l.id = dashed(l.id)
 	l.withOneURL()
@@ -39,14 +39,13 @@ func (acedata) fit(l *life) {
 	l.leftOut = true
 }
 
-// dashed is 32 hexadecimal digits as a UUID.
+// dashed returns 32 hexadecimal digits as a UUID.
 func dashed(h string) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// tasks tells how tasks stand. How the provider answers for a single one that
-// it does not know is on no page; an empty object says as little as a batch that
-// leaves it out.
+// tasks answers a request for tasks. The provider's pages do not say what the answer
+// for a single unknown task is; an empty object says as little as a batch without it.
 func (f acedata) tasks(s *Simulator, r *http.Request) reply {
 	var fields struct {
 		Action string   `json:"action"`
@@ -54,7 +53,7 @@ func (f acedata) tasks(s *Simulator, r *http.Request) reply {
 		IDs    []string `json:"ids"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody)).Decode(&fields); err != nil {
-		return f.refuse(badRequest, "body is not the JSON object that is expected")
+		return f.errorReply(badRequest, "body is not the JSON object that is expected")
 	}
 	switch {
 	case fields.Action == "retrieve" && fields.ID != "":
@@ -75,31 +74,31 @@ func (f acedata) tasks(s *Simulator, r *http.Request) reply {
 		rep.fault = fault
 		return rep
 	default:
-		return f.refuse(badRequest, "action must be retrieve with id, or retrieve_batch with ids")
+		return f.errorReply(badRequest, "action must be retrieve with id, or retrieve_batch with ids")
 	}
 }
 
 func anyLife(*life) bool { return true }
 
-// submit always acknowledges at once, as the provider does for a submit with
-// async or callback_url.
-func (f acedata) submit(kind task.Type) func(*Simulator, *http.Request) reply {
+// submit always answers at once, as the provider does for a submit with async or
+// callback_url.
+func (f acedata) submit(taskType task.Type) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		var fields acedataSubmit
-		o, err := readOrder(r, kind, &fields)
+		o, err := readOrder(r, taskType, &fields)
 		if errors.Is(err, errTooLong) {
-			return f.refuse(tooLong, "Prompt")
+			return f.errorReply(tooLong, "Prompt")
 		}
 		if err != nil {
-			return f.refuse(badRequest, err.Error())
+			return f.errorReply(badRequest, err.Error())
 		}
-		if kind != task.Lyrics {
-			o.kind = acedataActions[fields.Action]
+		if taskType != task.Lyrics {
+			o.taskType = acedataActions[fields.Action]
 		}
-		if detail := fields.missing(o.kind); detail != "" {
-			return f.refuse(badRequest, detail)
+		if detail := fields.missing(o.taskType); detail != "" {
+			return f.errorReply(badRequest, detail)
 		}
-		if o.kind == task.Extend {
+		if o.taskType == task.Extend {
 			o.parent = fields.AudioID
 		}
 		return acedataReply(http.StatusOK, struct {
@@ -108,8 +107,7 @@ func (f acedata) submit(kind task.Type) func(*Simulator, *http.Request) reply {
 	}
 }
 
-// acedataActions are the actions of a submit of music whose tasks are of a type
-// that there is.
+// acedataActions are the actions of a submit of music, with their task types.
 var acedataActions = map[string]task.Type{
 	"":                task.Generate,
 	"generate":        task.Generate,
@@ -119,7 +117,7 @@ var acedataActions = map[string]task.Type{
 	"concat":          task.Merge,
 }
 
-// acedataSubmit are the fields of all submits that are looked at.
+// acedataSubmit has the fields of all submits that are read.
 type acedataSubmit struct {
 	Action       string  `json:"action"`
 	Prompt       string  `json:"prompt"`
@@ -130,27 +128,27 @@ type acedataSubmit struct {
 	Instrumental bool    `json:"instrumental"`
 }
 
-func (b acedataSubmit) missing(kind task.Type) string {
+func (b acedataSubmit) missing(taskType task.Type) string {
 	switch {
-	case kind == "":
+	case taskType == "":
 		return fmt.Sprintf("action %q is not simulated", b.Action)
-	case kind == task.Lyrics && b.Prompt == "", kind == task.Generate && b.Prompt == "" && !b.Custom:
+	case taskType == task.Lyrics && b.Prompt == "", taskType == task.Generate && b.Prompt == "" && !b.Custom:
 		return "prompt is required"
-	case kind == task.Generate && b.Custom && b.Lyric == "" && !b.Instrumental:
+	case taskType == task.Generate && b.Custom && b.Lyric == "" && !b.Instrumental:
 		return "lyric is required"
-	case (kind == task.Extend || kind == task.Replace || kind == task.Merge) && b.AudioID == "":
+	case (taskType == task.Extend || taskType == task.Replace || taskType == task.Merge) && b.AudioID == "":
 		return "audio_id is required"
-	case kind == task.Extend && b.ContinueAt <= 0:
+	case taskType == task.Extend && b.ContinueAt <= 0:
 		return "continue_at must be a number greater than 0"
 	default:
 		return ""
 	}
 }
 
-// refuse gives the codes that the provider documents. It documents none for
-// want of credits, for maintenance and for an unknown task: those are the nearest
-// ones with the texts that its like are known to send.
-func (acedata) refuse(why refusal, detail string) reply {
+// errorReply has the codes that the provider documents. It documents none for an
+// account without credits, for maintenance and for an unknown task: those have the
+// nearest code and the text that similar providers send.
+func (acedata) errorReply(why problem, detail string) reply {
 	switch why {
 	case unauthorized:
 		return acedataError(http.StatusUnauthorized, "invalid_token", "The token is invalid or missing.")
@@ -171,7 +169,7 @@ func (acedata) refuse(why refusal, detail string) reply {
 	case badRequest:
 		return acedataError(http.StatusBadRequest, "bad_request", detail)
 	default:
-		panic(fmt.Sprintf("simulator: refusal %d", why))
+		panic(fmt.Sprintf("simulator: problem %d", why))
 	}
 }
 
@@ -180,11 +178,7 @@ func acedataError(status int, code, message string) reply {
 }
 
 func acedataReply(status int, v any) reply {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
-	}
-	return reply{code: status, http: status, body: body}
+	return reply{code: status, http: status, body: encode(v)}
 }
 
 func (acedata) tell(t *subject, p phase) []byte {

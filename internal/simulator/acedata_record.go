@@ -9,8 +9,8 @@ import (
 )
 
 // The records of api.acedata.cloud, field by field in the order of the
-// documented answers. Every second task has a state: the provider's newer
-// records do.
+// documented answers. Every second task has a state, as the provider's newer records
+// have.
 
 type acedataRecord struct {
 	InnerID       string           `json:"_id"`
@@ -108,14 +108,14 @@ func acedataState(s state) string {
 	}
 }
 
-// acedataResponseOf is nil while there is nothing to tell. A task that goes on
-// although it is refused says so only where the state says that it goes on.
+// acedataResponseOf returns nil while there is nothing to tell. A task that is refused
+// and still pending has its error only in a record with a state.
 func acedataResponseOf(t *subject, p phase) *acedataResponse {
 	r := &acedataResponse{TaskID: t.life.id, TraceID: acedataTrace}
 	switch {
 	case p.state == written || p.state == firstDone || p.state == done:
 		r.Success, r.Data = true, acedataData(t, p)
-		if t.life.kind != task.Merge && t.life.kind != task.Replace {
+		if t.life.taskType != task.Merge && t.life.taskType != task.Replace {
 			r.TraceID = ""
 		}
 	case p.state.over(), p.trouble != nil && t.number%2 == 1:
@@ -126,7 +126,7 @@ func acedataResponseOf(t *subject, p phase) *acedataResponse {
 	return r
 }
 
-// acedataTroubleOf has the code that is nearest to what the life fails of.
+// acedataTroubleOf returns the error with the nearest code.
 func acedataTroubleOf(l *life, p phase) *acedataTrouble {
 	e := &acedataTrouble{Code: "bad_request"}
 	if p.trouble != nil {
@@ -141,8 +141,8 @@ func acedataTroubleOf(l *life, p phase) *acedataTrouble {
 	return e
 }
 
-// acedataData is an array, but for a single lyric, which is told as an object
-// as all lyrics once were.
+// acedataData returns an array, or an object for a single lyric, as the provider once
+// did for all lyrics.
 func acedataData(t *subject, p phase) any {
 	items := t.life.told(p)
 	if !t.life.lyrics() {
@@ -176,7 +176,7 @@ func acedataClipOf(t *subject, item Item) acedataClip {
 		AudioURL: item.AudioURL, VideoURL: item.VideoURL,
 		CreatedAt: t.submittedAt.UTC().Format("2006-01-02T15:04:05.000Z"),
 		Model:     item.ModelName, Prompt: "placeholder", Style: item.Tags,
-		ConcatHistory: acedataHistory(t.life.kind),
+		ConcatHistory: acedataHistory(t.life.taskType),
 	}
 	switch item.Status {
 	case task.Complete:
@@ -192,10 +192,10 @@ func acedataClipOf(t *subject, item Item) acedataClip {
 	return clip
 }
 
-// acedataHistory is of a clip that was made of others.
-func acedataHistory(kind task.Type) []map[string]any {
+// acedataHistory returns the history of a clip that was made from others.
+func acedataHistory(taskType task.Type) []map[string]any {
 	first := map[string]any{"id": "22222222-2222-4222-8222-222222222201", "type": "gen"}
-	switch kind {
+	switch taskType {
 	case task.Merge:
 		first["source"], first["infill"], first["continue_at"] = "web", false, 2
 	case task.Replace:

@@ -62,7 +62,7 @@ func (s acedataSeen) result(t *testing.T) acedataResult {
 	return r
 }
 
-// clips are the clips in a response by their states.
+// clips returns the clips in a response, and the state of each.
 func (r acedataResult) clips(t *testing.T) (states []string, clips []map[string]any) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal(r.Data, &clips))
@@ -73,11 +73,11 @@ func (r acedataResult) clips(t *testing.T) (states []string, clips []map[string]
 	return states, clips
 }
 
-// submitAce submits a task whose request is that of the samples.
-func (b *bundle) submitAce(t *testing.T, kind task.Type, fate Fate) string {
+// submitAce submits a task with the request of the samples.
+func (b *bundle) submitAce(t *testing.T, taskType task.Type, fate Fate) string {
 	t.Helper()
 	path, body := "/suno/audios", `{"action":"generate","prompt":"placeholder","simulate":%q}`
-	switch kind {
+	switch taskType {
 	case task.Extend:
 		body = `{"action":"extend","audio_id":"22222222-2222-4222-8222-222222222201","continue_at":30,"simulate":%q}`
 	case task.Replace:
@@ -92,29 +92,29 @@ func (b *bundle) submitAce(t *testing.T, kind task.Type, fate Fate) string {
 	require.Equal(t, shape(t, sample(t, "acedata-generate-async_ack")), shape(t, text))
 	r, ok := b.Task(a.TaskID)
 	require.True(t, ok)
-	require.Equal(t, kind, r.Type)
+	require.Equal(t, taskType, r.Type)
 	return a.TaskID
 }
 
 func TestAcedataShapesAreThoseOfTheSamples(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		kind task.Type
-		fate Fate
-		age  time.Duration
-		part bool // the sample is the response alone
+		taskType task.Type
+		fate     Fate
+		age      time.Duration
+		part     bool // the sample is the response alone
 	}{
-		"acedata-tasks-pending":         {kind: task.Generate, fate: Success},
-		"acedata-tasks-complete":        {kind: task.Generate, fate: Ready},
-		"acedata-callback-complete":     {kind: task.Extend, fate: Success, age: 170 * time.Second, part: true},
-		"acedata-merge-complete":        {kind: task.Merge, fate: Ready, part: true},
-		"acedata-replace-complete":      {kind: task.Replace, fate: Ready, part: true},
-		"acedata-lyrics-complete_array": {kind: task.Lyrics, fate: Ready, part: true},
+		"acedata-tasks-pending":         {taskType: task.Generate, fate: Success},
+		"acedata-tasks-complete":        {taskType: task.Generate, fate: Ready},
+		"acedata-callback-complete":     {taskType: task.Extend, fate: Success, age: 170 * time.Second, part: true},
+		"acedata-merge-complete":        {taskType: task.Merge, fate: Ready, part: true},
+		"acedata-replace-complete":      {taskType: task.Replace, fate: Ready, part: true},
+		"acedata-lyrics-complete_array": {taskType: task.Lyrics, fate: Ready, part: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, Config{Provider: "acedata"})
-			id := b.submitAce(t, tt.kind, tt.fate)
+			id := b.submitAce(t, tt.taskType, tt.fate)
 			b.clock.set(epoch.Add(tt.age))
 			text, seen := b.aceTask(t, id)
 			want, _ := shape(t, sample(t, name)).(map[string]any)
@@ -128,7 +128,7 @@ func TestAcedataShapesAreThoseOfTheSamples(t *testing.T) {
 				}
 			}
 			got, _ := shape(t, text).(map[string]any)
-			if tt.kind == task.Lyrics { // tags are there, but empty
+			if tt.taskType == task.Lyrics { // tags are there, but empty
 				requireSameKeys(t, want["data"], got["data"])
 				return
 			}

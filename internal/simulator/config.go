@@ -8,27 +8,35 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"tasksync/task"
 )
 
-// Config is how a simulator behaves. The zero value is one that anybody may
-// ask, with a random seed and without faults or limits.
+// Config is how a simulator behaves. The zero value accepts every key, and has a random
+// seed and neither faults nor limits.
 type Config struct {
 	// Provider whose tasks these are: it decides what a life can have, and so
 	// what [Record.Expected] says. Default "sunoapi"; see [Providers]. The other
 	// formats are served as well, but kie has the paths of sunoapi.
 	Provider string
-	// Dialect of the provider's format. Default "": the one that most servers
-	// speak; see [Dialects].
+	// Dialect of the provider's format. Default "": the dialect of most servers; see
+	// [Dialects].
 	Dialect string
-	// Seed of all that is drawn: the same seed and the same order of submits
-	// give the same tasks. Default 0: random; [Simulator.Seed] tells it.
+	// Format is a wire format to serve in place of those that the simulator has.
+	// Default: none; Provider and Dialect count.
+	Format *Format
+	// Clips is how many results a task has, for types beyond the five of the
+	// specification, whose results are audio. Default: 2.
+	Clips map[task.Type]int
+	// Seed of all that is drawn: the same seed and the same order of submits give
+	// the same tasks. Default 0: random; see [Simulator.Seed].
 	Seed uint64
 	// Speed is how many times faster than life the life cycles run. Default 1;
 	// math.Inf(1): everything is over when it is submitted.
 	Speed float64
-	// APIKey that is asked for as a bearer token. Default "": every key is right.
+	// APIKey that requests must have as their bearer token. Default "": any.
 	APIKey string
-	// RateLimit is the number of requests that each key has in a fixed window
+	// RateLimit is the number of requests that each key may make in a fixed window
 	// of RateWindow. Default 0: no limit.
 	RateLimit int
 	// RateWindow is the window of RateLimit. Default 10 s.
@@ -44,18 +52,21 @@ type Config struct {
 	SlowDelay time.Duration
 	// RetryAfter that [HTTP429] asks for, in whole seconds. Default 1 s.
 	RetryAfter time.Duration
-	// MediaURL is where clients reach this simulator, like
-	// "http://localhost:9090"; then the audio URLs that it hands out are real.
+	// MediaURL is the address by which clients reach this simulator, like
+	// "http://localhost:9090"; then the audio URLs in answers can be fetched.
 	// Default "": the hosts of the provider.
 	MediaURL string
 	// Now is the clock of the life cycles and of the rate limit. Default
 	// time.Now.
 	Now func() time.Time
-	// Logger is told of every API request at debug level. Default nil: silent.
+	// Logger logs every API request at debug level. Default nil: nothing is logged.
 	Logger *slog.Logger
 }
 
 func (c Config) withDefaults() Config {
+	if c.Format != nil {
+		c.Provider, c.Dialect = ownName, ""
+	}
 	c.Provider = cmp.Or(c.Provider, "sunoapi")
 	for c.Seed == 0 {
 		c.Seed = rand.Uint64()
@@ -93,14 +104,14 @@ func (c Config) media() media {
 	case c.MediaURL != "":
 	case c.Provider == "sunoapi" || c.Provider == "kie":
 		return media{"https://tempfile.aiquickdraw.com/r/", "https://musicfile.kie.ai/"}
-	default: // the others hand out Suno's own
+	default: // the others have Suno's own URLs
 		return media{"https://cdn1.suno.ai/", "https://audiopipe.suno.ai/?item_id="}
 	}
 	base := strings.TrimSuffix(c.MediaURL, "/") + "/simulator/audio/"
 	return media{base, base}
 }
 
-// speedText is the speed as pages tell it; JSON has no infinity.
+// speedText returns the speed for pages; JSON has no infinity.
 func (s *Simulator) speedText() string {
 	if math.IsInf(s.cfg.Speed, 1) {
 		return "instant"

@@ -8,14 +8,14 @@ import (
 // Counts are numbers of API requests.
 type Counts struct {
 	Total int64 `json:"total"`
-	// Routes has them by route, like "GET /api/v1/lyrics/record-info", and by
-	// the code of the answer: the provider's, or the HTTP status where the
-	// answer has none; 0 when the client got no whole answer.
+	// Routes has the counts by route, like "GET /api/v1/lyrics/record-info", and by
+	// the code of the answer: the provider's, or else the HTTP status; 0 when the
+	// client got no whole answer.
 	Routes map[string]map[int]int64 `json:"routes"`
 	Faults map[Fault]int64          `json:"faults"` // served, drawn or scripted or by outage
 }
 
-// Code is the number of requests that were answered with that code.
+// Code returns the number of requests that were answered with that code.
 func (c Counts) Code(code int) (n int64) {
 	for _, codes := range c.Routes {
 		n += codes[code]
@@ -23,7 +23,7 @@ func (c Counts) Code(code int) (n int64) {
 	return n
 }
 
-// Route is the number of requests of that route.
+// Route returns the number of requests of that route.
 func (c Counts) Route(route string) (n int64) {
 	for _, some := range c.Routes[route] {
 		n += some

@@ -1,6 +1,6 @@
 // Package simulator is an upstream API that can be run: a real HTTP server
-// that accepts tasks, lets them live, and tells how they stand in a provider's
-// wire format. Tests speak to it over HTTP, `tasksync demo` and
+// that accepts tasks, lets them live, and reports their state in a provider's
+// wire format. Tests call it over HTTP, `tasksync demo` and
 // `tasksync simulate` serve it.
 //
 // What happens to a task is kept apart from how it is told:
@@ -13,10 +13,10 @@
 //	                                                             sunoproxy.go, …
 //
 // A fate is drawn from the seed or scripted by name. A task has no goroutine
-// and no timer: where it stands is computed when it is asked, so that a clock
-// of the test's own moves all tasks at once. A further wire format is one file
-// with a type that implements wire; what it cannot tell of a life, its method
-// fit takes away beforehand.
+// and no timer: its state is computed when it is asked for, so that a test's
+// clock moves all tasks at once. A further wire format is one file with a type
+// that implements wire, or a [Format] that a test brings; the method fit takes
+// away from a life, beforehand, what the format cannot tell.
 //
 // [Simulator.Task] is the other side of every test: the simulator's own record
 // of a task, with the end that a right synchronizer must bring it to.

@@ -28,7 +28,7 @@ func (d draw) bytes16() []byte {
 
 func (d draw) taskID() string { return hex.EncodeToString(d.bytes16()) }
 
-// uuid is a random (version 4) UUID.
+// uuid returns a random (version 4) UUID.
 func (d draw) uuid() string {
 	b := d.bytes16()
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
@@ -55,7 +55,7 @@ func (d draw) verses() string {
 	return strings.Join(lines, "\n")
 }
 
-// duration is between one and four minutes, in seconds with two decimals.
+// duration returns between one and four minutes, in seconds with two decimals.
 func (d draw) duration() float64 { return float64(6000+d.IntN(18000)) / 100 }
 
 func pick[T any](d draw, choices ...T) T { return choices[d.IntN(len(choices))] }

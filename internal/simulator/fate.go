@@ -8,20 +8,20 @@ import (
 // Fate is what happens to a task, by name. The set is closed: see [Fates]. The
 // empty fate means that one is drawn from the seed.
 //
-// Every fate is defined for every task type. One that a type cannot have (a
-// lyrics task has no streaming state, a merge no second clip) falls back to
-// the nearest one that it can, as the fate's comment says.
+// Every fate is defined for every task type. A fate that a type cannot have (a lyrics
+// task has no streaming state, a merge no second clip) becomes the nearest one that it
+// can have, as the fate's comment says.
 type Fate string
 
 // The fates that end well.
 const (
 	// Success: pending, text, streaming, first clip, all clips.
 	Success Fate = "success"
-	// Ready is final at the first look.
+	// Ready is final at the first status request.
 	Ready Fate = "ready"
 	// OneClip gives one clip where two are usual.
 	OneClip Fate = "one_clip"
-	// LateItems says SUCCESS without items for a while.
+	// LateItems has status SUCCESS without items for a while.
 	LateItems Fate = "late_items"
 	// Regressing shows values that a later, not yet final answer has empty
 	// again. Lyrics: as Success.
@@ -47,13 +47,13 @@ const (
 	FailedItem Fate = "failed_item"
 	// CallbackException ends as CALLBACK_EXCEPTION, with all items.
 	CallbackException Fate = "callback_exception"
-	// UnknownStatus says an undocumented status word for a while.
+	// UnknownStatus has an undocumented status word for a while.
 	UnknownStatus Fate = "unknown_status"
 )
 
-// The refusals: the provider will not make this. Their texts are drawn from
-// real ones, and so is the way to tell them: SENSITIVE_WORD_ERROR with errorCode
-// 0, or the general failure with errorCode 400.
+// The refusals: the provider will not make this. Their texts are drawn from real ones,
+// and so is the status: SENSITIVE_WORD_ERROR with errorCode 0, or the general failure
+// with errorCode 400.
 const (
 	RefusedArtist        Fate = "refused_artist"
 	RefusedCopyright     Fate = "refused_copyright"
@@ -63,7 +63,7 @@ const (
 	// RefusedAudio is the copyright refusal with errorCode 413. Lyrics: as
 	// RefusedCopyright.
 	RefusedAudio Fate = "refused_audio"
-	// RefusedPending says PENDING with errorCode or errorMessage for minutes
+	// RefusedPending has status PENDING with errorCode or errorMessage for minutes
 	// before the status changes.
 	RefusedPending Fate = "refused_pending"
 	// RefusedSilently is SENSITIVE_WORD_ERROR without code and message.
@@ -97,8 +97,8 @@ type fateEntry struct {
 	live   func(*plot)
 }
 
-// The order is that of --help and of the draw: appending a row keeps the tasks
-// of an old seed only if its weight is 0.
+// --help and the draw have this order: appending a row keeps the tasks of an old seed
+// only if the weight of the row is 0.
 var fates = []fateEntry{
 	{Success, 760, "pending, text, streaming, first clip, all clips, at lifelike times", liveSuccess},
 	{Ready, 40, "complete at the first look", liveReady},

@@ -100,14 +100,14 @@ func liveLacksCredits(p *plot) {
 
 func liveStuck(p *plot) { p.then(0, waiting) }
 
-// A task of one clip stays at the preview, a task of two at its first clip.
+// A task of one clip stays at the preview, a task of several at its first clip.
 func liveStuckStreaming(p *plot) {
 	if p.lyrics() {
 		liveStuck(p)
 		return
 	}
 	p.succeed(0)
-	p.phases = p.phases[:2+len(p.items)]
+	p.phases = p.phases[:2+min(len(p.items), 2)]
 }
 
 func liveForgotten(p *plot) {

@@ -12,7 +12,7 @@ const sentinel = "https://studio-api.prod.suno.com/api/forbidden"
 
 func liveSuccess(p *plot) { p.succeed(0) }
 
-func liveReady(p *plot) { p.then(0, done, p.all(lookFinal)...) }
+func liveReady(p *plot) { p.then(0, done, p.all(depthFinal)...) }
 
 func liveOneClip(p *plot) {
 	p.items = p.items[:1]
@@ -23,7 +23,7 @@ func liveLateItems(p *plot) {
 	p.succeed(0)
 	said := p.ending().from
 	p.ending().shows = nil
-	p.then(said+p.between(10*time.Second, 40*time.Second), done, p.all(lookFinal)...)
+	p.then(said+p.between(10*time.Second, 40*time.Second), done, p.all(depthFinal)...)
 }
 
 func liveRegressing(p *plot) {
@@ -34,9 +34,9 @@ func liveRegressing(p *plot) {
 	middle := func(a, b phase) time.Duration { return (a.from + b.from) / 2 }
 	preview, first, final := p.phases[2], p.phases[3], p.phases[4]
 	p.phases = p.phases[:3]
-	p.then(middle(preview, first), written, p.all(lookFaded)...)
+	p.then(middle(preview, first), written, p.all(depthFaded)...)
 	p.phases = append(p.phases, first)
-	p.then(middle(first, final), firstDone, p.first(lookFaded, lookPreview)...)
+	p.then(middle(first, final), firstDone, p.first(depthFaded, depthPreview)...)
 	p.phases = append(p.phases, final)
 }
 

@@ -33,18 +33,19 @@ const (
 	CreditsText Fault = "credits_text"
 )
 
-// Always stands after the last fault of a task: every later request that asks for
-// the task, alone or among others, meets that fault. The task is poison.
+// Always stands after the last fault of a task and repeats it: every later request that
+// asks for the task, alone or among others, meets that fault. The task is poison.
 const Always Fault = "*"
 
-// creditsText sounds like the account's, and is of one task.
+// creditsText is a text that sounds as if the account had no credits, although only one
+// task has failed.
 const creditsText = "insufficient credits"
 
 // faultEntry is one row of the table of faults.
 type faultEntry struct {
 	fault Fault
 	about string
-	// tells: the answer, or a part of it, comes out. The other faults are
+	// tells: the client gets the answer, or a part of it. The other faults are
 	// served without asking the task.
 	tells bool
 }
@@ -105,7 +106,7 @@ func (f Fault) entry() (faultEntry, bool) {
 	return faultEntry{}, false
 }
 
-// swallows reports whether nothing of the right answer comes out under f.
+// swallows reports whether the client gets nothing of the right answer under f.
 func (f Fault) swallows() bool {
 	e, ok := f.entry()
 	return ok && !e.tells
@@ -117,7 +118,7 @@ type FaultMix map[Fault]float64
 // DefaultFaultMix returns the distribution that is drawn from by default: every
 // fault alike, but not [Hang], which costs the client its whole timeout, nor
 // [NoCredits] and [BadKey], which make a client pause altogether, nor
-// [CreditsText], which only poison has.
+// [CreditsText], which is only scripted.
 func DefaultFaultMix() FaultMix {
 	mix := make(FaultMix, len(faults))
 	for _, e := range faults {
@@ -130,7 +131,7 @@ func DefaultFaultMix() FaultMix {
 	return mix
 }
 
-// reply is what one request is answered with.
+// reply is the answer to one request.
 type reply struct {
 	code  int // the provider's code, or the HTTP status where there is none
 	http  int // 0: 200
@@ -138,12 +139,12 @@ type reply struct {
 	fault Fault
 }
 
-// sending writes an answer.
+// sending writes a response.
 type sending func(http.ResponseWriter)
 
-// prepare makes the answer of the reply, under its fault if it has one, and waits
-// as long as the fault does. It returns the code for the statistics too, so that a
-// client that has its answer finds it counted; 0 when it gets no whole answer.
+// prepare returns the function that writes the reply, under its fault if it has one,
+// and waits as long as the fault does. The code is for the statistics, so that a client
+// that has its answer finds it counted; 0: the client gets no whole answer.
 func (s *Simulator) prepare(r *http.Request, f wire, rep reply) (code int, send sending) {
 	nothing := func(http.ResponseWriter) {}
 	switch rep.fault {
@@ -152,9 +153,9 @@ func (s *Simulator) prepare(r *http.Request, f wire, rep reply) (code int, send 
 	case HTTP429:
 		return http.StatusTooManyRequests, s.tooMany
 	case Maintenance, TooFrequent, OverLimit, NoCredits, BadKey:
-		rep = f.refuse(faultRefusals[rep.fault], "")
+		rep = f.errorReply(faultProblems[rep.fault], "")
 	case CreditsText:
-		rep = f.refuse(badRequest, creditsText)
+		rep = f.errorReply(badRequest, creditsText)
 	case Malformed:
 		rep.code, rep.body = 0, rep.body[:len(rep.body)/2]
 	case Empty:
@@ -180,7 +181,7 @@ var pageStatus = map[Fault]int{
 	HTTP503: http.StatusServiceUnavailable,
 }
 
-var faultRefusals = map[Fault]refusal{
+var faultProblems = map[Fault]problem{
 	Maintenance: maintenance,
 	TooFrequent: tooFrequent,
 	OverLimit:   overLimit,
@@ -197,7 +198,7 @@ func (rep reply) send(w http.ResponseWriter) {
 	_, _ = w.Write(rep.body) // the client may have left
 }
 
-// page is what a proxy in front of a provider sends.
+// page sends an HTML page, as a proxy in front of a provider does.
 func page(status int) sending {
 	return func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -212,8 +213,8 @@ func (s *Simulator) tooMany(w http.ResponseWriter) {
 	page(http.StatusTooManyRequests)(w)
 }
 
-// cut promises all and sends half; since the promise is broken, net/http closes
-// the connection.
+// cut announces the whole body and sends half of it; net/http then closes the
+// connection.
 func cut(body []byte) sending {
 	return func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "application/json")
@@ -222,7 +223,8 @@ func cut(body []byte) sending {
 	}
 }
 
-// pause waits for the slow answer's delay, false if the client left before.
+// pause waits for the delay of a slow answer, and reports whether the client is still
+// there.
 func (s *Simulator) pause(r *http.Request) bool {
 	delay := time.NewTimer(s.cfg.SlowDelay)
 	defer delay.Stop()
@@ -235,8 +237,8 @@ func (s *Simulator) pause(r *http.Request) bool {
 	return true
 }
 
-// hang waits until the client has given up, or the simulator is closed. That a
-// client has given up shows only when its request has been read.
+// hang waits until the client has given up, or the simulator is closed. net/http
+// notices that a client has given up only after the request was read.
 func (s *Simulator) hang(r *http.Request) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, maxBody))
 	select {

@@ -109,8 +109,8 @@ func TestHangEndsWithTheClient(t *testing.T) {
 	require.Equal(t, 200, b.status(t, task.Generate, id).Code)
 }
 
-// TestHangEndsWithTheClientOfABatch has a request with a body, in an outage that
-// nobody has read it for.
+// TestHangEndsWithTheClientOfABatch has a request with a body, in an outage in which no
+// route reads the body.
 func TestHangEndsWithTheClientOfABatch(t *testing.T) {
 	t.Parallel()
 	s := New(Config{Provider: "sunoproxy"})

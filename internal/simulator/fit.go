@@ -7,28 +7,27 @@ import (
 	"tasksync/task"
 )
 
-// fitter is a wire format that cannot tell everything of a life. fit takes away
-// what its tasks do not have, before the life begins, so that [Record.Expected]
-// is what can be known from this format's answers.
+// fitter is a wire format that cannot tell everything of a life. fit takes away what
+// the format's tasks do not have, before the life begins, so that [Record.Expected] is
+// what can be known from the format's answers.
 type fitter interface {
 	fit(l *life)
 }
 
-// fitted is what a wire format makes of a life beyond taking values away.
+// fitted is what fit changes of a life beside its values.
 type fitted struct {
 	oneURL  bool // the stream is told under the name of the final audio, until that is there
 	leftOut bool // a lost task is missing from the answer, not called unknown
-	// itemsOnly: only results are told, so that one where two are usual is not
-	// known to be all.
+	// itemsOnly: only results are told, so that one result is not known to be all
+	// where two are usual.
 	itemsOnly bool
-	lostText  string // what is said of a lost task; default taskNotFound
-	// sourceExpires: the URL of the source's audio is not for storage, so that it
-	// is no final one.
+	lostText  string // the text for a lost task; default taskNotFound
+	// sourceExpires: the URL of the source's audio expires, so it is not a final one.
 	sourceExpires bool
-	made          string // in which of the provider's models of calls, where it has several
+	made          string // the model of calls that knows the task, where the provider has several
 }
 
-// fit makes a drawn life one of the configured provider.
+// fit adapts a drawn life to the configured provider.
 func (s *Simulator) fit(l *life) *life {
 	if f, ok := s.formats[s.cfg.Provider].(fitter); ok {
 		f.fit(l)
@@ -36,7 +35,7 @@ func (s *Simulator) fit(l *life) *life {
 	return l
 }
 
-// withoutVideo is for a format that tells of no videos.
+// withoutVideo is for a format without videos.
 func (l *life) withoutVideo() {
 	for i := range l.items {
 		l.items[i].VideoURL = ""
@@ -71,12 +70,12 @@ func (l *life) withOneLyric() {
 	l.items = l.items[:1]
 	for i := range l.phases {
 		shows := &l.phases[i].shows
-		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g glimpse) bool { return g.item > 0 })
+		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g shownItem) bool { return g.item > 0 })
 	}
 }
 
-// withoutCodes is for a format whose errors are texts. Without a text nothing
-// says that a refusal is one.
+// withoutCodes is for a format whose errors are texts. A failure without a text cannot
+// be told as a refusal.
 func (l *life) withoutCodes() {
 	for i := range l.phases {
 		p := &l.phases[i]
@@ -106,7 +105,7 @@ func Providers() []string { return []string{"sunoapi", "kie", "sunoproxy", "aced
 // beside "".
 func Dialects(provider string) []string { return dialects[provider] }
 
-// dialects by provider; those that are not here have none.
+// dialects by provider; a provider that is not here has none.
 var dialects = map[string][]string{
 	"kie":       {madeTheOld},
 	"sunoclips": {"wrapped", "sentinel"},

@@ -16,13 +16,13 @@ func TestProvidersAndDialects(t *testing.T) {
 	for _, provider := range Providers() {
 		for _, dialect := range append(Dialects(provider), "") {
 			s := New(Config{Provider: provider, Dialect: dialect, Seed: 1})
-			for _, kind := range kinds {
+			for _, taskType := range taskTypes {
 				for _, fate := range Fates() {
-					r, ok := s.Task(s.Submit(kind, fate))
+					r, ok := s.Task(s.Submit(taskType, fate))
 					require.True(t, ok)
 					for _, c := range r.Expected.Clips {
 						require.NotEmpty(t, c.ClipID)
-						require.Equal(t, c.Derive, kind != task.Lyrics && c.AudioURL == "")
+						require.Equal(t, c.Derive, taskType != task.Lyrics && c.AudioURL == "")
 					}
 				}
 			}
@@ -41,8 +41,8 @@ func TestAllowSettlesFleetingStreams(t *testing.T) {
 	require.Equal(t, want, want.Allow(Clip{}))
 }
 
-// TestFaultsOfBatches: a fault that is scripted for one task is met by the whole
-// request; the tasks that it was not scripted for are as they were afterwards.
+// TestFaultsOfBatches: a fault that is scripted for one task is the fault of the whole
+// request; the other tasks are as before in the next request.
 func TestFaultsOfBatches(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Provider: "sunoproxy"})

@@ -9,10 +9,10 @@ import (
 	"tasksync/task"
 )
 
-// kie is the wire format of kie.ai. It has two models of calls, and a task is
-// known only to the one that it was made in: jobs, the present one, and the old
-// one, whose requests and records are those of sunoapi.org. The codes are its own
-// in both. What 429 means at the one provider is 402 at the other.
+// kie is the wire format of kie.ai. It has two models of calls, and only the model in
+// which a task was made knows the task: jobs, the present model, and the old one, which
+// has the requests and records of sunoapi.org. Both models have codes of kie's own: 429
+// of sunoapi.org is 402 here.
 //
 // Dialects: "" makes tasks without a request as jobs, "old" by the old model.
 type kie struct {
@@ -22,7 +22,7 @@ type kie struct {
 
 var _ wire = kie{}
 
-// The models that a task of kie's can be made in.
+// The models in which a task can be made at kie.
 const (
 	madeAsJob  = "jobs"
 	madeTheOld = "old"
@@ -42,9 +42,9 @@ func (f kie) routes() []route {
 		route{kieRecord, f.job})
 }
 
-// fit makes a job of a life that no request has made otherwise. A job tells its
-// results when it has ended, and neither whether its callback was accepted nor,
-// without a text, that it was refused for its content.
+// fit makes a life a job, unless a request has made it by the old model. A job tells
+// its results when it has ended. It does not tell whether its callback was accepted,
+// nor, without a text, that it was refused for its content.
 func (f kie) fit(l *life) {
 	l.withoutVideo()
 	l.sourceExpires = true
@@ -65,7 +65,7 @@ func (f kie) fit(l *life) {
 	}
 }
 
-// kieModels are the operations of jobs that make a task of one of our types.
+// kieModels are the operations of jobs for our task types.
 var kieModels = map[string]task.Type{
 	"ai-music-api/generate":        task.Generate,
 	"ai-music-api/extend":          task.Extend,
@@ -80,26 +80,26 @@ func (f kie) create(s *Simulator, r *http.Request) reply {
 		Input sunoapiSubmit `json:"input"`
 	}
 	o, err := readOrder(r, "", &fields)
-	kind, known := kieModels[strings.TrimSpace(fields.Model)]
+	taskType, known := kieModels[strings.TrimSpace(fields.Model)]
 	switch {
 	case errors.Is(err, errTooLong):
-		return f.refuse(tooLong, "Prompt")
+		return f.errorReply(tooLong, "Prompt")
 	case err != nil:
-		return f.refuse(badRequest, err.Error())
+		return f.errorReply(badRequest, err.Error())
 	case !known:
-		return f.refuse(badRequest, "model is required and must be one that makes music or lyrics")
+		return f.errorReply(badRequest, "model is required and must be one that makes music or lyrics")
 	}
-	if why, detail := fields.Input.check(kind); detail != "" {
-		return f.refuse(why, detail)
+	if why, detail := fields.Input.check(taskType); detail != "" {
+		return f.errorReply(why, detail)
 	}
-	o.kind, o.made = kind, madeAsJob
+	o.taskType, o.made = taskType, madeAsJob
 	return envelope(http.StatusOK, "success", map[string]string{"taskId": s.submit(o)})
 }
 
 func (f kie) job(s *Simulator, r *http.Request) reply {
 	taskID := r.URL.Query().Get("taskId")
 	if taskID == "" {
-		return f.refuse(badRequest, "taskId is required")
+		return f.errorReply(badRequest, "taskId is required")
 	}
 	return s.status(f, taskID, func(l *life) bool { return l.made == madeAsJob })
 }
@@ -111,10 +111,10 @@ func (f kie) tell(t *subject, p phase) []byte {
 	return envelope(http.StatusOK, "success", kieJobOf(t, p)).body
 }
 
-// refuse gives codes and texts as the provider documents them; of its two rate
-// limits 433 is its own. It documents nothing for an unknown task: that is 422
-// with the text that its like are known to send.
-func (kie) refuse(why refusal, detail string) reply {
+// errorReply has codes and texts as the provider documents them; of its two rate limits
+// only kie has 433. It documents nothing for an unknown task: that is 422 with the text
+// that similar providers send.
+func (kie) errorReply(why problem, detail string) reply {
 	switch why {
 	case unauthorized:
 		return envelope(401, "Unauthorized - Authentication credentials are missing or invalid", nil)
@@ -135,6 +135,6 @@ func (kie) refuse(why refusal, detail string) reply {
 	case badRequest:
 		return envelope(422, "Validation Error - "+detail, nil)
 	default:
-		panic(fmt.Sprintf("simulator: refusal %d", why))
+		panic(fmt.Sprintf("simulator: problem %d", why))
 	}
 }

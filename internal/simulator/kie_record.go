@@ -1,8 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"time"
 )
@@ -22,8 +20,8 @@ type kieJob struct {
 	CompleteTime *int64  `json:"completeTime"`
 }
 
-// kieTrack is a song in resultJson. The page names its URLs only; the other names
-// are those of the provider's callbacks.
+// kieTrack is a song in resultJson. The provider's page names only the URLs; the other
+// names are from the provider's callbacks.
 type kieTrack struct {
 	ID                   string   `json:"id"`
 	AudioURL             string   `json:"audio_url"`
@@ -69,7 +67,7 @@ func kieJobOf(t *subject, p phase) kieJob {
 	return j
 }
 
-// kieResult is the JSON of a job's results.
+// kieResult returns the JSON of a job's results.
 func kieResult(t *subject, p phase, created int64) string {
 	results := []any{}
 	for _, item := range t.life.told(p) {
@@ -79,11 +77,7 @@ func kieResult(t *subject, p phase, created int64) string {
 		}
 		results = append(results, kieTrackOf(item, created))
 	}
-	text, err := json.Marshal(map[string]any{"data": results})
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
-	}
-	return string(text)
+	return string(encode(map[string]any{"data": results}))
 }
 
 func kieTrackOf(item Item, created int64) kieTrack {
@@ -100,12 +94,12 @@ func kieTrackOf(item Item, created int64) kieTrack {
 }
 
 func kieModelOf(l *life) string {
-	for name, kind := range kieModels {
-		if kind == l.kind {
+	for name, taskType := range kieModels {
+		if taskType == l.taskType {
 			return name
 		}
 	}
-	return "ai-music-api/" + string(l.kind)
+	return "ai-music-api/" + string(l.taskType)
 }
 
 func kieState(s state) string {

@@ -14,14 +14,14 @@ import (
 func TestKiesOldModelHasTheRecordsOfSunoapi(t *testing.T) {
 	t.Parallel()
 	a, b := setup(t, Config{}), setup(t, Config{Provider: "kie", Dialect: "old"})
-	for _, kind := range kinds {
+	for _, taskType := range taskTypes {
 		for _, fate := range Fates() {
 			if fate == Forgotten {
 				continue
 			}
-			id := a.Submit(kind, fate)
-			require.Equal(t, id, b.Submit(kind, fate))
-			require.Equal(t, a.status(t, kind, id).text, b.status(t, kind, id).text)
+			id := a.Submit(taskType, fate)
+			require.Equal(t, id, b.Submit(taskType, fate))
+			require.Equal(t, a.status(t, taskType, id).text, b.status(t, taskType, id).text)
 			mine, _ := a.Task(id)
 			theirs, _ := b.Task(id)
 			require.Equal(t, mine.Expected, theirs.Expected)
@@ -141,7 +141,7 @@ func TestKieJobsThatFail(t *testing.T) {
 func TestKieSubmits(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Config{Provider: "kie"})
-	for model, kind := range map[string]task.Type{
+	for model, taskType := range map[string]task.Type{
 		`"ai-music-api/generate","input":{"model":"V6","prompt":"x"}`:                                           task.Generate,
 		`"ai-music-api/extend","input":{"audioId":"x"}`:                                                         task.Extend,
 		`"ai-music-api/replace-section","input":{"taskId":"x","audioId":"y","infillStartS":10,"infillEndS":20}`: task.Replace,
@@ -153,12 +153,12 @@ func TestKieSubmits(t *testing.T) {
 		require.Equal(t, shape(t, sample(t, "sunoapi-generate-submit_accepted")), shape(t, got.text))
 		r, ok := b.Task(got.Data.TaskID)
 		require.True(t, ok)
-		require.Equal(t, kind, r.Type)
-		require.Equal(t, kind == task.Lyrics, r.Fate == Stuck)
+		require.Equal(t, taskType, r.Type)
+		require.Equal(t, taskType == task.Lyrics, r.Fate == Stuck)
 		j, _ := b.job(t, r.TaskID)
 		require.Equal(t, 200, j.Code)
 		require.JSONEq(t, body, j.Data.Param)
-		require.Equal(t, 422, b.status(t, kind, r.TaskID).Code)
+		require.Equal(t, 422, b.status(t, taskType, r.TaskID).Code)
 	}
 	for _, body := range []string{
 		``, `{}`, `{"model":"ai-music-api/generate"}`, `{"model":"veo3","input":{"prompt":"x"}}`, `{"model":"ai-music-api/extend","input":{"prompt":"x"}}`,

@@ -7,18 +7,19 @@ import (
 	"tasksync/task"
 )
 
-// life is what happens to one task, whatever the wire format. It is drawn once
+// life is what happens to one task, whatever the wire format. A life is drawn once
 // and never changes, so it is read without a lock.
 type life struct {
-	id     string
-	kind   task.Type
-	fate   Fate
-	parent string // the clip that an extension continues
-	items  []Item // every value that the task ever shows
-	phases []phase
-	code   task.Code // of a failure
-	lost   bool      // the provider does not know the task
-	fitted           // what the wire format makes of it
+	id       string
+	taskType task.Type
+	fate     Fate
+	clips    int    // how many results such tasks usually have
+	parent   string // the clip that an extension continues
+	items    []Item // every value that the task ever shows
+	phases   []phase
+	code     task.Code // of a failure
+	lost     bool      // the provider does not know the task
+	fitted             // by the wire format
 }
 
 // phase is what the upstream knows of a task from some age on. The first phase
@@ -26,11 +27,11 @@ type life struct {
 type phase struct {
 	from    time.Duration
 	state   state
-	shows   []glimpse
+	shows   []shownItem
 	trouble *trouble
 }
 
-// state is where a task stands at the provider, in no provider's words.
+// state is the state of a task at the provider, in no provider's words.
 type state uint8
 
 const (
@@ -45,7 +46,7 @@ const (
 	refused // failed for its content
 )
 
-// over reports whether the provider works no more on a task in state s.
+// over reports whether the provider has ended its work on a task in state s.
 func (s state) over() bool { return s >= done }
 
 // trouble is an error as the provider tells it.
@@ -56,24 +57,24 @@ type trouble struct {
 
 func coded(code int, text string) *trouble { return &trouble{&code, text} }
 
-// glimpse is one item in an answer: which, and how much of it is told.
-type glimpse struct {
-	item int
-	look look
+// shownItem is one item in an answer: its index, and how much of it is told.
+type shownItem struct {
+	item  int
+	depth depth
 }
 
-// look is how much of an item is told.
-type look uint8
+// depth is how much of an item is told.
+type depth uint8
 
 const (
-	lookText    look = iota // title, lyrics and tags
-	lookPreview             // and what can be streamed
-	lookFaded               // values that were told are empty again
-	lookFinal               // everything
+	depthText    depth = iota // title, lyrics and tags
+	depthPreview              // and what can be streamed
+	depthFaded                // values that were told are empty again
+	depthFinal                // everything
 )
 
-// Item is one result of a task, as the provider has it: the values under their
-// own names, before any synchronizer has judged them.
+// Item is one result of a task, as the provider has it: the values under the
+// provider's names, before any synchronizer has judged them.
 type Item struct {
 	ID                   string      `json:"id,omitempty"` // empty for lyrics
 	Title                string      `json:"title"`
@@ -95,27 +96,27 @@ type Item struct {
 	lateTitle bool // until it is final, the title is the id
 }
 
-// seen is the item as an answer has it that tells so much of it.
-func (i Item) seen(l look) Item {
-	if l == lookFinal {
+// seen returns the item as told to that depth.
+func (i Item) seen(d depth) Item {
+	if d == depthFinal {
 		return i
 	}
 	i.Status, i.AudioURL, i.SourceAudioURL, i.VideoURL, i.Duration = task.Streaming, "", "", "", 0
 	if i.lateTitle {
 		i.Title = i.ID
 	}
-	if l == lookPreview {
+	if d == depthPreview {
 		return i
 	}
 	i.Status = task.Processing
 	i.StreamAudioURL, i.SourceStreamAudioURL, i.ImageURL, i.SourceImageURL = "", "", "", ""
-	if l == lookFaded {
+	if d == depthFaded {
 		i.Title, i.Lyrics, i.Tags, i.ModelName = "", "", "", ""
 	}
 	return i
 }
 
-// at is the index of the phase that a task of this age is in.
+// at returns the index of the phase that a task of this age is in.
 func (l *life) at(age time.Duration) int {
 	now := 0
 	for i, p := range l.phases {
@@ -126,23 +127,23 @@ func (l *life) at(age time.Duration) int {
 	return now
 }
 
-// last is the phase that the life ends in, or stays in.
+// last returns the phase that the life ends in, or stays in.
 func (l *life) last() phase { return l.phases[len(l.phases)-1] }
 
-// finalItems are the items as the last phase tells them, in its order.
+// finalItems returns the items as the last phase tells them, in its order.
 func (l *life) finalItems() []Item { return l.told(l.last()) }
 
 func (l *life) told(p phase) []Item {
 	items := make([]Item, len(p.shows))
 	for i, g := range p.shows {
-		items[i] = l.items[g.item].seen(g.look)
+		items[i] = l.items[g.item].seen(g.depth)
 	}
 	return items
 }
 
-func (l *life) lyrics() bool { return l.kind == task.Lyrics }
+func (l *life) lyrics() bool { return l.taskType == task.Lyrics }
 
-// hasten divides all ages by speed; an infinite speed leaves nothing but the end.
+// hasten divides all ages by speed; after an infinite speed only the end is left.
 func (l *life) hasten(speed float64) {
 	for i := range l.phases {
 		l.phases[i].from = time.Duration(math.Ceil(float64(l.phases[i].from) / speed))

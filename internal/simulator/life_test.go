@@ -28,9 +28,9 @@ func TestLives(t *testing.T) {
 	b := setup(t, Config{})
 	var text strings.Builder
 	for _, fate := range Fates() {
-		for _, kind := range []task.Type{task.Generate, task.Merge, task.Lyrics} {
-			fmt.Fprintf(&text, "%s %s\n", fate, kind)
-			b.walk(t, &text, kind, b.Submit(kind, fate))
+		for _, taskType := range []task.Type{task.Generate, task.Merge, task.Lyrics} {
+			fmt.Fprintf(&text, "%s %s\n", fate, taskType)
+			b.walk(t, &text, taskType, b.Submit(taskType, fate))
 		}
 	}
 	const golden = "testdata/lives.golden"
@@ -42,26 +42,26 @@ func TestLives(t *testing.T) {
 	require.Equal(t, string(want), text.String())
 }
 
-func (b *bundle) walk(t *testing.T, text *strings.Builder, kind task.Type, id string) {
+func (b *bundle) walk(t *testing.T, text *strings.Builder, taskType task.Type, id string) {
 	t.Helper()
 	subject, _ := b.subject(id)
 	var before answer
 	for i, p := range subject.life.phases {
 		if i > 0 {
 			b.clock.set(subject.submittedAt.Add(p.from - 1))
-			require.Equal(t, before.text, b.status(t, kind, id).text, "nothing happens between phases")
+			require.Equal(t, before.text, b.status(t, taskType, id).text, "nothing happens between phases")
 		}
 		b.clock.set(subject.submittedAt.Add(p.from))
-		before = b.status(t, kind, id)
+		before = b.status(t, taskType, id)
 		fmt.Fprintf(text, "  %4ds %s\n", int(p.from.Seconds()), before.summary())
 	}
 	b.clock.set(subject.submittedAt.Add(1000 * time.Hour))
-	require.Equal(t, before.text, b.status(t, kind, id).text, "nothing happens after the last phase")
+	require.Equal(t, before.text, b.status(t, taskType, id).text, "nothing happens after the last phase")
 	r, _ := b.Task(id)
 	fmt.Fprintf(text, "  => %s\n", summary(r.Expected))
 }
 
-// summary is one line: the status, what fields each item shows, the error.
+// summary returns one line: the status, what fields each item shows, the error.
 func (a answer) summary() string {
 	if a.Data == nil {
 		return fmt.Sprintf("code %d %s", a.Code, a.Msg)
@@ -121,21 +121,21 @@ func summary(e Expectation) string {
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
-// TestExpectedIsWhereEverySynchronizerArrives looks at tasks at random times,
-// merges what it sees by the rules of the synchronizer, and must come to the
-// expected end, provided that it looks once after the end.
+// TestExpectedIsWhereEverySynchronizerArrives asks for tasks at random times, and once
+// after their end, and merges the answers by the rules of the synchronizer: the result
+// is the expected end.
 func TestExpectedIsWhereEverySynchronizerArrives(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		clock := &clock{now: epoch}
 		s := New(Config{Seed: rapid.Uint64Min(1).Draw(t, "seed"), Now: clock.Now})
-		kind, fate := rapid.SampledFrom(kinds).Draw(t, "kind"), rapid.SampledFrom(Fates()).Draw(t, "fate")
-		id := s.Submit(kind, fate)
+		taskType, fate := rapid.SampledFrom(taskTypes).Draw(t, "task type"), rapid.SampledFrom(Fates()).Draw(t, "fate")
+		id := s.Submit(taskType, fate)
 		ages := rapid.SliceOfN(rapid.IntRange(0, 400), 0, 12).Draw(t, "ages")
 		rows := follower{clips: map[string]Clip{}}
 		for _, age := range append(slices.Sorted(slices.Values(ages)), 1000) {
 			clock.set(epoch.Add(time.Duration(age) * time.Second))
-			rows.see(t, s, kind, id)
+			rows.see(t, s, taskType, id)
 		}
 		r, _ := s.Task(id)
 		require.Equal(t, r.Expected.Status, rows.status(r.Expected.AtDeadline))
@@ -144,15 +144,15 @@ func TestExpectedIsWhereEverySynchronizerArrives(t *testing.T) {
 	})
 }
 
-// follower is a synchronizer in miniature: empty gives way to anything, and
-// nothing gives way to empty.
+// follower is a small synchronizer: any value replaces an empty one, and an empty one
+// replaces nothing.
 type follower struct {
 	clips   map[string]Clip
 	ended   task.Status
 	message string
 }
 
-func (f *follower) see(t require.TestingT, s *Simulator, kind task.Type, id string) {
+func (f *follower) see(t require.TestingT, s *Simulator, taskType task.Type, id string) {
 	subject, _ := s.subject(id)
 	rep := s.status(sunoapi{}, id, func(*life) bool { return true })
 	var a answer
@@ -217,7 +217,7 @@ func (f *follower) merge(item map[string]any, placeholder string) {
 	f.clips[id] = c
 }
 
-// status at the end, by the deadline if the provider came to none.
+// status returns the status at the end, by the deadline if the provider has no end.
 func (f *follower) status(deadline bool) task.Status {
 	switch {
 	case !deadline:
@@ -289,7 +289,7 @@ func TestRecordTellsWhatWasAsked(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestRefusalTexts holds the drawn texts to the corpus of real ones.
+// TestRefusalTexts compares the drawn texts with the corpus of real ones.
 func TestRefusalTexts(t *testing.T) {
 	t.Parallel()
 	classes := map[string]task.Code{
@@ -307,7 +307,7 @@ func TestRefusalTexts(t *testing.T) {
 	s := New(Config{Seed: 1})
 	for _, fate := range Fates() {
 		for i := range 40 {
-			r, _ := s.Task(s.Submit(kinds[i%len(kinds)], fate))
+			r, _ := s.Task(s.Submit(taskTypes[i%len(taskTypes)], fate))
 			if e := r.Expected; e.Status == task.Failed && e.ErrorCode != task.APIError && e.ErrorMessage != "" {
 				require.Equal(t, code[e.ErrorMessage], e.ErrorCode, e.ErrorMessage)
 			}

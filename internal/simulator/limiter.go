@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// limiter allows each key so many requests in each window of time.
+// limiter allows each key limit requests in each window of time.
 type limiter struct {
 	limit  int // 0: no limit
 	window time.Duration

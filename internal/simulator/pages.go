@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// servePages mounts what no provider has: help, records, statistics, audio.
+// servePages mounts the simulator's own pages: help, records, statistics, audio.
 func (s *Simulator) servePages() {
 	s.mux.HandleFunc("GET /{$}", s.helpPage)
 	s.mux.HandleFunc("GET /simulator/tasks/{id}", s.taskPage)
@@ -22,7 +22,7 @@ func (s *Simulator) helpPage(w http.ResponseWriter, _ *http.Request) {
 	_, _ = fmt.Fprintf(w, "tasksync upstream simulator. Seed %d, speed %s.\n\n%s", s.Seed(), s.speedText(), Help())
 }
 
-// Help is a text for people: the endpoints, the fates and the faults.
+// Help returns a text for users: the endpoints, the fates and the faults.
 func Help() string {
 	var b strings.Builder
 	formats := New(Config{Seed: 1}).formats
@@ -99,7 +99,7 @@ func audioPage(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(silence()))
 }
 
-// silence is a second of MP3: MPEG-1 layer III, 32 kbit/s, 44.1 kHz, mono. A
+// silence returns a second of MP3: MPEG-1 layer III, 32 kbit/s, 44.1 kHz, mono. A
 // frame whose side information is all zero decodes to silence.
 func silence() []byte {
 	const frames, size = 39, 144 * 32000 / 44100

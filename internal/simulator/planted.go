@@ -13,9 +13,9 @@ const (
 	plantedVerse  = "[Verse]"
 )
 
-// Planted returns pieces of the prompts and lyrics that a simulator tells: every
-// lyric, and every prompt that is not the client's own, has one of them at least,
-// and hardly any other text has. What a client logs must have none of them.
+// Planted returns pieces of the prompts and lyrics in a simulator's answers: every
+// lyric, and every prompt that is not the client's own, contains at least one piece,
+// and hardly any other text does. A client's log must contain none.
 func Planted() []string {
 	return slices.Concat([]string{plantedPrompt, plantedVerse}, verseSubjects, versePlaces)
 }

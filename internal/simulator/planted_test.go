@@ -13,8 +13,8 @@ import (
 	"tasksync/task"
 )
 
-// Every answer with results has planted words, whatever the wire format, so that
-// a log which repeats one gives itself away.
+// Every answer with results has planted words, whatever the wire format, so that a test
+// finds a log that repeats one.
 func TestAnswersHavePlantedWords(t *testing.T) {
 	t.Parallel()
 	for provider, path := range map[string]string{

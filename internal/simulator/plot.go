@@ -13,26 +13,25 @@ type plot struct {
 	media media
 }
 
-// media are the bases of the URLs that are handed out.
+// media are the bases of the URLs in answers.
 type media struct{ audio, stream string }
 
-func draftLife(d draw, kind task.Type, fate Fate, m media) *life {
-	l := &life{id: d.taskID(), kind: kind, fate: fate}
-	if kind == task.Extend {
+// live draws what happens to a task.
+func (l *life) live(d draw, m media) {
+	if l.taskType == task.Extend {
 		l.parent = d.uuid()
 	}
 	p := &plot{draw: d, life: l, media: m}
-	for range clipCount(kind) {
+	for range l.clips {
 		l.items = append(l.items, p.item())
 	}
-	e, _ := fate.entry()
+	e, _ := l.fate.entry()
 	e.live(p)
-	return l
 }
 
-// clipCount is how many results a task of this type usually has.
-func clipCount(kind task.Type) int {
-	if kind == task.Replace || kind == task.Merge {
+// clipCount is how many results a task usually has, by the specification.
+func clipCount(taskType task.Type) int {
+	if taskType == task.Replace || taskType == task.Merge {
 		return 1
 	}
 	return 2
@@ -57,47 +56,47 @@ func (p *plot) item() Item {
 }
 
 // then adds a phase that begins at that age.
-func (p *plot) then(from time.Duration, s state, shows ...glimpse) {
+func (p *plot) then(from time.Duration, s state, shows ...shownItem) {
 	p.phases = append(p.phases, phase{from: from, state: s, shows: shows})
 }
 
-// fail adds the failed phase at that age.
+// fail adds the last phase of a failure, which begins at that age.
 func (p *plot) fail(from time.Duration, s state, code task.Code, t *trouble) {
 	p.code = code
 	p.phases = append(p.phases, phase{from: from, state: s, trouble: t})
 }
 
-// all shows every item alike.
-func (p *plot) all(l look) []glimpse {
-	shows := make([]glimpse, len(p.items))
+// all shows every item to the same depth.
+func (p *plot) all(d depth) []shownItem {
+	shows := make([]shownItem, len(p.items))
 	for i := range shows {
-		shows[i] = glimpse{i, l}
+		shows[i] = shownItem{i, d}
 	}
 	return shows
 }
 
-// first shows the first item so, and the others otherwise.
-func (p *plot) first(first, others look) []glimpse {
+// first shows the first item to another depth than the others.
+func (p *plot) first(first, others depth) []shownItem {
 	shows := p.all(others)
-	shows[0].look = first
+	shows[0].depth = first
 	return shows
 }
 
-// succeed is the usual way to success, from that age on. Times are those that
-// people measured: text after 10 to 20 s, a stream at 20 to 40 s, the first clip
+// succeed is the usual way to success, from that age on. Times are as measured at
+// providers: text after 10 to 20 s, a stream at 20 to 40 s, the first clip
 // at 60 to 100 s, all at 100 to 170 s; lyrics take 5 to 10 s.
 func (p *plot) succeed(from time.Duration) {
 	if p.lyrics() {
 		p.then(from, waiting)
-		p.then(from+p.between(5*time.Second, 10*time.Second), done, p.all(lookFinal)...)
+		p.then(from+p.between(5*time.Second, 10*time.Second), done, p.all(depthFinal)...)
 		return
 	}
 	p.then(from, waiting)
-	p.then(from+p.between(10*time.Second, 20*time.Second), written, p.all(lookText)...)
-	p.then(from+p.between(20*time.Second, 40*time.Second), written, p.all(lookPreview)...)
-	p.then(from+p.between(60*time.Second, 100*time.Second), firstDone, p.first(lookFinal, lookPreview)...)
-	p.then(from+p.between(100*time.Second, 170*time.Second), done, p.all(lookFinal)...)
+	p.then(from+p.between(10*time.Second, 20*time.Second), written, p.all(depthText)...)
+	p.then(from+p.between(20*time.Second, 40*time.Second), written, p.all(depthPreview)...)
+	p.then(from+p.between(60*time.Second, 100*time.Second), firstDone, p.first(depthFinal, depthPreview)...)
+	p.then(from+p.between(100*time.Second, 170*time.Second), done, p.all(depthFinal)...)
 }
 
-// ending is the last phase, to be varied.
+// ending returns the last phase, to be varied.
 func (p *plot) ending() *phase { return &p.phases[len(p.phases)-1] }

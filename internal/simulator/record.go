@@ -8,7 +8,7 @@ import (
 	"tasksync/task"
 )
 
-// Record is what the simulator itself knows of a task. It is a copy.
+// Record is what the simulator itself knows of a task.
 type Record struct {
 	TaskID      string        `json:"task_id"`
 	Type        task.Type     `json:"task_type"`
@@ -18,27 +18,26 @@ type Record struct {
 	Items       []Item        `json:"items"`                   // as the last answer has them, in its order
 	ErrorCode   int           `json:"error_code,omitempty"`    // as the last answer has it
 	ErrorText   string        `json:"error_text,omitempty"`    // as the last answer has it
-	Expected    Expectation   `json:"expected"`                // the end that a right synchronizer comes to
-	Asked       int           `json:"asked"`                   // status requests that came through to the task
+	Expected    Expectation   `json:"expected"`                // the end to which a right synchronizer brings the task
+	Asked       int           `json:"asked"`                   // status requests that reached the task
 	AskedAt     time.Time     `json:"asked_at,omitzero"`       // the first of them
-	ToldAt      time.Time     `json:"told_at,omitzero"`        // the first one that was told the last answer, not a fault
-	Faults      map[Fault]int `json:"faults_served,omitempty"` // answers that were faults, by kind
+	ToldAt      time.Time     `json:"told_at,omitzero"`        // the first that was answered with the last phase, and no fault
+	Faults      map[Fault]int `json:"faults_served,omitempty"` // answers that were faults, by fault
 }
 
-// Expectation is how the rows of a task must look when a right synchronizer is
-// through with it, whenever and however often it asked. It holds for a deadline
-// that is later than Record.FinalAt, and for a forgotten task one that is later
-// than the synchronizer's patience with unknown tasks. A refusal may be known,
-// and end the task, before FinalAt.
+// Expectation is what the rows of a task must be in the end, whenever and however often
+// a right synchronizer has asked. The deadline must be later than Record.FinalAt, and
+// for a forgotten task later than the synchronizer's patience with unknown tasks. A
+// refusal may be known, and end the task, before FinalAt.
 type Expectation struct {
 	Status    task.Status `json:"status"` // complete or failed
 	ErrorCode task.Code   `json:"error_code,omitempty"`
-	// ErrorMessage is the provider's text; empty when it gives none and the
-	// words are the synchronizer's own.
+	// ErrorMessage is the provider's text; empty when there is none and the
+	// synchronizer has a text of its own.
 	ErrorMessage string `json:"error_message,omitempty"`
 	// AtDeadline: the provider never comes to an end, the deadline does.
 	AtDeadline bool `json:"at_deadline,omitempty"`
-	// Clips are the clips with content, in no order. Beyond them there may be
+	// Clips are the clips with content, in no order. Beside them there may be
 	// placeholders that nothing filled.
 	Clips []Clip `json:"clips"`
 }
@@ -56,18 +55,18 @@ type Clip struct {
 	Tags           string      `json:"tags"`
 	ModelName      string      `json:"model_name"`
 	Duration       float64     `json:"duration"`
-	// Fleeting: the stream URL is told only until the audio is final, so that a
+	// Fleeting: the stream URL is told only until the audio is final, so a
 	// synchronizer may never have seen it; see [Clip.Allow].
 	Fleeting bool `json:"fleeting,omitempty"`
-	// Derive: no final audio was ever told, so AudioURL is empty here, and is
-	// what the CDN rule of the synchronizer makes of the clip id.
+	// Derive: no final audio was ever told, so AudioURL is empty here; in the row
+	// it is what the synchronizer's CDN rule makes of the clip id.
 	Derive bool `json:"derive,omitempty"`
 }
 
 func (t *subject) record() Record {
 	last := t.life.last()
 	r := Record{
-		TaskID: t.life.id, Type: t.life.kind, Fate: t.life.fate,
+		TaskID: t.life.id, Type: t.life.taskType, Fate: t.life.fate,
 		SubmittedAt: t.submittedAt, FinalAt: t.finalAt(),
 		Items: t.life.finalItems(), Expected: t.life.expected(),
 		Asked: int(t.asked.Load()), AskedAt: t.askedAt.load(), ToldAt: t.toldAt.load(),
@@ -91,7 +90,7 @@ func (l *life) expected() Expectation {
 		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: firstOf(l.lostText, taskNotFound)}
 	case last.state == done || last.state == undelivered:
 		clips := l.expectedClips()
-		open := slices.ContainsFunc(clips, isDerived) || (l.itemsOnly && !l.lyrics() && len(clips) < clipCount(l.kind))
+		open := slices.ContainsFunc(clips, isDerived) || (l.itemsOnly && !l.lyrics() && len(clips) < l.clips)
 		return Expectation{Status: task.Complete, AtDeadline: open, Clips: clips}
 	case last.state.over():
 		return l.expectedFailure(last.trouble)
@@ -119,7 +118,7 @@ func (l *life) expectedClips() []Clip {
 		}
 		c := item.expected()
 		c.Derive = !l.lyrics() && c.AudioURL == ""
-		c.Fleeting = l.oneURL && last.shows[i].look == lookFinal
+		c.Fleeting = l.oneURL && last.shows[i].depth == depthFinal
 		if c.ClipID == "" {
 			c.ClipID = fmt.Sprintf("%s-lyrics-%d", l.id, i)
 		}
@@ -128,7 +127,7 @@ func (l *life) expectedClips() []Clip {
 	return clips
 }
 
-// expected is the row of an item: final URLs first, then those of the source.
+// expected returns the row of an item: with the final URLs, or else with the source's.
 func (i Item) expected() Clip {
 	c := Clip{
 		ClipID: i.ID, Status: task.Complete, Title: i.Title,
@@ -147,8 +146,8 @@ func (i Item) expected() Clip {
 	return c
 }
 
-// Allow settles what c leaves open by the row that it is compared with: a
-// fleeting stream URL may be missing there.
+// Allow returns c as it may be compared with row: without a fleeting stream URL, if row
+// has none.
 func (c Clip) Allow(row Clip) Clip {
 	if c.Fleeting && row.StreamAudioURL == "" {
 		c.StreamAudioURL = ""

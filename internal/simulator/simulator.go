@@ -10,8 +10,7 @@ import (
 	"tasksync/task"
 )
 
-// Simulator is an upstream API, as an http.Handler. Everything is safe for
-// concurrent use.
+// Simulator is an upstream API, as an http.Handler. It is safe for concurrent use.
 type Simulator struct {
 	cfg     Config
 	mux     *http.ServeMux
@@ -25,15 +24,15 @@ type Simulator struct {
 	closed    chan struct{}
 	closeOnce sync.Once
 
-	mu       sync.RWMutex // guards the two below; held for a look-up or an append only
+	mu       sync.RWMutex // guards the two below; held for one access only
 	subjects []*subject   // in order of their submits
 	byID     map[string]*subject
 }
 
 var _ http.Handler = (*Simulator)(nil)
 
-// New returns a simulator without tasks. [Simulator.Close] it when it is no
-// longer served. It panics on a provider or dialect that does not exist.
+// New returns a simulator without tasks; see [Simulator.Close]. New panics on a provider
+// or dialect that does not exist.
 func New(cfg Config) *Simulator {
 	cfg = cfg.withDefaults()
 	s := &Simulator{
@@ -47,36 +46,43 @@ func New(cfg Config) *Simulator {
 	for _, e := range faults {
 		s.faults.add(e.fault, cfg.FaultMix[e.fault])
 	}
-	if cfg.Provider == "kie" { // it has the paths of sunoapi
-		s.serve(kie{dialect: cfg.Dialect})
-	} else {
-		s.serve(sunoapi{})
+	for _, f := range cfg.wires() {
+		s.serve(f)
 	}
-	s.serve(sunoproxy{dialect: cfg.Dialect})
-	s.serve(newSunoclips(cfg.Dialect))
-	s.serve(acedata{})
 	s.mustKnow(cfg.Provider, cfg.Dialect)
 	s.servePages()
 	return s
 }
 
+// wires returns the formats that are served.
+func (c Config) wires() []wire {
+	if c.Format != nil {
+		return []wire{own{*c.Format}}
+	}
+	var first wire = sunoapi{}
+	if c.Provider == "kie" { // it has the paths of sunoapi
+		first = kie{dialect: c.Dialect}
+	}
+	return []wire{first, sunoproxy{dialect: c.Dialect}, newSunoclips(c.Dialect), acedata{}}
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Close lets go of the clients that a slow or hanging answer holds, so that an
-// http.Server can shut down: pass it to RegisterOnShutdown. Requests are still
-// answered. Closing twice is no error.
+// Close ends the slow and the hanging answers, so that an http.Server can shut down:
+// pass it to RegisterOnShutdown. Requests are still answered. Closing twice is no
+// error.
 func (s *Simulator) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
 
-// Seed is the seed in use; with it, the same order of submits gives the same
+// Seed returns the seed in use; with it, the same order of submits gives the same
 // tasks.
 func (s *Simulator) Seed() uint64 { return s.cfg.Seed }
 
 // Submit accepts a task without a request and returns its id. The empty fate
 // is drawn. The faults are served to the first status requests of this task,
-// one each; [NoFault] lets one pass, and [Always] at the end repeats the last one
-// for good. It panics on a fate or fault that does not exist.
-func (s *Simulator) Submit(kind task.Type, fate Fate, faults ...Fault) string {
+// one each; [NoFault] leaves a request without one, and [Always] at the end repeats the
+// last fault for good. It panics on a fate or fault that does not exist.
+func (s *Simulator) Submit(taskType task.Type, fate Fate, faults ...Fault) string {
 	for _, f := range faults {
 		if _, ok := f.entry(); !ok && f != NoFault && f != Always {
 			panic(fmt.Sprintf("simulator: unknown fault %q", f))
@@ -85,17 +91,17 @@ func (s *Simulator) Submit(kind task.Type, fate Fate, faults ...Fault) string {
 	if _, ok := fate.entry(); !ok && fate != "" {
 		panic(fmt.Sprintf("simulator: unknown fate %q", fate))
 	}
-	return s.submit(order{kind: kind, fate: fate, faults: faults})
+	return s.submit(order{taskType: taskType, fate: fate, faults: faults})
 }
 
 // order is a task as it is submitted.
 type order struct {
-	kind   task.Type
-	fate   Fate
-	faults []Fault
-	param  string // the request's own JSON; empty: a canned one
-	parent string // the clip that is extended; empty: drawn
-	made   string // in which of the provider's models of calls; empty: that of the dialect
+	taskType task.Type
+	fate     Fate
+	faults   []Fault
+	param    string // the request's own JSON; empty: a canned one
+	parent   string // the clip that is extended; empty: drawn
+	made     string // the model of calls that knows the task; empty: the dialect's
 }
 
 // submit draws the life under the lock, because the task's number decides it.
@@ -111,7 +117,8 @@ func (s *Simulator) submit(o order) string {
 	if o.fate == "" {
 		o.fate = Success // an empty mix
 	}
-	l := draftLife(d, o.kind, o.fate, s.cfg.media())
+	l := &life{id: d.taskID(), taskType: o.taskType, fate: o.fate, clips: s.cfg.clipsOf(o.taskType)}
+	l.live(d, s.cfg.media())
 	l.made = o.made
 	t := s.newSubject(number, o, s.fit(l))
 	s.subjects = append(s.subjects, t)
@@ -126,7 +133,7 @@ func (s *Simulator) subject(taskID string) (*subject, bool) {
 	return t, ok
 }
 
-// Task is the simulator's own record of a task; false if there is none.
+// Task returns the simulator's own record of a task; false if there is no such task.
 func (s *Simulator) Task(taskID string) (Record, bool) {
 	t, ok := s.subject(taskID)
 	if !ok {
@@ -135,7 +142,7 @@ func (s *Simulator) Task(taskID string) (Record, bool) {
 	return t.record(), true
 }
 
-// Tasks are the records of all tasks, in order of their submits.
+// Tasks returns the records of all tasks, in order of their submits.
 func (s *Simulator) Tasks() []Record {
 	s.mu.RLock()
 	subjects := slices.Clone(s.subjects)
@@ -147,8 +154,8 @@ func (s *Simulator) Tasks() []Record {
 	return records
 }
 
-// Outage answers every API request with that fault from now on, submits too,
-// until Outage([NoFault]). It panics on a fault that does not exist.
+// Outage answers every API request with that fault from now on, also submits, until
+// Outage([NoFault]). It panics on a fault that does not exist.
 func (s *Simulator) Outage(f Fault) {
 	if _, ok := f.entry(); !ok && f != NoFault {
 		panic(fmt.Sprintf("simulator: unknown fault %q", f))
@@ -163,5 +170,6 @@ func (s *Simulator) outageFault() Fault {
 	return NoFault
 }
 
-// Requests are the API requests so far; pages under /simulator do not count.
+// Requests returns the counts of API requests so far; pages under /simulator do not
+// count.
 func (s *Simulator) Requests() Counts { return s.tally.counts() }

@@ -19,11 +19,11 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
-	epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	kinds = []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
+	epoch     = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	taskTypes = []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
 )
 
-// clock is a time that only tests move.
+// clock is a clock that only tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -66,7 +66,7 @@ func setup(t *testing.T, cfg Config) *bundle {
 	return b
 }
 
-// do sends a request and returns the answer with its whole body.
+// do sends a request and returns the response with its whole body.
 func (b *bundle) do(t *testing.T, method, path, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.url+path, strings.NewReader(body))
@@ -93,13 +93,13 @@ func (b *bundle) call(t *testing.T, method, path, body string, header ...string)
 	return a
 }
 
-func (b *bundle) status(t *testing.T, kind task.Type, id string, header ...string) answer {
+func (b *bundle) status(t *testing.T, taskType task.Type, id string, header ...string) answer {
 	t.Helper()
-	return b.call(t, http.MethodGet, statusPath(kind, id), "", header...)
+	return b.call(t, http.MethodGet, statusPath(taskType, id), "", header...)
 }
 
-func statusPath(kind task.Type, id string) string {
-	if kind == task.Lyrics {
+func statusPath(taskType task.Type, id string) string {
+	if taskType == task.Lyrics {
 		return "/api/v1/lyrics/record-info?taskId=" + id
 	}
 	return "/api/v1/generate/record-info?taskId=" + id
@@ -150,7 +150,7 @@ func TestSeedDecidesEverything(t *testing.T) {
 		s.Submit(task.Generate, "")
 		s.Submit(task.Generate, script)
 		for i := range 200 {
-			s.Submit(kinds[i%len(kinds)], "")
+			s.Submit(taskTypes[i%len(taskTypes)], "")
 		}
 		return s.Tasks()
 	}
@@ -243,10 +243,10 @@ func TestManyClientsAtOnce(t *testing.T) {
 	for c := range clients {
 		wg.Go(func() {
 			for range each {
-				kind := kinds[c%len(kinds)]
-				id := b.Submit(kind, "")
+				taskType := taskTypes[c%len(taskTypes)]
+				id := b.Submit(taskType, "")
 				for range 3 {
-					res, err := b.client.Get(b.url + statusPath(kind, id))
+					res, err := b.client.Get(b.url + statusPath(taskType, id))
 					if err == nil {
 						_, _ = io.Copy(io.Discard, res.Body)
 						_ = res.Body.Close()

@@ -8,7 +8,7 @@ import (
 	"tasksync/task"
 )
 
-// subject is one task: its life, which never changes, and what was asked of it.
+// subject is one task: its life, which never changes, and the requests for it.
 type subject struct {
 	life        *life
 	number      uint64
@@ -20,8 +20,8 @@ type subject struct {
 	askedAt instant // first
 	toldAt  instant // first
 
-	// cached is the body of the phase told last, so that the many requests
-	// between two phases cost no encoding.
+	// cached is the body of the phase that was told last, so that the many requests
+	// between two phases need no encoding.
 	cached atomic.Pointer[toldBody]
 
 	mu     sync.Mutex
@@ -41,19 +41,19 @@ func (s *Simulator) newSubject(number uint64, o order, l *life) *subject {
 		l.parent = o.parent
 	}
 	if o.param == "" {
-		o.param = cannedParam(o.kind)
+		o.param = cannedParam(o.taskType)
 	}
 	return &subject{life: l, number: number, submittedAt: s.cfg.Now(), param: o.param, scripted: o.faults}
 }
 
-func cannedParam(kind task.Type) string {
-	if kind == task.Lyrics {
+func cannedParam(taskType task.Type) string {
+	if taskType == task.Lyrics {
 		return `{"prompt":"` + plantedPrompt + `"}`
 	}
 	return `{"customMode":false,"instrumental":false,"model":"V4","prompt":"` + plantedPrompt + `"}`
 }
 
-// finalAt is when the life cycle ends; zero if never.
+// finalAt returns when the life cycle ends; zero if never.
 func (t *subject) finalAt() time.Time {
 	last := t.life.last()
 	if t.life.lost || !last.state.over() {
@@ -73,8 +73,8 @@ func (s *Simulator) ask(t *subject, now time.Time) Fault {
 	return f
 }
 
-// faultOf is the fault of a task's k-th status request, from 0. It depends on
-// the seed, the task and k, so not on what else goes on.
+// faultOf returns the fault of a task's k-th status request, from 0. It depends on the
+// seed, the task and k only, and not on other tasks.
 func (s *Simulator) faultOf(t *subject, k int64) Fault {
 	if f, ok := t.script(k); ok {
 		return f
@@ -89,7 +89,7 @@ func (s *Simulator) faultOf(t *subject, k int64) Fault {
 	return s.faults.spin(d)
 }
 
-// script is the fault that is scripted for a task's k-th status request.
+// script returns the fault that is scripted for a task's k-th status request.
 func (t *subject) script(k int64) (f Fault, ok bool) {
 	n := int64(len(t.scripted))
 	if n > 1 && t.scripted[n-1] == Always {
@@ -120,8 +120,8 @@ func (t *subject) faultCounts() map[Fault]int {
 	return counts
 }
 
-// tell is the answer of that time in a wire format. The result is shared: it
-// must not be changed.
+// tell returns the answer of that time in a wire format. The result is shared: the
+// caller must not change it.
 func (t *subject) tell(f wire, now time.Time) []byte {
 	at := t.life.at(now.Sub(t.submittedAt))
 	if c := t.cached.Load(); c != nil && c.phase == at && c.wire == f.name() {
@@ -132,7 +132,7 @@ func (t *subject) tell(f wire, now time.Time) []byte {
 	return body
 }
 
-// noteTold remembers when the task's last answer was first told.
+// noteTold records when the last phase was told for the first time.
 func (t *subject) noteTold(now time.Time) {
 	if at := t.finalAt(); !at.IsZero() && !now.Before(at) {
 		t.toldAt.first(now)

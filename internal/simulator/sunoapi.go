@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,8 +9,8 @@ import (
 	"tasksync/task"
 )
 
-// sunoapi is the wire format of sunoapi.org, as live answers have it where they
-// differ from the documentation: response null while pending, createTime in
+// sunoapi is the wire format of sunoapi.org, as in live answers where they differ from
+// the documentation: response null while pending, createTime in
 // milliseconds, type the model's name. All answers are HTTP 200; the code is in
 // the body.
 type sunoapi struct{}
@@ -27,8 +26,8 @@ func (sunoapi) fit(l *life) {
 	l.sourceExpires = true
 }
 
-// sunoapiRoutes are the requests of f, which is sunoapi or refuses in its own
-// way.
+// sunoapiRoutes returns the requests of f, which is sunoapi, or a format with errors of
+// its own.
 func sunoapiRoutes(f wire) []route {
 	return []route{
 		{"POST /api/v1/generate", sunoapiSubmitting(f, task.Generate)},
@@ -40,7 +39,7 @@ func sunoapiRoutes(f wire) []route {
 		{"POST /api/v1/lyrics", sunoapiSubmitting(f, task.Lyrics)},
 		{"GET /api/v1/generate/record-info", sunoapiTelling(f, false)},
 		{"GET /api/v1/lyrics/record-info", sunoapiTelling(f, true)},
-		{"/", func(*Simulator, *http.Request) reply { return f.refuse(unknownRoute, "") }},
+		{"/", func(*Simulator, *http.Request) reply { return f.errorReply(unknownRoute, "") }},
 	}
 }
 
@@ -48,34 +47,34 @@ func sunoapiTelling(f wire, lyrics bool) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		taskID := r.URL.Query().Get("taskId")
 		if taskID == "" {
-			return f.refuse(badRequest, "taskId is required")
+			return f.errorReply(badRequest, "taskId is required")
 		}
 		return s.status(f, taskID, func(l *life) bool { return l.lyrics() == lyrics && l.made != madeAsJob })
 	}
 }
 
-func sunoapiSubmitting(f wire, kind task.Type) func(*Simulator, *http.Request) reply {
+func sunoapiSubmitting(f wire, taskType task.Type) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		var fields sunoapiSubmit
-		o, err := readOrder(r, kind, &fields)
+		o, err := readOrder(r, taskType, &fields)
 		if errors.Is(err, errTooLong) {
-			return f.refuse(tooLong, "Prompt")
+			return f.errorReply(tooLong, "Prompt")
 		}
 		if err != nil {
-			return f.refuse(badRequest, err.Error())
+			return f.errorReply(badRequest, err.Error())
 		}
-		if why, detail := fields.check(kind); detail != "" {
-			return f.refuse(why, detail)
+		if why, detail := fields.check(taskType); detail != "" {
+			return f.errorReply(why, detail)
 		}
-		o.made = madeTheOld // where there is a newer model
-		if kind == task.Extend {
+		o.made = madeTheOld // kie has a newer model, too
+		if taskType == task.Extend {
 			o.parent = fields.AudioID
 		}
 		return envelope(http.StatusOK, "success", map[string]string{"taskId": s.submit(o)})
 	}
 }
 
-// sunoapiSubmit are the fields of all submits that are looked at.
+// sunoapiSubmit has the fields of all submits that are read.
 type sunoapiSubmit struct {
 	Prompt           string   `json:"prompt"`
 	Title            string   `json:"title"`
@@ -90,42 +89,42 @@ type sunoapiSubmit struct {
 	UploadURLList    []string `json:"uploadUrlList"`
 }
 
-// check finds the fault of a submit as far as the provider's pages state the
-// rule; the detail is empty if there is none. It does not insist on model and
-// callBackUrl, so that a submit by hand stays short.
-func (b sunoapiSubmit) check(kind task.Type) (refusal, string) {
+// check returns what is wrong with a submit by the provider's pages; the detail is empty
+// if nothing is. model and callBackUrl are not required, so that a submit by hand stays
+// short.
+func (b sunoapiSubmit) check(taskType task.Type) (problem, string) {
 	switch {
 	case utf8.RuneCountInString(b.Prompt) > 5000:
 		return tooLong, "Prompt"
 	case utf8.RuneCountInString(b.Title) > 100:
 		return tooLong, "Title"
 	}
-	return badRequest, b.missing(kind)
+	return badRequest, b.missing(taskType)
 }
 
-func (b sunoapiSubmit) missing(kind task.Type) string {
+func (b sunoapiSubmit) missing(taskType task.Type) string {
 	switch {
-	case (kind == task.Generate || kind == task.Lyrics) && b.Prompt == "" && !(b.CustomMode && b.Instrumental):
+	case (taskType == task.Generate || taskType == task.Lyrics) && b.Prompt == "" && !(b.CustomMode && b.Instrumental):
 		return "prompt is required"
-	case (kind == task.Extend || kind == task.Replace) && b.AudioID == "":
+	case (taskType == task.Extend || taskType == task.Replace) && b.AudioID == "":
 		return "audioId is required"
-	case kind == task.Extend && b.DefaultParamFlag && b.ContinueAt <= 0:
+	case taskType == task.Extend && b.DefaultParamFlag && b.ContinueAt <= 0:
 		return "continueAt must be a number greater than 0"
-	case kind == task.Replace && b.TaskID == "":
+	case taskType == task.Replace && b.TaskID == "":
 		return "taskId is required"
-	case kind == task.Replace && (b.InfillEndS-b.InfillStartS < 6 || b.InfillEndS-b.InfillStartS > 60):
+	case taskType == task.Replace && (b.InfillEndS-b.InfillStartS < 6 || b.InfillEndS-b.InfillStartS > 60):
 		return "infillEndS - infillStartS must be between 6 and 60 seconds"
-	case kind == task.Merge && len(b.UploadURLList) != 2:
+	case taskType == task.Merge && len(b.UploadURLList) != 2:
 		return "uploadUrlList must be a list of exactly 2 URLs"
 	default:
 		return ""
 	}
 }
 
-// refuse gives codes and texts as the provider documents them, but for
-// unknownTask: it documents none, so this is 404 of its table with the text
-// that its like are known to send.
-func (sunoapi) refuse(why refusal, detail string) reply {
+// errorReply has codes and texts as the provider documents them. For unknownTask the
+// provider documents none, so this is 404 of its table with the text that similar
+// providers send.
+func (sunoapi) errorReply(why problem, detail string) reply {
 	switch why {
 	case unauthorized:
 		return envelope(401, "Unauthorized - Authentication credentials are missing or invalid", nil)
@@ -146,7 +145,7 @@ func (sunoapi) refuse(why refusal, detail string) reply {
 	case badRequest:
 		return envelope(400, "Invalid parameters: "+detail, nil)
 	default:
-		panic(fmt.Sprintf("simulator: refusal %d", why))
+		panic(fmt.Sprintf("simulator: problem %d", why))
 	}
 }
 
@@ -157,15 +156,11 @@ func (sunoapi) tell(t *subject, p phase) []byte {
 	return envelope(http.StatusOK, "success", sunoapiMusic(t, p)).body
 }
 
-// envelope is around every answer.
+// envelope makes an answer: all of them have this form.
 func envelope(code int, msg string, data any) reply {
-	body, err := json.Marshal(struct {
+	return reply{code: code, body: encode(struct {
 		Code int    `json:"code"`
 		Msg  string `json:"msg"`
 		Data any    `json:"data"`
-	}{code, msg, data})
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
-	}
-	return reply{code: code, body: body}
+	}{code, msg, data})}
 }

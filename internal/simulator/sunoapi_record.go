@@ -67,7 +67,7 @@ func sunoapiMusic(t *subject, p phase) sunoapiMusicRecord {
 	r := sunoapiMusicRecord{
 		TaskID: t.life.id, ParentMusicID: t.life.parent, Param: t.param,
 		Status: sunoapiStatus(p.state, "GENERATE_AUDIO_FAILED"),
-		Type:   t.life.items[0].ModelName, OperationType: sunoapiOperation(t.life.kind),
+		Type:   t.life.items[0].ModelName, OperationType: sunoapiOperation(t.life.taskType),
 		sunoapiError: sunoapiTrouble(p.trouble), CreateTime: t.submittedAt.UnixMilli(),
 	}
 	if !sunoapiResponds(p.state) {
@@ -75,19 +75,19 @@ func sunoapiMusic(t *subject, p phase) sunoapiMusicRecord {
 	}
 	r.Response = &sunoapiMusicList{TaskID: t.life.id, SunoData: []sunoapiTrack{}}
 	for i, item := range t.life.told(p) {
-		track := sunoapiTrackOf(item, p.shows[i].look)
+		track := sunoapiTrackOf(item, p.shows[i].depth)
 		track.CreateTime = r.CreateTime
 		r.Response.SunoData = append(r.Response.SunoData, track)
 	}
 	return r
 }
 
-func sunoapiTrackOf(item Item, l look) sunoapiTrack {
+func sunoapiTrackOf(item Item, d depth) sunoapiTrack {
 	track := sunoapiTrack{
 		ID: item.ID, AudioURL: item.AudioURL, StreamAudioURL: item.StreamAudioURL, ImageURL: item.ImageURL,
 		Prompt: item.Lyrics, ModelName: item.ModelName, Title: sunoapiTitle(item), Tags: item.Tags,
 	}
-	if l != lookText {
+	if d != depthText {
 		track.SourceAudioURL = &item.SourceAudioURL
 		track.SourceStreamAudioURL = &item.SourceStreamAudioURL
 		track.SourceImageURL = &item.SourceImageURL
@@ -144,16 +144,16 @@ func sunoapiStatus(s state, failure string) string {
 	}
 }
 
-// sunoapiOperation is known for generate and extend only; the others are the
-// last part of their path.
-func sunoapiOperation(kind task.Type) string {
-	switch kind {
+// sunoapiOperation is documented for generate and extend only; for the other types it
+// is the last part of their path.
+func sunoapiOperation(taskType task.Type) string {
+	switch taskType {
 	case task.Replace:
 		return "replace_section"
 	case task.Merge:
 		return "mashup"
 	default:
-		return string(kind)
+		return string(taskType)
 	}
 }
 

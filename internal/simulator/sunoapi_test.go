@@ -54,10 +54,10 @@ func shapeOf(v any) any {
 func TestShapesAreThoseOfTheSamples(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		sample string
-		kind   task.Type
-		fate   Fate
-		age    int // seconds; the phase is the same for every draw
+		sample   string
+		taskType task.Type
+		fate     Fate
+		age      int // seconds; the phase is the same for every draw
 	}{
 		{"sunoapi-generate-pending", task.Generate, Success, 0},
 		{"sunoapi-generate-text_success", task.Generate, Partial, 20},
@@ -78,14 +78,14 @@ func TestShapesAreThoseOfTheSamples(t *testing.T) {
 		t.Run(tt.sample, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, Config{})
-			id := b.Submit(tt.kind, tt.fate)
+			id := b.Submit(tt.taskType, tt.fate)
 			at := epoch.Add(time.Duration(tt.age) * time.Second)
 			if tt.age < 0 {
 				r, _ := b.Task(id)
 				at = r.FinalAt.Add(-1)
 			}
 			b.clock.set(at)
-			want, got := sample(t, tt.sample), b.status(t, tt.kind, id)
+			want, got := sample(t, tt.sample), b.status(t, tt.taskType, id)
 			require.Equal(t, shape(t, want), shape(t, got.text))
 			var wanted answer
 			require.NoError(t, json.Unmarshal([]byte(want), &wanted))
@@ -123,7 +123,7 @@ func TestSubmitAnswersAsTheSample(t *testing.T) {
 			require.Equal(t, r.Type == task.Extend, told.Data.Parent == "22222222-2222-4222-8222-222222222201")
 		}
 	}
-	require.Len(t, b.Tasks(), len(kinds))
+	require.Len(t, b.Tasks(), len(taskTypes))
 }
 
 func TestBadSubmits(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 	"tasksync/task"
 )
 
-// sunoclips is the wire format of Suno's own token-based API, below its base URL.
-// It knows clips and lyrics, no tasks: a task's id lists its clips, with commas.
-// A song is one clip; an extension is two, which an application would have
-// ordered by two requests. Its dialects are:
+// sunoclips is the wire format of Suno's own token-based API, below its base URL. The
+// API has clips and lyrics, but no tasks: a task's id lists the ids of its clips, with
+// commas. A song is one clip; an extension is two, for which an application would make
+// two requests. The dialects are:
 //
 //	""        a bare array of clips
 //	wrapped   {"clips": […]}
@@ -54,9 +54,8 @@ func (f sunoclips) routes() []route {
 	}
 }
 
-// fit: a clip is told by status before it has anything to tell, errors are
-// texts, and clips that are unknown are missing from the answer. There are no
-// videos and no model names.
+// fit: a clip has a status from the first answer on, errors are texts, and unknown clips
+// are missing from the answer. There are no videos and no model names.
 func (f sunoclips) fit(l *life) {
 	l.withOneURL()
 	l.withOneLyric()
@@ -68,7 +67,7 @@ func (f sunoclips) fit(l *life) {
 		return
 	}
 	l.leftOut = true
-	if l.kind == task.Generate {
+	if l.taskType == task.Generate {
 		l.withOneClip()
 	}
 	for i := range l.items {
@@ -82,24 +81,24 @@ func (f sunoclips) fit(l *life) {
 	f.clips.add(l)
 }
 
-// withOneClip is for a task of two clips that has one here.
+// withOneClip is for a format in which a task has one clip, not two.
 func (l *life) withOneClip() {
 	l.items = l.items[:1]
 	for i := range l.phases {
 		shows := &l.phases[i].shows
-		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g glimpse) bool { return g.item > 0 })
+		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g shownItem) bool { return g.item > 0 })
 	}
 }
 
-// withoutFirst is for a format in which the first clip is all when it is one:
-// such a task ends when others say that all clips are there.
+// withoutFirst is for a format in which a task of one clip has no state "the first clip
+// is final": the task ends when all clips are final.
 func (l *life) withoutFirst() {
 	if len(l.items) == 1 {
 		l.phases = slices.DeleteFunc(l.phases, func(p phase) bool { return p.state == firstDone })
 	}
 }
 
-// withNamesOnly has a clip's id known from the first answer on.
+// withNamesOnly is for a format that tells the ids of clips from the first answer on.
 func (l *life) withNamesOnly() {
 	for i := range l.phases {
 		p := &l.phases[i]
@@ -107,7 +106,7 @@ func (l *life) withNamesOnly() {
 			continue
 		}
 		for at := range l.items {
-			p.shows = append(p.shows, glimpse{at, lookFaded})
+			p.shows = append(p.shows, shownItem{at, depthFaded})
 		}
 	}
 }
@@ -118,7 +117,7 @@ type clipIndex struct {
 	tasks map[string]string
 }
 
-// add names a life by its clips.
+// add makes the id of a life from its clips.
 func (x *clipIndex) add(l *life) {
 	var ids []string
 	for _, item := range l.items {
@@ -142,7 +141,7 @@ func (x *clipIndex) task(clipID string) string {
 func (f sunoclips) list(s *Simulator, r *http.Request) reply {
 	ids := strings.Split(r.URL.Query().Get("ids"), ",")
 	if ids[0] == "" {
-		return f.refuse(badRequest, "ids is required")
+		return f.errorReply(badRequest, "ids is required")
 	}
 	var tasks []string
 	for i, id := range ids {
@@ -162,7 +161,7 @@ func (f sunoclips) list(s *Simulator, r *http.Request) reply {
 	return rep
 }
 
-// sunoclipsAmong are the clips of these tasks that have one of the ids.
+// sunoclipsAmong returns the clips of these tasks that have one of the ids.
 func sunoclipsAmong(told []json.RawMessage, ids []string) []json.RawMessage {
 	found := []json.RawMessage{}
 	for _, group := range told {
@@ -183,7 +182,7 @@ func sunoclipsAmong(told []json.RawMessage, ids []string) []json.RawMessage {
 
 func mustUnmarshal(data []byte, into any) {
 	if err := json.Unmarshal(data, into); err != nil {
-		panic(fmt.Sprintf("simulator: decode: %v", err)) // what was encoded here
+		panic(fmt.Sprintf("simulator: decode: %v", err)) // the simulator has encoded it
 	}
 }
 
@@ -192,18 +191,18 @@ func (f sunoclips) lyric(s *Simulator, r *http.Request) reply {
 }
 
 // submit answers a song with its clip, and lyrics with their id.
-func (f sunoclips) submit(kind task.Type) func(*Simulator, *http.Request) reply {
+func (f sunoclips) submit(taskType task.Type) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		var fields sunoclipsSubmit
-		o, err := readOrder(r, kind, &fields)
+		o, err := readOrder(r, taskType, &fields)
 		if errors.Is(err, errTooLong) {
-			return f.refuse(tooLong, "Topic")
+			return f.errorReply(tooLong, "Topic")
 		}
 		if err != nil {
-			return f.refuse(badRequest, err.Error())
+			return f.errorReply(badRequest, err.Error())
 		}
-		if why, detail := fields.check(kind); detail != "" {
-			return f.refuse(why, detail)
+		if why, detail := fields.check(taskType); detail != "" {
+			return f.errorReply(why, detail)
 		}
 		id := s.submit(o)
 		t, _ := s.subject(id)
@@ -216,7 +215,7 @@ func (f sunoclips) submit(kind task.Type) func(*Simulator, *http.Request) reply 
 	}
 }
 
-// sunoclipsSubmit are the fields of all submits that are looked at.
+// sunoclipsSubmit has the fields of all submits that are read.
 type sunoclipsSubmit struct {
 	Topic            string `json:"topic"`
 	Prompt           string `json:"prompt"`
@@ -226,24 +225,24 @@ type sunoclipsSubmit struct {
 	ClipID           string `json:"clip_id"`
 }
 
-// check finds the fault of a submit as far as the provider's page states the
-// rule; the detail is empty if there is none.
-func (b sunoclipsSubmit) check(kind task.Type) (refusal, string) {
+// check returns what is wrong with a submit by the provider's page; the detail is empty
+// if nothing is.
+func (b sunoclipsSubmit) check(taskType task.Type) (problem, string) {
 	switch {
 	case len(b.Topic) > 500:
 		return tooLong, "Topic"
-	case kind == task.Merge && b.ClipID == "":
+	case taskType == task.Merge && b.ClipID == "":
 		return badRequest, "clip_id is required"
-	case kind != task.Merge && b == (sunoclipsSubmit{}):
+	case taskType != task.Merge && b == (sunoclipsSubmit{}):
 		return badRequest, "topic or prompt is required"
 	default:
 		return 0, ""
 	}
 }
 
-// refuse gives the texts of the provider's page, and in its manner those that
+// errorReply has the texts of the provider's page, and in the same manner texts that
 // the page does not have.
-func (f sunoclips) refuse(why refusal, detail string) reply {
+func (f sunoclips) errorReply(why problem, detail string) reply {
 	say := func(status int, detail string) reply {
 		rep := f.encode(map[string]string{"detail": detail})
 		rep.code, rep.http = status, status
@@ -269,19 +268,15 @@ func (f sunoclips) refuse(why refusal, detail string) reply {
 	case badRequest:
 		return say(http.StatusBadRequest, detail)
 	default:
-		panic(fmt.Sprintf("simulator: refusal %d", why))
+		panic(fmt.Sprintf("simulator: problem %d", why))
 	}
 }
 
 func (sunoclips) encode(v any) reply {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
-	}
-	return reply{code: http.StatusOK, body: body}
+	return reply{code: http.StatusOK, body: encode(v)}
 }
 
-// tell is one lyric, or an array of all clips of a task.
+// tell encodes one lyric, or an array of all clips of a task.
 func (f sunoclips) tell(t *subject, p phase) []byte {
 	if t.life.lyrics() {
 		return f.encode(sunoclipsLyricOf(t, p)).body

@@ -39,8 +39,8 @@ type sunoclipsLyric struct {
 	ErrorMessage string  `json:"error_message,omitempty"`
 }
 
-// sunoclipsOf are the clips of a task. All of them fail with it; and one that is
-// complete before there is anything to tell has the sentinel for its audio.
+// sunoclipsOf returns the clips of a task. All of them fail with the task; a clip that is
+// complete before anything is told has the sentinel as its audio.
 func sunoclipsOf(t *subject, p phase) []sunoclipsClip {
 	items := t.life.told(p)
 	if len(items) == 0 {
@@ -100,7 +100,7 @@ func sunoclipsStatus(t *subject, p phase, item Item) string {
 	}
 }
 
-// sunoclipsErrorType is the bucket of an error. Only the first was ever seen.
+// sunoclipsErrorType is the type of an error. Only the first was ever seen.
 func sunoclipsErrorType(code task.Code) string {
 	switch code {
 	case task.APIError:

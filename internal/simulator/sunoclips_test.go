@@ -39,10 +39,10 @@ func (b *bundle) clips(t *testing.T, ids string) []sunoclipsAnswer {
 func TestSunoclipsShapesAreThoseOfTheSamples(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		sample string
-		kind   task.Type
-		fate   Fate
-		age    int // seconds; the phase is the same for every draw
+		sample   string
+		taskType task.Type
+		fate     Fate
+		age      int // seconds; the phase is the same for every draw
 	}{
 		{"sunoclips-clips-queued", task.Generate, Success, 19},
 		{"sunoclips-clips-streaming", task.Generate, Success, 41},
@@ -54,8 +54,8 @@ func TestSunoclipsShapesAreThoseOfTheSamples(t *testing.T) {
 		t.Run(tt.sample, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t, Config{Provider: "sunoclips"})
-			id, path := b.Submit(tt.kind, tt.fate), "/clips?ids="
-			if tt.kind == task.Lyrics {
+			id, path := b.Submit(tt.taskType, tt.fate), "/clips?ids="
+			if tt.taskType == task.Lyrics {
 				path = "/lyrics/"
 			}
 			b.clock.set(epoch.Add(time.Duration(tt.age) * time.Second))
@@ -63,7 +63,7 @@ func TestSunoclipsShapesAreThoseOfTheSamples(t *testing.T) {
 			require.Equal(t, http.StatusOK, res.StatusCode)
 			want := sample(t, tt.sample)
 			require.Equal(t, shape(t, want), shape(t, got))
-			if tt.kind == task.Lyrics {
+			if tt.taskType == task.Lyrics {
 				got, want = "["+got+"]", "["+want+"]"
 			}
 			require.Equal(t, clipsOf(t, want)[0].Status, clipsOf(t, got)[0].Status)
@@ -204,9 +204,9 @@ func TestSunoclipsRefusals(t *testing.T) {
 		}
 	}
 	for why := unauthorized; why <= tooLong; why++ {
-		rep := newSunoclips("").refuse(why, "Topic")
+		rep := newSunoclips("").errorReply(why, "Topic")
 		require.Contains(t, string(rep.body), `{"detail":"`)
 		require.GreaterOrEqual(t, rep.http, 400)
 	}
-	require.Panics(t, func() { newSunoclips("").refuse(tooLong+1, "") })
+	require.Panics(t, func() { newSunoclips("").errorReply(tooLong+1, "") })
 }

@@ -15,7 +15,7 @@ import (
 //
 //	""         a batch call and a single one, both with the task around its results
 //	single     the batch call is answered with HTTP 405
-//	data-only  no batch call (404); the single one gives the results alone
+//	data-only  no batch call (404); the single one has the results alone
 //	integer    code 1 for success, and statuses in words of its own; a clip has no
 //	           metadata, but its values beside the others
 //	reseller   no code for success, numbers for statuses, and names of its own for
@@ -47,8 +47,8 @@ func (f sunoproxy) routes() []route {
 	}
 }
 
-// fit: errors are texts, a clip is Suno's own, and what is unknown is missing
-// from the batch call's answer. The lyrics that Suno makes for one task are one.
+// fit: errors are texts, clips have Suno's own form, and unknown tasks are missing from
+// the batch call's answer. A lyrics task has one result.
 func (f sunoproxy) fit(l *life) {
 	l.withOneURL()
 	l.withOneLyric()
@@ -62,20 +62,20 @@ func (f sunoproxy) fit(l *life) {
 	}
 }
 
-// many is the batch call. Music and lyrics are asked for apart.
+// many answers the batch call. Music and lyrics are asked for separately.
 func (f sunoproxy) many(s *Simulator, r *http.Request) reply {
 	switch f.dialect {
 	case sunoproxySingle:
 		return reply{code: http.StatusMethodNotAllowed, http: http.StatusMethodNotAllowed, body: []byte("Method Not Allowed")}
 	case sunoproxyDataOnly:
-		return f.refuse(unknownRoute, "")
+		return f.errorReply(unknownRoute, "")
 	}
 	var fields struct {
 		IDs    []string `json:"ids"`
 		Action string   `json:"action"`
 	}
 	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody)).Decode(&fields); err != nil {
-		return f.refuse(badRequest, "body is not the JSON object that is expected")
+		return f.errorReply(badRequest, "body is not the JSON object that is expected")
 	}
 	told, fault := s.statuses(f, fields.IDs, func(l *life) bool { return fields.Action == "" || fields.Action == sunoproxyAction(l) })
 	if told == nil {
@@ -90,7 +90,7 @@ func (f sunoproxy) one(s *Simulator, r *http.Request) reply {
 	case fault.swallows():
 		return reply{fault: fault}
 	case len(told) == 0:
-		rep := f.refuse(unknownTask, "")
+		rep := f.errorReply(unknownTask, "")
 		rep.fault = fault
 		return rep
 	default:
@@ -98,27 +98,27 @@ func (f sunoproxy) one(s *Simulator, r *http.Request) reply {
 	}
 }
 
-func (f sunoproxy) submit(kind task.Type) func(*Simulator, *http.Request) reply {
+func (f sunoproxy) submit(taskType task.Type) func(*Simulator, *http.Request) reply {
 	return func(s *Simulator, r *http.Request) reply {
 		var fields sunoproxySubmit
-		o, err := readOrder(r, kind, &fields)
+		o, err := readOrder(r, taskType, &fields)
 		if errors.Is(err, errTooLong) {
-			return f.refuse(tooLong, "Prompt")
+			return f.errorReply(tooLong, "Prompt")
 		}
 		if err != nil {
-			return f.refuse(badRequest, err.Error())
+			return f.errorReply(badRequest, err.Error())
 		}
-		if o.kind = fields.kind(kind); o.kind == task.Extend {
+		if o.taskType = fields.taskType(taskType); o.taskType == task.Extend {
 			o.parent = fields.ContinueClipID
 		}
-		if detail := fields.missing(o.kind); detail != "" {
-			return f.refuse(badRequest, detail)
+		if detail := fields.missing(o.taskType); detail != "" {
+			return f.errorReply(badRequest, detail)
 		}
 		return f.success(s.submit(o), NoFault)
 	}
 }
 
-// sunoproxySubmit are the fields of all submits that are looked at.
+// sunoproxySubmit has the fields of all submits that are read.
 type sunoproxySubmit struct {
 	Prompt               string   `json:"prompt"`
 	GPTDescriptionPrompt string   `json:"gpt_description_prompt"`
@@ -129,35 +129,34 @@ type sunoproxySubmit struct {
 	InfillStartS         *float64 `json:"infill_start_s"`
 }
 
-// kind is what a submit of music asks for: all of them have one path.
-func (b sunoproxySubmit) kind(kind task.Type) task.Type {
+// taskType returns the type of a submit: all submits of music have one path.
+func (b sunoproxySubmit) taskType(taskType task.Type) task.Type {
 	switch {
-	case kind == task.Generate && b.InfillStartS != nil:
+	case taskType == task.Generate && b.InfillStartS != nil:
 		return task.Replace
-	case kind == task.Generate && b.ContinueClipID != "":
+	case taskType == task.Generate && b.ContinueClipID != "":
 		return task.Extend
 	default:
-		return kind
+		return taskType
 	}
 }
 
-func (b sunoproxySubmit) missing(kind task.Type) string {
+func (b sunoproxySubmit) missing(taskType task.Type) string {
 	switch {
-	case (kind == task.Generate || kind == task.Lyrics) && b.Prompt == "" && b.GPTDescriptionPrompt == "" && !b.MakeInstrumental:
+	case (taskType == task.Generate || taskType == task.Lyrics) && b.Prompt == "" && b.GPTDescriptionPrompt == "" && !b.MakeInstrumental:
 		return "prompt is required"
-	case kind == task.Extend && b.TaskID == "":
+	case taskType == task.Extend && b.TaskID == "":
 		return "task_id is required"
-	case kind == task.Merge && b.ClipID == "":
+	case taskType == task.Merge && b.ClipID == "":
 		return "clip_id is required"
 	default:
 		return ""
 	}
 }
 
-// refuse gives the one refusal that is known from the source of such a proxy,
-// unknownTask; the others are composed in its manner, with the HTTP status that
-// says the same.
-func (f sunoproxy) refuse(why refusal, detail string) reply {
+// errorReply has the error for unknownTask from the source of such a proxy; the other
+// errors are written in the same manner, with the HTTP status of the same meaning.
+func (f sunoproxy) errorReply(why problem, detail string) reply {
 	say := func(status int, code, message string) reply {
 		rep := f.encode(code, message, nil)
 		rep.code, rep.http = status, status
@@ -183,11 +182,11 @@ func (f sunoproxy) refuse(why refusal, detail string) reply {
 	case badRequest:
 		return say(http.StatusBadRequest, "invalid_request", detail)
 	default:
-		panic(fmt.Sprintf("simulator: refusal %d", why))
+		panic(fmt.Sprintf("simulator: problem %d", why))
 	}
 }
 
-// success is the envelope around every answer that is none of these.
+// success makes an answer without an error.
 func (f sunoproxy) success(data any, fault Fault) reply {
 	rep := f.encode("success", "", data)
 	rep.code, rep.fault = http.StatusOK, fault
@@ -202,18 +201,14 @@ func (f sunoproxy) encode(code, message string, data any) reply {
 	case f.dialect == sunoproxyReseller && code == "success":
 		told = nil
 	}
-	body, err := json.Marshal(struct {
+	return reply{body: encode(struct {
 		Code    any    `json:"code,omitempty"`
 		Message string `json:"message"`
 		Data    any    `json:"data"`
-	}{told, message, data})
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
-	}
-	return reply{body: body}
+	}{told, message, data})}
 }
 
-// tell is a task without the envelope.
+// tell encodes a task without the envelope.
 func (f sunoproxy) tell(t *subject, p phase) []byte {
 	var told any = f.task(t, p)
 	switch f.dialect {
@@ -222,9 +217,5 @@ func (f sunoproxy) tell(t *subject, p phase) []byte {
 	case sunoproxyReseller:
 		told = f.resold(t, p)
 	}
-	body, err := json.Marshal(told)
-	if err != nil {
-		panic(fmt.Sprintf("simulator: encode: %v", err)) // own types only
-	}
-	return body
+	return encode(told)
 }

@@ -16,7 +16,7 @@ type sunoproxyFlatClip struct {
 	Duration  *float64 `json:"duration"`
 }
 
-// sunoproxyFlat is a clip of the integer dialect.
+// sunoproxyFlat returns a clip of the integer dialect.
 func sunoproxyFlat(c sunoproxyClip) sunoproxyFlatClip {
 	return sunoproxyFlatClip{
 		ID: c.ID, Status: c.Status, Title: c.Title, AudioURL: c.AudioURL, VideoURL: c.VideoURL, ImageURL: c.ImageURL,
@@ -44,7 +44,7 @@ type sunoproxyResoldClip struct {
 	Duration  *float64 `json:"duration"`
 }
 
-// resold is a task of the reseller dialect.
+// resold returns a task of the reseller dialect.
 func (f sunoproxy) resold(t *subject, p phase) sunoproxyResoldTask {
 	r := sunoproxyResoldTask{TaskID: t.life.id, Status: sunoproxyNumber(f.status(p, false))}
 	if p.trouble != nil {
@@ -63,7 +63,7 @@ func sunoproxyResold(c sunoproxyClip) sunoproxyResoldClip {
 	}
 }
 
-// sunoproxyNumber is the number of a status word: running, done or failed.
+// sunoproxyNumber returns the number of a status word: running, done or failed.
 func sunoproxyNumber(word string) int {
 	switch word {
 	case "SUCCESS", "complete":

@@ -103,7 +103,7 @@ func (f sunoproxy) status(p phase, first bool) string {
 	}
 }
 
-// data is what there is of results: an array of clips, one lyric, or null.
+// data returns the results: an array of clips, one lyric, or null.
 func (f sunoproxy) data(t *subject, p phase) any {
 	switch {
 	case p.state.over() && p.state != done && f.dialect == sunoproxyDataOnly && !t.life.lyrics():
@@ -128,7 +128,7 @@ func (f sunoproxy) data(t *subject, p phase) any {
 	return clips
 }
 
-// noData is null, but for a lyric whose status has to be told by itself.
+// noData returns null, or a lyric with a status where there is no task around it.
 func (f sunoproxy) noData(t *subject, p phase) any {
 	if f.dialect != sunoproxyDataOnly || !p.state.over() {
 		return nil
@@ -150,14 +150,14 @@ func (sunoproxy) lyric(t *subject, p phase) any {
 	return nil
 }
 
-// sunoproxyFailedClips tell a failure where there is no task to tell it.
+// sunoproxyFailedClips has the failure in the clips, where there is no task around them.
 func sunoproxyFailedClips(t *subject, p phase) []sunoproxyClip {
 	var clips []sunoproxyClip
 	for _, item := range t.life.items {
 		clip := sunoproxyClipOf(t, Item{ID: item.ID, Status: task.Failed})
 		if p.trouble != nil && p.trouble.text != "" {
-			kind := sunoclipsErrorType(t.life.code)
-			clip.Metadata.ErrorType, clip.Metadata.ErrorMessage = &kind, &p.trouble.text
+			errorType := sunoclipsErrorType(t.life.code)
+			clip.Metadata.ErrorType, clip.Metadata.ErrorMessage = &errorType, &p.trouble.text
 		}
 		clips = append(clips, clip)
 	}

@@ -15,30 +15,30 @@ import (
 	"tasksync/task"
 )
 
-// wire is a wire format: which requests there are, and how a phase of a life
-// and a refusal are told. Everything else is the same for all formats.
+// wire is a wire format: which requests there are, and how a phase of a life and an
+// error are written. Everything else is the same for all formats.
 type wire interface {
 	name() string
 	routes() []route
-	// tell encodes what is known of a task in that phase of its life.
+	// tell encodes what the provider knows of a task in that phase of its life.
 	tell(t *subject, p phase) []byte
-	// refuse is how a request is answered that is not served; detail is for
+	// errorReply is the answer to a request that is not served; detail is for
 	// badRequest and tooLong.
-	refuse(why refusal, detail string) reply
+	errorReply(why problem, detail string) reply
 }
 
-// route is a request of a wire format: a pattern of http.ServeMux, and what it
-// is answered with.
+// route is a request of a wire format: a pattern of http.ServeMux, and the function
+// that answers the request.
 type route struct {
 	pattern string
 	handle  func(*Simulator, *http.Request) reply
 }
 
-// refusal is why a request is not served, in no provider's words.
-type refusal uint8
+// problem is the reason why a request is not served, in no provider's words.
+type problem uint8
 
 const (
-	unauthorized refusal = iota
+	unauthorized problem = iota
 	tooFrequent
 	overLimit // the second way in which a provider limits
 	noCredits
@@ -49,7 +49,7 @@ const (
 	tooLong
 )
 
-// taskNotFound is the text of unknownTask.
+// taskNotFound is the text for unknownTask.
 const taskNotFound = "task not found"
 
 // serve mounts a wire format.
@@ -67,7 +67,7 @@ func (s *Simulator) serve(f wire) {
 	}
 }
 
-// answer lets a request through to its route, or not.
+// answer checks the key and the rate limit, and calls the route.
 func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
 	outage := s.outageFault()
 	if outage.swallows() {
@@ -75,10 +75,10 @@ func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
 	}
 	key := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if s.cfg.APIKey != "" && key != s.cfg.APIKey {
-		return f.refuse(unauthorized, "")
+		return f.errorReply(unauthorized, "")
 	}
 	if !s.limit.allow(key, s.cfg.Now()) {
-		return f.refuse(tooFrequent, "")
+		return f.errorReply(tooFrequent, "")
 	}
 	rep := rt.handle(s, r)
 	if outage != NoFault {
@@ -87,11 +87,12 @@ func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
 	return rep
 }
 
-// status answers how a task stands; known says which tasks the endpoint knows.
+// status answers a request for one task; known reports whether the endpoint knows a
+// task.
 func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply {
 	t, ok := s.subject(taskID)
 	if !ok || !known(t.life) {
-		return f.refuse(unknownTask, "")
+		return f.errorReply(unknownTask, "")
 	}
 	now := s.cfg.Now()
 	fault := s.ask(t, now)
@@ -99,7 +100,7 @@ func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply 
 		return reply{fault: fault}
 	}
 	if t.life.lost {
-		rep := f.refuse(unknownTask, "")
+		rep := f.errorReply(unknownTask, "")
 		rep.fault = fault
 		return rep
 	}
@@ -109,11 +110,10 @@ func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply 
 	return reply{code: http.StatusOK, body: t.tell(f, now), fault: fault}
 }
 
-// statuses answers how several tasks stand that one request asks for: what is
-// told of each, in the order of the ids, once for each. Tasks that are not known
-// are left out. The fault is that of the whole answer: the first one scripted
-// for any of the tasks, or the one drawn for the first of them; under one that
-// swallows the answer nothing is told.
+// statuses answers a request for several tasks: told has each task once, in the order
+// of the ids. Tasks that are not known are left out. The fault concerns the whole
+// answer: it is the first one scripted for any of the tasks, or the one drawn for the
+// first task; under a fault that swallows the answer, told is empty.
 func (s *Simulator) statuses(f wire, ids []string, known func(*life) bool) (told []json.RawMessage, fault Fault) {
 	now := s.cfg.Now()
 	var asked []*subject
@@ -139,8 +139,8 @@ func (s *Simulator) statuses(f wire, ids []string, known func(*life) bool) (told
 	return told, fault
 }
 
-// askAll counts one status request of several tasks and returns the fault that
-// it meets.
+// askAll counts one status request for each of several tasks and returns the fault of
+// the request.
 func (s *Simulator) askAll(asked []*subject, now time.Time) (fault Fault) {
 	for i, t := range asked {
 		k := t.asked.Add(1) - 1
@@ -155,7 +155,7 @@ func (s *Simulator) askAll(asked []*subject, now time.Time) (fault Fault) {
 	return fault
 }
 
-// maxBody bounds the body of a submit, and so what a task holds of it.
+// maxBody bounds the body of a submit, and so what a task keeps of it.
 const maxBody = 64 << 10
 
 var errTooLong = errors.New("body too long")
@@ -165,7 +165,7 @@ var errTooLong = errors.New("body too long")
 // X-Simulate and X-Simulate-Faults, or by the fields simulate and
 // simulateFaults; in both places faults are separated by commas, and * at their
 // end repeats the last one for good.
-func readOrder(r *http.Request, kind task.Type, fields any) (order, error) {
+func readOrder(r *http.Request, taskType task.Type, fields any) (order, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return order{}, fmt.Errorf("read: %w", err)
@@ -179,7 +179,7 @@ func readOrder(r *http.Request, kind task.Type, fields any) (order, error) {
 	}
 	var param bytes.Buffer
 	_ = json.Compact(&param, body) // valid: it was just read
-	o := order{kind: kind, param: param.String()}
+	o := order{taskType: taskType, param: param.String()}
 	o.fate, err = ParseFate(firstOf(r.Header.Get("X-Simulate"), script.Simulate))
 	if err != nil {
 		return order{}, err
@@ -207,4 +207,13 @@ func firstOf(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// encode returns v as JSON.
+func encode(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("simulator: encode: %v", err)) // a record of ours, or what a Format returns
+	}
+	return body
 }

@@ -2,12 +2,10 @@ package wakeup
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"tasksync/internal/database"
 
 	"tasksync/queries"
 	"tasksync/syncer"
@@ -33,7 +31,7 @@ func (q *Queue) sync(ctx context.Context, g group) {
 	ids, taskOf, err := q.pendingRows(ctx, g)
 	if err != nil {
 		q.retry(g.providers, g.tries)
-		q.cfg.Logger.Warn("[TaskSync] Rows of webhooks cannot be read; their jobs follow them", "tasks", len(g.tries), "error", withoutDetail(err))
+		q.cfg.Logger.Warn("[TaskSync] Rows of webhooks cannot be read; their jobs follow them", "tasks", len(g.tries), "error", database.WithoutDetail(err))
 		return
 	}
 	known := map[string]bool{}
@@ -48,7 +46,7 @@ func (q *Queue) sync(ctx context.Context, g group) {
 	results, err := q.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaWebhook})
 	if err != nil {
 		q.retry(g.providers, g.tries)
-		q.cfg.Logger.Warn("[TaskSync] The pass of webhooks failed; jobs follow their rows", "rows", len(ids), "error", withoutDetail(err))
+		q.cfg.Logger.Warn("[TaskSync] The pass of webhooks failed; jobs follow their rows", "rows", len(ids), "error", database.WithoutDetail(err))
 		return
 	}
 	unanswered := map[string]int{}
@@ -81,14 +79,4 @@ func (q *Queue) pendingRows(ctx context.Context, g group) (ids []string, taskOf 
 		taskOf[r.ID] = r.TaskID
 	}
 	return ids, taskOf, err
-}
-
-// withoutDetail is err without the contents of rows, which Postgres quotes in the
-// detail.
-func withoutDetail(err error) error {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return err
-	}
-	return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 }

@@ -76,7 +76,7 @@ func TestUnanswered(t *testing.T) {
 	b.syncer.then(func(_ int, results []syncer.Result) []syncer.Result {
 		for i := range results {
 			if silent.Load() {
-				results[i] = syncer.Result{ID: results[i].ID, Outcome: task.Skipped, Reason: task.ReasonNotReported}
+				results[i] = syncer.Result{ID: results[i].ID, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotReported}
 			}
 		}
 		return results

@@ -11,10 +11,9 @@ const name = "acedata"
 
 const (
 	defaultBaseURL = "https://api.acedata.cloud"
-	// batch is what the provider's own client recommends at most.
+	// batch is the most that the provider's own client recommends.
 	batch = 50
-	// The provider publishes no limit; ten requests a second are a guess at what
-	// it bears.
+	// The provider publishes no limit; ten calls a second are a guess.
 	defaultRequests = 10
 	defaultWindow   = time.Second
 	fanOut          = 4 // calls of one Fetch under way at once
@@ -39,7 +38,7 @@ func Provider() upstream.Provider {
 	}
 }
 
-// open returns an adapter for cfg. The error names the field that is wrong.
+// open returns an adapter by cfg. The error names the wrong field.
 func open(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := Provider().Open(cfg)
 	if err != nil {

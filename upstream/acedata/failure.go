@@ -9,16 +9,16 @@ import (
 	"tasksync/upstream"
 )
 
-// rule is what a code means as the error of a call.
-type rule struct {
+// meaning is what a code means as the error of a call.
+type meaning struct {
 	verdict task.Verdict
 	reason  string
-	sure    bool // the code says it all; else a text that is known says more
+	sure    bool // the code says it all; otherwise a known text says more
 }
 
-// rules are the codes of the provider's pages. not_found is on none of them.
-var rules = map[string]rule{
-	"bad_request":         {verdict: task.UnknownTask, reason: upstream.ReasonUnknownTask}, // all that a call holds is ids
+// codes are the codes on the provider's pages, and not_found, which is on none.
+var codes = map[string]meaning{
+	"bad_request":         {verdict: task.UnknownTask, reason: upstream.ReasonUnknownTask}, // a call holds nothing but ids
 	"not_found":           {verdict: task.UnknownTask, reason: upstream.ReasonUnknownTask},
 	"api_not_implemented": {verdict: task.Account, reason: "api_not_implemented", sure: true}, // not with this key or URL
 	"token_mismatched":    {verdict: task.Account, reason: upstream.ReasonUnauthorized, sure: true},
@@ -30,46 +30,44 @@ var rules = map[string]rule{
 	"timeout":             {verdict: task.Transient, reason: upstream.ReasonTimeout, sure: true},
 }
 
-// textRules are what the text of a call's error can mean where its code leaves it
-// open.
-var textRules = map[task.Verdict]rule{
+// texts are what the text of a call's error can mean where the code is not sure.
+var texts = map[task.Verdict]meaning{
 	task.UnknownTask: {verdict: task.UnknownTask, reason: upstream.ReasonUnknownTask},
 	task.Transient:   {verdict: task.Transient, reason: upstream.ReasonBusy},
 }
 
-// callFailure is the verdict on a call that brought no record: a text about the
-// content first, then the code, then the text; nil if all are unknown and the HTTP
-// status has to say what it is. What it says of a task holds if that was asked for
-// alone.
+// callFailure is the failure of a call without a record: by a text about the content,
+// then by the code, then by the text; nil if all are unknown, and the HTTP status has
+// to decide. A verdict on a task counts if the call asked for that task alone.
 func callFailure(status int, err upstream.ErrorField) *task.Failure {
 	if f := refusedTask(status, err); f != nil {
 		return f
 	}
-	r, known := rules[err.Code.Word()]
-	if _, verdict, ok := task.Classify(string(err.Message)); ok && !r.sure && (!known || verdict != r.verdict) {
-		if byText, ok := textRules[verdict]; ok {
-			r, known = byText, true
-		} else if verdict == task.Account && r.verdict == task.UnknownTask {
-			// An account is blamed by a code only, since the text may be one task's;
-			// but what is said of an account says nothing of a task.
-			r = rule{verdict: task.Transient, reason: upstream.ReasonUnknownCode}
+	m, known := codes[err.Code.Word()]
+	if _, verdict, ok := task.Classify(string(err.Message)); ok && !m.sure && (!known || verdict != m.verdict) {
+		if byText, ok := texts[verdict]; ok {
+			m, known = byText, true
+		} else if verdict == task.Account && m.verdict == task.UnknownTask {
+			// Only a code blames the account, since the text may be about one task; but
+			// a text about the account says nothing about a task.
+			m = meaning{verdict: task.Transient, reason: upstream.ReasonUnknownCode}
 		}
 	}
 	if !known && status < 300 {
-		r, known = rule{verdict: task.Transient, reason: upstream.ReasonBadBody}, true
+		m, known = meaning{verdict: task.Transient, reason: upstream.ReasonBadBody}, true
 	}
 	if !known {
 		return nil
 	}
 	message := cmp.Or(string(err.Message), fmt.Sprintf("The provider answered with HTTP %d, code %q.", status, err.Code))
-	if r.verdict == task.UnknownTask {
+	if m.verdict == task.UnknownTask {
 		return upstream.Unknown(message)
 	}
-	return &task.Failure{Verdict: r.verdict, Code: task.APIError, Reason: r.reason, Message: message}
+	return &task.Failure{Verdict: m.verdict, Code: task.APIError, Reason: m.reason, Message: message}
 }
 
-// refusedTask is the verdict on a call that is refused for what its task is about;
-// nil if it is not. forbidden and HTTP 403 are that too, with such a text.
+// refusedTask is the failure of a call that is refused for its task's content or
+// parameters; nil for any other. forbidden and HTTP 403 count too, with such a text.
 func refusedTask(status int, err upstream.ErrorField) *task.Failure {
 	f := upstream.Refusal(string(err.Message))
 	switch {
@@ -86,9 +84,9 @@ func refusedTask(status int, err upstream.ErrorField) *task.Failure {
 	return nil
 }
 
-// ending is the failure of a task that its provider ended. bad_request says that
-// the request was at fault, unless the text is known to say something else.
-func ending(err upstream.ErrorField, raw string) *task.Failure {
+// taskFailure is the failure of a task that its provider ended. bad_request blames the
+// parameters, unless a known text says something else.
+func taskFailure(err upstream.ErrorField, raw string) *task.Failure {
 	if f := upstream.Refusal(string(err.Message), string(err.Code)); f != nil {
 		return f
 	}

@@ -12,7 +12,7 @@ import (
 	"tasksync/upstream"
 )
 
-// TestCallErrors is the table of codes as it holds for the error of a call.
+// TestCallErrors is the table of codes for the error of a call.
 func TestCallErrors(t *testing.T) {
 	t.Parallel()
 	const content, odd = "Prompt likely copyrighted", "something odd"
@@ -74,7 +74,7 @@ func TestCallErrors(t *testing.T) {
 	}
 }
 
-// TestTaskErrors is the same table as it holds inside a record.
+// TestTaskErrors is the same table for the error inside a record.
 func TestTaskErrors(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)

@@ -16,14 +16,14 @@ func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observatio
 	}.Fetch(ctx, refs)
 }
 
-// payload is the body of a request: for one task, or for many.
+// payload is the body of a call: for one task, or for many.
 type payload struct {
 	Action string   `json:"action"`
 	ID     string   `json:"id,omitempty"`
 	IDs    []string `json:"ids,omitempty"`
 }
 
-// payloadOf asks for each task once: two refs may disagree about its type.
+// payloadOf asks for each task once: two refs may name a task with different types.
 func payloadOf(refs []task.Ref) payload {
 	p := payload{Action: "retrieve_batch"}
 	asked := map[string]bool{}

@@ -19,11 +19,11 @@ import (
 	"tasksync/upstream"
 )
 
-// provider answers by task: with a record, or for the whole call with the error
-// that a task has.
+// provider answers with a record for each task, or with the error of one of them for
+// the whole call.
 type provider struct {
 	t       *testing.T
-	records map[string]string // what comes after the id; absent: not reported
+	records map[string]string // the record after its id; absent: not reported
 	errors  map[string]string // by task: an HTTP status, a space, a body
 
 	mu    sync.Mutex
@@ -63,7 +63,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-// sizes are how many tasks each call asked for, the most first.
+// sizes returns how many tasks each call asked for, largest first.
 func (p *provider) sizes() (sizes []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -142,8 +142,8 @@ func TestFetchInBatches(t *testing.T) {
 	}
 }
 
-// TestOneBadIDHidesNoOther is why a bad request is asked again in halves: one id
-// that the provider cannot read would keep 49 tasks from their end.
+// TestOneBadIDHidesNoOther shows why a call that is a bad request is made again in
+// halves: one id that the provider cannot read would keep 49 tasks from their end.
 func TestOneBadIDHidesNoOther(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []int{0, 17, 49} {
@@ -161,8 +161,8 @@ func TestOneBadIDHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestAllIsBad has a provider that reads no request any more: it ends no task,
-// and the search for the bad one ends.
+// TestAllIsBad has a provider that calls every call a bad request: no task ends, and
+// the search for the bad id stops.
 func TestAllIsBad(t *testing.T) {
 	t.Parallel()
 	for n, calls := range map[int]int{50: 6, 2: 3} {
@@ -203,14 +203,14 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	require.Equal(t, "transient too_large", seen(obs)[ids[7]])
 }
 
-// TestPartialAnswersSurvive has one task of 150 break its call: with what smaller
-// calls may mend, and with what concerns all.
+// TestPartialAnswersSurvive has one task of 150 break its call: with a failure that
+// smaller calls avoid, or with one that concerns all tasks.
 func TestPartialAnswersSurvive(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		answer string
 		reason string
-		mends  bool // all but this task are told of
+		mends  bool // all other tasks are observed
 	}{
 		"a server error":   {`500 {"success":false,"error":{"code":"api_error","message":"fetch failed"}}`, "http_5xx", true},
 		"an HTML page":     {`200 <html>`, "bad_body", true},
@@ -276,7 +276,7 @@ func TestFetchEndsWithItsContext(t *testing.T) {
 	var calls atomic.Int32
 	b := setup(t, func(w http.ResponseWriter, r *http.Request) {
 		if calls.Add(1) == 2 {
-			_, _ = io.Copy(io.Discard, r.Body) // else the server does not see that the client left
+			_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not see that the client left
 			cancel()
 			<-r.Context().Done()
 			return

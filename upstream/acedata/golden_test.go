@@ -14,9 +14,9 @@ import (
 	"tasksync/upstream/upstreamtest"
 )
 
-// TestSampleBodies: results that are documented as the answer to a submit are
-// read bare, as webhooks have them, and must be the same as the response of a
-// record, alone or among others.
+// TestSampleBodies: results that are documented as the answer to a submit are read
+// bare, as callbacks have them, and must give the same as the response of a record,
+// alone or among others.
 func TestSampleBodies(t *testing.T) {
 	t.Parallel()
 	upstreamtest.Golden(t, "testdata", func(t *testing.T, name string, body []byte) upstreamtest.Reading {
@@ -35,10 +35,10 @@ func TestSampleBodies(t *testing.T) {
 
 func (b *bundle) reading(t *testing.T, name, body string) upstreamtest.Reading {
 	t.Helper()
-	kind := task.Generate
+	taskType := task.Generate
 	for _, other := range []task.Type{task.Merge, task.Replace, task.Lyrics} {
 		if strings.Contains(name, string(other)) {
-			kind = other
+			taskType = other
 		}
 	}
 	status := 200
@@ -48,7 +48,7 @@ func (b *bundle) reading(t *testing.T, name, body string) upstreamtest.Reading {
 	case strings.Contains(name, "error"):
 		status = 500
 	}
-	obs, f := b.decode(t, kind, status, body)
+	obs, f := b.decode(t, taskType, status, body)
 	if obs == nil {
 		return upstreamtest.NewReading(0, f)
 	}
@@ -67,14 +67,14 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"id":"`+taskA+`","state":"failed","response":{"error":"x","data":{"state":7}}}`), 200, false)
 	b := setup(f, nil)
 	f.Fuzz(func(t *testing.T, body []byte, status int, lyrics bool) {
-		if !json.Valid(body) { // the client lets no other through
+		if !json.Valid(body) { // the client calls no reader for it
 			return
 		}
-		kind := task.Generate
+		taskType := task.Generate
 		if lyrics {
-			kind = task.Lyrics
+			taskType = task.Lyrics
 		}
-		refs := []task.Ref{{TaskID: taskA, Type: kind}, {TaskID: taskB, Type: kind}}
+		refs := []task.Ref{{TaskID: taskA, Type: taskType}, {TaskID: taskB, Type: taskType}}
 		seen, failure := b.adapter.read(refs, upstream.Answer{Status: status, Body: body})
 		if failure != nil || status >= 300 {
 			require.Empty(t, seen)

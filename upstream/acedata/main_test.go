@@ -48,11 +48,11 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 	return b
 }
 
-// decode reads a body as the answer about taskA alone. It returns nil where the
-// task was not reported.
-func (b *bundle) decode(t testing.TB, kind task.Type, status int, body string) (*task.Observation, *task.Failure) {
+// decode reads a body as the answer about taskA alone. It returns nil if the task was
+// not reported.
+func (b *bundle) decode(t testing.TB, taskType task.Type, status int, body string) (*task.Observation, *task.Failure) {
 	t.Helper()
-	seen, f := b.adapter.read([]task.Ref{{TaskID: taskA, Type: kind}}, upstream.Answer{Status: status, Body: []byte(body)})
+	seen, f := b.adapter.read([]task.Ref{{TaskID: taskA, Type: taskType}}, upstream.Answer{Status: status, Body: []byte(body)})
 	if len(seen) == 0 || seen[0] == nil {
 		return nil, f
 	}
@@ -62,9 +62,9 @@ func (b *bundle) decode(t testing.TB, kind task.Type, status int, body string) (
 }
 
 // observe decodes a record that must be read.
-func (b *bundle) observe(t testing.TB, kind task.Type, body string) task.Observation {
+func (b *bundle) observe(t testing.TB, taskType task.Type, body string) task.Observation {
 	t.Helper()
-	obs, f := b.decode(t, kind, 200, body)
+	obs, f := b.decode(t, taskType, 200, body)
 	require.Nil(t, f, body)
 	require.NotNil(t, obs, body)
 	return *obs
@@ -78,7 +78,7 @@ func refs(ids ...string) []task.Ref {
 	return out
 }
 
-// seen is what observations come to, by task: the status, or the failure.
+// seen maps each task id to its status, or to its failure.
 func seen(obs []task.Observation) map[string]string {
 	out := map[string]string{}
 	for _, o := range obs {

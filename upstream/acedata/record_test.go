@@ -24,8 +24,7 @@ func result(success bool, data ...string) string {
 	return fmt.Sprintf(`"response":{"success":%t,"data":[%s]}`, success, strings.Join(data, ","))
 }
 
-// TestClipStatesDecide is the heart of the format: neither success nor a URL
-// says how far a task is.
+// TestClipStatesDecide: neither success nor a URL says how far a task is.
 func TestClipStatesDecide(t *testing.T) {
 	t.Parallel()
 	const failing = `"response":{"success":false,"error":{"code":"api_error","message":"fetch failed"}`
@@ -85,8 +84,8 @@ func TestClipStatesDecide(t *testing.T) {
 	}
 }
 
-// TestPreviewsAreNotFinal goes through Decide: what success and a URL seemed to
-// say must not complete a row.
+// TestPreviewsAreNotFinal goes through Decide: neither success nor a URL may complete a
+// row.
 func TestPreviewsAreNotFinal(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil)
@@ -219,7 +218,7 @@ func TestBatchAnswers(t *testing.T) {
 	require.Len(t, obs, 3)
 	require.Equal(t, map[string]string{taskA: "complete", taskB: "queued"}, seen(obs))
 
-	obs, f = read(aRecord(`"state":"pending"`)) // one record where items were asked for
+	obs, f = read(aRecord(`"state":"pending"`)) // one record in answer to a batch call
 	require.Nil(t, f)
 	require.Equal(t, map[string]string{taskA: "queued"}, seen(obs))
 }

@@ -102,7 +102,7 @@ func TestFetchAsksWhereTheTypeIs(t *testing.T) {
 	}
 }
 
-// TestFetchStops has one call at a time, so that it is known which come first.
+// TestFetchStops makes one call at a time, so that their order is known.
 func TestFetchStops(t *testing.T) {
 	t.Parallel()
 	ok := data(`{"status":"PENDING"}`)
@@ -138,7 +138,7 @@ func TestFetchStops(t *testing.T) {
 			require.Equal(t, tc.verdict == task.Account, paused)
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
-			obs, err = b.adapter.Fetch(ctx, refs("a", "c")) // refused before a call is made
+			obs, err = b.adapter.Fetch(ctx, refs("a", "c")) // no call is made
 			require.Empty(t, obs)
 			require.ErrorAs(t, err, &f)
 			require.EqualValues(t, 2, calls.Load())
@@ -187,8 +187,7 @@ func TestFetchWhenNothingAnswers(t *testing.T) {
 	require.Empty(t, obs)
 }
 
-// TestFetchAtAnOpenBreaker: few calls are made, and the others say that they were
-// not.
+// TestFetchAtAnOpenBreaker: few calls are made, and the others are unsent.
 func TestFetchAtAnOpenBreaker(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{}

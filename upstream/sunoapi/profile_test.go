@@ -27,7 +27,7 @@ func TestProviders(t *testing.T) {
 	}
 }
 
-// TestCallCodes is table 1.3 as it holds for a status call without a record.
+// TestCallCodes is the table of codes for an answer without a record.
 func TestCallCodes(t *testing.T) {
 	t.Parallel()
 	const content, missing, odd = "Prompt likely copyrighted", "task not exist", "something odd"
@@ -102,7 +102,7 @@ func TestCallCodes(t *testing.T) {
 		}{{sunoAPI(), tc.sunoapi}, {kie(), tc.kie}} {
 			f := side.callFailure(tc.code, tc.text)
 			got := f.Verdict.String() + " " + f.Reason
-			if f.Provisional && f.Verdict != task.UnknownTask { // that always is
+			if f.Provisional && f.Verdict != task.UnknownTask { // an unknown task always is
 				got = f.Verdict.String() + "? " + f.Reason
 			}
 			require.Equal(t, side.want, got, "%s %d %q", side.Name, tc.code, tc.text)
@@ -113,7 +113,7 @@ func TestCallCodes(t *testing.T) {
 	}
 }
 
-// TestRecordCodes is table 1.3 as it holds for the errorCode of a record.
+// TestRecordCodes is the table of codes for the errorCode of a record.
 func TestRecordCodes(t *testing.T) {
 	t.Parallel()
 	const odd = "something odd"

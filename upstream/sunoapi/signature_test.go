@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is signed in the example: the signature was computed apart from this code.
+// The example: its signature was not computed by this code.
 const (
 	signKey  = "test-webhook-hmac-key"
 	signTask = "5c79aaaa0000bbbb1111cccc2222be8e"
@@ -158,7 +158,7 @@ func FuzzVerifyCallback(f *testing.F) {
 		require.NotContains(t, err.Error(), expected)
 		require.NotContains(t, err.Error(), strings.TrimRight(expected, "="))
 
-		// What is signed for its own time passes, and for no other task.
+		// A signature passes at its own time, and for no other task.
 		at := time.Unix(unix&(1<<40-1), 0)
 		stamp := strconv.FormatInt(at.Unix(), 10)
 		header := signedHeader(stamp, sign(secret, taskID, stamp))

@@ -9,15 +9,15 @@ import (
 
 const name = "sunoclips"
 
-// defaultBaseURL is that of TreeHacks 2026. The path has changed with the event
-// before (HackMIT 2025: …/external/hackmit), and may again.
+// defaultBaseURL is the URL for TreeHacks 2026. The path differed for the event before
+// (HackMIT 2025: …/external/hackmit), and may change again.
 const defaultBaseURL = "https://studio-api.prod.suno.com/api/v2/external/hackathons"
 
-// What the provider's page permits, and what fits into a URL.
+// The limits on the provider's page, and what fits into a URL.
 const (
 	defaultRequests = 100 // clip fetches a minute and user
 	defaultWindow   = time.Minute
-	maxClips        = 24 // ids of one request: a URL of some 950 characters; the page shows 12, and no maximum
+	maxClips        = 24 // ids of one call: a URL of some 950 characters; the page shows 12, and names no maximum
 	fanOut          = 4  // calls of one Fetch under way at once
 )
 
@@ -40,7 +40,7 @@ func Provider() upstream.Provider {
 	}
 }
 
-// open returns an adapter for cfg. The error names the field that is wrong.
+// open returns an adapter by cfg. The error names the wrong field.
 func open(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := Provider().Open(cfg)
 	if err != nil {
@@ -49,7 +49,7 @@ func open(cfg upstream.Config) (*Adapter, error) {
 	return &Adapter{limits: limits, fanOut: fanOut, Client: client}, nil
 }
 
-// Limits implements [upstream.Adapter]. The batch is one of tasks with one clip,
-// which is what a submit gives; the same number of groups of two costs two
-// requests. Lyrics have no batch call.
+// Limits implements [upstream.Adapter]. Batch counts tasks with one clip, which is
+// what a submit makes; as many groups of two clips cost two calls. Lyrics have no
+// batch call.
 func (a *Adapter) Limits() upstream.Limits { return a.limits }

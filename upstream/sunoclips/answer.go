@@ -7,14 +7,14 @@ import (
 	"tasksync/upstream"
 )
 
-// maxAnswered bounds how many clips of one answer are looked at.
+// maxAnswered bounds how many clips of one answer are read.
 const maxAnswered = 256
 
-// results is how this provider tells clips and lyrics.
+// results reads the clips and lyrics of this provider.
 var results = upstream.Items{Max: maxAnswered}
 
-// readClips makes sense of the answer to a request for clips, an array of them
-// bare or in an object: an observation for each id, nil for a clip that is missing.
+// readClips turns an answer to a call for clips, an array of them bare or in an object,
+// into an observation for each id: nil for a clip that is missing.
 func (a *Adapter) readClips(ids []string, ans upstream.Answer) ([]*task.Observation, *task.Failure) {
 	list := upstream.Unquote(ans.Body)
 	if wrapper := upstream.ParseFields(list); wrapper != nil {
@@ -36,28 +36,28 @@ func (a *Adapter) readClips(ids []string, ans upstream.Answer) ([]*task.Observat
 	return clips, nil
 }
 
-// clip is what is known of one clip.
+// clip is the observation of one clip.
 func (a *Adapter) clip(r upstream.Result) *task.Observation {
 	obs := &task.Observation{Raw: a.StatusWord(r.State), Items: a.Items([]upstream.Result{r})}
 	it := &obs.Items[0]
 	refused := upstream.Refusal(string(r.Err.Message), string(r.Err.Code))
-	if it.Status != task.Complete && it.AudioURL == "" && refused != nil { // there is nothing to lose by it
+	if it.Status != task.Complete && it.AudioURL == "" && refused != nil { // there is no result to lose
 		it.Status, it.Failure = task.Failed, refused
 	}
 	a.RedactFailures(obs)
 	return obs
 }
 
-// readLyric makes sense of the answer to a request for a lyric. It has no id in the
-// answer, and is the only one of its task.
+// readLyric turns an answer to a call for a lyric into an observation. The lyric has no
+// id in the answer, and is the only one of its task.
 func (a *Adapter) readLyric(ans upstream.Answer) (obs task.Observation, f *task.Failure) {
-	told := results.Parse(ans.Body, task.Lyrics)
-	if ans.Status >= 300 || len(told) == 0 || (told[0].State == "" && told[0].Lyrics == "") {
+	found := results.Parse(ans.Body, task.Lyrics)
+	if ans.Status >= 300 || len(found) == 0 || (found[0].State == "" && found[0].Lyrics == "") {
 		return obs, callFailure(ans, "lyric")
 	}
-	items := a.Items(told[:1])
+	items := a.Items(found[:1])
 	items[0].ID = ""
-	obs = task.Observation{Status: items[0].Status, Raw: a.StatusWord(told[0].State), Failure: items[0].Failure}
+	obs = task.Observation{Status: items[0].Status, Raw: a.StatusWord(found[0].State), Failure: items[0].Failure}
 	if obs.Status != task.Failed && items[0].Lyrics != "" {
 		obs.Items = items
 	}

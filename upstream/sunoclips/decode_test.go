@@ -67,11 +67,11 @@ func TestTolerantDecoding(t *testing.T) {
 	}
 }
 
-// TestErrors has the class of a clip's error come from its message, and from its
-// bucket where the message says nothing.
+// TestErrors: the code of a clip's failure comes from its message, or from its error
+// type where the message says nothing.
 func TestErrors(t *testing.T) {
 	t.Parallel()
-	for _, tc := range []struct{ status, kind, message, want string }{
+	for _, tc := range []struct{ status, errorType, message, want string }{
 		{"error", "moderation_failure", "Song Description contained artist name: metallica", "permanent PRODUCER_TAG"},
 		{"error", "moderation_failure", "Your lyrics contain copyrighted material.", "permanent COPYRIGHTED"},
 		{"error", "moderation_failure", "Prompt likely malformed", "permanent MALFORMED_PROMPT"},
@@ -88,7 +88,7 @@ func TestErrors(t *testing.T) {
 		{"queued", "generation_failure", "Audio generation failed", ""},
 		{"complete", "", "Tags contained artist name", ""},
 	} {
-		body := fmt.Sprintf(`"status":%q,"metadata":{"error_type":%q,"error_message":%q}`, tc.status, tc.kind, tc.message)
+		body := fmt.Sprintf(`"status":%q,"metadata":{"error_type":%q,"error_message":%q}`, tc.status, tc.errorType, tc.message)
 		obs, f := setup(t, nil).read(false, 200, one(body))
 		require.Nil(t, f)
 		require.Len(t, obs, 1)
@@ -105,7 +105,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestGroups is how a group stands, by its clips.
+// TestGroups is the status of a group, by its clips.
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	const artist, internal = "Tags contained artist name", "Internal Error, Please try again later."
@@ -185,8 +185,8 @@ func TestLyrics(t *testing.T) {
 	}
 }
 
-// TestCompletionAsDecideSeesIt has package task judge what the adapter says of a
-// generation with one clip where two are usual, and of a clip without audio.
+// TestCompletionAsDecideSeesIt has package task decide on a generation with one clip
+// where two are usual, and on a clip without audio.
 func TestCompletionAsDecideSeesIt(t *testing.T) {
 	t.Parallel()
 	created := task.Generation{ID: "g", TaskID: sampleID, Type: task.Generate, Status: task.Submitted}

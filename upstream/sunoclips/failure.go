@@ -10,10 +10,10 @@ import (
 	"tasksync/upstream"
 )
 
-// callFailure is the verdict on a call that brought nothing, but perhaps
-// {"detail": "…"}; nil: the HTTP status has to say what it is. What it says of a
-// clip holds if that was asked for alone. It is never a verdict on the content, and
-// blames the account by the HTTP status only: the text may be one clip's.
+// callFailure is the failure of a call whose answer has at most {"detail": "…"}; nil
+// when the HTTP status has to decide. A verdict on a clip counts if the call asked for
+// that clip alone. It is never about the content, and only the HTTP status blames the
+// account: the text may be about one clip.
 func callFailure(ans upstream.Answer, missing string) *task.Failure {
 	detail := upstream.ParseFields(ans.Body).Text("detail")
 	message := cmp.Or(detail, fmt.Sprintf("HTTP %d", ans.Status))
@@ -25,22 +25,22 @@ func callFailure(ans upstream.Answer, missing string) *task.Failure {
 		return upstream.Account(upstream.ReasonCredits, message)
 	case ans.Status == http.StatusTooManyRequests:
 		return upstream.Transient(upstream.ReasonRateLimited, message)
-	case verdict == task.UnknownTask, ans.Status == http.StatusNotFound && namesWhatIsMissing(detail):
+	case verdict == task.UnknownTask, ans.Status == http.StatusNotFound && namesClip(detail):
 		return upstream.Unknown(message)
 	case ans.Status == http.StatusBadRequest, ans.Status == http.StatusUnprocessableEntity:
-		if known && verdict < task.UnknownTask { // which says nothing of a clip
+		if known && verdict < task.UnknownTask { // it says nothing about a clip
 			return upstream.Transient(upstream.ReasonBadRequest, message)
 		}
-		return upstream.Unknown(message) // all that a call holds is ids
+		return upstream.Unknown(message) // a call holds nothing but ids
 	case ans.Status < 300:
 		return upstream.BadBody(fmt.Sprintf("HTTP %d, there is no %s in the answer", ans.Status, missing))
 	}
 	return nil
 }
 
-// namesWhatIsMissing tells "Clip not found" from the "Not Found" that a server
-// says of a path that it does not have.
-func namesWhatIsMissing(detail string) bool {
+// namesClip tells "Clip not found" from the "Not Found" of a server that does not have
+// the path.
+func namesClip(detail string) bool {
 	detail = strings.ToLower(detail)
 	for _, thing := range []string{"clip", "song", "lyric"} {
 		if strings.Contains(detail, thing) {
@@ -48,4 +48,12 @@ func namesWhatIsMissing(detail string) bool {
 		}
 	}
 	return false
+}
+
+// noClipID is the failure of a task without a clip id.
+func noClipID() *task.Failure {
+	return &task.Failure{
+		Verdict: task.UnknownTask, Code: task.APIError, Reason: upstream.ReasonBadTaskID, Provisional: true,
+		Message: "The task id is no clip id, and no clip id of the task is known.",
+	}
 }

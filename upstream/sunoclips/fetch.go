@@ -12,15 +12,14 @@ import (
 	"tasksync/upstream"
 )
 
-// Fetch is [upstream.Round.Fetch], but what the round asks for are clips, two dozen
-// a call, and lyrics one by one; what is known of the clips of a task is put
-// together afterwards.
+// Fetch is [upstream.Round.Fetch], but the round asks for clips, two dozen a call, and
+// for lyrics one by one. Fetch puts the clips of each task together afterwards.
 func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	p := planOf(refs)
 	found, err := upstream.Round{
-		Provider: name, FanOut: a.fanOut, Batch: maxClips, Kind: kind, Check: nothingToCheck,
+		Provider: name, FanOut: a.fanOut, Batch: maxClips, Kind: kindOf, Check: checked,
 		One: a.one, Many: a.many, Suspects: &a.suspects,
-	}.Fetch(ctx, p.asks)
+	}.Fetch(ctx, p.refs)
 	clips := map[string]task.Observation{}
 	seen := p.bad
 	for _, obs := range found {
@@ -35,12 +34,12 @@ func (a *Adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observatio
 			seen = append(seen, obs)
 		}
 	}
-	return seen, p.ofTasks(err)
+	return seen, p.taskError(err)
 }
 
-// ofTasks is the error of a round about tasks, of which a call was made for if it
-// was for one of their clips.
-func (p *plan) ofTasks(err error) error {
+// taskError turns an error of the round, which names clips and lyrics, into one that
+// names tasks: a task was asked for if one of its clips was.
+func (p *plan) taskError(err error) error {
 	part, ok := errors.AsType[*task.PartError](err)
 	if !ok {
 		return err
@@ -61,18 +60,18 @@ func (p *plan) ofTasks(err error) error {
 // plan is what a Fetch asks for.
 type plan struct {
 	groups []group
-	lyrics map[string][]string // by the path of a lyric: the ids of its tasks, as the caller spells them
-	asks   []task.Ref          // by clip id, or by the path of a lyric
+	lyrics map[string][]string // by path of a lyric: the ids of its tasks, as the caller spells them
+	refs   []task.Ref          // of the round: by clip id, or by path of a lyric
 	bad    []task.Observation  // of tasks that cannot be asked for
 }
 
-// lyricPath is where lyrics are; no clip id begins like this.
+// lyricPath is the path before a lyric's id; no clip id begins with it.
 const lyricPath = "lyrics/"
 
-// lyricID is what can be a lyric's id, and stands in a path unescaped.
+// lyricID matches ids that can be a lyric's and need no escape in a path.
 var lyricID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// planOf sorts the refs, each taken once.
+// planOf makes the plan for refs, each taken once.
 func planOf(refs []task.Ref) plan {
 	p := plan{lyrics: map[string][]string{}}
 	type key struct {
@@ -90,45 +89,39 @@ func planOf(refs []task.Ref) plan {
 		switch {
 		case k.lyrics && lyricID.MatchString(id):
 			p.lyrics[lyricPath+id] = append(p.lyrics[lyricPath+id], ref.TaskID)
-			p.asks = append(p.asks, task.Ref{TaskID: lyricPath + id, Type: task.Lyrics, Alone: ref.Alone})
+			p.refs = append(p.refs, task.Ref{TaskID: lyricPath + id, Type: task.Lyrics, Alone: ref.Alone})
 		case !k.lyrics && len(g.ids) > 0:
 			p.groups = append(p.groups, g)
 			p.add(g, ref.Alone)
 		default:
-			p.bad = append(p.bad, task.Observation{TaskID: ref.TaskID, Failure: noID()})
+			p.bad = append(p.bad, task.Observation{TaskID: ref.TaskID, Failure: noClipID()})
 		}
 	}
 	return p
 }
 
-// add asks for the clips of a group, each once whatever its spelling.
+// add adds the clips of a group, each once whatever its spelling.
 func (p *plan) add(g group, alone bool) {
 	for _, id := range g.ids {
 		at := -1
-		for i := range p.asks {
-			if strings.EqualFold(p.asks[i].TaskID, id) {
+		for i := range p.refs {
+			if strings.EqualFold(p.refs[i].TaskID, id) {
 				at = i
 			}
 		}
 		if at < 0 {
-			p.asks = append(p.asks, task.Ref{TaskID: id, Alone: alone})
+			p.refs = append(p.refs, task.Ref{TaskID: id, Alone: alone})
 		} else if alone {
-			p.asks[at].Alone = true
+			p.refs[at].Alone = true
 		}
 	}
 }
 
-func noID() *task.Failure {
-	return &task.Failure{
-		Verdict: task.UnknownTask, Code: task.APIError, Reason: upstream.ReasonBadTaskID, Provisional: true,
-		Message: "The task id is no clip id, and no clip id of the task is known.",
-	}
-}
+// checked accepts every ref: planOf has checked it.
+func checked(task.Ref) *task.Failure { return nil }
 
-func nothingToCheck(task.Ref) *task.Failure { return nil }
-
-// kind: lyrics have no batch call.
-func kind(ref task.Ref) (kind string, batch bool) {
+// kindOf says that lyrics have no batch call.
+func kindOf(ref task.Ref) (kind string, batch bool) {
 	return "", !strings.HasPrefix(ref.TaskID, lyricPath)
 }
 

@@ -19,8 +19,8 @@ import (
 
 // provider answers with clips, each of them complete, and with lyrics.
 type provider struct {
-	t      *testing.T
-	refuse func(ids []string) (status int, body string) // status 0: it does not
+	t    *testing.T
+	fail func(ids []string) (status int, body string) // status 0: the call succeeds
 
 	mu    sync.Mutex
 	calls []string // "clips of n" or "lyrics id"
@@ -39,8 +39,8 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.calls = append(p.calls, name)
 	p.mu.Unlock()
-	if p.refuse != nil {
-		if status, body := p.refuse(ids); status != 0 {
+	if p.fail != nil {
+		if status, body := p.fail(ids); status != 0 {
 			w.WriteHeader(status)
 			_, _ = w.Write([]byte(body))
 			return
@@ -134,8 +134,7 @@ func TestFetchKeepsURLsShort(t *testing.T) {
 	require.Equal(t, []string{"clips of 24", "clips of 21"}, p.asked())
 }
 
-// TestOneBadIDHidesNoOthers has the provider refuse every request with one of
-// two ids.
+// TestOneBadIDHidesNoOthers has the provider fail every call with one of two ids.
 func TestOneBadIDHidesNoOthers(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -152,7 +151,7 @@ func TestOneBadIDHidesNoOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := provider{refuse: func(ids []string) (int, string) {
+			p := provider{fail: func(ids []string) (int, string) {
 				for _, id := range ids {
 					if id == clipID(3) || id == clipID(15) {
 						return tc.status, `{"detail":` + tc.detail + `}`
@@ -191,7 +190,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	require.Equal(t, []string{"clips of 20", "clips of 10", "clips of 10", "clips of 5", "clips of 5", "clips of 5", "clips of 5"}, p.asked())
 }
 
-// TestFetchStops has one call at a time, so that it is known which come first.
+// TestFetchStops makes one call at a time, so that their order is known.
 func TestFetchStops(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -208,7 +207,7 @@ func TestFetchStops(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := provider{refuse: func(ids []string) (int, string) {
+			p := provider{fail: func(ids []string) (int, string) {
 				if ids[0] == clipID(maxClips) {
 					return tc.status, tc.body
 				}
@@ -230,7 +229,7 @@ func TestFetchStops(t *testing.T) {
 
 func TestAnUnknownLyricIsReportedAsUnknown(t *testing.T) {
 	t.Parallel()
-	p := provider{refuse: func(ids []string) (int, string) {
+	p := provider{fail: func(ids []string) (int, string) {
 		switch ids[0] {
 		case "gone":
 			return 404, `{"detail":"Lyrics not found"}`
@@ -248,8 +247,8 @@ func TestAnUnknownLyricIsReportedAsUnknown(t *testing.T) {
 	require.Equal(t, map[string]string{"gone": "unknown_task unknown_task", "down": "transient http_5xx", "here": "complete 1"}, got)
 }
 
-// TestAGroupIsAnsweredAsAWhole: what is known of some of its clips comes with the
-// failure of the call for the others, or with what the provider says of them.
+// TestAGroupIsAnsweredAsAWhole: the clips that are known come with the failure of the
+// call for the others, or with the provider's verdict on them.
 func TestAGroupIsAnsweredAsAWhole(t *testing.T) {
 	t.Parallel()
 	pair := clipA + "," + clipB
@@ -257,7 +256,7 @@ func TestAGroupIsAnsweredAsAWhole(t *testing.T) {
 		`500 {"detail":"x"}`:              {pair: "transient http_5xx", clipC: "complete 1", clipB: "transient http_5xx"},
 		`404 {"detail":"Clip not found"}`: {pair: "processing 1", clipC: "complete 1", clipB: "unknown_task unknown_task"},
 	} {
-		p := provider{refuse: func(ids []string) (int, string) {
+		p := provider{fail: func(ids []string) (int, string) {
 			for _, id := range ids {
 				if id == clipB {
 					status, body, _ := strings.Cut(detail, " ")
@@ -341,11 +340,11 @@ func TestConfig(t *testing.T) {
 	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: defaultWindow}, a.Limits())
 }
 
-// TestATaskIsNotAnsweredByHalf has a round that ends between the two clips of a
-// task: what is known of the first one does not tell how the task stands.
+// TestATaskIsNotAnsweredByHalf has a round that ends between the two clips of a task:
+// the first clip alone does not say how the task stands.
 func TestATaskIsNotAnsweredByHalf(t *testing.T) {
 	t.Parallel()
-	p := provider{refuse: func(ids []string) (int, string) {
+	p := provider{fail: func(ids []string) (int, string) {
 		if ids[0] == clipID(maxClips) {
 			return 429, `{"detail":"rate limit exceeded"}`
 		}

@@ -11,7 +11,7 @@ import (
 
 const sampleID = "11111111-1111-4111-8111-111111111101"
 
-// read reads a body as the answer to a request for one clip, or for a lyric.
+// read reads a body as the answer to a call for one clip, or for a lyric.
 func (b *bundle) read(lyrics bool, status int, body string) (obs []task.Observation, f *task.Failure) {
 	ans := upstream.Answer{Status: status, Body: []byte(body)}
 	if lyrics {

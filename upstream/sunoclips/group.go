@@ -7,18 +7,18 @@ import (
 	"tasksync/task"
 )
 
-// maxGroup bounds the clips of one task; package task looks at no more.
+// maxGroup bounds the clips of one task; package task uses no more.
 const maxGroup = 64
 
-// group is a task as the provider has it: some clips.
+// group is a task as the provider knows it: some clips.
 type group struct {
 	taskID string
 	ids    []string // of clips, as the rows spell them
 }
 
-// groupOf finds the clip ids of a task: those that its task id lists, separated
-// by commas; else those of its rows; else the task id itself. Only a UUID is a
-// clip id: one bad id could spoil a request for twenty clips.
+// groupOf finds the clip ids of a task: the ids that its task id lists, separated by
+// commas; else the ids of its rows; else the task id itself. Only a UUID counts: one
+// bad id could break a call for twenty clips.
 func groupOf(ref task.Ref) group {
 	ids := clipIDs(strings.Split(ref.TaskID, ","))
 	if known := clipIDs(ref.ClipIDs); len(ids) < 2 && len(known) > 0 {

@@ -8,10 +8,10 @@ import (
 	"tasksync/upstream"
 )
 
-// observe puts together what is known of the clips of a group; ok is false if that
-// is nothing. A call that failed for one of them is a failure of the whole: the
-// others' results come with it, but they do not say how the task stands.
-// So is a clip that the round, which ended early with err, did not come to.
+// observe puts together the observations of a group's clips; ok is false if there are
+// none. A failed call for one clip is a failure of the group: the items of the other
+// clips come with it, but do not say how the task stands. So is a clip that the round
+// did not reach because it ended early with err.
 func (a *Adapter) observe(g group, clips map[string]task.Observation, err error) (obs task.Observation, ok bool) {
 	obs.TaskID = g.taskID
 	var words []string
@@ -38,27 +38,27 @@ func (a *Adapter) observe(g group, clips map[string]task.Observation, err error)
 		failed = append(failed, upstream.Transient(task.ReasonNotReported, ""))
 	}
 	obs.Raw = a.StatusWord(strings.Join(words, ","))
-	obs.Status, obs.Failure = ending(obs.Items, len(g.ids))
-	if f := ofCalls(failed); f != nil && (f.Verdict == task.Transient || len(failed) == len(g.ids)) {
+	obs.Status, obs.Failure = groupStatus(obs.Items, len(g.ids))
+	if f := mildest(failed); f != nil && (f.Verdict == task.Transient || len(failed) == len(g.ids)) {
 		obs.Status, obs.Failure = "", f
 	}
 	return obs, len(obs.Items) > 0 || obs.Failure != nil
 }
 
-// ofCalls is the mildest of the failures of calls for the clips of a group: it is
-// unknown only if each of them is.
-func ofCalls(failed []*task.Failure) *task.Failure {
+// mildest returns the mildest of the failures of a group's clips: the group is unknown
+// only if each clip is.
+func mildest(failed []*task.Failure) *task.Failure {
 	if len(failed) == 0 {
 		return nil
 	}
 	return slices.MinFunc(failed, func(a, b *task.Failure) int { return int(a.Verdict) - int(b.Verdict) })
 }
 
-// ending is how a group of size clips ended: complete if one of them is; failed,
-// with the failure that says most, if none is. While some go on, the items speak
-// for themselves, unless one is missing: then nothing in the items shows that
-// there is more to come.
-func ending(items []task.Item, size int) (task.Status, *task.Failure) {
+// groupStatus is the status of a group of size clips. An ended group is complete if one
+// clip is; else failed, with the most severe failure. While some clips go on, the items
+// speak for themselves, unless a clip is missing: then the items do not show that more
+// will come.
+func groupStatus(items []task.Item, size int) (task.Status, *task.Failure) {
 	var failure *task.Failure
 	ended, complete := 0, 0
 	for _, it := range items {

@@ -12,10 +12,9 @@ import (
 const name = "sunoproxy"
 
 const (
-	// batch is how many tasks a request asks for; no server names a limit.
+	// batch is how many tasks one call asks for; no server names a limit.
 	batch = 100
-	// No server names a rate either; ten requests a second are a guess at what
-	// one bears.
+	// No server names a rate either; ten calls a second are a guess.
 	defaultRequests = 10
 	defaultWindow   = time.Second
 	fanOut          = 8 // calls of one Fetch under way at once
@@ -28,11 +27,11 @@ type Adapter struct {
 	*upstream.Client
 	limits   upstream.Limits
 	fanOut   int
-	learnt   learnt
+	batches  batchSupport
 	suspects upstream.Suspects
 }
 
-// Provider is a server with the calls of /suno/fetch. It has no address of its own:
+// Provider is a server with the calls of /suno/fetch. It has no default address:
 // [upstream.Config] must give one.
 func Provider() upstream.Provider {
 	return upstream.Provider{
@@ -43,15 +42,15 @@ func Provider() upstream.Provider {
 	}
 }
 
-// open returns an adapter for cfg. The error names the field that is wrong.
+// open returns an adapter by cfg. The error names the wrong field.
 func open(cfg upstream.Config) (*Adapter, error) {
 	client, limits, err := Provider().Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("sunoproxy config: %w", err)
 	}
-	return &Adapter{limits: limits, fanOut: fanOut, Client: client, learnt: learnt{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}}, nil
+	return &Adapter{limits: limits, fanOut: fanOut, Client: client, batches: batchSupport{logger: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}}, nil
 }
 
-// Limits implements [upstream.Adapter]. A server without a batch call is asked
-// one task a request, still under the rate.
+// Limits implements [upstream.Adapter]. A server without a batch call is asked for
+// one task a call, within the same rate.
 func (a *Adapter) Limits() upstream.Limits { return a.limits }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tasksync/task"
@@ -12,12 +13,12 @@ import (
 )
 
 const (
-	maxTasks = 2 * batch // of one answer that are looked at
-	maxClips = 64        // of one task that are looked at
+	maxTasks = 2 * batch // tasks of one answer that are read
+	maxClips = 64        // clips of one task that are read
 )
 
-// envelope is around every answer. Gateways in front of a server have an error
-// in its place, and some resellers have no code.
+// envelope stands around every answer. Gateways in front of a server send an error in
+// its place, and some resellers send no code.
 type envelope struct {
 	Code    upstream.Text       `json:"code"`
 	Message upstream.Text       `json:"message"`
@@ -26,11 +27,11 @@ type envelope struct {
 	Data    json.RawMessage     `json:"data"`
 
 	records []record // in Data, an array or one object
-	many    bool     // Data is an array
+	array   bool     // Data is an array
 }
 
-// parseEnvelope reads an answer, and up to limit records in it; ok is false if it
-// is in another format: without a code, data has to name what it is about.
+// parseEnvelope reads an answer, and up to limit records in it. ok is false if the
+// answer is in another format: without a code, data must name a task or a clip.
 func parseEnvelope(ans upstream.Answer, limit int) (env envelope, ok bool) {
 	env, isObject := upstream.Object[envelope](ans.Body)
 	if !isObject {
@@ -38,8 +39,8 @@ func parseEnvelope(ans upstream.Answer, limit int) (env envelope, ok bool) {
 	}
 	env.Data = upstream.Unquote(env.Data)
 	elements := upstream.Elements(env.Data, limit)
-	env.many = elements != nil
-	if !env.many {
+	env.array = elements != nil
+	if !env.array {
 		elements = []json.RawMessage{env.Data}
 	}
 	for _, element := range elements {
@@ -58,7 +59,7 @@ func parseEnvelope(ans upstream.Answer, limit int) (env envelope, ok bool) {
 	return env, false
 }
 
-// success reports whether the envelope says that the request was served.
+// success reports whether the envelope says that the call was served.
 func (e envelope) success() bool {
 	switch e.Code.Word() {
 	case "success", "ok", "1", "200":
@@ -71,26 +72,26 @@ func (e envelope) success() bool {
 
 func (e envelope) text() string { return string(cmp.Or(e.Message, e.Msg, e.Error.Message)) }
 
-// readMany makes observations of an answer to the batch call, one for each ref that
-// was reported, or says why it cannot. Tasks that were not asked for are left out.
+// readMany turns an answer to the batch call into observations, one for each ref that
+// was reported, or returns its failure. It leaves out tasks that were not asked for.
 func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]*task.Observation, *task.Failure) {
 	env, ok := parseEnvelope(ans, maxTasks)
 	switch {
 	case upstream.NoSuchCall(ans.Status):
 		return nil, upstream.Transient(upstream.ReasonNoCall, fmt.Sprintf("HTTP %d: the server has no batch call", ans.Status))
-	case !ok && !(env.many && len(env.records) == 0 && ans.Status < 300): // an empty array says that it knows none
+	case !ok && !(env.array && len(env.records) == 0 && ans.Status < 300): // an empty array says that the server knows none of the tasks
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is in another format", ans.Status))
 	case !env.success() && len(env.records) == 0:
 		return nil, callFailure(env, ans.Status)
 	}
-	told, reported := a.match(refs, env.records)
-	if !reported && !isNothing(env.Data) && (!env.many || hasResults(env.records)) {
+	seen, reported := a.match(refs, env.records)
+	if !reported && !isNull(env.Data) && (!env.array || hasResults(env.records)) {
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d, there is no task in the answer", ans.Status))
 	}
-	return told, nil
+	return seen, nil
 }
 
-// hasResults reports whether one of records is no task but a result alone.
+// hasResults reports whether one of the records is a result and not a task.
 func hasResults(records []record) bool {
 	for _, rec := range records {
 		if !rec.isTask() && rec.id() != "" {
@@ -100,10 +101,10 @@ func hasResults(records []record) bool {
 	return false
 }
 
-// match gives the records to the refs that they are about: the first one of a
-// task, or all results that name it. A record that names no task is about the only
-// one that was asked for.
-func (a *Adapter) match(refs []task.Ref, records []record) (told []*task.Observation, reported bool) {
+// match observes each ref from the records about it: from its first task record, or
+// from all results that name its task. A record that names no task is about the only
+// task that was asked for.
+func (a *Adapter) match(refs []task.Ref, records []record) (seen []*task.Observation, reported bool) {
 	byTask := map[string][]record{}
 	for _, rec := range records {
 		id := strings.ToLower(rec.taskID)
@@ -114,33 +115,33 @@ func (a *Adapter) match(refs []task.Ref, records []record) (told []*task.Observa
 			byTask[id] = append(byTask[id], rec)
 		}
 	}
-	told = make([]*task.Observation, len(refs))
+	seen = make([]*task.Observation, len(refs))
 	for i, ref := range refs {
 		about := byTask[strings.ToLower(ref.TaskID)]
 		if len(about) == 0 {
 			continue
 		}
 		obs := a.observeAll(ref, about)
-		told[i], reported = &obs, true
+		seen[i], reported = &obs, true
 	}
-	return told, reported
+	return seen, reported
 }
 
-// observeAll makes an observation of the records about one task.
+// observeAll turns the records about one task into an observation.
 func (a *Adapter) observeAll(ref task.Ref, about []record) task.Observation {
-	var alone []json.RawMessage
+	var bare []json.RawMessage
 	for _, rec := range about {
 		if rec.isTask() {
 			return a.observe(ref, rec)
 		}
-		alone = append(alone, rec.raw())
+		bare = append(bare, rec.raw())
 	}
-	raw, _ := json.Marshal(alone)
+	raw, _ := json.Marshal(bare)
 	return a.observeResults(ref, raw)
 }
 
-// readOne makes an observation of an answer to the single call, or says why it
-// cannot.
+// readOne turns an answer to the single call into an observation, or returns its
+// failure.
 func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observation, f *task.Failure) {
 	env, ok := parseEnvelope(ans, maxClips)
 	switch {
@@ -148,7 +149,7 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 		return obs, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is in another format", ans.Status))
 	case !env.success() && len(env.records) == 0:
 		return obs, callFailure(env, ans.Status)
-	case !env.many && len(env.records) == 0 && !isNothing(env.Data):
+	case !env.array && len(env.records) == 0 && !isNull(env.Data):
 		return obs, upstream.BadBody(fmt.Sprintf("HTTP %d, there is no task in the answer", ans.Status))
 	}
 	others := 0
@@ -166,7 +167,90 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 	return a.observeResults(ref, env.Data), nil
 }
 
-func isNothing(raw []byte) bool {
+func isNull(raw []byte) bool {
 	raw = bytes.TrimSpace(raw)
 	return len(raw) == 0 || string(raw) == "null"
+}
+
+// record is a task; or a result, where the server puts no task around results.
+type record struct {
+	fields     upstream.Fields
+	taskID     string
+	clipID     string // of a result, under a key that no task has
+	word       string // of the status
+	failReason string
+	progress   string
+}
+
+func recordOf(f upstream.Fields) record {
+	return record{
+		fields: f, taskID: f.Text("task_id"), clipID: f.Text("clip_id"), word: f.Text("status", "state"),
+		failReason: f.Text("fail_reason"), progress: f.Text("progress"),
+	}
+}
+
+// isTask reports whether r is a task. A result may have a task id too.
+func (r record) isTask() bool {
+	if r.clipID != "" || results.HasAudioURL(r.fields) {
+		return false
+	}
+	return r.taskID != "" || r.failReason != "" || r.progress != "" || r.fields.Text("action", "submit_time") != ""
+}
+
+func (r record) id() string { return cmp.Or(r.clipID, r.fields.Text("id")) }
+
+// raw is the record as JSON.
+func (r record) raw() json.RawMessage {
+	raw, _ := json.Marshal(r.fields) // of values that were parsed
+	return raw
+}
+
+// status is the task's status. known is false for a word that no table has, which
+// counts as processing.
+func (r record) status() (status task.Status, known bool) {
+	switch {
+	case r.word != "":
+		return results.State(r.word)
+	case r.progress == "100%":
+		return task.Complete, true
+	default:
+		return task.Processing, true
+	}
+}
+
+// observe turns a task record into an observation.
+func (a *Adapter) observe(ref task.Ref, rec record) task.Observation {
+	status, known := rec.status()
+	obs := task.Observation{TaskID: ref.TaskID, Status: status, Raw: a.StatusWord(rec.word), Items: a.items(rec.results(ref.Type))}
+	if !known {
+		a.UnknownStatus(obs.Raw)
+	}
+	switch {
+	case status == task.Failed && slices.ContainsFunc(obs.Items, isFinal):
+		endItems(obs.Items, rec.failReason)
+		obs.Status = task.Complete
+	case status == task.Failed:
+		obs.Failure = taskFailure(rec, obs.Items)
+	case !slices.ContainsFunc(obs.Items, hasAudio):
+		if obs.Failure = upstream.Refusal(rec.failReason); obs.Failure != nil {
+			obs.Status = task.Failed
+		}
+	}
+	a.RedactFailures(&obs)
+	return obs
+}
+
+// observeResults turns results without a task around them into an observation. It
+// leaves the status of music to be derived from the items; a lyric has its task's
+// status.
+func (a *Adapter) observeResults(ref task.Ref, data json.RawMessage) task.Observation {
+	obs := task.Observation{TaskID: ref.TaskID, Items: a.items(results.Parse(data, ref.Type))}
+	if ref.Type == task.Lyrics && len(obs.Items) == 1 {
+		obs.Status = obs.Items[0].Status
+		if obs.Status == task.Failed {
+			obs.Failure = obs.Items[0].Failure
+		}
+	}
+	a.RedactFailures(&obs)
+	return obs
 }

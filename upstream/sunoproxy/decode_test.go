@@ -120,7 +120,7 @@ func TestLyrics(t *testing.T) {
 	for _, body := range []string{
 		data(`{"task_id":"T1","action":"LYRICS","status":"SUCCESS","data":` + lyric + `}`),
 		data(`{"task_id":"T1","action":"LYRICS","status":"SUCCESS","data":[` + lyric + `]}`),
-		data(lyric), // alone it is the task
+		data(lyric), // a lyric alone is the task
 	} {
 		obs, f := b.one(task.Lyrics, body)
 		require.Nil(t, f)
@@ -133,7 +133,7 @@ func TestLyrics(t *testing.T) {
 	require.Equal(t, task.ModerationFlagged, obs.Failure.Code)
 }
 
-// TestEndings is what FAILURE, and a text next to another status, mean.
+// TestEndings: what FAILURE means, and a text beside another status.
 func TestEndings(t *testing.T) {
 	t.Parallel()
 	final := `{"id":"A","status":"complete","audio_url":"https://h/a.mp3"}`
@@ -176,14 +176,14 @@ func TestEndings(t *testing.T) {
 	}
 }
 
-// TestCallFailures is what an answer without a task means, by its HTTP status
-// and its text.
+// TestCallFailures: what an answer without a task means, by its HTTP status and its
+// text.
 func TestCallFailures(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		status     int
 		body       string
-		one, batch string // verdict, reason; none: the HTTP status says it; the batch's default: the same
+		one, batch string // verdict, reason; "": the HTTP status decides; batch "": as one
 	}{
 		{400, `{"code":"invalid_request","message":"task not exist","data":null}`, "unknown_task unknown_task", ""},
 		{400, `{"code":"task_not_exist","message":"任务不存在"}`, "unknown_task unknown_task", ""},
@@ -265,14 +265,14 @@ func TestBatchAnswers(t *testing.T) {
 		data(`{"list":[` + one + `]}`):                     nil,
 		`{"code":"success","data":{"id":"` + clipB + `"}}`: nil,
 	} {
-		told, f := setup(t, nil).many(200, body)
+		observations, f := setup(t, nil).many(200, body)
 		if want == nil {
 			require.NotNil(t, f, body)
 			require.Equal(t, "bad_body", f.Reason, body)
 			continue
 		}
 		require.Nil(t, f, body)
-		require.Equal(t, want, seen(told), body)
+		require.Equal(t, want, seen(observations), body)
 	}
 	_, f := setup(t, nil).one(task.Generate, data(two))
 	require.Equal(t, "bad_body", f.Reason, "about another task")
@@ -290,7 +290,7 @@ func TestArraysAreBounded(t *testing.T) {
 	require.Nil(t, f)
 	require.Len(t, obs.Items, maxClips)
 	env, ok := parseEnvelope(upstream.Answer{Status: 200, Body: []byte(data("[" + strings.Join(tasks, ",") + "]"))}, maxTasks)
-	require.True(t, ok && env.many)
+	require.True(t, ok && env.array)
 	require.Len(t, env.records, maxTasks)
 	obs, f = b.one(task.Generate, music("SUCCESS", strings.Repeat("[", 9000)+strings.Repeat("]", 9000)))
 	require.Nil(t, f)
@@ -342,11 +342,11 @@ func FuzzRead(f *testing.F) {
 		} else {
 			requireSound(t, obs)
 		}
-		told, failure := b.adapter.readMany([]task.Ref{ref, {TaskID: "T2", Type: ref.Type}}, ans)
+		observations, failure := b.adapter.readMany([]task.Ref{ref, {TaskID: "T2", Type: ref.Type}}, ans)
 		if failure != nil {
-			require.Empty(t, told)
+			require.Empty(t, observations)
 		}
-		for _, obs := range told {
+		for _, obs := range observations {
 			if obs != nil {
 				requireSound(t, *obs)
 			}
@@ -365,7 +365,7 @@ func requireSound(t *testing.T, obs task.Observation) {
 	}
 }
 
-// A good answer without a word on the task says nothing of it, unless it was asked
+// A good answer without content says nothing about the task, unless the task was asked
 // for alone: then the server does not know it.
 func TestAnAnswerWithoutATask(t *testing.T) {
 	t.Parallel()

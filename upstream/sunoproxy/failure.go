@@ -11,10 +11,10 @@ import (
 	"tasksync/upstream"
 )
 
-// callFailure is the verdict on an answer that brought no task: by a text about
-// the content, then by its code, then by the text, then by the HTTP status; nil
-// leaves it to the client. What it says of a task holds if that was asked for
-// alone. An account is blamed by a code only: the text may be one task's.
+// callFailure is the failure of an answer without a task: by a text about the
+// content, then by the code, then by the text, then by the HTTP status; nil leaves it
+// to the client. A verdict on a task counts if the call asked for that task alone.
+// Only a code blames the account: the text may be about one task.
 func callFailure(env envelope, status int) *task.Failure {
 	message := cmp.Or(env.text(), fmt.Sprintf("The provider answered with code %s.", cmp.Or(env.Code, env.Error.Code)))
 	if len(message) > 1<<10 {
@@ -41,24 +41,24 @@ func callFailure(env envelope, status int) *task.Failure {
 			}
 		}
 	}
-	if f := numbered(code, message); f != nil && status < 400 {
+	if f := codeFailure(code, message); f != nil && status < 400 {
 		return f
 	}
 	switch {
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
-		if byText == task.Account { // that says nothing of a task
+		if byText == task.Account { // it says nothing about a task
 			return upstream.Transient(upstream.ReasonBadRequest, message)
 		}
-		return upstream.Unknown(message) // all that a call holds is ids
+		return upstream.Unknown(message) // a call holds nothing but ids
 	case status >= 400:
 		return nil
 	}
 	return upstream.Transient(upstream.ReasonUnknownCode, message)
 }
 
-// numbered is what a number for a code says of the task that was asked for; nil if
-// that is nothing. It counts if the provider says it again.
-func numbered(code upstream.Text, message string) (f *task.Failure) {
+// codeFailure is the failure of the task that was asked for, by a numeric code; nil if
+// the code says nothing about it. The failure is provisional.
+func codeFailure(code upstream.Text, message string) (f *task.Failure) {
 	n, _ := strconv.Atoi(string(code))
 	switch n {
 	case 400, 404, 422:
@@ -85,17 +85,17 @@ func busyReason(text string) string {
 	return upstream.ReasonBusy
 }
 
-// ending is the failure of a task that its provider ended: by its text, then by
-// those of its clips, then by the status itself.
-func ending(word, text string, items []task.Item) *task.Failure {
-	if f := upstream.Refusal(text); f != nil {
+// taskFailure is the failure of a task that its provider ended: by its text, then by
+// the failures of its clips, then by the status itself.
+func taskFailure(rec record, items []task.Item) *task.Failure {
+	if f := upstream.Refusal(rec.failReason); f != nil {
 		return f
 	}
 	for _, it := range items {
-		if it.Failure != nil && (text == "" || it.Failure.Verdict == task.Permanent) {
+		if it.Failure != nil && (rec.failReason == "" || it.Failure.Verdict == task.Permanent) {
 			f := *it.Failure
 			return &f
 		}
 	}
-	return upstream.Dead(cmp.Or(text, fmt.Sprintf("The provider ended the task with %s.", word)))
+	return upstream.Dead(cmp.Or(rec.failReason, fmt.Sprintf("The provider ended the task with %s.", rec.word)))
 }

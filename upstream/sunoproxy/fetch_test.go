@@ -18,18 +18,18 @@ import (
 	"tasksync/upstream"
 )
 
-// server is a proxy whose batch call can be spoilt.
+// server is a proxy whose batch call can be broken.
 type server struct {
 	mu     sync.Mutex
-	spoilt string   // what the batch call is answered with: "404", "<html>", …
-	lost   []string // ids that the batch call leaves out and the single one does not know
+	broken string   // the answer to the batch call: "404", "<html>", …
+	absent []string // ids that the batch call leaves out and the single call does not know
 	calls  []string // "2 MUSIC", "GET a"
 }
 
-func (s *server) spoil(with string) {
+func (s *server) breakBatch(with string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.spoilt, s.calls = with, nil
+	s.broken, s.calls = with, nil
 }
 
 func (s *server) seen() []string {
@@ -44,7 +44,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	if id, single := strings.CutPrefix(r.URL.Path, "/suno/fetch/"); single {
 		s.calls = append(s.calls, "GET "+id)
-		if slices.Contains(s.lost, id) {
+		if slices.Contains(s.absent, id) {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write([]byte(`{"code":"invalid_request","message":"task not exist","data":null}`))
 			return
@@ -52,20 +52,20 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"code":"success","data":{"task_id":%q,"status":"QUEUED"}}`, id)
 		return
 	}
-	var req request
+	var req payload
 	_ = json.NewDecoder(r.Body).Decode(&req)
 	s.calls = append(s.calls, fmt.Sprint(len(req.IDs), " ", req.Action))
 	var status int
-	switch _, err := fmt.Sscanf(s.spoilt, "%d", &status); {
+	switch _, err := fmt.Sscanf(s.broken, "%d", &status); {
 	case err == nil:
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(strings.TrimLeft(s.spoilt, "0123456789 ")))
-	case s.spoilt != "":
-		_, _ = w.Write([]byte(s.spoilt))
+		_, _ = w.Write([]byte(strings.TrimLeft(s.broken, "0123456789 ")))
+	case s.broken != "":
+		_, _ = w.Write([]byte(s.broken))
 	default:
 		var tasks []string
 		for _, id := range req.IDs {
-			if !slices.Contains(s.lost, id) {
+			if !slices.Contains(s.absent, id) {
 				tasks = append(tasks, fmt.Sprintf(`{"task_id":%q,"status":"QUEUED"}`, id))
 			}
 		}
@@ -75,7 +75,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func TestFetchGroupsByAction(t *testing.T) {
 	t.Parallel()
-	s := &server{lost: []string{"t7"}}
+	s := &server{absent: []string{"t7"}}
 	b := setup(t, s.ServeHTTP)
 	var all []task.Ref
 	for i := range 230 {
@@ -91,16 +91,16 @@ func TestFetchGroupsByAction(t *testing.T) {
 	require.Equal(t, []string{"100 MUSIC", "100 MUSIC", "30 LYRICS", "30 MUSIC"}, s.seen())
 }
 
-// TestFetchLearns is what follows from the ways in which servers answer a call
-// that they do not have.
+// TestFetchLearns: what the adapter learns from the ways in which servers answer a
+// call that they do not have.
 func TestFetchLearns(t *testing.T) {
 	t.Parallel()
 	singly := []string{"GET a", "GET b", "GET c"}
 	once := append([]string{"3 MUSIC"}, singly...)
 	halves := append([]string{"2 MUSIC"}, once...)
 	for name, tc := range map[string]struct {
-		first, then []string // the calls of a first Fetch, and of one after it
-		later       []string // and of one to a server whose batch call had been answered
+		first, then []string // the calls of a first Fetch, and of the next
+		later       []string // the calls of a Fetch after the batch call has been answered
 	}{
 		"404":                                    {once, singly, once},
 		`404 {"error":{"message":"no"}}`:         {once, singly, once},
@@ -122,15 +122,15 @@ func TestFetchLearns(t *testing.T) {
 				return calls
 			}
 			want := func(calls []string) []string { return slices.Sorted(slices.Values(calls)) }
-			s.spoil(name)
+			s.breakBatch(name)
 			require.Equal(t, want(tc.first), ask(b))
-			s.spoil(name)
+			s.breakBatch(name)
 			require.Equal(t, want(tc.then), ask(b))
 
 			b = setup(t, s.ServeHTTP)
-			s.spoil("")
+			s.breakBatch("")
 			require.Equal(t, []string{"3 MUSIC"}, ask(b))
-			s.spoil(name)
+			s.breakBatch(name)
 			require.Equal(t, want(tc.later), ask(b))
 		})
 	}
@@ -151,39 +151,39 @@ func TestFetchForgets(t *testing.T) {
 			require.NoError(t, err)
 			return s.seen()
 		}
-		s.spoil("404")
+		s.breakBatch("404")
 		require.Equal(t, []string{"1 MUSIC", "GET a"}, fetch())
-		s.spoil("")
+		s.breakBatch("")
 		time.Sleep(forgetAfter - time.Second)
 		require.Equal(t, []string{"GET a"}, fetch())
-		s.spoil("")
+		s.breakBatch("")
 		time.Sleep(time.Second)
 		require.Equal(t, []string{"1 MUSIC"}, fetch())
-		s.spoil("")
+		s.breakBatch("")
 		require.Equal(t, []string{"1 MUSIC"}, fetch())
 	})
 }
 
-// TestOneBadIDHidesNoOther: a server that refuses the whole batch for it is asked
+// TestOneBadIDHidesNoOther: a server that fails the whole batch for one id is asked
 // in halves, and in batches again the next time.
 func TestOneBadIDHidesNoOther(t *testing.T) {
 	t.Parallel()
-	s := &server{lost: []string{"b"}}
+	s := &server{absent: []string{"b"}}
 	b := setup(t, s.ServeHTTP)
 	_, err := b.adapter.Fetch(t.Context(), refs("a"))
 	require.NoError(t, err)
-	s.spoil(`400 {"code":"invalid_request","message":"task not exist"}`)
+	s.breakBatch(`400 {"code":"invalid_request","message":"task not exist"}`)
 	obs, err := b.adapter.Fetch(t.Context(), refs("a", "b", "c"))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"a": "queued", "b": "unknown_task unknown_task", "c": "queued"}, seen(obs))
-	s.spoil("")
+	s.breakBatch("")
 	_, err = b.adapter.Fetch(t.Context(), refs("a", "c"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"2 MUSIC"}, s.seen())
 }
 
-// TestTooLargeAnAnswerIsAskedForInHalves, and where even one task is too much,
-// by a single call.
+// TestTooLargeAnAnswerIsAskedForInHalves, and by a single call where one task is too
+// much.
 func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	t.Parallel()
 	s := &server{}
@@ -197,7 +197,7 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	const four = 170
 	a := small(four)
 	for range 2 {
-		s.spoil("")
+		s.breakBatch("")
 		obs, err := a.Fetch(t.Context(), refs("a", "b", "c", "d", "e", "f", "g", "h"))
 		require.NoError(t, err)
 		require.Len(t, seen(obs), 8)
@@ -205,15 +205,15 @@ func TestTooLargeAnAnswerIsAskedForInHalves(t *testing.T) {
 	}
 
 	a = small(four)
-	s.spoil(`{"code":"success","data":[` + strings.Repeat(" ", four) + `]}`) // it answers with too much whatever it is asked
+	s.breakBatch(`{"code":"success","data":[` + strings.Repeat(" ", four) + `]}`) // too large for any number of tasks
 	obs, err := a.Fetch(t.Context(), refs("a", "b", "c", "d"))
 	require.NoError(t, err)
 	require.Len(t, seen(obs), 4)
 	require.Equal(t, []string{"2 MUSIC", "2 MUSIC", "4 MUSIC", "GET a", "GET b", "GET c", "GET d"}, s.seen())
 }
 
-// TestWrongBaseURL: where neither call is in the format, nothing is learnt, and
-// one call more than the batch's is made.
+// TestWrongBaseURL: where neither call is answered in the format, nothing is learnt,
+// and one call more than the batch call is made.
 func TestWrongBaseURL(t *testing.T) {
 	t.Parallel()
 	var calls int
@@ -270,7 +270,7 @@ func TestConfigNamesTheWrongField(t *testing.T) {
 	}
 }
 
-// TestIDsStayInTheirPlace: an id cannot lead the single call to another path.
+// TestIDsStayInTheirPlace: no id leads the single call to another path.
 func TestIDsStayInTheirPlace(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

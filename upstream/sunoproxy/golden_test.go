@@ -11,8 +11,8 @@ import (
 )
 
 // TestSampleBodies holds the adapter to its reading of the sample bodies, as
-// answers to the single call; the batch call's must come to the same, but where
-// it knows no task by the body.
+// answers to the single call. The batch call must give the same, except for a body
+// that names no task.
 func TestSampleBodies(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{
@@ -30,10 +30,10 @@ func TestSampleBodies(t *testing.T) {
 		}
 		ref := task.Ref{TaskID: ids[name], Type: task.Generate}
 		obs, f := b.adapter.readOne(ref, ans)
-		told, batchFailure := b.adapter.readMany([]task.Ref{ref, {TaskID: "other", Type: task.Generate}}, ans)
+		observations, batchFailure := b.adapter.readMany([]task.Ref{ref, {TaskID: "other", Type: task.Generate}}, ans)
 		if ref.TaskID != "" {
 			require.Nil(t, batchFailure)
-			require.Equal(t, []*task.Observation{&obs, nil}, told)
+			require.Equal(t, []*task.Observation{&obs, nil}, observations)
 		} else {
 			require.NotNil(t, batchFailure)
 		}

@@ -43,19 +43,19 @@ func setup(t testing.TB, handler http.HandlerFunc) *bundle {
 }
 
 // one reads a body as the answer to the single call for T1.
-func (b *bundle) one(kind task.Type, body string) (task.Observation, *task.Failure) {
-	return b.adapter.readOne(task.Ref{TaskID: "T1", Type: kind}, upstream.Answer{Status: 200, Body: []byte(body)})
+func (b *bundle) one(taskType task.Type, body string) (task.Observation, *task.Failure) {
+	return b.adapter.readOne(task.Ref{TaskID: "T1", Type: taskType}, upstream.Answer{Status: 200, Body: []byte(body)})
 }
 
 // many reads a body as the answer to the batch call for T1 and T2.
-func (b *bundle) many(status int, body string) (told []task.Observation, f *task.Failure) {
+func (b *bundle) many(status int, body string) (observations []task.Observation, f *task.Failure) {
 	reported, f := b.adapter.readMany(refs("T1", "T2"), upstream.Answer{Status: status, Body: []byte(body)})
 	for _, obs := range reported {
 		if obs != nil {
-			told = append(told, *obs)
+			observations = append(observations, *obs)
 		}
 	}
-	return told, f
+	return observations, f
 }
 
 func refs(ids ...string) []task.Ref {

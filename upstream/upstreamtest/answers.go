@@ -10,7 +10,7 @@ import (
 	"tasksync/task"
 )
 
-// requireNoEnd asserts that nothing says that the task has ended.
+// requireNoEnd asserts that no observation says that the task has ended.
 func requireNoEnd(t *testing.T, id string, seen map[string]task.Observation) {
 	t.Helper()
 	obs, ok := seen[id]
@@ -19,14 +19,14 @@ func requireNoEnd(t *testing.T, id string, seen map[string]task.Observation) {
 	}
 	require.Empty(t, obs.Items)
 	require.False(t, obs.Status.Terminal(), "%q: %+v", id, obs)
-	require.NotNil(t, obs.Failure, "%q: all is well with a task that does not exist", id)
+	require.NotNil(t, obs.Failure, "%q: no failure for a task that does not exist", id)
 	require.LessOrEqual(t, obs.Failure.Verdict, task.UnknownTask, "%q: %v", id, obs.Failure)
 }
 
 func testAbsent(t *testing.T, w *world) {
 	here := w.submit(2)
-	lost := task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Forgotten), Type: w.kind()}
-	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.kind()}
+	lost := task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Forgotten), Type: w.taskType()}
+	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.taskType()}
 	seen, err := w.fetch(t.Context(), t, here[0], lost, never, here[1])
 	require.NoError(t, err)
 	requireReady(t, seen, here...)
@@ -43,7 +43,7 @@ func testAbsent(t *testing.T, w *world) {
 	require.Empty(t, seen)
 }
 
-// testPartial has the last of several requests of a Fetch fail.
+// testPartial makes the last of several calls of a Fetch fail.
 func testPartial(t *testing.T, w *world) {
 	for _, fault := range []simulator.Fault{simulator.HTTP503, simulator.Malformed, simulator.Cut, simulator.HTML} {
 		good := w.submit(w.subject.batch(w.adapter))
@@ -59,11 +59,11 @@ func testPartial(t *testing.T, w *world) {
 	}
 }
 
-// testRequests counts what a Fetch costs.
+// testRequests counts the calls of a Fetch.
 func testRequests(t *testing.T, w *world) {
 	batch := w.subject.batch(w.adapter)
 	warm := w.submit(1)
-	_, err := w.fetch(t.Context(), t, warm...) // an adapter may have to learn
+	_, err := w.fetch(t.Context(), t, warm...) // an adapter may have to find out what the server can do
 	require.NoError(t, err)
 	for _, n := range []int{1, batch, batch + 1, 2*batch + 3} {
 		refs := w.submit(n)
@@ -86,8 +86,8 @@ func testRequests(t *testing.T, w *world) {
 func testMixedTypes(t *testing.T, w *world) {
 	var refs []task.Ref
 	for range 7 {
-		for _, kind := range w.subject.types() {
-			refs = append(refs, task.Ref{TaskID: w.sim.Submit(kind, simulator.Ready), Type: kind})
+		for _, taskType := range w.subject.types() {
+			refs = append(refs, task.Ref{TaskID: w.sim.Submit(taskType, simulator.Ready), Type: taskType})
 		}
 	}
 	seen, err := w.fetch(t.Context(), t, refs...)
@@ -117,7 +117,7 @@ func testSillyIDs(t *testing.T, w *world) {
 		"", " ", ".", "..", "../..", "a/b", "a?b=c#d", "%00", "%2e%2e", "a\nb", "\x00", "\xff", "ü", "null", "0", ",", "a,b",
 		`"`, `\`, "{}", strings.Repeat("x", 300), strings.Repeat("y", 1<<20),
 	} {
-		refs = append(refs, task.Ref{TaskID: id, Type: w.kind()})
+		refs = append(refs, task.Ref{TaskID: id, Type: w.taskType()})
 	}
 	seen, err := w.fetch(t.Context(), t, append(refs, good[1])...)
 	require.NoError(t, err)
@@ -128,7 +128,7 @@ func testSillyIDs(t *testing.T, w *world) {
 	_, _, paused := w.adapter.Paused()
 	require.False(t, paused)
 
-	// A type that is new to tasksync must not break the call for the others.
+	// A task type that tasksync does not know must not break the call for other tasks.
 	fresh := w.submit(1)[0]
 	seen, err = w.fetch(t.Context(), t, task.Ref{TaskID: "T", Type: "karaoke"}, fresh)
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 	"tasksync/upstream"
 )
 
-// testBodies answers every request with a body that is not what was asked for.
+// testBodies answers every call with a body that is not the expected one.
 func testBodies(t *testing.T, s Subject) {
 	for name, tc := range map[string]struct {
 		body   string
@@ -67,8 +67,8 @@ func testBodies(t *testing.T, s Subject) {
 	t.Run("gzip as agreed", func(t *testing.T) { t.Parallel(); s.bubble(t, newWorld(t, s, ""), testGzip) })
 }
 
-// fetchBody fetches one task from a server that answers so, and asserts that it
-// did not end by that.
+// fetchBody fetches one task from a server that answers with that status and body,
+// asserts that the task did not end, and returns its failure.
 func fetchBody(t *testing.T, s Subject, status int, body string) (f *task.Failure) {
 	t.Helper()
 	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -78,7 +78,7 @@ func fetchBody(t *testing.T, s Subject, status int, body string) (f *task.Failur
 	}))
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{subject: s, adapter: s.New(t, server.URL, key)}
-		ref := task.Ref{TaskID: "11111111-1111-4111-8111-111111111111", Type: w.kind()}
+		ref := task.Ref{TaskID: "11111111-1111-4111-8111-111111111111", Type: w.taskType()}
 		seen, err := w.fetch(t.Context(), t, ref)
 		f = failureOf(ref.TaskID, seen, err)
 		obs := seen[ref.TaskID]
@@ -96,7 +96,7 @@ func zipped(text string) string {
 	return b.String()
 }
 
-// testGzip has a good answer come compressed, as the client offers to take it.
+// testGzip compresses a good answer, as the client offers.
 func testGzip(t *testing.T, w *world) {
 	ref := w.submit(1)[0]
 	plain := w.server.Config.Handler
@@ -120,7 +120,7 @@ type zipWriter struct {
 	z *gzip.Writer
 }
 
-// Write compresses; the length that was announced is that of the plain body.
+// Write compresses. The header Content-Length is of the plain body, so it is deleted.
 func (w zipWriter) Write(p []byte) (int, error) {
 	w.Header().Del("Content-Length")
 	return w.z.Write(p)

@@ -13,7 +13,7 @@ import (
 	"tasksync/upstream"
 )
 
-// testFaults serves each fault once, to an adapter that has had a good answer.
+// testFaults serves each fault once, to an adapter that has had a good answer before.
 func testFaults(t *testing.T, s Subject) {
 	for _, fault := range simulator.Faults() {
 		if fault == simulator.Hang { // see testCancellation
@@ -39,9 +39,10 @@ func testFault(t *testing.T, w *world, fault simulator.Fault) {
 		requireReady(t, seen, ref)
 		return
 	}
-	f := failureOf(ref.TaskID, seen, err)
-	require.NotNil(t, f, "a fault that nobody tells of")
-	requireUntouched(t, w, ref, seen, f)
+	obs, _ := outcome(ref.TaskID, seen, err)
+	f := obs.Failure
+	require.NotNil(t, f, "a fault that Fetch does not report")
+	requireUntouched(t, w, ref, obs)
 	switch fault {
 	case simulator.NoCredits, simulator.BadKey:
 		require.Equal(t, task.Account, f.Verdict, f)
@@ -52,32 +53,30 @@ func testFault(t *testing.T, w *world, fault simulator.Fault) {
 		require.Positive(t, f.RetryAfter)
 		requireClosed(t, w, ref)
 	default:
-		if fault != simulator.CreditsText { // of one task, whose call it was
+		if fault != simulator.CreditsText { // it may end the task that was asked for
 			require.Equal(t, task.Transient, f.Verdict, f)
 		}
 		_, _, paused := w.adapter.Paused()
 		require.False(t, paused)
 	}
-	w.pass(f.RetryAfter)
+	w.advance(f.RetryAfter)
 	seen, err = w.fetch(t.Context(), t, ref)
-	require.NoError(t, err, "it resumes by itself")
+	require.NoError(t, err, "calls go on by themselves")
 	requireReady(t, seen, ref)
 	_, _, paused := w.adapter.Paused()
 	require.False(t, paused)
 }
 
-// requireUntouched asserts that a row in any pending state stays as it is.
-func requireUntouched(t *testing.T, w *world, ref task.Ref, seen map[string]task.Observation, f *task.Failure) {
+// requireUntouched asserts that obs, which has a failure, leaves a row in any pending
+// state as it is.
+func requireUntouched(t *testing.T, w *world, ref task.Ref, obs task.Observation) {
 	t.Helper()
+	f := obs.Failure
 	require.NotEmpty(t, f.Message, f.Reason)
-	obs, ok := seen[ref.TaskID]
-	if !ok {
-		obs = task.Observation{TaskID: ref.TaskID, Failure: f}
-	}
 	now := w.clock.Now()
 	for _, status := range []task.Status{task.Submitted, task.Streaming} {
 		g := task.Generation{TaskID: ref.TaskID, Type: ref.Type, Status: status, CreatedAt: now.Add(-5 * time.Minute)}
-		d := task.DefaultPolicy().Decide(now, g, nil, task.Seen{Observation: &obs})
+		d := w.subject.policy().Decide(now, g, nil, task.Seen{Observation: &obs})
 		require.False(t, d.Writes(g), "%+v", d)
 		require.False(t, d.Next.Before(min2(now.Add(f.RetryAfter), g.CreatedAt.Add(task.DefaultTimeout))))
 	}
@@ -106,8 +105,8 @@ func requirePause(t *testing.T, w *world, ref task.Ref) {
 	}), "a call in the pause")
 }
 
-// requireClosed asserts that no call is made that the provider asked not to
-// make, and that its caller does not wait in vain.
+// requireClosed asserts that no call is made while the provider has asked for none, and
+// that Fetch returns at once when the deadline of ctx is too near.
 func requireClosed(t *testing.T, w *world, ref task.Ref) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
@@ -126,10 +125,10 @@ func testWrongKey(t *testing.T, w *world) {
 		f := failureOf(ref.TaskID, seen, err)
 		require.NotNil(t, f)
 		require.Equal(t, task.Account, f.Verdict, f)
-		require.Error(t, err, "an account's failure speaks for all")
+		require.Error(t, err, "an account's failure concerns all tasks")
 		require.Empty(t, seen)
 		requirePause(t, w, ref)
-		w.pass(f.RetryAfter)
+		w.advance(f.RetryAfter)
 	}
 	w.adapter = w.subject.New(t, w.server.URL, key)
 	w.sim.Outage(simulator.BadKey)
@@ -137,7 +136,7 @@ func testWrongKey(t *testing.T, w *world) {
 	require.Error(t, err)
 	w.sim.Outage(simulator.NoFault)
 	requirePause(t, w, ref)
-	w.pass(time.Minute)
+	w.advance(time.Minute)
 	seen, err := w.fetch(t.Context(), t, ref)
 	require.NoError(t, err)
 	requireReady(t, seen, ref)
@@ -150,7 +149,7 @@ func testKeyIsShownNowhere(t *testing.T, w *world) {
 		seen, err := w.fetch(t.Context(), t, ref)
 		reason, _, _ := w.adapter.Paused()
 		text += fmt.Sprintf("%+v %v %v %s", seen, err, failureOf(ref.TaskID, seen, err), reason)
-		w.pass(10 * time.Minute)
+		w.advance(10 * time.Minute)
 	}
 	require.NotContains(t, text, key)
 }

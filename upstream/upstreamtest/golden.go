@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Reading is what an answer comes to, in a form that reads well in a file.
+// Reading is a decoded answer, in a form that is readable in a file.
 type Reading struct {
 	Code    int                `json:",omitempty"`
 	Call    *ReadFailure       `json:",omitempty"` // of the call
@@ -28,7 +28,7 @@ type ReadFailure struct {
 	Verdict, Code, Reason, Message string
 }
 
-// NewReading makes a reading of what a decoder returned.
+// NewReading returns the reading of a decoder's result.
 func NewReading(code int, call *task.Failure, seen ...task.Observation) Reading {
 	r := Reading{Code: code, Call: inWords(call)}
 	if call != nil {
@@ -51,10 +51,10 @@ func inWords(f *task.Failure) *ReadFailure {
 	return &ReadFailure{f.Verdict.String(), string(f.Code), f.Reason, f.Message}
 }
 
-// Golden holds an adapter to its reading of the sample bodies dir/*.json: decode
-// is given each one with its name, without .json, and what it returns is
-// compared with dir/<name>.golden. Run the test with -update after a change, and
-// read the difference.
+// Golden compares an adapter's readings of the sample bodies dir/*.json with files:
+// decode is given each body with its name, without .json, and its result is compared
+// with dir/<name>.golden. Run the test with -update after a change, and read the
+// difference.
 func Golden(t *testing.T, dir string, decode func(t *testing.T, name string, body []byte) Reading) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))

@@ -14,24 +14,28 @@ import (
 	"tasksync/task"
 )
 
-// testLives follows a task of every fate and type from its submit to its end, by
-// Fetch and task.Decide over rows in memory, and compares the rows with what the
-// provider knows.
+// testLives brings a task of every fate and type from its submit to its end, by Fetch
+// and task.Decide over rows in memory, and compares the rows with what the provider
+// knows.
 func testLives(t *testing.T, w *world) {
-	rows := &store{policy: task.DefaultPolicy()}
+	rows := &store{policy: w.subject.policy()}
 	rows.policy.ProbeCDN = false
-	for i, kind := range w.subject.types() {
+	for i, taskType := range w.subject.types() {
 		for j, fate := range simulator.Fates() {
-			rows.insert(w.sim.Submit(kind, fate), kind, w.clock.Now(), i+j)
+			rows.insert(w.sim.Submit(taskType, fate), taskType, w.clock.Now(), i+j)
 		}
 	}
 	for passes := 0; rows.pending() > 0; passes++ {
 		require.Less(t, passes, 1000, "rows stay pending")
-		w.pass(rows.next().Sub(w.clock.Now()))
+		w.advance(rows.next().Sub(w.clock.Now()))
 		due := rows.due(w.clock.Now())
-		seen, err := w.fetch(t.Context(), t, refsOf(due)...)
+		seen, err := w.fetch(t.Context(), t, rows.refs(due)...)
 		for _, r := range due {
-			rows.sync(t, r, w.clock.Now(), seen, err)
+			obs, ok := outcome(r.g.TaskID, seen, err)
+			if !ok {
+				obs = task.Observation{TaskID: r.g.TaskID, Failure: &task.Failure{Reason: task.ReasonNotReported}}
+			}
+			rows.sync(t, r, w.clock.Now(), obs)
 		}
 	}
 	for _, r := range rows.rows {
@@ -54,15 +58,15 @@ type row struct {
 	timedOut bool
 }
 
-// insert does as applications do: some leave placeholders in either form, some
-// none.
-func (s *store) insert(taskID string, kind task.Type, now time.Time, form int) {
+// insert does as applications do: some insert placeholders, of either form, and some
+// insert none.
+func (s *store) insert(taskID string, taskType task.Type, now time.Time, form int) {
 	r := &row{next: now, g: task.Generation{
-		ID: fmt.Sprint(len(s.rows)), TaskID: taskID, Type: kind, Status: task.Submitted, CreatedAt: now,
+		ID: fmt.Sprint(len(s.rows)), TaskID: taskID, Type: taskType, Status: task.Submitted, CreatedAt: now,
 	}}
-	for i := range s.policy.Handlers[kind].Clips {
-		id := task.PlaceholderID(taskID, kind, i)
-		if form%3 == 1 && kind != task.Lyrics {
+	for i := range s.policy.Handlers[taskType].Clips {
+		id := task.PlaceholderID(taskID, taskType, i)
+		if form%3 == 1 && taskType != task.Lyrics {
 			id = fmt.Sprintf("%s-clip-%d", taskID, i+1)
 		}
 		if form%3 != 2 {
@@ -99,13 +103,13 @@ func (s *store) next() (next time.Time) {
 	return next
 }
 
-// refsOf names the tasks of rows as the syncer does.
-func refsOf(rows []*row) []task.Ref {
+// refs returns the tasks of rows, as the syncer asks for them.
+func (s *store) refs(rows []*row) []task.Ref {
 	refs := make([]task.Ref, len(rows))
 	for i, r := range rows {
 		refs[i] = task.Ref{TaskID: r.g.TaskID, Type: r.g.Type, Alone: r.g.Memory.Reason == task.ReasonNotReported}
 		for _, c := range r.clips {
-			if _, placeholder := task.DefaultHandlers().PlaceholderNumber(c.ClipID); !placeholder {
+			if _, placeholder := s.policy.Handlers.PlaceholderNumber(c.ClipID); !placeholder {
 				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
 			}
 		}
@@ -113,20 +117,10 @@ func refsOf(rows []*row) []task.Ref {
 	return refs
 }
 
-// sync decides about a row and writes the decision.
-func (s *store) sync(t *testing.T, r *row, now time.Time, seen map[string]task.Observation, err error) {
+// sync decides about a row by obs and writes the decision.
+func (s *store) sync(t *testing.T, r *row, now time.Time, obs task.Observation) {
 	t.Helper()
-	what := task.Seen{AskedAt: now, Vouch: task.Vouched}
-	obs, ok := seen[r.g.TaskID]
-	switch f := failureOf(r.g.TaskID, seen, err); {
-	case ok:
-	case f != nil:
-		obs = task.Observation{TaskID: r.g.TaskID, Failure: f}
-	default: // the answers have left it out
-		obs = task.Observation{TaskID: r.g.TaskID, Failure: &task.Failure{Reason: task.ReasonNotReported}}
-	}
-	what.Observation = &obs
-	d := s.policy.Decide(now, r.g, r.clips, what)
+	d := s.policy.Decide(now, r.g, r.clips, task.Seen{AskedAt: now, Vouch: task.Vouched, Observation: &obs})
 	require.Empty(t, d.Probe)
 	for _, c := range d.Clips {
 		r.write(c)
@@ -168,12 +162,12 @@ func (r *row) verify(t *testing.T, record simulator.Record) {
 		left = slices.Delete(left, at, at+1)
 		require.Equal(t, settled(c, got), got, what)
 	}
-	for _, c := range left { // what nothing filled
+	for _, c := range left { // placeholders that nothing filled
 		require.Equal(t, simulator.Clip{ClipID: c.ClipID, Status: task.Failed}, clipOf(c), what)
 	}
 }
 
-// settled is an expected clip as the row got must have it.
+// settled returns the expected clip, with what is left open settled by the clip got.
 func settled(want, got simulator.Clip) simulator.Clip {
 	want = want.Allow(got)
 	if want.Derive {

@@ -36,7 +36,7 @@ func testConcurrency(t *testing.T, w *world) {
 	fetches.Wait()
 }
 
-// testCancellation has an upstream that never answers.
+// testCancellation asks an upstream that never answers.
 func testCancellation(t *testing.T, s Subject) {
 	w := newWorld(t, s, "")
 	refs := w.submit(3)
@@ -45,7 +45,7 @@ func testCancellation(t *testing.T, s Subject) {
 	defer cancel()
 	began := time.Now()
 	observations, err := w.adapter.Fetch(ctx, refs)
-	if f, ok := errors.AsType[*task.Failure](err); ok { // on a slow machine no slot comes in time
+	if f, ok := errors.AsType[*task.Failure](err); ok { // on a slow machine no slot of the limit is free in time
 		require.Equal(t, upstream.ReasonTurnedAway, f.Reason)
 	} else {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -53,7 +53,7 @@ func testCancellation(t *testing.T, s Subject) {
 	require.Empty(t, observations)
 	require.Less(t, time.Since(began), 5*time.Second)
 
-	_, err = w.adapter.Fetch(ctx, refs) // over before it began
+	_, err = w.adapter.Fetch(ctx, refs) // its deadline has passed
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	w.sim.Outage(simulator.NoFault)
 	seen, err := w.fetch(t.Context(), t, refs...)
@@ -61,12 +61,11 @@ func testCancellation(t *testing.T, s Subject) {
 	requireReady(t, seen, refs...)
 }
 
-// testRateLimit has several workers ask in bursts, and counts the requests that
-// have arrived at each moment. The bubble's clock stands still while a request
-// is under way, so that the counts are exact.
+// testRateLimit has several workers fetch in bursts, and counts the calls that have
+// arrived at each moment. The bubble's clock stands still while a call is under way, so
+// that the counts are exact.
 func testRateLimit(t *testing.T, s Subject) {
 	const requests, window, tick, workers, each = 5, 10 * time.Second, 50 * time.Millisecond, 3, 8
-	require.NotNil(t, s.Limited, "Subject.Limited: required")
 	w := newWorld(t, s, "")
 	var arrived atomic.Int64
 	plain := w.server.Config.Handler

@@ -17,9 +17,8 @@ var poisons = []simulator.Fault{
 	simulator.Maintenance, simulator.CreditsText,
 }
 
-// cohort is how many tasks travel together in the tests of poison. Halving finds
-// one of them after 1+log2(cohort) calls one after the other, of which those after
-// the first come in pairs.
+// cohort is how many tasks are asked for together in the tests of poison. Halving finds
+// one of them in 1+log2(cohort) steps; the first step is one call, the others are two.
 const (
 	cohort = 12
 	search = 1 + 2*4
@@ -29,7 +28,7 @@ const (
 func testPoison(t *testing.T, s Subject) {
 	for i, fault := range poisons {
 		places := [][]int{{5}, {2, 9}}
-		if i == 0 { // the kind makes no difference to the search
+		if i == 0 { // the fault makes no difference to the search
 			places = append(places, []int{0}, []int{cohort - 1})
 		}
 		for _, at := range places {
@@ -43,42 +42,46 @@ func testPoison(t *testing.T, s Subject) {
 
 func testPoisoned(t *testing.T, w *world, fault simulator.Fault, at []int) {
 	if w.subject.batch(w.adapter) < cohort {
-		return // a call for one task poisons no other
+		return // every call is for one task
 	}
 	warm := w.submit(1)
 	_, err := w.fetch(t.Context(), t, warm...)
 	require.NoError(t, err)
 
-	var refs, good, bad []task.Ref
+	var b batch
 	for i := range cohort {
 		if slices.Contains(at, i) {
-			bad = append(bad, w.submit(1, fault, simulator.Always)...)
-			refs = append(refs, bad[len(bad)-1])
+			b.bad = append(b.bad, w.submit(1, fault, simulator.Always)...)
+			b.all = append(b.all, b.bad[len(b.bad)-1])
 		} else {
-			good = append(good, w.submit(1)...)
-			refs = append(refs, good[len(good)-1])
+			b.good = append(b.good, w.submit(1)...)
+			b.all = append(b.all, b.good[len(b.good)-1])
 		}
 	}
-	wait := requirePoisonFound(t, w, refs, good, bad, search*len(at)+1)
-	for range 3 { // it costs a call of its own, and is to be asked for less and less often
-		again := requirePoisonFound(t, w, refs, good, bad, 1+len(bad))
+	wait := requirePoisonFound(t, w, b, search*len(at)+1)
+	for range 3 { // the bad task costs a call of its own, and must be asked for less and less often
+		again := requirePoisonFound(t, w, b, 1+len(b.bad))
 		require.Greater(t, again, wait)
 		wait = again
 	}
 	_, _, paused := w.adapter.Paused()
-	require.False(t, paused, "a task's own trouble pauses no credential")
+	require.False(t, paused, "the failure of one task pauses no credential")
 }
 
-// requirePoisonFound asserts that one Fetch tells of all good tasks, with so many
-// requests at most, and leaves the bad ones pending. It returns how long the first
-// of these is to wait.
-func requirePoisonFound(t *testing.T, w *world, refs, good, bad []task.Ref, most int) (wait int64) {
+// batch is tasks that are asked for together, in their order: good ones, and bad
+// ones that break every call.
+type batch struct{ all, good, bad []task.Ref }
+
+// requirePoisonFound asserts that one Fetch reports all good tasks, with so many
+// requests at most, and leaves the bad ones pending. It returns how long the last of
+// the bad ones must wait.
+func requirePoisonFound(t *testing.T, w *world, b batch, most int) (wait int64) {
 	t.Helper()
 	requests := w.requests(func() {
-		seen, err := w.fetch(t.Context(), t, refs...)
+		seen, err := w.fetch(t.Context(), t, b.all...)
 		require.NoError(t, err)
-		requireReady(t, seen, good...)
-		for _, ref := range bad {
+		requireReady(t, seen, b.good...)
+		for _, ref := range b.bad {
 			requireNoEnd(t, ref.TaskID, seen)
 			if f := seen[ref.TaskID].Failure; f != nil {
 				wait = f.RetryAfter.Nanoseconds()
@@ -89,7 +92,8 @@ func requirePoisonFound(t *testing.T, w *world, refs, good, bad []task.Ref, most
 	return wait
 }
 
-// testPoisonPasses: a task that can be asked for again travels with the others.
+// testPoisonPasses: a task that no longer breaks calls is asked for with the others
+// again.
 func testPoisonPasses(t *testing.T, w *world) {
 	if w.subject.batch(w.adapter) < cohort {
 		return
@@ -110,11 +114,11 @@ func testPoisonPasses(t *testing.T, w *world) {
 	}))
 }
 
-// testCreditsOfOneTask: the text of a task that failed is that task's.
+// testCreditsOfOneTask: the text of a failed task says nothing about the account.
 func testCreditsOfOneTask(t *testing.T, w *world) {
 	good := w.submit(3)
-	broke := task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.LacksCredits), Type: w.kind()}
-	w.pass(record(t, w, broke).FinalAt.Sub(w.clock.Now()))
+	broke := task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.LacksCredits), Type: w.taskType()}
+	w.advance(record(t, w, broke).FinalAt.Sub(w.clock.Now()))
 	seen, err := w.fetch(t.Context(), t, append(good, broke)...)
 	require.NoError(t, err)
 	requireReady(t, seen, good...)
@@ -123,8 +127,8 @@ func testCreditsOfOneTask(t *testing.T, w *world) {
 	require.False(t, paused)
 }
 
-// endOf is the verdict that ends a task: its own, or that of its first item where
-// there is no task around them.
+// endOf returns the verdict that ends a task: from its own failure, or from its first
+// item's where the format has no task around the items.
 func endOf(obs task.Observation) task.Verdict {
 	switch {
 	case obs.Failure != nil:
@@ -142,8 +146,8 @@ func record(t *testing.T, w *world, ref task.Ref) simulator.Record {
 	return r
 }
 
-// testDown: a provider that is down is not searched for the task that breaks it,
-// and its tasks travel together again when it is back.
+// testDown: while a provider is down, an adapter does not look for a task that breaks
+// its calls, and tasks are asked for together again when the provider is back.
 func testDown(t *testing.T, s Subject) {
 	for _, fault := range []simulator.Fault{simulator.HTTP503, simulator.HTML, simulator.Cut} {
 		t.Run(string(fault), func(t *testing.T) {
@@ -164,7 +168,7 @@ func testDown(t *testing.T, s Subject) {
 					return
 				}
 				w.sim.Outage(simulator.NoFault)
-				w.pass(task.DefaultConfirmation().Over)
+				w.advance(task.DefaultConfirmation().Over)
 				require.Equal(t, up, w.requests(func() {
 					seen, err := w.fetch(t.Context(), t, refs...)
 					require.NoError(t, err)
@@ -175,19 +179,19 @@ func testDown(t *testing.T, s Subject) {
 	}
 }
 
-// testAlone: a task that is asked for alone is asked for by a call of its own, and
-// an answer without it is one.
+// testAlone: a ref with Alone gets a call of its own, and an answer without the task
+// means that the task is unknown.
 func testAlone(t *testing.T, w *world) {
 	refs := w.submit(3)
 	warm, err := w.fetch(t.Context(), t, refs...)
 	require.NoError(t, err)
 	requireReady(t, warm, refs...)
 	refs[0].Alone = true
-	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.kind(), Alone: true}
-	lost := task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Forgotten), Type: w.kind(), Alone: true}
+	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.taskType(), Alone: true}
+	lost := task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Forgotten), Type: w.taskType(), Alone: true}
 	calls := int64(1 + 2*w.subject.places())
 	if w.subject.batch(w.adapter) > 1 {
-		calls++ // for the two others together
+		calls++ // for the two other tasks together
 	} else {
 		calls += 2
 	}

@@ -1,36 +1,91 @@
 package upstreamtest
 
 import (
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/simulator"
 	"tasksync/task"
 	"tasksync/upstream"
 )
 
-// Subject is an adapter under test.
+// Subject is an adapter under test, and the wire format that it reads.
 type Subject struct {
-	// Provider and Dialect are the simulator's names of the wire format:
-	// simulator.Config has them.
+	// Format is the provider's wire format. Default: Provider and Dialect, the
+	// simulator's names of a format that it has itself.
+	Format            *Format
 	Provider, Dialect string
-	// New makes an adapter without a rate limit. What has to be closed is closed
-	// by t.Cleanup.
+	// Upstream is the provider whose adapters are tested. Default: New and Limited.
+	Upstream upstream.Provider
+	// New makes an adapter without a rate limit, and closes by t.Cleanup what has
+	// to be closed. Default: Upstream's.
 	New func(t testing.TB, baseURL, key string) upstream.Adapter
-	// Limited makes one that is permitted so many requests in any span of window.
+	// Limited makes an adapter that may make so many requests in any span of
+	// window. Default: Upstream's.
 	Limited func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter
+	// Handlers has all of Types. Default: [task.DefaultHandlers].
+	Handlers task.Handlers
 	// Types are the task types that the provider has; the first one is used
-	// where one is enough. Default: all five.
+	// where one is enough. Default: the five of the specification.
 	Types []task.Type
-	// Unbatched: this server answers one task a request, whatever the adapter's
-	// Limits say that the format can do.
+	// Unbatched marks a server that answers one task a call, whatever the adapter's
+	// Limits say of the format.
 	Unbatched bool
-	// FirstLook is how many requests the first look at a task takes, because it may
-	// be in several places; the later ones take one. Default 1.
+	// FirstLook is how many calls the first look at a task takes, because the task may
+	// be in several places; later looks take one. Default 1.
 	FirstLook int
-	// Places is in how many places a task may be, so how many requests it takes to
-	// hear that there is no such task. Default 1.
+	// Places is the number of places where a task may be: so many calls it takes to
+	// find that there is no such task. Default 1.
 	Places int
+}
+
+// Format is the wire format of a provider that tasksync does not know, as the
+// simulator serves it; Task and Item are what it encodes.
+type (
+	Format = simulator.Format
+	Task   = simulator.Task
+	Item   = simulator.Item
+)
+
+func (s Subject) withDefaults() Subject {
+	if s.Handlers == nil {
+		s.Handlers = task.DefaultHandlers()
+	}
+	if s.Limited == nil {
+		s.Limited = func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
+			return s.open(t, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
+		}
+	}
+	if s.New == nil {
+		s.New = func(t testing.TB, baseURL, key string) upstream.Adapter {
+			return s.open(t, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: -1})
+		}
+	}
+	return s
+}
+
+// open makes an adapter of s.Upstream.
+func (s Subject) open(t testing.TB, cfg upstream.Config) upstream.Adapter {
+	t.Helper()
+	require.NotNil(t, s.Upstream.New, "Subject.Upstream or New and Limited: required")
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	adapter, err := s.Upstream.New(cfg)
+	require.NoError(t, err)
+	if a, ok := adapter.(interface{ CloseIdle() }); ok {
+		t.Cleanup(a.CloseIdle)
+	}
+	return adapter
+}
+
+// policy returns the default policy with the handlers of s.
+func (s Subject) policy() task.Policy {
+	p := task.DefaultPolicy()
+	p.Handlers = s.Handlers
+	return p
 }
 
 func (s Subject) firstLook() int { return max(1, s.FirstLook) }
@@ -44,7 +99,7 @@ func (s Subject) types() []task.Type {
 	return []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
 }
 
-// batch is how many tasks a request asks for.
+// batch returns how many tasks a call asks for.
 func (s Subject) batch(a upstream.Adapter) int {
 	if s.Unbatched {
 		return 1
@@ -54,9 +109,11 @@ func (s Subject) batch(a upstream.Adapter) int {
 
 const key = "key-0123456789-of-the-suite"
 
-// Run runs the suite on s. The package of the test has a TestMain with goleak.
+// Run runs the suite on s. A TestMain with goleak beside it finds the goroutines
+// that outlive the tests.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
+	s = s.withDefaults()
 	for _, tc := range []struct {
 		name string
 		test func(*testing.T, *world)
@@ -93,7 +150,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("rate limit", func(t *testing.T) { t.Parallel(); testRateLimit(t, s) })
 }
 
-// bubble runs test in w, with an adapter that lives in a bubble.
+// bubble runs test in w, with an adapter inside a bubble of testing/synctest.
 func (s Subject) bubble(t *testing.T, w *world, test func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// UnknownStatuses is how many answers with an unknown status reg has counted, of
+// UnknownStatuses returns how many answers with an unknown status reg has counted, for
 // all providers.
 func UnknownStatuses(t testing.TB, reg prometheus.Gatherer) (total float64) {
 	t.Helper()

@@ -16,8 +16,8 @@ import (
 	"tasksync/upstream"
 )
 
-// world is a simulated provider behind a real server, an adapter that asks it,
-// and the provider's clock.
+// world is a simulated provider behind a real server, an adapter for it, and the
+// provider's clock.
 type world struct {
 	subject Subject
 	sim     *simulator.Simulator
@@ -27,13 +27,17 @@ type world struct {
 	sleeps  bool // the adapter is in a bubble, and its clock moves with the provider's
 }
 
-// newWorld serves a simulator outside of any bubble. Its adapter is for real
-// time. The audio is at mediaURL; empty: where the provider has it.
+// newWorld serves a simulator outside of any bubble. Its adapter runs in real time. The
+// audio is at mediaURL; empty: at the provider's hosts.
 func newWorld(t *testing.T, s Subject, mediaURL string) *world {
 	t.Helper()
 	w := &world{subject: s, clock: &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	clips := map[task.Type]int{}
+	for taskType, h := range s.Handlers {
+		clips[taskType] = h.Clips
+	}
 	w.sim = simulator.New(simulator.Config{
-		Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
+		Format: s.Format, Clips: clips, Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
 		SlowDelay: time.Millisecond, MediaURL: mediaURL, Now: w.clock.Now,
 	})
 	w.server = serve(t, w.sim)
@@ -51,21 +55,21 @@ func serve(t *testing.T, h http.Handler) *httptest.Server {
 	return server
 }
 
-// clock is a time that only tests move.
+// clock is a clock that only tests advance.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// Now is the clock of the simulator.
+// Now returns the time of the simulator.
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// pass lets time go by, at the provider and, in a bubble, at the adapter.
-func (w *world) pass(d time.Duration) {
+// advance moves the time on, at the provider and, in a bubble, at the adapter.
+func (w *world) advance(d time.Duration) {
 	if d <= 0 {
 		return
 	}
@@ -77,19 +81,19 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// kind is the type that is used where one is enough.
-func (w *world) kind() task.Type { return w.subject.types()[0] }
+// taskType returns the type for tests in which one is enough.
+func (w *world) taskType() task.Type { return w.subject.types()[0] }
 
-// submit makes n tasks that are ready, and their refs.
+// submit makes n tasks that are complete, and returns their refs.
 func (w *world) submit(n int, faults ...simulator.Fault) []task.Ref {
 	refs := make([]task.Ref, n)
 	for i := range refs {
-		refs[i] = task.Ref{TaskID: w.sim.Submit(w.kind(), simulator.Ready, faults...), Type: w.kind()}
+		refs[i] = task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Ready, faults...), Type: w.taskType()}
 	}
 	return refs
 }
 
-// fetch asks for refs and holds the answer to what is always true of one.
+// fetch asks for refs and asserts what is true of every result of Fetch.
 func (w *world) fetch(ctx context.Context, t *testing.T, refs ...task.Ref) (map[string]task.Observation, error) {
 	t.Helper()
 	observations, err := w.adapter.Fetch(ctx, refs)
@@ -113,24 +117,30 @@ func (w *world) fetch(ctx context.Context, t *testing.T, refs ...task.Ref) (map[
 	return seen, err
 }
 
-// failureOf is why a task was not told about: its own failure, or that of the
-// call that speaks for it. nil: all is well with it.
-func failureOf(id string, seen map[string]task.Observation, err error) *task.Failure {
-	if obs, ok := seen[id]; ok {
-		return obs.Failure
+// outcome is the observation of a task: its own, or else one with the failure of
+// the call. ok is false if the answers have left the task out.
+func outcome(id string, seen map[string]task.Observation, err error) (obs task.Observation, ok bool) {
+	if obs, ok = seen[id]; ok {
+		return obs, true
 	}
-	f, _ := errors.AsType[*task.Failure](err)
-	return f
+	f, failed := errors.AsType[*task.Failure](err)
+	return task.Observation{TaskID: id, Failure: f}, failed
 }
 
-// requests is the number of requests that test makes.
+// failureOf is the failure of a task, or else of the call; nil: there is none.
+func failureOf(id string, seen map[string]task.Observation, err error) *task.Failure {
+	obs, _ := outcome(id, seen, err)
+	return obs.Failure
+}
+
+// requests returns the number of calls that test makes.
 func (w *world) requests(test func()) int64 {
 	before := w.sim.Requests().Total
 	test()
 	return w.sim.Requests().Total - before
 }
 
-// requireReady asserts that refs were seen with what they have.
+// requireReady asserts that refs were observed with their items.
 func requireReady(t *testing.T, seen map[string]task.Observation, refs ...task.Ref) {
 	t.Helper()
 	for _, ref := range refs {

@@ -41,8 +41,8 @@ func render() error {
 	return nil
 }
 
-// file is the goose file of a River version: the one that has it already, or
-// the next free number.
+// file returns the goose file of a River version: the one that has it already,
+// or the next free number.
 func file(version int) (string, error) {
 	suffix := fmt.Sprintf("_river_%03d.sql", version)
 	have, err := filepath.Glob("*" + suffix)
@@ -83,15 +83,15 @@ func text(v rivermigrate.Migration) string {
 	return b.String()
 }
 
-// statement hands SQL to goose in one piece: it may hold functions, whose
+// statement passes SQL to goose in one piece: it may hold functions, whose
 // bodies goose would cut at their semicolons.
 func statement(b *strings.Builder, sql string) {
 	sql = strings.TrimSpace(strings.ReplaceAll(sql, "/* TEMPLATE: schema */", schema+"."))
 	fmt.Fprintf(b, "-- +goose StatementBegin\n%s\n-- +goose StatementEnd\n", sql)
 }
 
-// record notes the version where River's migrator looks for it. River's
-// migration 5 gives that table a line; before it there is none.
+// record inserts the version where River's migrator looks for it. The table has
+// a column line from River's migration 5 on.
 func record(version int) string {
 	if version < 5 {
 		return fmt.Sprintf("INSERT INTO %s.river_migration (version) VALUES (%d);\n", schema, version)

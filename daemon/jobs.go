@@ -1,0 +1,39 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+
+	"tasksync/jobs"
+)
+
+func (d *daemon) openJobs(ctx context.Context) (err error) {
+	d.jobs, err = jobs.New(jobs.Config{
+		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
+		CohortSizes: d.upstreams.cohorts, PollOnly: d.pooled,
+	})
+	if err := errors.Join(err, d.registry.failed()); err != nil {
+		return err
+	}
+	// The end of ctx must not cut passes short; Stop does that, in time.
+	if err := d.jobs.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	d.health.set("jobs", "")
+	return nil
+}
+
+// runJobs waits for a stop, and then until passes have finished or given their
+// jobs back. The jobs of passes that are still under way at the end of grace stay
+// running in the table; another daemon's River rescues them.
+func (d *daemon) runJobs(ctx context.Context) error {
+	<-ctx.Done()
+	d.health.set("jobs", "stopping")
+	d.cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
+	err := d.jobs.Stop(d.grace)
+	if err != nil && d.grace.Err() != nil {
+		d.cfg.Logger.Warn("[TaskSync] Stopped with passes under way", "error", err)
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,44 @@
+package daemon
+
+import (
+	"context"
+
+	"tasksync/internal/cdn"
+	"tasksync/internal/database"
+	"tasksync/internal/live"
+	"tasksync/syncer"
+	"tasksync/task"
+)
+
+func (d *daemon) openSyncer(ctx context.Context) (err error) {
+	if d.upstreams, err = openUpstreams(d.cfg, d.registry); err != nil {
+		return err
+	}
+	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
+		return err
+	}
+	d.announcer = live.NewAnnouncer(d.pool)
+	cfg := d.syncerConfig()
+	cfg.Registerer, cfg.Committed = d.registry, d.announcer.Announce
+	d.syncer = syncer.New(cfg)
+	for name, paused := range d.upstreams.paused {
+		d.health.check("upstream "+name, paused)
+	}
+	d.health.check("upstream answers", func() string { return troubleReason(d.syncer.Trouble()) })
+	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg))
+	return nil
+}
+
+func (d *daemon) syncerConfig() syncer.Config {
+	return syncer.Config{
+		Pool: d.pool, Upstreams: d.upstreams.adapters, Prober: cdn.NewProber(cdn.ProberConfig{}),
+		Policy: d.cfg.policy(), Logger: d.cfg.Logger, Now: d.now,
+	}
+}
+
+func (c Config) policy() task.Policy {
+	return task.Policy{
+		Handlers: c.Handlers, Timeout: c.Timeout, Grace: c.Grace, Late: task.LateMode(c.Late),
+		PollInterval: c.PollInterval, ProbeCDN: !c.NoCDNProbe,
+	}
+}

@@ -1,0 +1,99 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/queries"
+)
+
+// CheckColumns returns an error that wraps ErrColumns for a database whose
+// music_generations or music_clips have columns of types that tasksync cannot work
+// with. It works before there are migrations: some would fail half-way on such a
+// table. The type of user_id matters only if users are served: nothing else
+// compares it.
+func CheckColumns(ctx context.Context, pool *pgxpool.Pool, users bool) error {
+	bad, err := BadColumns(ctx, pool)
+	if err != nil {
+		return err
+	}
+	var texts []string
+	for _, c := range bad {
+		if users || !c.UsersOnly() {
+			texts = append(texts, c.String())
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrColumns, strings.Join(texts, "; "))
+}
+
+// A BadColumn is a column whose type tasksync cannot work with.
+type BadColumn struct {
+	table, column string
+	shown         string // its type, as Postgres shows it
+	want          columnType
+}
+
+// UsersOnly reports whether nothing but the HTTP API for users needs the column.
+func (c BadColumn) UsersOnly() bool { return c.table == "music_generations" && c.column == "user_id" }
+
+// String says what is wrong with the column, and the statement that mends it.
+func (c BadColumn) String() string {
+	return fmt.Sprintf("%s.%s is %s, but must be %s (ALTER TABLE public.%s ALTER COLUMN %s TYPE %s)",
+		c.table, c.column, c.shown, c.want.text, c.table, c.column, c.want.alter)
+}
+
+// BadColumns lists the columns of a wrong type, in the order of the tables. Tables
+// and columns that do not exist yet are not listed.
+func BadColumns(ctx context.Context, pool *pgxpool.Pool) ([]BadColumn, error) {
+	columns, err := queries.New().DoctorColumnList(ctx, pool)
+	if err != nil {
+		return nil, fmt.Errorf("read the types of columns: %w", err)
+	}
+	var bad []BadColumn
+	for _, c := range columns {
+		want, used := typeOf(c.TableName, c.ColumnName)
+		if used && !slices.Contains(want.bases, c.Base) {
+			bad = append(bad, BadColumn{table: c.TableName, column: c.ColumnName, shown: c.Shown, want: want})
+		}
+	}
+	return bad, nil
+}
+
+// columnType is what the type of a column may be, or a domain over it.
+type columnType struct {
+	bases []string // names in pg_type
+	text  string   // the same for an operator
+	alter string   // the first choice
+}
+
+// typeOf returns the type that a column must have, if tasksync uses the column.
+// Text of any name is compared and cut as text. An enumeration is not text: it
+// takes no text that is computed, and may lack a word that it is compared with.
+func typeOf(table, column string) (columnType, bool) {
+	text := columnType{[]string{"text", "varchar", "bpchar", "citext"}, "text (or varchar, char, citext)", "text"}
+	id := columnType{[]string{"uuid"}, "uuid", "uuid"}
+	user := columnType{slices.Concat(id.bases, text.bases), "uuid (or text, varchar, char, citext)", "uuid"}
+	moment := columnType{[]string{"timestamptz", "timestamp"}, "timestamptz (or timestamp)", "timestamptz"}
+	day := columnType{slices.Concat(moment.bases, []string{"date"}), "timestamptz (or timestamp, date)", "timestamptz"}
+	number := columnType{[]string{"float8", "float4", "numeric", "int8", "int4", "int2"}, "double precision (or another number)", "double precision"}
+	want, used := map[string]columnType{
+		"music_generations.id": id, "music_generations.user_id": user,
+		"music_generations.task_id": text, "music_generations.task_type": text, "music_generations.provider": text, "music_generations.status": text,
+		"music_generations.error_code": text, "music_generations.error_message": text,
+		"music_generations.created_at": moment, // a deadline counts from it
+		"music_generations.updated_at": day, "music_generations.completed_at": day,
+
+		"music_clips.id": id, "music_clips.generation_id": id, "music_clips.clip_id": text, "music_clips.status": text,
+		"music_clips.title": text, "music_clips.audio_url": text, "music_clips.stream_audio_url": text, "music_clips.video_url": text,
+		"music_clips.image_url": text, "music_clips.lyrics": text, "music_clips.tags": text, "music_clips.model_name": text,
+		"music_clips.duration": number, "music_clips.created_at": day, "music_clips.updated_at": day,
+	}[table+"."+column]
+	return want, used
+}

@@ -1,0 +1,85 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tasksync/daemon"
+	"tasksync/task"
+)
+
+// seeRows looks for pending rows that no daemon looks at.
+func (d *doctor) seeRows(ctx context.Context) {
+	kinds, err := d.queries.DoctorPendingList(ctx, d.pool)
+	if err != nil {
+		d.say(Bad, "rows", "%s", err)
+		return
+	}
+	var pending int64
+	for _, k := range kinds {
+		pending += k.Pending
+		_, known := d.cfg.Handlers[task.Type(k.TaskType)]
+		provided := d.provides(k.Provider)
+		if !known {
+			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "nobody follows them; correct task_type, or set their status")
+		}
+		if !provided {
+			d.say(Warning, fmt.Sprintf("rows: %d pending of provider %q, which is not configured", k.Pending, task.Redact(k.Provider)), "nobody follows them; add it to TASKSYNC_PROVIDERS, or correct column provider")
+		}
+	}
+	d.pending = pending
+}
+
+// seeOverdue tells why rows are past their deadline.
+func (d *doctor) seeOverdue(ctx context.Context) {
+	reasons, err := d.queries.MemoryOverdueStats(ctx, d.pool, d.cfg.Overdue())
+	if err != nil {
+		d.say(Bad, "rows", "%s", err)
+		return
+	}
+	var overdue int64
+	var why []string
+	for _, r := range reasons {
+		overdue += r.Overdue
+		why = append(why, fmt.Sprintf("%s %d", r.Reason, r.Overdue))
+	}
+	what := fmt.Sprintf("rows: %d pending", d.pending)
+	if overdue == 0 {
+		d.say(Good, what+", none past the deadline", "")
+		return
+	}
+	d.say(Warning, fmt.Sprintf("%s, %d of them past the deadline of %s (%s)", what, overdue, d.cfg.Timeout, strings.Join(why, ", ")),
+		"they wait for an answer of their provider, or for a daemon; its readiness and log say more")
+	d.seeRefused(ctx)
+}
+
+// seeRefused names what in the database rejects results.
+func (d *doctor) seeRefused(ctx context.Context) {
+	refused, err := d.queries.MemoryRefusedList(ctx, d.pool)
+	if err != nil {
+		d.say(Bad, "rows", "%s", err)
+		return
+	}
+	for _, r := range refused {
+		d.say(Bad, fmt.Sprintf("rows: the database refuses the results of %d (%s)", r.Waiting, r.Refused),
+			"mend the constraint, trigger or column; the rows then complete by themselves")
+	}
+}
+
+// seeLate counts late results.
+func (d *doctor) seeLate(ctx context.Context) {
+	n, err := d.queries.LateResultCount(ctx, d.pool)
+	switch {
+	case err != nil:
+		d.say(Bad, "late results", "%s", err)
+	case n > 0:
+		d.say(Warning, fmt.Sprintf("late results: %d came after their rows had failed", n),
+			"they are in tasksync.late_results; `tasksync retry ID` completes such a row, TASKSYNC_LATE=complete does so by itself")
+	}
+}
+
+func (d *doctor) provides(name string) bool {
+	return name == "" || slices.ContainsFunc(d.cfg.Providers, func(p daemon.Provider) bool { return p.Name == name })
+}

@@ -1,0 +1,108 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"tasksync/queries"
+	"tasksync/task"
+)
+
+// sweepWorker runs the sweep.
+type sweepWorker struct {
+	river.WorkerDefaults[SweepArgs]
+	client *Client
+}
+
+// Work implements river.Worker.
+func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
+	swept, err := w.client.Sweep(ctx, sweepGrace)
+	if len(swept) > 0 {
+		w.client.cfg.Logger.Info("[TaskSync] Swept rows that no job followed", "rows", len(swept))
+	}
+	return err
+}
+
+const (
+	sweepMax = 10_000 // rows that get jobs in one transaction of the sweep
+	// sweepGrace is how old a row must be for the sweep; younger ones are the feed's.
+	sweepGrace = 5 * time.Second
+	// redundantMax bounds how many redundant jobs one sweep cancels.
+	redundantMax = 1000
+)
+
+// Sweep gives a job to every pending V2 row that no live job follows, and
+// cancels jobs that older ones make redundant. Rows younger than grace are left
+// to the feed; with 0 none are. Sweep returns the ids that got a job.
+func (c *Client) Sweep(ctx context.Context, grace time.Duration) ([]string, error) {
+	var swept []string
+	for {
+		ids, err := c.sweepOnce(ctx, grace)
+		swept = append(swept, ids...)
+		if err != nil {
+			return swept, fmt.Errorf("sweep: %w", err)
+		}
+		if len(ids) < sweepMax {
+			break
+		}
+	}
+	return swept, c.cancelRedundant(ctx)
+}
+
+// sweepOnce finds rows and inserts their jobs in one transaction, under a lock:
+// if two sweeps run at the same time, the second one finds the jobs of the
+// first.
+func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []string, err error) {
+	err = pgx.BeginFunc(ctx, c.cfg.Pool, func(tx pgx.Tx) error {
+		if err := c.queries.TransactionLockSweep(ctx, tx); err != nil {
+			return err
+		}
+		now := c.cfg.Now()
+		rows, err := c.queries.GenerationListUnfollowed(ctx, tx, queries.GenerationListUnfollowedParams{
+			TaskTypes: c.cfg.Handlers.Names(), Providers: slices.Collect(maps.Keys(c.cfg.CohortSizes)), Before: now.Add(-grace), RunningSince: now.Add(-staleAfter), MaxRows: sweepMax,
+		})
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		cohorts := c.newCohorts()
+		for _, r := range rows {
+			cohorts.add(cohortKey{r.Provider, task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
+			ids = append(ids, r.ID)
+		}
+		_, err = c.river.InsertManyFastTx(ctx, tx, cohorts.params())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// cancelRedundant cancels waiting jobs whose every row an older live job follows.
+func (c *Client) cancelRedundant(ctx context.Context) error {
+	var redundant []int64
+	err := pgx.BeginFunc(ctx, c.cfg.Pool, func(tx pgx.Tx) (err error) {
+		if err := c.queries.TransactionLockSweep(ctx, tx); err != nil {
+			return err
+		}
+		redundant, err = c.queries.JobListRedundant(ctx, tx, queries.JobListRedundantParams{
+			RunningSince: c.cfg.Now().Add(-staleAfter), MaxRows: redundantMax,
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list redundant jobs: %w", err)
+	}
+	for _, id := range redundant {
+		if _, err := c.river.JobCancel(ctx, id); err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
