@@ -11,6 +11,7 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/database"
+	"tasksync/looks"
 	"tasksync/task"
 )
 
@@ -29,8 +30,11 @@ type Config struct {
 	// Late is what a late result does, one that comes after its generation failed at
 	// the deadline: event (default), complete or off.
 	Late string
-	// PollInterval is the time between two looks at a task; default: by age and task
-	// type.
+	// Pace says how much a generation's waiting counts against calls: frugal, balanced
+	// (default) or eager.
+	Pace string
+	// PollInterval is a fixed time between two looks at a task; default: by what was
+	// learnt of how long tasks take, and Pace.
 	PollInterval time.Duration
 	// NoCDNProbe restores the specification's blind CDN rule.
 	NoCDNProbe bool
@@ -74,6 +78,11 @@ type Config struct {
 // Feeds returns the values of Config.Feed.
 func Feeds() []string { return feed.Modes() }
 
+// Paces returns the values of Config.Pace.
+func Paces() []string {
+	return []string{string(looks.Frugal), string(looks.Balanced), string(looks.Eager)}
+}
+
 // LateModes returns the values of Config.Late.
 func LateModes() []string {
 	return []string{string(task.LateEvent), string(task.LateComplete), string(task.LateOff)}
@@ -85,6 +94,7 @@ func (c Config) WithDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, task.DefaultTimeout)
 	c.Grace = cmp.Or(c.Grace, task.DefaultGrace)
 	c.Late = cmp.Or(c.Late, string(task.LateEvent))
+	c.Pace = cmp.Or(c.Pace, string(looks.Balanced))
 	c.Feed = cmp.Or(c.Feed, feed.Auto)
 	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)
 	c.ListenAddr = cmp.Or(c.ListenAddr, ":8080")
@@ -134,6 +144,8 @@ func (c Config) validateFields() error {
 		return wrong("Grace", "%s is under a second", c.Grace)
 	case !slices.Contains(LateModes(), c.Late):
 		return wrong("Late", "%q is not one of %v", c.Late, LateModes())
+	case !slices.Contains(Paces(), c.Pace):
+		return wrong("Pace", "%q is not one of %v", c.Pace, Paces())
 	case c.PollInterval != 0 && c.PollInterval < 50*time.Millisecond:
 		return wrong("PollInterval", "%s is under 50ms", c.PollInterval)
 	case c.FeedPollInterval != 0 && c.FeedPollInterval < 10*time.Millisecond:

@@ -10,7 +10,9 @@ import (
 	"tasksync/feed"
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
+	"tasksync/internal/budget"
 	"tasksync/internal/live"
+	"tasksync/internal/planner"
 	"tasksync/jobs"
 	"tasksync/syncer"
 )
@@ -43,6 +45,8 @@ type daemon struct {
 	pooled    bool             // through a pooler in transaction mode
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
+	planner   *planner.Planner
+	holders   []*budget.Holder // of this daemon's shares of the limits
 	syncer    *syncer.Syncer
 	announcer *live.Announcer // tells the streams of all daemons what was committed
 	broker    *live.Broker
@@ -59,7 +63,7 @@ func (d *daemon) parts() []part {
 		{name: "HTTP server", open: d.openServer, run: d.watchServer, close: d.closeServer},
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
 		{name: "schema", open: d.openSchema},
-		{name: "syncer", open: d.openSyncer},
+		{name: "syncer", open: d.openSyncer, run: d.runLooks},
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},
 		{name: "requests", open: d.admitRequests, run: d.refuseRequests},

@@ -5,7 +5,7 @@
 //	HTTP server   /healthz, /readyz and /metrics answer from now on; the API answers 503
 //	database      waited for, with backoff
 //	schema        migrations are applied, or checked
-//	syncer        with the adapters of the providers
+//	syncer        with the adapters of the providers; runs: what looks teach, and shares of the limits
 //	API           runs: live updates, the keys that check tokens
 //	jobs          River works what is stored; a stop makes passes finish or give their jobs back
 //	requests      the API answers, until a stop begins

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"tasksync/internal/database"
 	"tasksync/syncer"
 )
@@ -28,6 +30,12 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
 		return nil, err
 	}
+	d.openLooks()
+	ctx, stop := context.WithCancel(ctx)
+	var group errgroup.Group
+	group.Go(func() error { return d.runLooks(ctx) })
+	defer group.Wait() //nolint:errcheck // its error would be that of a share that ends anyway
+	defer stop()
 	// Without an announcer, the streams of daemons hear of it within a second.
 	results, err := syncer.New(d.syncerConfig()).Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
 	if err != nil {

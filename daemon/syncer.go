@@ -17,6 +17,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
+	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
 	cfg := d.syncerConfig()
 	cfg.Registerer, cfg.Committed = d.registry, d.announcer.Announce
@@ -32,7 +33,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Prober: cdn.NewProber(cdn.ProberConfig{}),
-		Policy: d.cfg.policy(), Logger: d.cfg.Logger, Now: d.now,
+		Policy: d.cfg.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now,
 	}
 }
 

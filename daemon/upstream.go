@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/planner"
 	"tasksync/syncer"
 	"tasksync/upstream"
 )
@@ -27,8 +28,10 @@ const (
 type upstreams struct {
 	adapters map[string]syncer.Upstream // by name of the provider; "" is for rows that name none
 	cohorts  map[string]int             // likewise: generations in a pass
-	paused   map[string]func() string   // by name: why calls pause, or ""
-	spacing  time.Duration              // between looks at a row that users and webhooks cause
+	sources  map[string]planner.Source  // likewise: what plans must know
+	all      map[string]upstream.Adapter
+	paused   map[string]func() string // by name: why calls pause, or ""
+	spacing  time.Duration            // between looks at a row that users and webhooks cause
 }
 
 // leastSpacing is the spacing when all providers permit shorter ones.
@@ -36,7 +39,7 @@ const leastSpacing = 2 * time.Second
 
 // openUpstreams makes the adapters of the configured providers.
 func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
-	u := &upstreams{spacing: leastSpacing, adapters: map[string]syncer.Upstream{}, cohorts: map[string]int{}, paused: map[string]func() string{}}
+	u := &upstreams{spacing: leastSpacing, adapters: map[string]syncer.Upstream{}, cohorts: map[string]int{}, sources: map[string]planner.Source{}, all: map[string]upstream.Adapter{}, paused: map[string]func() string{}}
 	for i, p := range cfg.Providers {
 		adapter, err := p.open(cfg, reg)
 		if err != nil {
@@ -47,14 +50,14 @@ func openUpstreams(cfg Config, reg prometheus.Registerer) (*upstreams, error) {
 		}
 		u.add(p.Name, adapter)
 		if i == 0 {
-			u.adapters[""], u.cohorts[""] = u.adapters[p.Name], u.cohorts[p.Name]
+			u.adapters[""], u.cohorts[""], u.sources[""] = u.adapters[p.Name], u.cohorts[p.Name], u.sources[p.Name]
 		}
 	}
 	return u, nil
 }
 
 func (u *upstreams) add(name string, a upstream.Adapter) {
-	u.adapters[name], u.cohorts[name] = a, unbatched
+	u.all[name], u.adapters[name], u.sources[name], u.cohorts[name] = a, a, sourceOf(name, a), unbatched
 	if batch := a.Limits().Batch; batch > 1 {
 		u.cohorts[name] = min(batch, batched)
 	}

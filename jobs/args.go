@@ -38,7 +38,7 @@ func (a SyncArgs) InsertOpts() river.InsertOpts {
 	if a.Backlog {
 		opts.Queue = queueBacklog
 	}
-	if next := (dueTimes{a.Due}).earliest(); !next.IsZero() {
+	if next := (dueTimes{Due: a.Due}).earliest(); !next.IsZero() {
 		opts.ScheduledAt = next
 	}
 	return opts

@@ -1,12 +1,31 @@
 package jobs
 
-import "time"
+import (
+	"strings"
+	"time"
+
+	"tasksync/looks"
+)
 
 // dueTimes is what a sync job remembers between its looks, as River's recorded
 // output: when each member is due, in Unix milliseconds and in the order of the ids;
 // 0 for a member that has ended.
 type dueTimes struct {
 	Due []int64 `json:"due"`
+	// Tracks is what the looks have told of each member, in the same order.
+	Tracks []looks.Track `json:"tracks,omitempty"`
+}
+
+// tracks returns, by id, what earlier looks have told.
+func (d dueTimes) tracks(ids []string) map[string]looks.Track {
+	if len(d.Tracks) != len(ids) {
+		return nil
+	}
+	out := make(map[string]looks.Track, len(ids))
+	for i, id := range ids {
+		out[strings.ToLower(id)] = d.Tracks[i]
+	}
+	return out
 }
 
 // notBefore returns, by id, the time before which a member need not be asked for. It

@@ -11,6 +11,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"tasksync/looks"
 	"tasksync/syncer"
 	"tasksync/task"
 )
@@ -31,7 +32,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	before, first := recorded(job)
 	notBefore := before.notBefore(job.Args.IDs)
 	results, err := w.syncer.Sync(ctx, syncer.Request{
-		IDs: job.Args.IDs, First: first, NotBefore: notBefore, Lane: job.Args.lane(), LeaveOverdue: !job.Args.Backlog,
+		IDs: job.Args.IDs, First: first, NotBefore: notBefore, Tracks: before.tracks(job.Args.IDs), Lane: job.Args.lane(), LeaveOverdue: !job.Args.Backlog,
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -73,14 +74,14 @@ func split(args SyncArgs, results []syncer.Result, after dueTimes) (rest, overdu
 	return rest, overdue
 }
 
-// lane returns the lane of the job's calls. Old rows that were put back under
+// lane returns the lane of the job's calls; 0: the syncer's choice. Old rows that were put back under
 // way have a deadline to come, but still queue behind the others: there may be
 // thousands.
 func (a SyncArgs) lane() task.Lane {
 	if a.Backlog {
 		return task.LaneBacklog
 	}
-	return task.LaneDue
+	return 0
 }
 
 // withoutMembers returns the same job without members.
@@ -115,7 +116,7 @@ func recorded(job *river.Job[SyncArgs]) (d dueTimes, first bool) {
 	output := job.Output()
 	switch {
 	case output == nil && len(job.Args.Due) > 0:
-		return dueTimes{job.Args.Due}, false
+		return dueTimes{Due: job.Args.Due}, false
 	case output == nil:
 		return dueTimes{}, true
 	}
@@ -129,8 +130,9 @@ func recorded(job *river.Job[SyncArgs]) (d dueTimes, first bool) {
 // time. When the daemon is stopping, a member that was due and not answered is
 // due at once, for the daemon that takes the job next.
 func (w *syncWorker) plan(ids []string, results []syncer.Result, notBefore map[string]time.Time, stopping bool) dueTimes {
-	next := make(map[string]int64, len(results))
+	next, tracks := make(map[string]int64, len(results)), make(map[string]looks.Track, len(results))
 	for _, r := range results {
+		tracks[r.ID] = r.Track
 		at := r.Next
 		if stopping && !at.IsZero() && r.Unanswered() {
 			at = w.now()
@@ -142,9 +144,9 @@ func (w *syncWorker) plan(ids []string, results []syncer.Result, notBefore map[s
 			next[r.ID] = at.UnixMilli()
 		}
 	}
-	d := dueTimes{Due: make([]int64, len(ids))}
+	d := dueTimes{Due: make([]int64, len(ids)), Tracks: make([]looks.Track, len(ids))}
 	for i, id := range ids {
-		d.Due[i] = next[id]
+		d.Due[i], d.Tracks[i] = next[id], tracks[strings.ToLower(id)]
 	}
 	return d
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/simulator"
+	"tasksync/looks"
 	"tasksync/syncer"
 	"tasksync/task"
 )
@@ -97,7 +98,7 @@ func TestPlan(t *testing.T) {
 		{ID: "e", Outcome: task.OutcomeSkipped, Reason: syncer.ReasonNotDue, Next: now},
 	}
 	due := func(s ...time.Duration) dueTimes {
-		out := dueTimes{Due: make([]int64, len(s))}
+		out := dueTimes{Due: make([]int64, len(s)), Tracks: make([]looks.Track, len(s))}
 		for i, d := range s {
 			if d >= 0 {
 				out.Due[i] = now.Add(d).UnixMilli()
@@ -228,7 +229,7 @@ func TestRetriedRowsGiveWay(t *testing.T) {
 	require.NoError(t, c.HandOn(t.Context(), []string{old}))
 	require.Equal(t, task.LaneBacklog, <-lanes)
 	require.NoError(t, c.HandOn(t.Context(), []string{b.insert(task.Merge, "new", 0)}))
-	require.Equal(t, task.LaneDue, <-lanes)
+	require.Equal(t, task.LaneFirst, <-lanes)
 }
 
 // TestPanicInWorker has a client whose syncer has no database.

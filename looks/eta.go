@@ -1,6 +1,10 @@
 package looks
 
-import "time"
+import (
+	"time"
+
+	"tasksync/task"
+)
 
 // knowsEnough is how many samples a model needs before it foretells anything to
 // people.
@@ -8,7 +12,7 @@ const knowsEnough = 8
 
 // Knows reports whether the model has learnt enough of a stage to say when a row
 // will end.
-func (m *Model) Knows(s Stage) bool {
+func (m *Model) Knows(s task.Stage) bool {
 	for i := range m.stages[s] {
 		if m.stages[s][i].count >= knowsEnough {
 			return true
@@ -33,8 +37,8 @@ func (p *Plan) Quantile(age time.Duration, part float64) (end time.Duration, ok 
 // Rows is how many ended rows the model remembers, at most some hundreds.
 func (m *Model) Rows() float64 {
 	most := 0.0
-	for i := range m.stages[Submitted] {
-		most = max(most, m.stages[Submitted][i].count)
+	for i := range m.stages[submitted] {
+		most = max(most, m.stages[submitted][i].count)
 	}
 	return most
 }

@@ -40,7 +40,7 @@ const tiny = 1e-9
 
 // Lesson gives what was learnt since the last [Model.Merge]; false: nothing was.
 func (m *Model) Lesson() (Lesson, bool) {
-	if m.lessons == ([Stages]int{}) && m.hints == 0 {
+	if m.lessons == ([stages]int{}) && m.hints == 0 {
 		return Lesson{}, false
 	}
 	now := m.numbers()
@@ -80,7 +80,7 @@ func (m *Model) Merge(known []float32) error {
 	})
 	m.Hints.Ended = sane(next(), 0, mostWeight)
 	m.Hints.Hinted = sane(next(), 0, m.Hints.Ended)
-	m.base, m.lessons, m.hints = m.numbers(), [Stages]int{}, 0
+	m.base, m.lessons, m.hints = m.numbers(), [stages]int{}, 0
 	return nil
 }
 

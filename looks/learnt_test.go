@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"tasksync/task"
+
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -25,7 +27,7 @@ func TestDaemonsTeachEachOther(t *testing.T) {
 	one, other, alone := NewModel(flatPrior), NewModel(flatPrior), NewModel(flatPrior)
 	for i := range 60 {
 		end := 110 * math.Exp(0.35*r.NormFloat64())
-		track := Track{}.Looked(seconds(0.3*end), Worded).Looked(seconds(0.9*end), Partial)
+		track := Track{}.Looked(seconds(0.3*end), task.StageWorded).Looked(seconds(0.9*end), task.StagePartial)
 		by := seconds(end + r.Float64())
 		m := one
 		if i/5%2 == 1 {

@@ -3,34 +3,24 @@ package looks
 import (
 	"math"
 	"time"
-)
 
-// Stage is how far a row has come, as a look shows it.
-type Stage uint8
-
-// The stages of a row under way. Not every provider shows all of them.
-const (
-	Submitted Stage = iota // nothing but that it is under way
-	Worded                 // titles, lyrics or tags
-	Previewed              // something that can be streamed
-	Partial                // a result that is final
-	Stages                 // how many there are
+	"tasksync/task"
 )
 
 // Track is what the looks at one row have told of its time so far. Its zero value
 // has had no look. It stands in the output of the row's job.
 type Track struct {
-	Stage Stage `json:"s,omitempty"`
+	Stage task.Stage `json:"s,omitempty"`
 	// Last is the row's age at the last look that found it under way; Entered are
 	// its ages at the looks that first found it in each stage. In milliseconds.
 	Last    int64         `json:"l,omitempty"`
-	Entered [Stages]int64 `json:"e,omitzero"`
+	Entered [stages]int64 `json:"e,omitzero"`
 }
 
 // Looked is the track after a look at this age that found the row under way in
 // this stage. A stage never falls, as a status does not.
-func (t Track) Looked(age time.Duration, stage Stage) Track {
-	stage = min(max(stage, t.Stage), Stages-1)
+func (t Track) Looked(age time.Duration, stage task.Stage) Track {
+	stage = min(max(stage, t.Stage), stages-1)
 	if stage > t.Stage {
 		t.Entered[stage] = age.Milliseconds()
 	}
@@ -39,18 +29,18 @@ func (t Track) Looked(age time.Duration, stage Stage) Track {
 }
 
 // entered is the age in seconds at which the stage was seen; 0: it was not.
-func (t Track) entered(s Stage) float64 { return float64(t.Entered[s]) / 1000 }
+func (t Track) entered(s task.Stage) float64 { return float64(t.Entered[s]) / 1000 }
 
 // Model has learnt how long the tasks of one provider and type take. It is not safe
 // for concurrent use.
 type Model struct {
 	Hints Hints
 
-	stages [Stages][]expert
+	stages [stages][]expert
 	prior  func(age float64) float64 // survival
 
 	base    []float64   // what was known at the last merge
-	lessons [Stages]int // samples since then, by stage
+	lessons [stages]int // samples since then, by stage
 	hints   int         // and of hints
 }
 
@@ -63,7 +53,7 @@ func NewModel(prior Prior) *Model {
 	m := &Model{prior: func(age float64) float64 { return prior(seconds(age)) }}
 	for s := range m.stages {
 		for b := range bases {
-			if b != fromStart && s == int(Submitted) {
+			if b != fromStart && s == int(submitted) {
 				continue // there is no stage to count from
 			}
 			for _, keep := range memories {
@@ -87,8 +77,8 @@ func (m *Model) Learn(t Track, by time.Duration, hinted bool) {
 	}
 	m.Hints.Learn(hinted)
 	m.hints++
-	for s := Submitted; s <= t.Stage; s++ {
-		if s == Submitted || t.Entered[s] > 0 {
+	for s := submitted; s <= t.Stage; s++ {
+		if s == submitted || t.Entered[s] > 0 {
 			m.learn(s, after, by.Seconds(), t.entered(s))
 		}
 	}
@@ -97,7 +87,7 @@ func (m *Model) Learn(t Track, by time.Duration, hinted bool) {
 // sound reports whether the ages of t can be those of a row.
 func (t Track) sound() bool {
 	last := int64(0)
-	for s := Submitted; s < Stages; s++ {
+	for s := submitted; s < stages; s++ {
 		if at := t.Entered[s]; at != 0 {
 			if at < last || s > t.Stage {
 				return false
@@ -105,10 +95,10 @@ func (t Track) sound() bool {
 			last = at
 		}
 	}
-	return t.Last >= last && t.Stage < Stages
+	return t.Last >= last && t.Stage < stages
 }
 
-func (m *Model) learn(s Stage, after, by, entered float64) {
+func (m *Model) learn(s task.Stage, after, by, entered float64) {
 	m.lessons[s]++
 	for i := range m.stages[s] {
 		e := &m.stages[s][i]
@@ -120,7 +110,7 @@ func (m *Model) learn(s Stage, after, by, entered float64) {
 }
 
 // beliefs are the weights of the experts of a stage, by their scores.
-func (m *Model) beliefs(s Stage) []float64 {
+func (m *Model) beliefs(s task.Stage) []float64 {
 	experts := m.stages[s]
 	best := math.Inf(-1)
 	for i := range experts {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"tasksync/task"
+
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -14,16 +16,16 @@ import (
 type world struct {
 	name   string
 	stages bool
-	draw   func(r *rand.Rand, n int) (end float64, stages [Stages]float64)
+	draw   func(r *rand.Rand, n int) (end float64, stages [stages]float64)
 	truth  func(age float64) float64 // survival; nil: not known in closed form
 }
 
-func proportional(end float64) [Stages]float64 {
-	return [Stages]float64{0, 0.15 * end, 0.3 * end, 0.7 * end}
+func proportional(end float64) [stages]float64 {
+	return [stages]float64{0, 0.15 * end, 0.3 * end, 0.7 * end}
 }
 
-func draws(median, sigma float64) func(r *rand.Rand, n int) (float64, [Stages]float64) {
-	return func(r *rand.Rand, _ int) (float64, [Stages]float64) {
+func draws(median, sigma float64) func(r *rand.Rand, n int) (float64, [stages]float64) {
+	return func(r *rand.Rand, _ int) (float64, [stages]float64) {
 		end := median * math.Exp(sigma*r.NormFloat64())
 		return end, proportional(end)
 	}
@@ -46,7 +48,7 @@ func play(m *Model, w world, terms Terms, r *rand.Rand, n int) (looks, waited fl
 	return looks / float64(n), waited / float64(n)
 }
 
-func row(m *Model, w world, terms Terms, end float64, stages [Stages]float64) (looks int, waited float64) {
+func row(m *Model, w world, terms Terms, end float64, stages [stages]float64) (looks int, waited float64) {
 	var t Track
 	age := 0.0
 	for {
@@ -57,8 +59,8 @@ func row(m *Model, w world, terms Terms, end float64, stages [Stages]float64) (l
 			m.Learn(t, seconds(age), false)
 			return looks, max(0, age-end)
 		}
-		stage := Submitted
-		for s := Worded; w.stages && s < Stages; s++ {
+		stage := submitted
+		for s := task.StageWorded; w.stages && s < task.Stages; s++ {
 			if stages[s] <= age {
 				stage = s
 			}
@@ -155,17 +157,17 @@ func TestGarbageTeachesNothing(t *testing.T) {
 		"a negative look":            func(m *Model) { m.Learn(Track{Last: -1}, time.Minute, false) },
 		"a stage that there is not":  func(m *Model) { m.Learn(Track{Stage: 77}, time.Minute, false) },
 		"stages out of order": func(m *Model) {
-			m.Learn(Track{Stage: Partial, Last: 9000, Entered: [Stages]int64{0, 8000, 7000, 0}}, time.Minute, false)
+			m.Learn(Track{Stage: task.StagePartial, Last: 9000, Entered: [stages]int64{0, 8000, 7000, 0}}, time.Minute, false)
 		},
 		"a stage after the last look": func(m *Model) {
-			m.Learn(Track{Stage: Worded, Last: 1000, Entered: [Stages]int64{0, 8000, 0, 0}}, time.Minute, false)
+			m.Learn(Track{Stage: task.StageWorded, Last: 1000, Entered: [stages]int64{0, 8000, 0, 0}}, time.Minute, false)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := NewModel(flatPrior)
 			learn(m)
-			for s := range Stages {
+			for s := range stages {
 				for _, e := range m.stages[s] {
 					require.Zero(t, e.count)
 				}
@@ -177,9 +179,9 @@ func TestGarbageTeachesNothing(t *testing.T) {
 func TestEtaIsSilentUntilTheModelKnows(t *testing.T) {
 	t.Parallel()
 	m := NewModel(flatPrior)
-	require.False(t, m.Knows(Submitted))
+	require.False(t, m.Knows(submitted))
 	play(m, songs, Terms{Price: Balanced.Price()}, rand.New(rand.NewPCG(1, 2)), 200)
-	require.True(t, m.Knows(Submitted))
+	require.True(t, m.Knows(submitted))
 	p := m.Plan(Track{}, deadline, Terms{Price: Balanced.Price()})
 	half, ok := p.Quantile(0, 0.5)
 	require.True(t, ok)
@@ -203,7 +205,7 @@ func TestCurveFalls(t *testing.T) {
 			age := time.Duration(0)
 			for range rapid.IntRange(0, 6).Draw(t, "looks") {
 				age += time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "space"))
-				track = track.Looked(age, Stage(rapid.IntRange(0, 9).Draw(t, "stage")))
+				track = track.Looked(age, task.Stage(rapid.IntRange(0, 9).Draw(t, "stage")))
 			}
 			m.Learn(track, age+time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "end")), rapid.Bool().Draw(t, "hinted"))
 		}

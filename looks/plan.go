@@ -113,3 +113,18 @@ func (p *Plan) at(age time.Duration) int {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Value is how much waiting a look at this age is expected to end, of a row that was
+// under way at the last look: the mean time since its end, which is 0 for a row
+// that is still under way.
+func (p *Plan) Value(last, age time.Duration) time.Duration {
+	i, j := p.at(last), p.at(age)
+	if p.survival[i] <= 0 || j <= i {
+		return 0
+	}
+	sum := 0.0
+	for k := i; k < j; k++ {
+		sum += (p.survival[k] - p.survival[k+1]) * (p.ages[j] - (p.ages[k]+p.ages[k+1])/2)
+	}
+	return seconds(sum / p.survival[i])
+}

@@ -139,3 +139,22 @@ func lognormal(age, median, sigma float64) float64 {
 	}
 	return math.Erfc(math.Log(age/median)/(sigma*math.Sqrt2)) / 2
 }
+
+func TestValueGrowsWithTheWait(t *testing.T) {
+	t.Parallel()
+	c := curve{ages: ages(600)}
+	for _, age := range c.ages {
+		c.survival = append(c.survival, lognormal(age, 110, 0.35))
+	}
+	p := c.plan(Terms{Price: time.Second})
+	require.Zero(t, p.Value(time.Minute, time.Minute))
+	require.Zero(t, p.Value(time.Minute, 30*time.Second))
+	last := time.Duration(0)
+	for age := time.Minute + time.Second; age < 10*time.Minute; age += 5 * time.Second {
+		v := p.Value(time.Minute, age)
+		require.GreaterOrEqual(t, v, last)
+		require.Less(t, v, age-time.Minute)
+		last = v
+	}
+	require.Greater(t, p.Value(2*time.Minute, 130*time.Second), 5*p.Value(20*time.Second, 30*time.Second), "the likelier it has ended, the more a look is worth")
+}

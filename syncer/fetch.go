@@ -30,7 +30,7 @@ func (from *source) level(err error, now time.Time) slog.Level {
 
 // fetch asks the upstreams about their members, all at once, and enters what
 // they answered. It does not fail: a member without an answer was not reported.
-func (s *Syncer) fetch(ctx context.Context, lane task.Lane, due []*member) {
+func (s *Syncer) fetch(ctx context.Context, req Request, due []*member) {
 	type key struct { // an observation names only its task, so the types are asked for apart
 		provider string
 		taskType task.Type
@@ -42,10 +42,7 @@ func (s *Syncer) fetch(ctx context.Context, lane task.Lane, due []*member) {
 		if m.g.TaskID == "" {
 			continue
 		}
-		k := key{m.g.Provider, m.g.Type, lane}
-		if s.cfg.Policy.Overdue(now, m.g) {
-			k.lane = task.LaneBacklog
-		}
+		k := key{m.g.Provider, m.g.Type, s.laneOf(req, m, now)}
 		groups[k] = append(groups[k], m)
 	}
 	var group errgroup.Group
@@ -56,6 +53,29 @@ func (s *Syncer) fetch(ctx context.Context, lane task.Lane, due []*member) {
 		})
 	}
 	_ = group.Wait() // no source returns an error
+}
+
+// lately is how recent a look must be for a user's wish for another one to wait.
+const lately = 30 * time.Second
+
+// laneOf returns the lane in which the call for a member waits.
+func (s *Syncer) laneOf(req Request, m *member, now time.Time) task.Lane {
+	switch {
+	case req.Lane == task.LaneBacklog || s.cfg.Policy.Overdue(now, m.g):
+		return task.LaneBacklog
+	case req.Lane == task.LaneHint:
+		return task.LaneHint
+	case !now.Before(s.cfg.Policy.Deadline(now, m.g)):
+		return task.LaneDeadline
+	case req.Lane == task.LaneUser && s.age(m, now)-time.Duration(m.track.Last)*time.Millisecond > lately:
+		return task.LaneHint
+	case req.Lane != 0:
+		return req.Lane
+	case req.First:
+		return task.LaneFirst
+	default:
+		return task.LaneDue
+	}
 }
 
 // fetchFrom asks one upstream about members of one task type, in one lane.
@@ -148,7 +168,7 @@ func (s *Syncer) refsOf(members []*member) []task.Ref {
 		if !ok {
 			i = len(refs)
 			at[m.g.TaskID] = i
-			refs = append(refs, task.Ref{TaskID: m.g.TaskID, Type: m.g.Type})
+			refs = append(refs, task.Ref{TaskID: m.g.TaskID, Type: m.g.Type, User: m.g.UserID, Value: s.valueOf(m)})
 		}
 		refs[i].Alone = refs[i].Alone || m.g.Memory.Reason == task.ReasonNotReported
 		for _, c := range m.clips {

@@ -45,7 +45,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
-	s.fetch(fetchCtx, task.LaneBacklog, due)
+	s.fetch(fetchCtx, Request{Lane: task.LaneBacklog}, due)
 	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
 }
 

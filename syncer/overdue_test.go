@@ -112,7 +112,7 @@ func TestOverdueRowsAreAskedForInTheBacklog(t *testing.T) {
 	order = nil
 	b.sync(older, old)
 	require.Equal(t, []string{"old", "older"}, order, "the newest first")
-	require.Equal(t, map[string]task.Lane{"young": task.LaneDue, "due": task.LaneDue, "old": task.LaneBacklog, "older": task.LaneBacklog}, lanes)
+	require.Equal(t, map[string]task.Lane{"young": task.LaneDue, "due": task.LaneDeadline, "old": task.LaneBacklog, "older": task.LaneBacklog}, lanes)
 
 	b.sync(due)
 	require.Equal(t, task.LaneBacklog, lanes["due"], "it has had its look")

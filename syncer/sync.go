@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"tasksync/looks"
 	"tasksync/task"
 )
 
@@ -20,6 +21,8 @@ type member struct {
 	answered bool // there was an answer about the task
 	stale    bool // the row names another task by now than the one that was seen
 	decision task.Decision
+	track    looks.Track // what the looks at the row have told of its time
+	sharing  int         // how many rows of its provider the pass asks for
 }
 
 // Sync makes one pass over the generations and returns how it ended for each id
@@ -45,6 +48,7 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) {
 		results[id] = r
 	}
+	s.learn(req.Via, due, results)
 	s.countResults(members, results)
 	for _, id := range spared { // not counted: they are no part of the pass
 		results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
@@ -97,13 +101,17 @@ const retryUnknown = 30 * time.Second
 func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member, results map[string]Result) []*member {
 	var due []*member
 	now := s.cfg.Now()
+	for id, m := range members {
+		m.track = s.tracks.latest(id, req.Tracks[id])
+	}
+	joining := slices.ContainsFunc(ids, func(id string) bool { return !req.NotBefore[id].After(now) })
 	for _, id := range ids {
 		m, found := members[id]
 		if !found {
 			results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: task.ReasonNotFound}
 			continue
 		}
-		if r, skipped := s.skipUnasked(req, m, now); skipped {
+		if r, skipped := s.skipUnasked(req, m, now); skipped && !(joining && r.Reason == ReasonNotDue && s.joins(m, r.Next, now)) {
 			results[id] = r
 			continue
 		}
@@ -125,7 +133,7 @@ func (s *Syncer) skipUnasked(req Request, m *member, now time.Time) (r Result, s
 	if !m.g.Status.Pending() || m.g.Type == "" {
 		return r, false
 	}
-	r = Result{ID: m.g.ID, Outcome: task.OutcomeSkipped}
+	r = Result{ID: m.g.ID, Outcome: task.OutcomeSkipped, Track: m.track}
 	switch at := req.NotBefore[m.g.ID]; {
 	case at.After(now):
 		r.Reason, r.Next = ReasonNotDue, at
@@ -151,13 +159,15 @@ func (s *Syncer) fetchAndDecide(ctx context.Context, req Request, due []*member)
 	}
 	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
-	s.fetch(fetchCtx, req.Lane, due)
+	s.planLooks(due)
+	s.fetch(fetchCtx, req, due)
 	s.looks.answered(due, s.cfg.Now())
 	for _, m := range due {
 		m.decision = s.decide(m)
 	}
 	s.askVouchers(fetchCtx, due)
 	s.probe(ctx, due)
+	s.track(due)
 	if ctx.Err() != nil {
 		s.skipUnanswered(due, errors.Is(ctx.Err(), context.Canceled))
 	}
@@ -193,7 +203,7 @@ func (s *Syncer) decide(m *member) (d task.Decision) {
 
 func resultOf(m *member) Result {
 	d := m.decision
-	r := Result{ID: m.g.ID, Outcome: d.Outcome, Reason: d.Reason, ItemsUpdated: len(d.Clips), Next: d.Next}
+	r := Result{ID: m.g.ID, Outcome: d.Outcome, Reason: d.Reason, ItemsUpdated: len(d.Clips), Next: d.Next, Track: m.track}
 	if d.Status != m.g.Status {
 		r.NewStatus = d.Status
 	}

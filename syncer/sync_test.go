@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/simulator"
+	"tasksync/looks"
 	"tasksync/task"
 )
 
@@ -87,7 +88,7 @@ func TestSyncResults(t *testing.T) {
 			if pending {
 				require.True(t, got.Next.After(b.clock.now()))
 			}
-			got.Next = time.Time{}
+			got.Next, got.Track = time.Time{}, looks.Track{}
 			require.Equal(t, want, got)
 
 			r := b.row(id)

@@ -9,7 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/planner"
 	"tasksync/internal/recent"
+	"tasksync/looks"
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -37,6 +39,9 @@ type Config struct {
 	Upstreams  map[string]Upstream
 	Prober     Prober       // nil: no URL is probed, and none is known to play
 	Policy     task.Policy  // required; see task.DefaultPolicy
+	// Planner plans the looks before a row's deadline; nil: the schedules of the task
+	// types do.
+	Planner *planner.Planner
 	Logger     *slog.Logger // default: discard
 	Registerer prometheus.Registerer
 	// FetchTimeout bounds the calls of a pass; default 10 s. Members that were not
@@ -74,6 +79,7 @@ type Syncer struct {
 	unknown recent.Seldom      // task types and providers that were warned of
 	seldom  recent.Seldom      // troubles that last until they are mended
 	looks   *recentLooks
+	tracks  *tracks
 }
 
 // tellAgain is how long after it was logged a trouble that lasts is logged
@@ -85,7 +91,7 @@ func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
 	s := &Syncer{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), sources: map[string]*source{},
-		seldom: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(),
+		seldom: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(),
 	}
 	for name, up := range cfg.Upstreams {
 		s.sources[name] = newSource(name, up)
@@ -121,12 +127,15 @@ type Request struct {
 	// NotBefore holds, by id, the time before which a row is not due. A row that is
 	// not due is loaded, but not asked for. Nil: all are due.
 	NotBefore map[string]time.Time
+	// Tracks holds, by id, what earlier looks told; the syncer remembers its own.
+	Tracks map[string]looks.Track
 	// Spacing spares the ids that another pass of this Syncer is looking at, and
 	// those that had an answer less than this ago: they are neither loaded nor asked
 	// for. Zero spares none.
 	Spacing time.Duration
-	// Lane is where the calls queue; default [task.LaneDue]. Calls for overdue rows
-	// always queue in [task.LaneBacklog].
+	// Lane is where the calls queue; default: [task.LaneFirst] for the first looks,
+	// [task.LaneDue] for others. Calls at a row's deadline queue in
+	// [task.LaneDeadline], and those for overdue rows always in [task.LaneBacklog].
 	Lane task.Lane
 	// LeaveOverdue skips overdue rows, unasked: see [ReasonOverdue].
 	LeaveOverdue bool
@@ -140,6 +149,7 @@ type Result struct {
 	NewStatus    task.Status // set when it changed
 	ItemsUpdated int         // clips written
 	Next         time.Time   // when to look again; zero: never
+	Track        looks.Track // what the looks at the row have told so far
 }
 
 // Reasons of results that do not come from a decision.

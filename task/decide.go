@@ -45,11 +45,14 @@ type decider struct {
 	mem  Memory
 	// answered: the observation is an answer about the task, and is believed.
 	answered bool
+	stage    Stage // that the answer shows
 }
 
 // decide applies the rules of [Policy.Decide], the provider's word before the clock.
 func (d *decider) decide(clips []Clip) Decision {
-	m := d.Handlers.merge(clips, d.h.MapToClips(d.g, d.obs.Items), parseWritten(d.g.Memory.Written))
+	results := d.h.MapToClips(d.g, d.obs.Items)
+	d.stage = stageOf(results)
+	m := d.Handlers.merge(clips, results, parseWritten(d.g.Memory.Written))
 	d.mem = d.remember()
 	failure, vouch := d.settle(m)
 	dead := failure != nil && failure.Verdict == TaskDead
@@ -181,7 +184,7 @@ func (d *decider) askedLate() bool {
 // move returns the decision that writes what was learned; status is complete or
 // pending.
 func (d *decider) move(m *merged, status Status) Decision {
-	out := Decision{Outcome: OutcomeSynced, Status: status}
+	out := Decision{Outcome: OutcomeSynced, Status: status, Stage: d.stage}
 	if status.Terminal() {
 		m.failPending()
 		d.mem = Memory{}
@@ -237,9 +240,7 @@ func (d *decider) next(retryAfter time.Duration) time.Time {
 	deadline := d.deadline()
 	switch {
 	case d.now.Before(deadline):
-		every, _ := d.h.Schedule.At(max(0, d.now.Sub(d.Began(d.now, d.g))))
-		every = cmp.Or(d.PollInterval, every)
-		if at := d.now.Add(max(d.untilDoneGrace(every), retryAfter)); at.Before(deadline) {
+		if at := d.now.Add(max(d.untilDoneGrace(d.every()), retryAfter)); at.Before(deadline) {
 			return at
 		}
 		return deadline.Add(deadlineMargin)
@@ -252,6 +253,18 @@ func (d *decider) next(retryAfter time.Duration) time.Time {
 		every = max(every, c.Over/time.Duration(c.Answers))
 	}
 	return d.now.Add(max(d.untilDoneGrace(every), min(retryAfter, longestWait)))
+}
+
+// every returns the space between this look and the next one, before the deadline:
+// the fixed one, the planned one, or the schedule's. Only after an answer there is
+// something to plan by.
+func (d *decider) every() time.Duration {
+	age := max(0, d.now.Sub(d.Began(d.now, d.g)))
+	every, _ := d.h.Schedule.At(age)
+	if d.answered && d.seen.Every != nil && d.PollInterval == 0 {
+		every = cmp.Or(d.seen.Every(d.stage, age), every)
+	}
+	return cmp.Or(d.PollInterval, every)
 }
 
 // longestWait bounds the RetryAfter of a provider for a row past its deadline.

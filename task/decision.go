@@ -9,8 +9,11 @@ type Seen struct {
 	// AskedAt is when the pass began to ask, before it sent any call; zero: it asked
 	// for nothing.
 	AskedAt time.Time
-	Probes  map[string]Probe // by URL: what an earlier decision asked for with Probe
-	Vouch   Vouch            // what an earlier decision asked for with Vouch
+	// Every plans how long to wait until the next look, after an answer that found
+	// the row under way in this stage and at this age. Nil, and 0: the schedule.
+	Every  func(stage Stage, age time.Duration) time.Duration
+	Probes map[string]Probe // by URL: what an earlier decision asked for with Probe
+	Vouch  Vouch            // what an earlier decision asked for with Vouch
 }
 
 // Vouch says whether a provider can be believed when it does not know a task.
@@ -66,6 +69,7 @@ type Decision struct {
 	ErrorMessage string
 	Clips        []Clip    // clips to write, with all their values; a clip without ID is new
 	Memory       Memory    // what to remember from now on
+	Stage        Stage     // that the answer showed
 	Next         time.Time // when to look again; zero: never
 	TimedOut     bool      // the deadline made the decision
 	Late         bool      // a result that came after the end made it

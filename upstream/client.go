@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,6 +194,20 @@ func (c *Client) Post(ctx context.Context, path string, payload any, read Reader
 func (c *Client) Paused() (reason string, until time.Time, paused bool) {
 	return c.pause.state()
 }
+
+// Credential names what the limit of the client belongs to, the address with its
+// key, without showing the key. Clients of one credential have one limit.
+func (c *Client) Credential() string {
+	sum := sha256.Sum256([]byte(c.base.String() + "\x00" + c.cred.key))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Demand is how many calls would be made in a window if the limit were no matter.
+func (c *Client) Demand() int { return c.gate.demand() }
+
+// ShareOut gives the client a share of its limit, in calls per window, until a time
+// after which it is 0. A client that was never given a share has the whole limit.
+func (c *Client) ShareOut(share int, until time.Time) { c.gate.shareOut(share, until) }
 
 // Redact makes a text from outside fit to be stored and logged: it cuts out the
 // key, then all that [task.Redact] knows.

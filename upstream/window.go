@@ -55,8 +55,9 @@ func (w *window) shareOut(share int, until time.Time) {
 	w.shared, w.share, w.until = true, max(0, share), until
 }
 
-// noShare is how long a call waits at least that has no share to be sent from.
-const noShare = time.Hour
+// noShare is how long a call without a share waits before it asks again: a share may
+// come at any time.
+const noShare = time.Second
 
 // opening is when a call may go, with so many calls ahead of it. It is exact for
 // the first call, and an estimate for the calls behind it.

@@ -14,8 +14,6 @@ package budget
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"time"
@@ -29,7 +27,7 @@ import (
 // Config says what is shared.
 type Config struct {
 	DB queries.DBTX
-	// Credential names what the limit belongs to, without being it: see [Credential].
+	// Credential names what the limit belongs to, without being it.
 	Credential string
 	// Requests may be sent in any span of Window, by all daemons together.
 	Requests int
@@ -53,13 +51,6 @@ const (
 	// releaseTimeout bounds the last statement of a daemon that stops.
 	releaseTimeout = time.Second
 )
-
-// Credential names a credential of a provider at an address, so that nobody learns
-// the key from the name.
-func Credential(provider, address, key string) string {
-	sum := sha256.Sum256([]byte(provider + "\x00" + address + "\x00" + key))
-	return hex.EncodeToString(sum[:16])
-}
 
 // Holder holds one daemon's share of one credential.
 type Holder struct {

@@ -37,8 +37,17 @@ type Source struct {
 	Name string
 	// Least is the least time between two looks at one task.
 	Least time.Duration
-	// Budget is in requests per second; 0: no limit.
-	Budget float64
+	// Budget is how many requests per second may be made now; 0: no limit. Nil: none.
+	Budget func() float64
+	// Batch is how many looks one request can carry; 0 counts as 1.
+	Batch int
+}
+
+func (s Source) budget() float64 {
+	if s.Budget == nil {
+		return 0
+	}
+	return s.Budget()
 }
 
 // Planner plans looks. It is safe for concurrent use. Run has to run for it to
@@ -71,7 +80,7 @@ type model struct {
 
 // terms are what plans are made for, in steps, so that many rows share a plan.
 type terms struct {
-	stage                 looks.Stage
+	stage                 task.Stage
 	entered, price, hints int
 }
 
@@ -109,23 +118,22 @@ func New(cfg Config) *Planner {
 	}
 }
 
-// Row is a row whose next look is planned.
+// Row is a row whose looks are planned.
 type Row struct {
 	Provider string // as its column has it
 	Type     task.Type
-	Track    looks.Track
+	Track    looks.Track // of the looks before this one
 	Age      time.Duration
-	// Sharing is how many looks one request carries, this one included; 0 counts as 1.
+	// Sharing is how many rows would be looked at together, this one included.
 	Sharing int
 }
 
-// Every is how long to wait until the next look at a row, after one that found it
-// under way. The second result is false for a provider that is not configured, or a
-// type without a handler.
-func (p *Planner) Every(r Row) (time.Duration, bool) {
-	source, ok := p.cfg.Sources[r.Provider]
-	if _, known := p.cfg.Handlers[r.Type]; !ok || !known {
-		return 0, false
+// Every returns how long to wait until the next look at a row, after the look of its
+// track; 0 for a provider that is not configured, or a type without a handler.
+func (p *Planner) Every(r Row) time.Duration {
+	source, ok := p.source(r)
+	if !ok {
+		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,12 +143,34 @@ func (p *Planner) Every(r Row) (time.Duration, bool) {
 		market = &looks.Market{}
 		p.markets[source.Name] = market
 	}
-	share := time.Duration(max(1, r.Sharing))
+	share := time.Duration(min(max(1, r.Sharing), max(1, source.Batch)))
 	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/share).Next(r.Age) - r.Age
-	price := market.Price(now, p.cfg.Pace, source.Budget)
+	budget := source.budget() * float64(share) // in looks
+	price := market.Price(now, p.cfg.Pace, budget)
 	ahead := p.plan(m, r.Track, source.Least, price/share).Next(r.Age) - r.Age
-	market.Planned(now, ahead, own, source.Budget*float64(share))
-	return ahead, true
+	market.Planned(now, ahead, own, budget)
+	return ahead
+}
+
+// Value returns how much waiting, in seconds, a look at a row is expected to end.
+func (p *Planner) Value(r Row) float64 {
+	source, ok := p.source(r)
+	if !ok {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	plan := p.plan(p.model(subject{source.Name, r.Type}), r.Track, source.Least, p.cfg.Pace.Price())
+	return plan.Value(time.Duration(r.Track.Last)*time.Millisecond, r.Age).Seconds()
+}
+
+// Batched reports whether one request can carry looks at several rows of a provider.
+func (p *Planner) Batched(provider string) bool { return p.cfg.Sources[provider].Batch > 1 }
+
+func (p *Planner) source(r Row) (Source, bool) {
+	source, ok := p.cfg.Sources[r.Provider]
+	_, known := p.cfg.Handlers[r.Type]
+	return source, ok && known
 }
 
 // Ended learns that a row has ended, found by a look at this age, and whether a

@@ -48,15 +48,15 @@ func teach(p *Planner, n int) {
 	r := rand.New(rand.NewPCG(1, uint64(n)))
 	for range n {
 		end := time.Duration(110 * math.Exp(0.35*r.NormFloat64()) * float64(time.Second))
-		row := Row{Type: task.Generate, Age: end + time.Second, Track: looks.Track{}.Looked(end-time.Second, looks.Worded)}
+		row := Row{Type: task.Generate, Age: end + time.Second, Track: looks.Track{}.Looked(end-time.Second, task.StageWorded)}
 		p.Ended(row, false)
 	}
 }
 
 func every(t *testing.T, p *Planner, r Row) time.Duration {
 	t.Helper()
-	d, ok := p.Every(r)
-	require.True(t, ok)
+	d := p.Every(r)
+	require.Positive(t, d)
 	return d
 }
 
@@ -64,13 +64,11 @@ func TestBeforeAnythingWasLearntTheScheduleIsThePrior(t *testing.T) {
 	t.Parallel()
 	p := newPlanner(nil, &clock{at: time.Now()})
 	for age, want := range map[time.Duration]time.Duration{time.Minute: 15 * time.Second, 5 * time.Minute: 30 * time.Second} {
-		got := every(t, p, Row{Type: task.Generate, Age: age, Track: looks.Track{}.Looked(age, looks.Submitted)})
+		got := every(t, p, Row{Type: task.Generate, Age: age, Track: looks.Track{}.Looked(age, task.StageSubmitted)})
 		require.InDelta(t, want.Seconds(), got.Seconds(), 0.35*want.Seconds(), age)
 	}
-	_, ok := p.Every(Row{Provider: "nowhere", Type: task.Generate})
-	require.False(t, ok)
-	_, ok = p.Every(Row{Type: "unheard of"})
-	require.False(t, ok)
+	require.Zero(t, p.Every(Row{Provider: "nowhere", Type: task.Generate}))
+	require.Zero(t, p.Every(Row{Type: "unheard of"}))
 }
 
 func TestPlansArePolite(t *testing.T) {
@@ -85,7 +83,7 @@ func TestDaemonsTeachEachOtherAndARestartForgetsNothing(t *testing.T) {
 	t.Parallel()
 	pool, c := postgrestest.Pool(t), &clock{at: time.Now()}
 	one, other := newPlanner(pool, c), newPlanner(pool, c)
-	row := Row{Type: task.Generate, Track: looks.Track{}.Looked(time.Second, looks.Submitted), Age: time.Second}
+	row := Row{Type: task.Generate, Track: looks.Track{}.Looked(time.Second, task.StageSubmitted), Age: time.Second}
 	before := every(t, one, row)
 	for range 3 {
 		teach(one, 20)
@@ -155,7 +153,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	for range 8 {
 		callers.Go(func() {
 			for i := range 200 {
-				_, _ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second})
+				_ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second})
 				teach(p, 1)
 				c.forward(50 * time.Millisecond)
 			}

@@ -109,7 +109,7 @@ func (p *Planner) Learnt() []Learnt {
 		plan := p.plan(m, looks.Track{}, 0, p.cfg.Pace.Price())
 		l.Half, _ = plan.Quantile(0, 0.5)
 		l.Most, _ = plan.Quantile(0, 0.9)
-		if m.Knows(looks.Submitted) {
+		if m.Knows(task.StageSubmitted) {
 			out = append(out, l)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"tasksync/queries"
 	"tasksync/syncer"
+	"tasksync/task"
 )
 
 const (
@@ -43,7 +44,7 @@ func (q *Queue) sync(ctx context.Context, g group) {
 	if len(ids) == 0 {
 		return
 	}
-	results, err := q.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaWebhook})
+	results, err := q.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaWebhook, Lane: task.LaneHint})
 	if err != nil {
 		q.retry(g.providers, g.tries)
 		q.cfg.Logger.Warn("[TaskSync] The pass of webhooks failed; jobs follow their rows", "rows", len(ids), "error", database.WithoutDetail(err))

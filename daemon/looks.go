@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tasksync/internal/budget"
+	"tasksync/internal/planner"
+	"tasksync/looks"
+	"tasksync/upstream"
+)
+
+// shared is an adapter whose limit other daemons may share. Adapters that embed an
+// [upstream.Client] are.
+type shared interface {
+	Credential() string
+	Demand() int
+	ShareOut(share int, until time.Time)
+}
+
+// source is what plans must know of a provider. The budget is the limit: the planner
+// is told of the demand of this daemon, and the gate keeps to the share.
+func sourceOf(name string, a upstream.Adapter) planner.Source {
+	limits := a.Limits()
+	s := planner.Source{Name: name, Least: limits.MinInterval, Batch: limits.Batch}
+	if limits.Requests > 0 && limits.Window > 0 {
+		perSecond := float64(limits.Requests) / limits.Window.Seconds()
+		s.Budget = func() float64 { return perSecond }
+	}
+	return s
+}
+
+// openLooks makes the planner, and holders of the shares of the limits.
+func (d *daemon) openLooks() {
+	d.planner = planner.New(planner.Config{
+		DB: d.pool, Handlers: d.cfg.Handlers, Deadline: d.cfg.Timeout, Pace: looks.Pace(d.cfg.Pace),
+		Sources: d.upstreams.sources, Now: d.now, Logger: d.cfg.Logger,
+	})
+	held := map[string]bool{}
+	for name, a := range d.upstreams.all {
+		s, ok := a.(shared)
+		limits := a.Limits()
+		if !ok || limits.Requests <= 0 || held[s.Credential()] {
+			continue
+		}
+		held[s.Credential()] = true
+		s.ShareOut(0, time.Time{}) // until the database has answered
+		d.holders = append(d.holders, budget.New(budget.Config{
+			DB: d.pool, Credential: s.Credential(), Requests: limits.Requests, Window: limits.Window,
+			Demand: s.Demand, Apply: s.ShareOut, Logger: d.cfg.Logger.With("provider", name),
+		}))
+	}
+}
+
+// runLooks learns and shares until ctx ends.
+func (d *daemon) runLooks(ctx context.Context) error {
+	var group errgroup.Group
+	group.Go(func() error { return d.planner.Run(ctx) })
+	for _, h := range d.holders {
+		group.Go(func() error { return h.Run(ctx) })
+	}
+	return group.Wait()
+}

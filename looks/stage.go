@@ -1,0 +1,9 @@
+package looks
+
+import "tasksync/task"
+
+// Short names of the stages.
+const (
+	submitted = task.StageSubmitted
+	stages    = task.Stages
+)

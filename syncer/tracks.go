@@ -1,0 +1,116 @@
+package syncer
+
+import (
+	"sync"
+	"time"
+
+	"tasksync/internal/planner"
+	"tasksync/internal/recent"
+	"tasksync/looks"
+	"tasksync/task"
+)
+
+// maxTracks is how many tracks are remembered at least, beside those that jobs
+// remember themselves.
+const maxTracks = 25_000
+
+// tracks remembers what the looks of this daemon have told of rows, for passes that
+// no job makes.
+type tracks struct {
+	mu   sync.Mutex
+	byID recent.Map[looks.Track]
+}
+
+func newTracks() *tracks { return &tracks{byID: recent.Map[looks.Track]{Size: maxTracks}} }
+
+// latest returns the track of the later look: the one given, or the one remembered.
+func (t *tracks) latest(id string, given looks.Track) looks.Track {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known, ok := t.byID.Get(id); ok && known.Last > given.Last {
+		return known
+	}
+	return given
+}
+
+func (t *tracks) put(id string, track looks.Track, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.byID.Put(id, track, now)
+}
+
+// row is the member as the planner takes it.
+func (s *Syncer) row(m *member, age time.Duration) planner.Row {
+	return planner.Row{Provider: m.g.Provider, Type: m.g.Type, Track: m.track, Age: age, Sharing: m.sharing}
+}
+
+// age is how old the row is.
+func (s *Syncer) age(m *member, now time.Time) time.Duration {
+	return max(0, now.Sub(s.cfg.Policy.Began(now, m.g)))
+}
+
+// planLooks lets decisions on the members plan the next look, and tells the members
+// how many of them one call would ask for.
+func (s *Syncer) planLooks(due []*member) {
+	if s.cfg.Planner == nil {
+		return
+	}
+	sharing := map[string]int{}
+	for _, m := range due {
+		sharing[m.g.Provider]++
+	}
+	for _, m := range due {
+		m.sharing = sharing[m.g.Provider]
+		m.seen.Every = func(stage task.Stage, age time.Duration) time.Duration {
+			row := s.row(m, age)
+			row.Track = row.Track.Looked(age, stage)
+			return s.cfg.Planner.Every(row)
+		}
+	}
+}
+
+// track enters the look of the pass into the tracks of the members that it found
+// under way.
+func (s *Syncer) track(due []*member) {
+	for _, m := range due {
+		if m.answered && !m.decision.Status.Terminal() && !m.decision.Open() {
+			m.track = m.track.Looked(s.age(m, m.seen.AskedAt), m.decision.Stage)
+			s.tracks.put(m.g.ID, m.track, s.cfg.Now())
+		}
+	}
+}
+
+// learn lets the planner learn from the members that their providers have ended, and
+// whose end this pass has written. A row past its deadline teaches nothing: it may have
+// waited for a look for long.
+func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
+	if s.cfg.Planner == nil {
+		return
+	}
+	now := s.cfg.Now()
+	for _, m := range due {
+		age := s.age(m, now)
+		if m.answered && results[m.g.ID].NewStatus.Terminal() && age <= s.cfg.Policy.Timeout && !m.decision.Late {
+			s.cfg.Planner.Ended(s.row(m, age), via == ViaWebhook)
+		}
+	}
+}
+
+// joins reports whether a member that is not due yet is asked for with others that
+// are: in a call that can carry it, its look costs nothing. It must have waited for
+// half of its time.
+func (s *Syncer) joins(m *member, at, now time.Time) bool {
+	if s.cfg.Planner == nil || !s.cfg.Planner.Batched(m.g.Provider) || m.track.Last == 0 {
+		return false
+	}
+	last := s.cfg.Policy.Began(now, m.g).Add(time.Duration(m.track.Last) * time.Millisecond)
+	return now.Sub(last) >= at.Sub(now)
+}
+
+// valueOf is what the look at a member is worth among the others.
+func (s *Syncer) valueOf(m *member) float64 {
+	if s.cfg.Planner == nil {
+		return 0
+	}
+	return s.cfg.Planner.Value(s.row(m, s.age(m, s.cfg.Now())))
+}
