@@ -226,10 +226,8 @@ func cut(body []byte) sending {
 // pause waits for the delay of a slow answer, and reports whether the client is still
 // there.
 func (s *Simulator) pause(r *http.Request) bool {
-	delay := time.NewTimer(s.cfg.SlowDelay)
-	defer delay.Stop()
 	select {
-	case <-delay.C:
+	case <-time.After(s.cfg.SlowDelay):
 	case <-s.closed:
 	case <-r.Context().Done():
 		return false

@@ -64,9 +64,13 @@ func (l *life) withOneURL() {
 
 // withOneLyric is for a format that tells one lyric where others tell two.
 func (l *life) withOneLyric() {
-	if !l.lyrics() || len(l.items) < 2 {
-		return
+	if l.lyrics() {
+		l.withOneItem()
 	}
+}
+
+// withOneItem is for a format in which a task has one result.
+func (l *life) withOneItem() {
 	l.items = l.items[:1]
 	for i := range l.phases {
 		shows := &l.phases[i].shows
@@ -83,7 +87,7 @@ func (l *life) withoutCodes() {
 			p.trouble = &trouble{text: p.trouble.text}
 		}
 	}
-	if last := l.last(); last.state == refused && (last.trouble == nil || last.trouble.text == "") {
+	if last := l.last(); last.state == refused && last.trouble.said() == "" {
 		l.code = task.APIError
 	}
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,17 +63,6 @@ func (t *subject) finalAt() time.Time {
 	return t.submittedAt.Add(last.from)
 }
 
-// ask counts a status request and returns the fault that it meets.
-func (s *Simulator) ask(t *subject, now time.Time) Fault {
-	k := t.asked.Add(1) - 1
-	t.askedAt.first(now)
-	f := s.faultOf(t, k)
-	if f != NoFault {
-		t.serve(f)
-	}
-	return f
-}
-
 // faultOf returns the fault of a task's k-th status request, from 0. It depends on the
 // seed, the task and k only, and not on other tasks.
 func (s *Simulator) faultOf(t *subject, k int64) Fault {
@@ -113,11 +103,7 @@ func (t *subject) serve(f Fault) {
 func (t *subject) faultCounts() map[Fault]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	counts := make(map[Fault]int, len(t.served))
-	for f, n := range t.served {
-		counts[f] = n
-	}
-	return counts
+	return maps.Clone(t.served)
 }
 
 // tell returns the answer of that time in a wire format. The result is shared: the

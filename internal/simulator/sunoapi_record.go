@@ -86,14 +86,12 @@ func sunoapiTrackOf(item Item, d depth) sunoapiTrack {
 	track := sunoapiTrack{
 		ID: item.ID, AudioURL: item.AudioURL, StreamAudioURL: item.StreamAudioURL, ImageURL: item.ImageURL,
 		Prompt: item.Lyrics, ModelName: item.ModelName, Title: sunoapiTitle(item), Tags: item.Tags,
+		Duration: sunoapiDuration(item),
 	}
 	if d != depthText {
 		track.SourceAudioURL = &item.SourceAudioURL
 		track.SourceStreamAudioURL = &item.SourceStreamAudioURL
 		track.SourceImageURL = &item.SourceImageURL
-	}
-	if item.Duration > 0 {
-		track.Duration = &item.Duration
 	}
 	return track
 }
@@ -173,4 +171,11 @@ func sunoapiTitle(item Item) *string {
 		return nil
 	}
 	return &item.Title
+}
+
+func sunoapiDuration(item Item) *float64 {
+	if item.Duration <= 0 {
+		return nil
+	}
+	return &item.Duration
 }
