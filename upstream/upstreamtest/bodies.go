@@ -110,9 +110,7 @@ func testGzip(t *testing.T, w *world) {
 		rw.Header().Set("Content-Encoding", "gzip")
 		plain.ServeHTTP(zipWriter{rw, z}, r)
 	})
-	seen, err := w.fetch(t.Context(), t, ref)
-	require.NoError(t, err)
-	requireReady(t, seen, ref)
+	w.fetchReady(t, ref)
 }
 
 type zipWriter struct {

@@ -28,12 +28,10 @@ func testFaults(t *testing.T, s Subject) {
 
 func testFault(t *testing.T, w *world, fault simulator.Fault) {
 	warm := w.submit(1)[0]
-	seen, err := w.fetch(t.Context(), t, warm)
-	require.NoError(t, err)
-	requireReady(t, seen, warm)
+	w.fetchReady(t, warm)
 
 	ref := w.submit(1, fault)[0]
-	seen, err = w.fetch(t.Context(), t, ref)
+	seen, err := w.fetch(t.Context(), t, ref)
 	if fault == simulator.Slow {
 		require.NoError(t, err)
 		requireReady(t, seen, ref)
@@ -78,15 +76,8 @@ func requireUntouched(t *testing.T, w *world, ref task.Ref, obs task.Observation
 		g := task.Generation{TaskID: ref.TaskID, Type: ref.Type, Status: status, CreatedAt: now.Add(-5 * time.Minute)}
 		d := w.subject.policy().Decide(now, g, nil, task.Seen{Observation: &obs})
 		require.False(t, d.Writes(g), "%+v", d)
-		require.False(t, d.Next.Before(min2(now.Add(f.RetryAfter), g.CreatedAt.Add(task.DefaultTimeout))))
+		require.False(t, d.Next.Before(now.Add(f.RetryAfter)) && d.Next.Before(g.CreatedAt.Add(task.DefaultTimeout)))
 	}
-}
-
-func min2(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // requirePause asserts that the credential's calls pause.
@@ -137,9 +128,7 @@ func testWrongKey(t *testing.T, w *world) {
 	w.sim.Outage(simulator.NoFault)
 	requirePause(t, w, ref)
 	w.advance(time.Minute)
-	seen, err := w.fetch(t.Context(), t, ref)
-	require.NoError(t, err)
-	requireReady(t, seen, ref)
+	w.fetchReady(t, ref)
 }
 
 func testKeyIsShownNowhere(t *testing.T, w *world) {

@@ -56,9 +56,7 @@ func testCancellation(t *testing.T, s Subject) {
 	_, err = w.adapter.Fetch(ctx, refs) // its deadline has passed
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	w.sim.Outage(simulator.NoFault)
-	seen, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, seen, refs...)
+	w.fetchReady(t, refs...)
 }
 
 // testRateLimit has several workers fetch in bursts, and counts the calls that have

@@ -108,9 +108,7 @@ func testPoisonPasses(t *testing.T, w *world) {
 		}
 	}
 	require.EqualValues(t, 1, w.requests(func() {
-		seen, err := w.fetch(t.Context(), t, refs...)
-		require.NoError(t, err)
-		requireReady(t, seen, refs...)
+		w.fetchReady(t, refs...)
 	}))
 }
 
@@ -170,9 +168,7 @@ func testDown(t *testing.T, s Subject) {
 				w.sim.Outage(simulator.NoFault)
 				w.advance(task.DefaultConfirmation().Over)
 				require.Equal(t, up, w.requests(func() {
-					seen, err := w.fetch(t.Context(), t, refs...)
-					require.NoError(t, err)
-					requireReady(t, seen, refs...)
+					w.fetchReady(t, refs...)
 				}))
 			})
 		})
@@ -183,9 +179,7 @@ func testDown(t *testing.T, s Subject) {
 // means that the task is unknown.
 func testAlone(t *testing.T, w *world) {
 	refs := w.submit(3)
-	warm, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, warm, refs...)
+	w.fetchReady(t, refs...)
 	refs[0].Alone = true
 	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.taskType(), Alone: true}
 	lost := task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Forgotten), Type: w.taskType(), Alone: true}
@@ -213,7 +207,5 @@ func testBlanks(t *testing.T, w *world) {
 	refs := w.submit(3)
 	refs[0].TaskID += " "
 	refs[1].TaskID = "\t" + refs[1].TaskID + "\r\n"
-	seen, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, seen, refs...)
+	w.fetchReady(t, refs...)
 }

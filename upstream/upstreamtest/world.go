@@ -140,6 +140,15 @@ func (w *world) requests(test func()) int64 {
 	return w.sim.Requests().Total - before
 }
 
+// fetchReady asks for refs and asserts that they were observed with their items.
+func (w *world) fetchReady(t *testing.T, refs ...task.Ref) map[string]task.Observation {
+	t.Helper()
+	seen, err := w.fetch(t.Context(), t, refs...)
+	require.NoError(t, err)
+	requireReady(t, seen, refs...)
+	return seen
+}
+
 // requireReady asserts that refs were observed with their items.
 func requireReady(t *testing.T, seen map[string]task.Observation, refs ...task.Ref) {
 	t.Helper()
