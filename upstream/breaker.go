@@ -225,10 +225,3 @@ func (b *breaker) close(now time.Time) {
 	b.gauge.Set(0)
 	b.logger.Info("[TaskSync] The upstream answers again", "provider", b.provider)
 }
-
-// isOpen reports whether the breaker holds calls back.
-func (b *breaker) isOpen() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.open
-}
