@@ -83,9 +83,7 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.RateWindow = cmp.Or(max(c.RateWindow, 0), 10*time.Second)
 	c.SlowDelay = cmp.Or(max(c.SlowDelay, 0), 2*time.Second)
 	c.RetryAfter = cmp.Or(max(c.RetryAfter, 0), time.Second)
