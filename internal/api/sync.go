@@ -187,13 +187,11 @@ func (a *API) runPass(ctx context.Context, ids []string, place *admission) ([]sy
 		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest, Spacing: a.cfg.Spacing, Lane: task.LaneUser})
 	})
 	end, _ := ctx.Deadline()
-	timer := time.NewTimer(time.Until(end) - a.cfg.SyncTimeout/10)
-	defer timer.Stop()
 	select {
 	case got := <-pass:
 		results, _ := got.Val.([]syncer.Result) // nil with an error
 		return results, got.Err
-	case <-timer.C:
+	case <-time.After(time.Until(end) - a.cfg.SyncTimeout/10):
 		place.holdUntil(pass)
 		return nil, nil
 	case <-ctx.Done():
