@@ -95,9 +95,7 @@ func (c Config) WithDefaults() Config {
 	if g, ok := c.Registerer.(prometheus.Gatherer); ok && c.Gatherer == nil {
 		c.Gatherer = g
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
