@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"tasksync/daemon"
 )
 
@@ -20,27 +22,21 @@ type triggerCmd struct {
 
 // Run implements kong's command.
 func (c *triggerCmd) Run(ctx context.Context, std *streams) error {
-	if err := c.require(); err != nil {
-		return err
-	}
-	pool, err := daemon.OpenPool(ctx, c.DatabaseURL)
-	if err != nil {
-		return asUsage(err)
-	}
-	defer pool.Close()
-	if c.Want != "status" {
-		if err := daemon.SetTriggers(ctx, pool, c.Want == "on"); err != nil {
-			return err
+	return c.withPool(ctx, func(pool *pgxpool.Pool) error {
+		if c.Want != "status" {
+			if err := daemon.SetTriggers(ctx, pool, c.Want == "on"); err != nil {
+				return err
+			}
 		}
-	}
-	on, err := daemon.TriggersOn(ctx, pool)
-	if err != nil {
-		return err
-	}
-	if on {
-		fmt.Fprintln(std.out, "on: new rows are announced")
+		on, err := daemon.TriggersOn(ctx, pool)
+		switch {
+		case err != nil:
+			return err
+		case on:
+			fmt.Fprintln(std.out, "on: new rows are announced")
+		default:
+			fmt.Fprintln(std.out, "off: new rows are not announced; feeds poll and wal find them")
+		}
 		return nil
-	}
-	fmt.Fprintln(std.out, "off: new rows are not announced; feeds poll and wal find them")
-	return nil
+	})
 }

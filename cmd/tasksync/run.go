@@ -41,10 +41,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 		c.DatabaseURL = server.URL()
 		fmt.Fprintln(std.err, "postgres: ready, with psql", server.URL())
 	}
-	if err := c.require(); err != nil {
-		return err
-	}
-	cfg, err := c.config(c.DatabaseURL)
+	cfg, err := c.config(c.databaseFlags)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,10 @@ type upstreamFlags struct {
 }
 
 // config returns a daemon's configuration with the flags.
-func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
+func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
+	if err := db.require(); err != nil {
+		return daemon.Config{}, err
+	}
 	providers, err := f.providers(os.Getenv)
 	switch {
 	case err != nil:
@@ -51,7 +54,7 @@ func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 		return daemon.Config{}, usageError{fmt.Errorf("TASKSYNC_GRACE %s is under a second", f.Grace)}
 	}
 	return daemon.Config{
-		DatabaseURL: databaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
+		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
 		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
 }

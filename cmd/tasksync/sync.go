@@ -32,10 +32,7 @@ type syncLine struct {
 
 // Run implements kong's command.
 func (c *syncCmd) Run(ctx context.Context, std *streams) error {
-	if err := c.require(); err != nil {
-		return err
-	}
-	cfg, err := c.config(c.DatabaseURL)
+	cfg, err := c.config(c.databaseFlags)
 	if err != nil {
 		return err
 	}
