@@ -64,9 +64,3 @@ func (a *API) subject(ctx context.Context, w UserParam) (user string, id auth.Id
 
 // bearerOnly is the security of an operation that needs a bearer token.
 func bearerOnly() []map[string][]string { return []map[string][]string{{"bearer": {}}} }
-
-// withErrors adds the error statuses that an operation may respond with.
-func withErrors(op huma.Operation, statuses ...int) huma.Operation {
-	op.Errors = statuses
-	return op
-}

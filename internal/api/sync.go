@@ -69,17 +69,19 @@ type listOutput struct {
 }
 
 func (a *API) registerSync(api huma.API) {
-	huma.Register(api, withErrors(huma.Operation{
+	huma.Register(api, huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer), readBody(api, maxBody), asJSON},
 		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
-	}, 400, 401, 403, 408, 413, 429, 500, 501, 503), a.sync)
-	huma.Register(api, withErrors(huma.Operation{
+		Errors:      []int{400, 401, 403, 408, 413, 429, 500, 501, 503},
+	}, a.sync)
+	huma.Register(api, huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
-	}, 401, 403, 500, 501, 503), a.list)
+		Errors:      []int{401, 403, 500, 501, 503},
+	}, a.list)
 }
 
 // list serves a GET: it reads the user's pending rows.
@@ -216,11 +218,5 @@ func (s recoverSyncer) Sync(ctx context.Context, req syncer.Request) (results []
 
 // storable leaves out ids that Postgres cannot store: no row has them.
 func storable(ids []string) []string {
-	out := make([]string, 0, len(ids))
-	for _, id := range ids {
-		if id != "" && !strings.ContainsRune(id, 0) {
-			out = append(out, id)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" || strings.ContainsRune(id, 0) })
 }

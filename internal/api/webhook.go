@@ -35,7 +35,7 @@ type webhookOutput struct {
 }
 
 func (a *API) registerWebhooks(api huma.API) {
-	huma.Register(api, withErrors(huma.Operation{
+	huma.Register(api, huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
 		Summary: "Take a provider's callback", MaxBodyBytes: -1,
 		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
@@ -44,7 +44,8 @@ func (a *API) registerWebhooks(api huma.API) {
 			func(ctx huma.Context, next func(huma.Context)) { a.checkAddress(api, ctx, next) },
 			readBody(api, maxCallback),
 		},
-	}, 400, 401, 404, 408, 413, 501), a.webhook)
+		Errors: []int{400, 401, 404, 408, 413, 501},
+	}, a.webhook)
 }
 
 // checkAddress checks provider and token before the body is read. The response does
@@ -57,7 +58,10 @@ func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Contex
 	case len(a.cfg.WebhookTokens) == 0:
 		err = errNoWebhooks
 	case !a.validToken(ctx.Param("token")):
-		a.metrics.webhooks.WithLabelValues(providerLabel(provider, known), "forged").Inc()
+		if !known {
+			provider = "unknown"
+		}
+		a.metrics.webhooks.WithLabelValues(provider, "forged").Inc()
 		err = errNotFound
 	case !known:
 		err = errNotFound
@@ -67,14 +71,6 @@ func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Contex
 		return
 	}
 	next(ctx)
-}
-
-// providerLabel is a provider's name in metrics.
-func providerLabel(provider string, known bool) string {
-	if known {
-		return provider
-	}
-	return "unknown"
 }
 
 // validToken reports whether a token is one of the configured ones, in constant time.

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 
 	"tasksync/internal/view"
 )
@@ -102,12 +103,8 @@ func (h *hydration) next() (ids []string) {
 }
 
 func (h *hydration) wanted(id string) bool {
-	for _, s := range h.missed[id] {
-		if h.weights[s] <= h.bounds.missedBytes {
-			return true
-		}
-	}
-	return h.follow[id]
+	return h.follow[id] ||
+		slices.ContainsFunc(h.missed[id], func(s *Subscription) bool { return h.weights[s] <= h.bounds.missedBytes })
 }
 
 // attach leaves out generations that belong to another user now.
