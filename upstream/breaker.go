@@ -153,12 +153,7 @@ func (b *breaker) unsentLocked(now time.Time, q question) *task.Failure {
 }
 
 func (b *breaker) hasFailed(q question) bool {
-	for _, m := range b.memory {
-		if m.question == q {
-			return m.failed
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.memory, func(m remembered) bool { return m.question == q && m.failed })
 }
 
 // end records how a call ended. Calls that were under way when the breaker opened
