@@ -13,11 +13,6 @@ import (
 // HTTP status of the same meaning.
 type acedata struct{}
 
-var (
-	_ wire   = acedata{}
-	_ fitter = acedata{}
-)
-
 func (acedata) name() string { return "acedata" }
 
 func (f acedata) routes() []route {

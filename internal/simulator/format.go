@@ -55,11 +55,6 @@ type own struct{ Format }
 // ownName is the provider of a Format.
 const ownName = "own"
 
-var (
-	_ wire   = own{}
-	_ fitter = own{}
-)
-
 func (own) name() string { return ownName }
 
 func (f own) routes() (routes []route) {

@@ -18,8 +18,6 @@ type kie struct {
 	dialect string
 }
 
-var _ wire = kie{}
-
 // The models in which a task can be made at kie.
 const (
 	madeAsJob  = "jobs"

@@ -44,7 +44,7 @@ func (s *Simulator) newSubject(number uint64, o order, l *life) *subject {
 	if o.param == "" {
 		o.param = cannedParam(o.taskType)
 	}
-	return &subject{life: l, number: number, submittedAt: s.cfg.Now(), param: o.param, scripted: o.faults}
+	return &subject{life: l, number: number, submittedAt: s.cfg.Now(), param: o.param, scripted: o.faults, served: map[Fault]int{}}
 }
 
 func cannedParam(taskType task.Type) string {
@@ -94,9 +94,6 @@ func (t *subject) script(k int64) (f Fault, ok bool) {
 func (t *subject) serve(f Fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.served == nil {
-		t.served = make(map[Fault]int)
-	}
 	t.served[f]++
 }
 

@@ -13,8 +13,6 @@ import (
 // the body.
 type sunoapi struct{}
 
-var _ wire = sunoapi{}
-
 func (sunoapi) name() string { return "sunoapi" }
 
 func (f sunoapi) routes() []route { return sunoapiRoutes(f) }

@@ -120,26 +120,17 @@ func sunoapiResponds(s state) bool {
 }
 
 func sunoapiStatus(s state, failure string) string {
-	switch s {
-	case waiting:
-		return "PENDING"
-	case written:
-		return "TEXT_SUCCESS"
-	case firstDone:
-		return "FIRST_SUCCESS"
-	case done:
-		return "SUCCESS"
-	case undelivered:
-		return "CALLBACK_EXCEPTION"
-	case notCreated:
-		return "CREATE_TASK_FAILED"
-	case failed:
-		return failure
-	case refused:
-		return "SENSITIVE_WORD_ERROR"
-	default:
-		return "AWAITING_MASTERING" // no page names it
-	}
+	return map[state]string{
+		waiting:     "PENDING",
+		strange:     "AWAITING_MASTERING", // no page names it
+		written:     "TEXT_SUCCESS",
+		firstDone:   "FIRST_SUCCESS",
+		done:        "SUCCESS",
+		undelivered: "CALLBACK_EXCEPTION",
+		notCreated:  "CREATE_TASK_FAILED",
+		failed:      failure,
+		refused:     "SENSITIVE_WORD_ERROR",
+	}[s]
 }
 
 // sunoapiOperation is documented for generate and extend only; for the other types it

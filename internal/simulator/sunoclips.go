@@ -30,11 +30,6 @@ const (
 	sunoclipsSentinel = "sentinel"
 )
 
-var (
-	_ wire   = sunoclips{}
-	_ fitter = sunoclips{}
-)
-
 func newSunoclips(dialect string) sunoclips {
 	return sunoclips{dialect: dialect, clips: &clipIndex{tasks: make(map[string]string)}}
 }

@@ -28,11 +28,6 @@ const (
 	sunoproxyReseller = "reseller"
 )
 
-var (
-	_ wire   = sunoproxy{}
-	_ fitter = sunoproxy{}
-)
-
 func (sunoproxy) name() string { return "sunoproxy" }
 
 func (f sunoproxy) routes() []route {

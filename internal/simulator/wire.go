@@ -21,6 +21,9 @@ import (
 type wire interface {
 	name() string
 	routes() []route
+	// fit takes away from a life what the format's tasks do not have, before the life
+	// begins, so that [Record.Expected] is what can be known from the format's answers.
+	fit(l *life)
 	// tell encodes what the provider knows of a task in that phase of its life.
 	tell(t *subject, p phase) []byte
 	// errorReply is the answer to a request that is not served; detail is for
@@ -92,7 +95,7 @@ func (s *Simulator) serve(f wire) {
 
 // answer checks the key and the rate limit, and calls the route.
 func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
-	outage := s.outageFault()
+	outage := *s.outage.Load()
 	if outage.swallows() {
 		return reply{fault: outage}
 	}
