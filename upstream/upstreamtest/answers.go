@@ -65,9 +65,7 @@ func testRequests(t *testing.T, w *world) {
 	require.NoError(t, err)
 	for _, n := range []int{1, batch, batch + 1, 2*batch + 3} {
 		refs := w.submit(n)
-		got := w.requests(func() {
-			w.fetchReady(t, refs...)
-		})
+		got := w.requests(func() { w.fetchReady(t, refs...) })
 		require.EqualValues(t, (n+batch-1)/batch*w.subject.firstLook(), got, "requests for %d tasks at %d each", n, batch)
 		got = w.requests(func() {
 			_, err := w.fetch(t.Context(), t, refs...)

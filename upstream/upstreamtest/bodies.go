@@ -64,7 +64,7 @@ func testBodies(t *testing.T, s Subject) {
 			}
 		}
 	})
-	t.Run("gzip as agreed", func(t *testing.T) { t.Parallel(); s.bubble(t, newWorld(t, s, ""), testGzip) })
+	s.run(t, "gzip as agreed", testGzip)
 }
 
 // fetchBody fetches one task from a server that answers with that status and body,

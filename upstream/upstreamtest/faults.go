@@ -19,10 +19,7 @@ func testFaults(t *testing.T, s Subject) {
 		if fault == simulator.Hang { // see testCancellation
 			continue
 		}
-		t.Run(string(fault), func(t *testing.T) {
-			t.Parallel()
-			s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testFault(t, w, fault) })
-		})
+		s.run(t, string(fault), func(t *testing.T, w *world) { testFault(t, w, fault) })
 	}
 }
 

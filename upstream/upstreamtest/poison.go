@@ -32,10 +32,7 @@ func testPoison(t *testing.T, s Subject) {
 			places = append(places, []int{0}, []int{cohort - 1})
 		}
 		for _, at := range places {
-			t.Run(fmt.Sprint(fault, at), func(t *testing.T) {
-				t.Parallel()
-				s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testPoisoned(t, w, fault, at) })
-			})
+			s.run(t, fmt.Sprint(fault, at), func(t *testing.T, w *world) { testPoisoned(t, w, fault, at) })
 		}
 	}
 }
@@ -107,9 +104,7 @@ func testPoisonPasses(t *testing.T, w *world) {
 			break
 		}
 	}
-	require.EqualValues(t, 1, w.requests(func() {
-		w.fetchReady(t, refs...)
-	}))
+	require.EqualValues(t, 1, w.requests(func() { w.fetchReady(t, refs...) }))
 }
 
 // testCreditsOfOneTask: the text of a failed task says nothing about the account.
@@ -148,29 +143,24 @@ func record(t *testing.T, w *world, ref task.Ref) simulator.Record {
 // its calls, and tasks are asked for together again when the provider is back.
 func testDown(t *testing.T, s Subject) {
 	for _, fault := range []simulator.Fault{simulator.HTTP503, simulator.HTML, simulator.Cut} {
-		t.Run(string(fault), func(t *testing.T) {
-			t.Parallel()
-			s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) {
-				refs := w.submit(cohort)
-				_, err := w.fetch(t.Context(), t, refs...) // an adapter may have to learn
-				require.NoError(t, err)
-				up := w.requests(func() { _, _ = w.fetch(t.Context(), t, refs...) })
-				w.sim.Outage(fault)
-				for range 3 {
-					require.LessOrEqual(t, w.requests(func() {
-						_, err := w.fetch(t.Context(), t, refs...)
-						require.Error(t, err)
-					}), max(up, 6))
-				}
-				if w.subject.batch(w.adapter) < cohort {
-					return
-				}
-				w.sim.Outage(simulator.NoFault)
-				w.advance(task.DefaultConfirmation().Over)
-				require.Equal(t, up, w.requests(func() {
-					w.fetchReady(t, refs...)
-				}))
-			})
+		s.run(t, string(fault), func(t *testing.T, w *world) {
+			refs := w.submit(cohort)
+			_, err := w.fetch(t.Context(), t, refs...) // an adapter may have to learn
+			require.NoError(t, err)
+			up := w.requests(func() { _, _ = w.fetch(t.Context(), t, refs...) })
+			w.sim.Outage(fault)
+			for range 3 {
+				require.LessOrEqual(t, w.requests(func() {
+					_, err := w.fetch(t.Context(), t, refs...)
+					require.Error(t, err)
+				}), max(up, 6))
+			}
+			if w.subject.batch(w.adapter) < cohort {
+				return
+			}
+			w.sim.Outage(simulator.NoFault)
+			w.advance(task.DefaultConfirmation().Over)
+			require.Equal(t, up, w.requests(func() { w.fetchReady(t, refs...) }))
 		})
 	}
 }

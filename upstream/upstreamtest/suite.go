@@ -132,10 +132,7 @@ func Run(t *testing.T, s Subject) {
 		{"alone", testAlone},
 		{"blanks around ids", testBlanks},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			s.bubble(t, newWorld(t, s, ""), tc.test)
-		})
+		s.run(t, tc.name, tc.test)
 	}
 	t.Run("lives with previews on any host", func(t *testing.T) {
 		t.Parallel()
@@ -148,6 +145,15 @@ func Run(t *testing.T, s Subject) {
 	t.Run("concurrent fetches", func(t *testing.T) { t.Parallel(); testConcurrency(t, newWorld(t, s, "")) })
 	t.Run("cancellation", func(t *testing.T) { t.Parallel(); testCancellation(t, s) })
 	t.Run("rate limit", func(t *testing.T) { t.Parallel(); testRateLimit(t, s) })
+}
+
+// run runs test as a parallel test of its own, in a world of its own.
+func (s Subject) run(t *testing.T, name string, test func(*testing.T, *world)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		s.bubble(t, newWorld(t, s, ""), test)
+	})
 }
 
 // bubble runs test in w, with an adapter inside a bubble of testing/synctest.
