@@ -96,21 +96,19 @@ var errInterrupted = errors.New("interrupted")
 
 func report(err error, errOut io.Writer) int {
 	_, usage := errors.AsType[usageError](err)
+	code := exitFailed
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errQuiet):
 		return exitFailed
 	case errors.Is(err, errInterrupted), errors.Is(err, demo.ErrInterrupted):
-		fmt.Fprintln(errOut, "tasksync:", err)
-		return exitInterrupted
+		code = exitInterrupted
 	case usage:
-		fmt.Fprintln(errOut, "tasksync:", err)
-		return exitUsage
-	default:
-		fmt.Fprintln(errOut, "tasksync:", err)
-		return exitFailed
+		code = exitUsage
 	}
+	fmt.Fprintln(errOut, "tasksync:", err)
+	return code
 }
 
 // signals returns a context that ends with the first SIGINT or SIGTERM; a second
