@@ -20,11 +20,6 @@ type progress interface {
 	close()
 }
 
-var (
-	_ progress = (*bars)(nil)
-	_ progress = (*lines)(nil)
-)
-
 // newProgress makes bars for a terminal and lines for everything else. Bars are
 // no longer drawn when ctx has ended, so that they do not overwrite what is
 // printed then.
