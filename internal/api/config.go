@@ -12,13 +12,11 @@ import (
 
 	"tasksync/internal/auth"
 	"tasksync/internal/live"
-	"tasksync/syncer"
+	"tasksync/internal/wakeup"
 )
 
 // Syncer makes passes over rows: syncer.Syncer.
-type Syncer interface {
-	Sync(ctx context.Context, req syncer.Request) ([]syncer.Result, error)
-}
+type Syncer = wakeup.Syncer
 
 // Verifier verifies bearer tokens: auth.Verifier.
 type Verifier interface {
