@@ -66,7 +66,7 @@ func testRequests(t *testing.T, w *world) {
 	for _, n := range []int{1, batch, batch + 1, 2*batch + 3} {
 		refs := w.submit(n)
 		got := w.requests(func() { w.fetchReady(t, refs...) })
-		require.EqualValues(t, (n+batch-1)/batch*w.subject.firstLook(), got, "requests for %d tasks at %d each", n, batch)
+		require.EqualValues(t, (n+batch-1)/batch*w.subject.FirstLook, got, "requests for %d tasks at %d each", n, batch)
 		got = w.requests(func() {
 			_, err := w.fetch(t.Context(), t, refs...)
 			require.NoError(t, err)
@@ -80,7 +80,7 @@ func testRequests(t *testing.T, w *world) {
 func testMixedTypes(t *testing.T, w *world) {
 	var refs []task.Ref
 	for range 7 {
-		for _, taskType := range w.subject.types() {
+		for _, taskType := range w.subject.Types {
 			refs = append(refs, task.Ref{TaskID: w.sim.Submit(taskType, simulator.Ready), Type: taskType})
 		}
 	}

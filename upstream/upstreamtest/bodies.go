@@ -77,7 +77,7 @@ func fetchBody(t *testing.T, s Subject, status int, body string) (f *task.Failur
 		_, _ = w.Write([]byte(body))
 	}))
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{subject: s, adapter: s.New(t, server.URL, key)}
+		w := &world{subject: s, adapter: s.open(t, upstream.Config{BaseURL: server.URL, APIKey: key})}
 		ref := task.Ref{TaskID: "11111111-1111-4111-8111-111111111111", Type: w.taskType()}
 		seen, err := w.fetch(t.Context(), t, ref)
 		f = failureOf(ref.TaskID, seen, err)

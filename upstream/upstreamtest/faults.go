@@ -107,7 +107,7 @@ func requireClosed(t *testing.T, w *world, ref task.Ref) {
 
 func testWrongKey(t *testing.T, w *world) {
 	ref := w.submit(1)[0]
-	w.adapter = w.subject.New(t, w.server.URL, "wrong-"+key)
+	w.adapter = w.subject.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: "wrong-" + key})
 	for range 3 { // a wrong key stays wrong: the pause comes back
 		seen, err := w.fetch(t.Context(), t, ref)
 		f := failureOf(ref.TaskID, seen, err)
@@ -118,7 +118,7 @@ func testWrongKey(t *testing.T, w *world) {
 		requirePause(t, w, ref)
 		w.advance(f.RetryAfter)
 	}
-	w.adapter = w.subject.New(t, w.server.URL, key)
+	w.adapter = w.subject.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: key})
 	w.sim.Outage(simulator.BadKey)
 	_, err := w.fetch(t.Context(), t, ref)
 	require.Error(t, err)

@@ -20,7 +20,7 @@ import (
 func testLives(t *testing.T, w *world) {
 	rows := &store{policy: w.subject.policy()}
 	rows.policy.ProbeCDN = false
-	for i, taskType := range w.subject.types() {
+	for i, taskType := range w.subject.Types {
 		for j, fate := range simulator.Fates() {
 			rows.insert(w.sim.Submit(taskType, fate), taskType, w.clock.Now(), i+j)
 		}

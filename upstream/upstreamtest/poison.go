@@ -173,7 +173,7 @@ func testAlone(t *testing.T, w *world) {
 	refs[0].Alone = true
 	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.taskType(), Alone: true}
 	lost := task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Forgotten), Type: w.taskType(), Alone: true}
-	calls := int64(1 + 2*w.subject.places())
+	calls := int64(1 + 2*w.subject.Places)
 	if w.subject.batch(w.adapter) > 1 {
 		calls++ // for the two other tasks together
 	} else {
