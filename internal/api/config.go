@@ -41,9 +41,6 @@ type Config struct {
 	Version     string
 	Logger      *slog.Logger          // default: discard
 	Registerer  prometheus.Registerer // default: none
-	// SyncTimeout bounds a POST; rows that are not done by then are returned as they
-	// are. Default 10 s.
-	SyncTimeout time.Duration
 	// UserRate is how many POSTs a second a user may send in the long run, UserBurst
 	// how many in a row, UserAtOnce how many may be under way; default 1, 10 and 2.
 	// Streams may be opened at the same rate, five times as many in a row.
@@ -72,7 +69,6 @@ type Webhook struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.SyncTimeout = cmp.Or(c.SyncTimeout, 10*time.Second)
 	c.UserRate = cmp.Or(c.UserRate, 1)
 	c.UserBurst = cmp.Or(c.UserBurst, 10)
 	c.UserAtOnce = cmp.Or(c.UserAtOnce, 2)

@@ -26,6 +26,9 @@ const (
 	maxRows = 100
 	// readTimeout bounds the queries of one response.
 	readTimeout = 5 * time.Second
+	// syncTimeout bounds a POST; rows that are not done by then are returned as they
+	// are.
+	syncTimeout = 10 * time.Second
 )
 
 // syncInput is the request of a POST.
@@ -98,19 +101,15 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var out listOutput
-	if out.Body.Generations, err = a.pending(ctx, user); err != nil {
+	ids, err := a.pendingIDs(ctx, user, nil)
+	if err == nil {
+		out.Body.Generations, err = a.rowsOf(ctx, user, ids)
+	}
+	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
 	out.Body.Count = len(out.Body.Generations)
 	return &out, nil
-}
-
-func (a *API) pending(ctx context.Context, user string) ([]view.Generation, error) {
-	ids, err := a.pendingIDs(ctx, user, nil)
-	if err != nil {
-		return nil, err
-	}
-	return a.rowsOf(ctx, user, ids)
 }
 
 // rowsOf reads the rows with those ids that still belong to the user.
@@ -154,7 +153,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *a
 			return out, nil // no task can have one of these ids
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.SyncTimeout)
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 	ids, err := a.pendingIDs(ctx, user, wanted)
 	if err != nil || len(ids) == 0 {
@@ -184,7 +183,7 @@ func (a *API) runPass(ctx context.Context, ids []string, place *admission) ([]sy
 			return nil, errClosing
 		}
 		defer a.passes.Done()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.SyncTimeout*4/5)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), syncTimeout*4/5)
 		defer cancel()
 		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest, Spacing: a.cfg.Spacing, Lane: task.LaneUser})
 	})
@@ -193,7 +192,7 @@ func (a *API) runPass(ctx context.Context, ids []string, place *admission) ([]sy
 	case got := <-pass:
 		results, _ := got.Val.([]syncer.Result) // nil with an error
 		return results, got.Err
-	case <-time.After(time.Until(end) - a.cfg.SyncTimeout/10):
+	case <-time.After(time.Until(end) - syncTimeout/10):
 		place.holdUntil(pass)
 		return nil, nil
 	case <-ctx.Done():
