@@ -58,7 +58,7 @@ func (e election) follow(ctx context.Context) {
 // endHung ends a leader's session that has been silent for too long: its process
 // is stopped, or its connection is half open. The server then releases its locks.
 func (e election) endHung(ctx context.Context) error {
-	return e.session.do(ctx, "look at the leader", func(ctx context.Context) error {
+	return e.session.do(ctx, "find the leader", func(ctx context.Context) error {
 		leaders, err := e.queries.FeedLeaderList(ctx, e.session.conn)
 		if err != nil {
 			return err
