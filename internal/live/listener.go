@@ -52,7 +52,7 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 	// Events that were not announced before this are in the first step.
 	if err := queries.New().EventHear(ctx, l.conn); err != nil {
 		l.close()
-		return nil, fmt.Errorf("have events announced: %w", err)
+		return nil, fmt.Errorf("ask for notifications of events: %w", err)
 	}
 	return l, nil
 }
