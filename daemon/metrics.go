@@ -108,10 +108,7 @@ func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometh
 // Overdue is the query for the rows that a daemon with this Config follows and that
 // are past their deadline.
 func (c Config) Overdue() queries.MemoryOverdueStatsParams {
-	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), Providers: []string{""}}
-	for t := range c.Handlers {
-		p.TaskTypes = append(p.TaskTypes, string(t))
-	}
+	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), TaskTypes: c.Handlers.Names(), Providers: []string{""}}
 	for _, provider := range c.Providers {
 		p.Providers = append(p.Providers, provider.Name)
 	}
