@@ -98,7 +98,7 @@ func (p *poller) begin(ctx context.Context) error {
 	p.table = table
 	p.metrics.mode(Poll, statePolling)
 	p.state.up()
-	p.cfg.Logger.InfoContext(ctx, "[TaskSync] Looking for new rows", "feed", Poll, "interval", p.cfg.PollInterval.String(), "swept", swept)
+	p.cfg.Logger.InfoContext(ctx, "[TaskSync] Polling for new rows", "feed", Poll, "interval", p.cfg.PollInterval.String(), "swept", swept)
 	return nil
 }
 

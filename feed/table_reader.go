@@ -82,7 +82,7 @@ func (r *tableReader) scan(ctx context.Context) (found int, err error) {
 		from = r.after.Add(-wideOverlap)
 	}
 	if found, err = r.scanPages(ctx, from); err != nil {
-		return found, fmt.Errorf("look for new rows: %w", err)
+		return found, fmt.Errorf("read new rows: %w", err)
 	}
 	if wide {
 		r.nextWide = time.Now().Add(max(wideEvery, 40*time.Since(began)))

@@ -36,7 +36,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	members, err := s.loadEnded(ctx, ids)
 	if err != nil {
-		return 0, fmt.Errorf("load ended generations: %w", err)
+		return 0, fmt.Errorf("load ended rows: %w", err)
 	}
 	due := make([]*member, 0, len(members))
 	for _, m := range members {
@@ -125,7 +125,7 @@ func (s *Syncer) postponeLate(ctx context.Context, m *member, cause error) error
 	what := rejectionOf(m, cause)
 	s.metrics.rejected.Inc()
 	if s.told.First("refused late "+what, s.cfg.Now()) {
-		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
+		s.cfg.Logger.Error("[TaskSync] The database rejects a late result; it is asked for again", append(attrs(m.g), "refused_by", what)...)
 	}
 	m.seen = task.Seen{}
 	var ms memories

@@ -35,7 +35,7 @@ func (s *Syncer) keepPending(ctx context.Context, m *member, cause error) Result
 	}
 	since, err := s.rememberRejection(ctx, m.g.ID, what, now)
 	if err != nil {
-		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
+		s.cfg.Logger.Debug("[TaskSync] Remembering a rejection failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
 	wait := s.cfg.Policy.RejectedEvery(since)
 	if !lasting(cause) || duplicateClip(cause) { // the next try may well succeed
@@ -76,7 +76,7 @@ func (s *Syncer) rememberRejection(ctx context.Context, id, what string, now tim
 func (s *Syncer) logRejection(m *member, cause error, what string, now time.Time) {
 	if lasting(cause) {
 		if s.told.First("refused "+what, now) {
-			s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
+			s.cfg.Logger.Error("[TaskSync] The database rejects results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
 				"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
 		}
 		return
@@ -85,7 +85,7 @@ func (s *Syncer) logRejection(m *member, cause error, what string, now time.Time
 	if s.told.First("commit "+database.Code(cause), now) {
 		level = slog.LevelError
 	}
-	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactFor(m, cause))...)
+	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the row stays pending", append(attrs(m.g), "error", redactFor(m, cause))...)
 }
 
 // rejectionOf describes what rejected the member's results, without the results:

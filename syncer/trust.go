@@ -168,8 +168,8 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 func (s *Syncer) distrust(from *source, why string) {
 	many := from.suspect("it knows none of the tasks that it was asked for, and " + why)
 	if many && s.told.First("trust "+from.name, s.cfg.Now()) {
-		s.cfg.Logger.Error("[TaskSync] The upstream knows none of the tasks; rows stay pending", "provider", from.label(), "reason", why,
-			"hint", "are TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key those of the account that made the tasks?")
+		s.cfg.Logger.Error("[TaskSync] The provider knows none of the tasks; rows stay pending", "provider", from.label(), "reason", why,
+			"hint", "check TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key: do they belong to the account that made the tasks?")
 	}
 }
 

@@ -74,7 +74,7 @@ func pgbenchRate(ctx context.Context, pgbench string, args ...string) (perSecond
 	}
 	m := tps.FindSubmatch(out)
 	if m == nil {
-		return 0, fmt.Errorf("no tps in its answer:\n%s", out)
+		return 0, fmt.Errorf("no tps in its output:\n%s", out)
 	}
 	return strconv.ParseFloat(string(m[1]), 64)
 }

@@ -1,13 +1,8 @@
 package sunoapi
 
 import (
-	"log/slog"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"tasksync/upstream"
 	"tasksync/upstream/upstreamtest"
 )
 
@@ -25,18 +20,8 @@ func TestSuite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-				a, err := open(tc.profile, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
-				require.NoError(t, err)
-				t.Cleanup(a.CloseIdle)
-				return a
-			}
 			upstreamtest.Run(t, upstreamtest.Subject{
-				Provider: tc.profile.Name, Dialect: tc.dialect, FirstLook: tc.calls, Places: tc.places,
-				New: func(t testing.TB, baseURL, key string) upstream.Adapter {
-					return limited(t, baseURL, key, -1, 0)
-				},
-				Limited: limited,
+				Provider: tc.profile.Name, Upstream: tc.profile.provider(), Dialect: tc.dialect, FirstLook: tc.calls, Places: tc.places,
 			})
 		})
 	}
