@@ -139,7 +139,7 @@ func (c Config) validateFields() error {
 	case c.SlotLimit != 0 && c.SlotLimit < 16<<20:
 		return wrong("SlotLimit", "%d is under 16MiB, the size of one file of WAL", c.SlotLimit)
 	case c.Registerer != nil && c.Gatherer == nil:
-		return wrong("Gatherer", "is nil, and Registerer is none itself, so that there are no metrics to show")
+		return wrong("Gatherer", "is nil, and Registerer is not a Gatherer, so there are no metrics to show")
 	case c.Registerer == nil && c.Gatherer != nil:
 		return wrong("Registerer", "is nil, but Gatherer is not; give both, or none")
 	}

@@ -14,7 +14,7 @@ import (
 func TriggersOn(ctx context.Context, db queries.DBTX) (bool, error) {
 	list, err := queries.New().FeedTriggerList(ctx, db)
 	if err != nil {
-		return false, fmt.Errorf("look at the triggers: %w", err)
+		return false, fmt.Errorf("read the state of the triggers: %w", err)
 	}
 	if len(list) < 2 {
 		return false, ErrNoTriggers
@@ -22,8 +22,8 @@ func TriggersOn(ctx context.Context, db queries.DBTX) (bool, error) {
 	return list[0].Enabled && list[1].Enabled, nil
 }
 
-// triggersLockTimeout bounds how long SetTriggers waits for the table, and writers
-// wait behind it.
+// triggersLockTimeout bounds how long SetTriggers waits for the lock on the table:
+// all writers wait behind it.
 const triggersLockTimeout = "2s"
 
 // SetTriggers enables or disables the triggers. The role must own the table.

@@ -83,9 +83,9 @@ type MemoryClaimLateParams struct {
 	MaxRows   int32
 }
 
-// Ended rows whose late look is due, the latest to end first. Claiming postpones
-// the next look for as long as this one may take, so that no other daemon makes
-// it too.
+// Ended rows whose late look is due; the row that ended last comes first. The
+// claim postpones the next look for as long as this one may take, so that no
+// other daemon makes it too.
 func (q *Queries) MemoryClaimLate(ctx context.Context, db DBTX, arg MemoryClaimLateParams) ([]string, error) {
 	rows, err := db.Query(ctx, memoryClaimLate,
 		arg.Until,
@@ -139,8 +139,8 @@ type MemoryDeleteStaleParams struct {
 	MaxRows int32
 }
 
-// Deletes memories of rows that are gone, or that have ended without a late look
-// to come.
+// Deletes memories of rows that are gone, or that have ended and have no late
+// look to come.
 func (q *Queries) MemoryDeleteStale(ctx context.Context, db DBTX, arg MemoryDeleteStaleParams) (int64, error) {
 	result, err := db.Exec(ctx, memoryDeleteStale, arg.Before, arg.MaxRows)
 	if err != nil {

@@ -223,13 +223,13 @@ func TestCompleteWithoutAudio(t *testing.T) {
 	d := w.lookStrictly(t, bare)
 	require.Empty(t, d.Probe)
 	require.Equal(t, Streaming, d.Status)
-	w.now = w.now.Add(doneGrace - 1)
+	w.now = w.now.Add(audioWait - 1)
 	d = w.lookStrictly(t, bare)
 	require.Empty(t, d.Probe)
 	require.Equal(t, w.now.Add(1), d.Next, "the rule is due")
 	w.now = w.now.Add(1)
 	require.Equal(t, []string{CDNURL(idA)}, w.lookStrictly(t, bare).Probe)
-	for _, found := range []Probe{ProbeRefused, ProbeNoAnswer} {
+	for _, found := range []Probe{ProbeDead, ProbeNoAnswer} {
 		bare.Probes = map[string]Probe{CDNURL(idA): found}
 		require.Equal(t, Streaming, w.lookStrictly(t, bare).Status)
 	}

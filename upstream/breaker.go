@@ -146,7 +146,7 @@ func (b *breaker) unsentLocked(now time.Time, q question) *task.Failure {
 	case !b.trying && (over || now.Sub(b.lastTry) >= breakerGap):
 		return nil
 	}
-	f := Transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
+	f := Transient(ReasonBreakerOpen, "the provider did not answer the last calls")
 	f.Unsent = true
 	f.RetryAfter = wait + rand.N(wait/4+1) //nolint:gosec // jitter
 	return f
@@ -176,7 +176,7 @@ func (b *breaker) end(now time.Time, a attempt, h health) {
 	case h == healthDown && !b.open && b.tripped(now):
 		b.open, b.until, b.lastTry = true, now.Add(breakerOpen), now
 		b.gauge.Set(1)
-		b.logger.Warn("[TaskSync] The upstream is down; its calls pause", "provider", b.provider, "pause", breakerOpen.String())
+		b.logger.Warn("[TaskSync] The provider is down; its calls pause", "provider", b.provider, "pause", breakerOpen.String())
 	}
 }
 
@@ -218,5 +218,5 @@ func (b *breaker) close(now time.Time) {
 		}
 	}
 	b.gauge.Set(0)
-	b.logger.Info("[TaskSync] The upstream answers again", "provider", b.provider)
+	b.logger.Info("[TaskSync] The provider answers again", "provider", b.provider)
 }

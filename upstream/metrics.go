@@ -34,11 +34,11 @@ func newMetrics(reg prometheus.Registerer, provider string) (*metrics, error) {
 	label := []string{"provider"}
 	requests, err0 := register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_requests_total",
-		Help: "Calls sent to the upstream, by the code of their answer or what came instead of one.",
+		Help: "Calls sent to the provider, by the code of the response or what came instead of one.",
 	}, []string{"provider", "code"}))
 	duration, err1 := register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "tasksync_upstream_request_duration_seconds",
-		Help:    "Time from sending a call to the upstream to the end of its answer.",
+		Help:    "Time from sending a call to the provider to the end of the response.",
 		Buckets: buckets,
 	}, label))
 	rateWait, err2 := register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -48,11 +48,11 @@ func newMetrics(reg prometheus.Registerer, provider string) (*metrics, error) {
 	}, label))
 	paused, err3 := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_credential_paused",
-		Help: "1 while the upstream refuses the credential (key, credits, subscription), else 0.",
+		Help: "1 while the provider refuses the credential (key, credits, subscription), else 0.",
 	}, label))
 	breaker, err4 := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_breaker_open",
-		Help: "1 while calls pause because the upstream did not answer the last ones, else 0.",
+		Help: "1 while calls pause because the provider did not answer the last ones, else 0.",
 	}, label))
 	unknown, err5 := register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_unknown_status_total",

@@ -11,13 +11,13 @@ import (
 
 // feedCmd is `tasksync feed`.
 type feedCmd struct {
-	Trigger triggerCmd `cmd:"" help:"Switch the triggers on or off, or print which they are."`
+	Trigger triggerCmd `cmd:"" help:"Switch the triggers on or off, or print whether they are on."`
 }
 
 // triggerCmd is `tasksync feed trigger on|off|status`.
 type triggerCmd struct {
 	databaseFlags
-	Want string `arg:"" enum:"on,off,status" help:"on: new rows are announced; off: they are not, for a feed that polls; status: print which."`
+	Want string `arg:"" enum:"on,off,status" help:"on: new rows are announced; off: they are not, for a feed that polls; status: print whether they are."`
 }
 
 // Run implements kong's command.

@@ -19,7 +19,7 @@ import (
 type eventsInput struct {
 	UserParam
 	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a one-time ticket."`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream goes on after it, without a gap."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream resumes after it, without a gap."`
 	Since       string `query:"last_event_id" doc:"Like Last-Event-ID, for an EventSource that is opened anew."`
 }
 
@@ -30,8 +30,8 @@ func (a *API) registerEvents(api huma.API) {
 		Summary:  "Follow the user's status changes as they commit",
 		Security: append(bearerOnly(), map[string][]string{"ticket": {}}),
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, with the row as it is now. " +
-			"`reset` says that more was missed than can be told again: read the rows anew. The id of an event is where a later stream goes on; " +
-			"a change may then be told twice (same `id` in its data), but none is left out. The stream ends when the token would have.",
+			"`reset` says that more changes were missed than can be sent again: read the rows anew. The id of an event is where a later stream resumes; " +
+			"a change may then come twice (same `id` in its data), but none is left out. The stream ends when the token expires.",
 		Middlewares: huma.Middlewares{refuseBody(api), a.authenticate(api, a.ticketOrBearer)},
 		Errors:      []int{400, 401, 403, 429, 500, 501, 503},
 	}

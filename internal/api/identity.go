@@ -12,7 +12,7 @@ import (
 
 // UserParam is the query parameter that names the user of a request.
 type UserParam struct {
-	UserID string `query:"user_id" format:"uuid" doc:"Whose rows; for service role tokens, which have none of their own."`
+	UserID string `query:"user_id" format:"uuid" doc:"The user of the rows; for service role tokens, which are not a user's."`
 }
 
 // authenticator finds out the sender of a request.

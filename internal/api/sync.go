@@ -39,7 +39,7 @@ type syncInput struct {
 
 // syncBody is optional, and may be null.
 type syncBody struct {
-	TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Those that are unknown, not pending or somebody else's are ignored. Left out or empty: all pending rows."`
+	TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Tasks that are unknown, not pending or another user's are ignored. Left out or empty: all pending rows."`
 }
 
 var _ huma.SchemaTransformer = (*syncBody)(nil)
@@ -54,7 +54,7 @@ func (*syncBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 type syncOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The rows that were pending when the request came, as they are now; the oldest first, 100 at most."`
-		SyncedCount int               `json:"syncedCount" doc:"How many of them this request changed."`
+		SyncedCount int               `json:"syncedCount" doc:"The number of rows that this request changed."`
 	}
 }
 
@@ -67,7 +67,7 @@ type listInput struct {
 type listOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most."`
-		Count       int               `json:"count" doc:"How many they are."`
+		Count       int               `json:"count" doc:"The number of rows."`
 	}
 }
 
@@ -76,7 +76,7 @@ func (a *API) registerSync(api huma.API) {
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer), readBody(api, maxBody), asJSON},
-		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
+		Description: "Asks the provider for the tasks of the user's pending rows and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
 		Errors:      []int{400, 401, 403, 408, 413, 429, 500, 501, 503},
 	}, a.sync)
 	huma.Register(api, huma.Operation{

@@ -30,7 +30,7 @@ func (in *webhookInput) Resolve(ctx huma.Context) []error {
 // webhookOutput is the response to a webhook.
 type webhookOutput struct {
 	Body struct {
-		Status string `json:"status" doc:"Always accepted; providers look at the status code only."`
+		Status string `json:"status" doc:"Always accepted; providers read the status code only."`
 	}
 }
 
@@ -38,7 +38,7 @@ func (a *API) registerWebhooks(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
 		Summary: "Take a provider's callback", MaxBodyBytes: -1,
-		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
+		Description: "A callback wakes up the tasks that it names: tasksync asks the provider for them at once. Nothing is written from the body. " +
 			"A task that has no pending row is accepted too, and forgotten.",
 		Middlewares: huma.Middlewares{
 			func(ctx huma.Context, next func(huma.Context)) { a.checkAddress(api, ctx, next) },
@@ -122,7 +122,7 @@ func (a *API) signed(ctx context.Context, hook Webhook, header http.Header, task
 	var good []string
 	for _, t := range tasks {
 		if err := hook.Verify(header, t, a.cfg.Now()); err != nil {
-			a.cfg.Logger.DebugContext(ctx, "[TaskSync] Webhook refused", "request_id", requestID(ctx), "error", err)
+			a.cfg.Logger.DebugContext(ctx, "[TaskSync] Webhook not accepted", "request_id", requestID(ctx), "error", err)
 			continue
 		}
 		good = append(good, t)

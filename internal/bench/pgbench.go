@@ -67,7 +67,7 @@ func pgbenchRate(ctx context.Context, pgbench, script string, args ...string) (p
 	}
 	m := tps.FindSubmatch(out)
 	if m == nil {
-		return 0, fmt.Errorf("no tps in its answer:\n%s", out)
+		return 0, fmt.Errorf("no tps in its output:\n%s", out)
 	}
 	return strconv.ParseFloat(string(m[1]), 64)
 }

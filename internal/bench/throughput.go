@@ -57,7 +57,7 @@ func complete(ctx context.Context, pool *pgxpool.Pool, rows int) error {
 	err := pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM music_generations WHERE status = 'complete'),
 		(SELECT count(*) FROM music_clips WHERE status = 'complete' AND audio_url IS NOT NULL)`).Scan(&done, &clips)
 	if err == nil && (done != rows || clips != 2*rows) {
-		err = fmt.Errorf("%d generations and %d clips are complete, not %d and %d", done, clips, rows, 2*rows)
+		err = fmt.Errorf("%d rows and %d clips are complete, not %d and %d", done, clips, rows, 2*rows)
 	}
 	return err
 }

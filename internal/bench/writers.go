@@ -38,7 +38,7 @@ const (
 func variants(match *regexp.Regexp) []variant {
 	all := []variant{
 		{name: "no trigger", trigger: triggersOff},
-		{name: "no trigger, nor the index of the looks", trigger: noIndex},
+		{name: "no trigger, nor the feeds' index", trigger: noIndex},
 		{name: "a trigger that always notifies", trigger: always},
 		{name: "notify, kept listening", trigger: triggersOn, mode: feed.Notify, busyRate: never},
 		{name: "notify, which reads under load", trigger: triggersOn, mode: feed.Notify},

@@ -115,7 +115,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 		return stop, nil
 	case <-time.After(time.Minute):
 		stop()
-		return nil, errors.New("the feed does not come up")
+		return nil, errors.New("the feed is not up")
 	}
 }
 

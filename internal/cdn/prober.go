@@ -55,7 +55,7 @@ func NewProber(cfg ProberConfig) *Prober {
 //
 //   - [task.ProbePlayable]: 200 or 206 with an audio type, or with no specific
 //     type and bytes that begin like audio.
-//   - [task.ProbeRefused]: any other answer, or a URL that must not be requested
+//   - [task.ProbeDead]: any other answer, or a URL that must not be requested
 //     (not http or https, an address that is not public).
 //   - [task.ProbeNoAnswer]: no answer in time, 408, 429 or 5xx, no connection, or a
 //     name that resolves to no public address here, but may elsewhere.
@@ -86,18 +86,18 @@ func (p *Prober) CloseIdle() { p.client.CloseIdleConnections() }
 func (p *Prober) ask(ctx context.Context, rawURL string) task.Probe {
 	u, err := url.Parse(rawURL)
 	if err != nil || !(addressGuard{allow: p.cfg.Allow}).goodURL(u) {
-		return task.ProbeRefused
+		return task.ProbeDead
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return task.ProbeRefused
+		return task.ProbeDead
 	}
 	req.Header.Set("Range", "bytes=0-1")
 	req.Header.Set("User-Agent", "tasksync")
 	resp, err := p.client.Do(req)
 	if err != nil {
 		if errors.Is(err, errBadTarget) {
-			return task.ProbeRefused
+			return task.ProbeDead
 		}
 		return task.ProbeNoAnswer
 	}
@@ -110,7 +110,7 @@ func judgeProbe(resp *http.Response) task.Probe {
 	case s == http.StatusTooManyRequests, s == http.StatusRequestTimeout, s >= 500:
 		return task.ProbeNoAnswer
 	case s != http.StatusOK && s != http.StatusPartialContent:
-		return task.ProbeRefused
+		return task.ProbeDead
 	}
 	head := make([]byte, 16) // a server without range support sends more than two
 	n, err := io.ReadFull(resp.Body, head)
@@ -118,7 +118,7 @@ func judgeProbe(resp *http.Response) task.Probe {
 	case n > 0 && playable(resp.Header.Get("Content-Type"), head[:n]):
 		return task.ProbePlayable
 	case n > 0, errors.Is(err, io.EOF): // not audio, or empty
-		return task.ProbeRefused
+		return task.ProbeDead
 	default: // the body broke off
 		return task.ProbeNoAnswer
 	}

@@ -9,7 +9,7 @@ import (
 // Batch is what one step has for a subscriber. Subscribers share its contents,
 // which must not be changed.
 type Batch struct {
-	// Cursor is where to resume once this batch is dealt with.
+	// Cursor is where a subscriber resumes that has dealt with this batch.
 	Cursor string
 	// Reset says that there is a gap before this batch: the subscriber has to
 	// read everything anew.
@@ -18,20 +18,20 @@ type Batch struct {
 	// only brings a cursor.
 	Events []Event
 
-	size int // bytes of memory that Events take
+	size int // the bytes that Events take in memory
 }
 
-// Event is a committed change of a generation's status. The doc tags are the
-// texts of the OpenAPI description.
+// Event is a committed change of a generation's status. Its doc tags are texts of
+// the OpenAPI description.
 type Event struct {
 	ID             int64     `json:"id"`
 	GenerationID   string    `json:"generation_id" format:"uuid"`
 	FromStatus     string    `json:"from_status"`
 	ToStatus       string    `json:"to_status"`
-	Via            string    `json:"via" doc:"What led to it: poll, webhook, request or timeout."`
-	UpstreamStatus *string   `json:"upstream_status" doc:"The upstream's own word for it."`
+	Via            string    `json:"via" doc:"What led to the change: poll, webhook, request or timeout."`
+	UpstreamStatus *string   `json:"upstream_status" doc:"The provider's own word for the status."`
 	CreatedAt      time.Time `json:"created_at"`
 	// Generation is the row when the event was read, with this change or later
 	// ones. It is nil if the row is gone or belongs to another user now.
-	Generation *view.Generation `json:"generation,omitempty" doc:"The generation as it is now, with its clips; left out if it was deleted."`
+	Generation *view.Generation `json:"generation,omitempty" doc:"The row as it is now, with its clips; left out if it was deleted."`
 }

@@ -155,7 +155,7 @@ func (c *cluster) makePassword() error {
 func (c *cluster) readPassword() error {
 	text, err := os.ReadFile(c.path("password"))
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("Dir: %s holds data that are not ours: choose another folder", c.dir)
+		return fmt.Errorf("Dir: %s holds data of another program: choose another folder", c.dir)
 	}
 	c.password = strings.TrimSpace(string(text))
 	return err

@@ -43,6 +43,6 @@ func (c Config) withDefaults() Config {
 // newCounter counts tasks by the result of their looks.
 func newCounter(reg prometheus.Registerer) *prometheus.CounterVec {
 	return promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
-		Name: "tasksync_webhook_tasks_total", Help: "Tasks that webhooks named, by what became of it: looked at, not answered by the upstream, or unknown (no pending row has it).",
+		Name: "tasksync_webhook_tasks_total", Help: "Tasks that webhooks named, by what became of them: looked at, not answered by the provider, or unknown (no pending row has it).",
 	}, []string{"result"})
 }
