@@ -82,8 +82,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		}
 		asked := m.g
 		m.g = generation(queries.GenerationListRow(rows[0]))
-		if m.g.TaskID != asked.TaskID || m.g.Provider != asked.Provider || m.g.Type != asked.Type {
-			m.seen = task.Seen{} // another task by now
+		if !sameTask(m.g, asked) {
+			m.seen = task.Seen{}
 		}
 		if err := s.loadRest(ctx, tx, map[string]*member{m.g.ID: m}); err != nil {
 			return err
