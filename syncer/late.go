@@ -124,7 +124,7 @@ func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 func (s *Syncer) postponeLate(ctx context.Context, m *member, cause error) error {
 	what := rejectionOf(m, cause)
 	s.metrics.rejected.Inc()
-	if s.told.First("refused late "+what, s.cfg.Now()) {
+	if s.told.First("refused late "+causeOf(what), s.cfg.Now()) {
 		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
 	}
 	m.seen = task.Seen{}
