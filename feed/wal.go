@@ -44,6 +44,7 @@ func newWALFeed(b base) (*walFeed, error) {
 // server process of the session that leads and that keeps the triggers quiet.
 func (w *walFeed) run(ctx context.Context, leader uint32) error {
 	w.leader.Store(leader)
+	w.metrics.mode(Poll, stateReading) // from here on only the goroutine of the reader sets the mode
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.readWAL(ctx) })
 	group.Go(func() error { return w.standIn(ctx) })
@@ -84,12 +85,11 @@ func (w *walFeed) standIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.metrics.mode(Poll, stateReading)
 	w.state.up()
 	for {
 		pause := readsCheck
 		if w.reads.Load() {
-			table.widen()
+			table.skip()
 		} else {
 			began := time.Now()
 			if _, err := table.scan(ctx); err != nil {

@@ -350,3 +350,20 @@ func (q *Queries) EventSnapshot(ctx context.Context, db DBTX) (string, error) {
 	err := row.Scan(&snapshot)
 	return snapshot, err
 }
+
+const eventsDeleted = `-- name: EventsDeleted :one
+SELECT CASE
+    WHEN has_sequence_privilege(s.id, 'USAGE, SELECT') THEN pg_sequence_last_value(s.id) IS NOT NULL
+    ELSE true
+END::boolean AS deleted
+FROM (SELECT pg_get_serial_sequence('tasksync.generation_events', 'id')::regclass AS id) AS s
+`
+
+// Whether events may have been deleted, for a table that holds none: whether one was
+// ever written. A role that may not read the sequence cannot know.
+func (q *Queries) EventsDeleted(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, eventsDeleted)
+	var deleted bool
+	err := row.Scan(&deleted)
+	return deleted, err
+}

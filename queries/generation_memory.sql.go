@@ -277,13 +277,13 @@ func (q *Queries) MemoryOverdueStats(ctx context.Context, db DBTX, arg MemoryOve
 }
 
 const memoryRefusedList = `-- name: MemoryRefusedList :many
-SELECT m.refused::text AS refused, count(*) AS waiting
+SELECT min(m.refused)::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id
 WHERE m.refused IS NOT NULL
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-GROUP BY m.refused
-ORDER BY waiting DESC, m.refused
+GROUP BY split_part(m.refused, ': ', 1)
+ORDER BY waiting DESC, refused
 LIMIT 20
 `
 
@@ -293,7 +293,8 @@ type MemoryRefusedListRow struct {
 }
 
 // What in the database rejects results, with the number of rows that wait for
-// its repair.
+// its repair. Rows with the same cause may have different texts, from the first
+// colon on; one of them is shown.
 func (q *Queries) MemoryRefusedList(ctx context.Context, db DBTX) ([]MemoryRefusedListRow, error) {
 	rows, err := db.Query(ctx, memoryRefusedList)
 	if err != nil {

@@ -107,6 +107,15 @@ CROSS JOIN LATERAL (
 ) AS e
 ORDER BY reader, e.id;
 
+-- name: EventsDeleted :one
+-- Whether events may have been deleted, for a table that holds none: whether one was
+-- ever written. A role that may not read the sequence cannot know.
+SELECT CASE
+    WHEN has_sequence_privilege(s.id, 'USAGE, SELECT') THEN pg_sequence_last_value(s.id) IS NOT NULL
+    ELSE true
+END::boolean AS deleted
+FROM (SELECT pg_get_serial_sequence('tasksync.generation_events', 'id')::regclass AS id) AS s;
+
 -- name: EventOldest :many
 -- The oldest event that is still kept, if there is one.
 SELECT id, xid::text AS xid

@@ -103,14 +103,15 @@ ORDER BY 1;
 
 -- name: MemoryRefusedList :many
 -- What in the database rejects results, with the number of rows that wait for
--- its repair.
-SELECT m.refused::text AS refused, count(*) AS waiting
+-- its repair. Rows with the same cause may have different texts, from the first
+-- colon on; one of them is shown.
+SELECT min(m.refused)::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id
 WHERE m.refused IS NOT NULL
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-GROUP BY m.refused
-ORDER BY waiting DESC, m.refused
+GROUP BY split_part(m.refused, ': ', 1)
+ORDER BY waiting DESC, refused
 LIMIT 20;
 
 -- name: LateResultInsertMany :exec
