@@ -105,9 +105,7 @@ func (c Config) WithDefaults() Config {
 	if g, ok := c.Registerer.(prometheus.Gatherer); ok && c.Gatherer == nil {
 		c.Gatherer = g
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
@@ -153,7 +151,7 @@ func (c Config) validateFields() error {
 	case c.SlotLimit != 0 && c.SlotLimit < 16<<20:
 		return wrong("SlotLimit", "%d is under 16MiB, the size of one file of WAL", c.SlotLimit)
 	case c.Registerer != nil && c.Gatherer == nil:
-		return wrong("Gatherer", "is nil, and Registerer is none itself, so that there are no metrics to show")
+		return wrong("Gatherer", "is nil, and Registerer is not a Gatherer, so there are no metrics to show")
 	case c.Registerer == nil && c.Gatherer != nil:
 		return wrong("Registerer", "is nil, but Gatherer is not; give both, or none")
 	}

@@ -38,8 +38,8 @@ func TestConfig(t *testing.T) {
 		"no database":        {func(c *Config) { c.DatabaseURL = "" }, "DatabaseURL is not set"},
 		"no key":             {func(c *Config) { c.Providers[0].APIKey = "" }, "Providers[0].APIKey is not set"},
 		"no provider":        {func(c *Config) { c.Providers = nil }, "Providers is empty"},
-		"provider in name":   {func(c *Config) { c.Providers[0].New = nil }, "Providers[0].New is nil, so that nothing can ask sunoapi"},
-		"two of a name":      {func(c *Config) { c.Providers = append(c.Providers, c.Providers[0]) }, `Providers[1].Name "sunoapi" is that of another provider`},
+		"provider in name":   {func(c *Config) { c.Providers[0].New = nil }, "Providers[0].New is nil, so there is no adapter for sunoapi"},
+		"two of a name":      {func(c *Config) { c.Providers = append(c.Providers, c.Providers[0]) }, `Providers[1].Name "sunoapi" is the name of another provider`},
 		"nameless":           {func(c *Config) { c.Providers[0].Name = "" }, `Providers[0].Name "" is not`},
 		"name of a path":     {func(c *Config) { c.Providers[0].Name = "a/b" }, `Providers[0].Name "a/b" is not`},
 		"long name":          {func(c *Config) { c.Providers[0].Name = strings.Repeat("a", 65) }, "Providers[0].Name"},
@@ -135,7 +135,7 @@ func TestProviders(t *testing.T) {
 		"no address":  {Provider{Provider: sunoproxy.Provider()}, "Providers[1].APIURL is not set"},
 		"bad limit":   {Provider{Provider: sunoclips.Provider(), APIKey: "k", RateLimit: new(-1.0)}, "Providers[1].RateLimit -1"},
 		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
-		"no adapter":  {Provider{Provider: upstream.Provider{Name: "mine", BaseURL: "x", Keyless: true, New: noAdapter}}, "mine: New has made no adapter"},
+		"no adapter":  {Provider{Provider: upstream.Provider{Name: "mine", BaseURL: "x", Keyless: true, New: noAdapter}}, "mine: New returned no adapter"},
 	} {
 		cfg := b.config()
 		cfg.Providers = append(cfg.Providers, tc.other)

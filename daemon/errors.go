@@ -16,7 +16,7 @@ var (
 	// pending and may not be applied.
 	ErrSchema = errors.New("the database lacks migrations")
 	// ErrAccount is wrapped by the error of Sync when an upstream refuses the account.
-	ErrAccount = errors.New("the upstream refuses the account; no row was touched that it was asked for")
+	ErrAccount = errors.New("the provider refuses the account; its rows were not touched")
 	// ErrColumns is wrapped by the errors of CheckColumns, Run, Sync and Retry for
 	// tables with columns of types that tasksync cannot work with.
 	ErrColumns = database.ErrColumns

@@ -7,7 +7,7 @@ import (
 	"tasksync/jobs"
 )
 
-func (d *daemon) openJobs(ctx context.Context) (err error) {
+func (d *daemon) openJobs(context.Context) (err error) {
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, PollOnly: d.pooled,
@@ -15,8 +15,9 @@ func (d *daemon) openJobs(ctx context.Context) (err error) {
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
 	}
-	// The end of ctx must not cut passes short; Stop does that, in time.
-	if err := d.jobs.Start(context.WithoutCancel(ctx)); err != nil {
+	// The end of ctx must not cut passes short; Stop does that, in time. Grace outlives
+	// ctx, and bounds the wait for the database's first answer.
+	if err := d.jobs.Start(d.grace); err != nil {
 		return err
 	}
 	d.health.set("jobs", "")

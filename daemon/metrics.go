@@ -26,9 +26,9 @@ type pendingCollector struct {
 func newPendingCollector(pool *pgxpool.Pool, cfg Config) *pendingCollector {
 	return &pendingCollector{
 		pool: pool, cfg: cfg, queries: queries.New(),
-		pending: prometheus.NewDesc("tasksync_pending_generations", "Pending V2 generations by task type.", []string{"task_type"}, nil),
-		oldest:  prometheus.NewDesc("tasksync_oldest_pending_age_seconds", "Age of the oldest pending V2 generation by task type.", []string{"task_type"}, nil),
-		overdue: prometheus.NewDesc("tasksync_overdue_generations", "Pending V2 generations past their deadline by why they have not ended.", []string{"reason"}, nil),
+		pending: prometheus.NewDesc("tasksync_pending_generations", "Pending V2 rows by task type.", []string{"task_type"}, nil),
+		oldest:  prometheus.NewDesc("tasksync_oldest_pending_age_seconds", "Age of the oldest pending V2 row by task type.", []string{"task_type"}, nil),
+		overdue: prometheus.NewDesc("tasksync_overdue_generations", "Pending V2 rows past their deadline, by the reason why they have not ended.", []string{"reason"}, nil),
 	}
 }
 
@@ -108,10 +108,7 @@ func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometh
 // Overdue is the query for the rows that a daemon with this Config follows and that
 // are past their deadline.
 func (c Config) Overdue() queries.MemoryOverdueStatsParams {
-	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), Providers: []string{""}}
-	for t := range c.Handlers {
-		p.TaskTypes = append(p.TaskTypes, string(t))
-	}
+	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), TaskTypes: c.Handlers.Names(), Providers: []string{""}}
 	for _, provider := range c.Providers {
 		p.Providers = append(p.Providers, provider.Name)
 	}

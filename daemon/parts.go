@@ -36,11 +36,11 @@ func (d *daemon) run(ctx context.Context, parts []part) error {
 	var cancel context.CancelFunc
 	d.grace, cancel = withGrace(ctx, stopTimeout)
 	defer cancel()
-	opened, err := openParts(ctx, group, parts)
-	if err != nil {
-		group.Go(func() error { return err }) // which ends ctx
+	opened, failed := openParts(ctx, group, parts)
+	if failed != nil {
+		group.Go(func() error { return failed }) // which ends ctx
 	}
-	err = d.await(ctx, group)
+	err := d.await(ctx, group)
 	return errors.Join(err, closeParts(opened))
 }
 

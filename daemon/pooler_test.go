@@ -110,7 +110,7 @@ func TestTwoDaemonsBehindAPooler(t *testing.T) {
 		}
 	}
 	b.workOff(daemons[0])
-	b.until("one of them polls", func() bool { return strings.Contains(b.log.String(), "Looking for new rows") })
+	b.until("one of them polls", func() bool { return strings.Contains(b.log.String(), "Polling for new rows") })
 }
 
 func TestDirectConnectionBesideAPooler(t *testing.T) {

@@ -43,7 +43,7 @@ func validateProviders(all []Provider) error {
 	for i, p := range all {
 		err := p.validate()
 		if err == nil && slices.ContainsFunc(all[:i], func(o Provider) bool { return o.Name == p.Name }) {
-			err = wrong("Name", "%q is that of another provider, too", p.Name)
+			err = wrong("Name", "%q is the name of another provider too", p.Name)
 		}
 		if err != nil {
 			err.Field, err.Provider = fmt.Sprintf("Providers[%d].%s", i, err.Field), p.Name
@@ -58,7 +58,7 @@ func (p Provider) validate() *FieldError {
 	case !providerName.MatchString(p.Name):
 		return wrong("Name", "%q is not 1 to 64 letters, digits, dots, - or _", p.Name)
 	case p.New == nil:
-		return wrong("New", "is nil, so that nothing can ask %s", p.Name)
+		return wrong("New", "is nil, so there is no adapter for %s", p.Name)
 	case p.APIKey == "" && !p.Keyless:
 		return wrong("APIKey", "is not set; give the key of your %s account", p.Name)
 	case p.APIURL == "" && p.BaseURL == "":
@@ -96,7 +96,7 @@ func (p Provider) open(cfg Config, reg prometheus.Registerer) (upstream.Adapter,
 	case err != nil:
 		return nil, fmt.Errorf("%w: %s: %w", ErrConfig, p.Name, err)
 	case a == nil:
-		return nil, fmt.Errorf("%w: %s: New has made no adapter", ErrConfig, p.Name)
+		return nil, fmt.Errorf("%w: %s: New returned no adapter", ErrConfig, p.Name)
 	}
 	return a, nil
 }

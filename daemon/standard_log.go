@@ -25,7 +25,7 @@ type standardLog struct{ logger *slog.Logger }
 // Write takes one line, as package log writes it.
 func (l standardLog) Write(line []byte) (int, error) {
 	first, _, _ := bytes.Cut(line, []byte("\n"))
-	text := task.Redact(upstream.Unquoted(string(first)))
+	text := task.Redact(upstream.DropQuoted(string(first)))
 	l.logger.Warn("[TaskSync] A library wrote to the standard log", "line", text[:min(len(text), maxStandardLine)])
 	return len(line), nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/postgres/postgrestest"
 	"tasksync/internal/simulator"
 	"tasksync/internal/wait"
 	"tasksync/task"
@@ -106,5 +108,33 @@ func (r *running) follow(ctx context.Context, bearer string, begun chan struct{}
 		if lines.Text() == "event: ready" {
 			tell()
 		}
+	}
+}
+
+// TestStopWhileJobsStart: the database falls silent at the moment at which the jobs
+// are about to start.
+func TestStopWhileJobsStart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
+	cfg := b.config()
+	cfg.DatabaseURL = p.URL()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := &daemon{cfg: cfg.WithDefaults(), health: newHealth("database", "feed", "jobs")}
+	parts := d.parts()
+	at := slices.IndexFunc(parts, func(p part) bool { return p.name == "jobs" })
+	parts = slices.Insert(parts, at, part{name: "silence", open: func(context.Context) error {
+		p.FallSilent(true)
+		cancel()
+		return nil
+	}})
+	ended := make(chan error, 1)
+	go func() { ended <- d.run(ctx, parts) }()
+	select {
+	case err := <-ended:
+		require.ErrorIs(t, err, context.Canceled)
+	case <-time.After(stopTimeout + 30*time.Second):
+		require.Fail(t, "it does not stop", b.log)
 	}
 }

@@ -81,7 +81,7 @@ func pausedReason(reason string, until time.Time, paused bool) string {
 	if !paused {
 		return ""
 	}
-	return fmt.Sprintf("upstream account refused (%s); no calls until %s", reason, until.Format(time.RFC3339))
+	return fmt.Sprintf("the provider refuses the account (%s); no calls until %s", reason, until.Format(time.RFC3339))
 }
 
 // troubleReason tells which providers' answers about tasks are not believed, and why.

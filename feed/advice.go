@@ -35,6 +35,6 @@ func (a *adviser) suggestTriggersOff(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if on, err := TriggersOn(ctx, a.cfg.Pool); err == nil && on {
-		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Every new row is announced to nobody, which slows its writers; while rows are polled for, run `tasksync feed trigger off`")
+		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Every new row is announced without a listener, which slows its writers; while rows are polled for, run `tasksync feed trigger off`")
 	}
 }

@@ -57,7 +57,7 @@ func (e election) reportFollowing(ctx context.Context) {
 // is stopped, or its connection is half open. The server then releases its locks.
 // endHung leaves a session alone that holds lock L and is not a feed's.
 func (e election) endHung(ctx context.Context) error {
-	return e.session.do(ctx, "look at the leader", func(ctx context.Context) error {
+	return e.session.do(ctx, "find the leader", func(ctx context.Context) error {
 		leaders, err := e.queries.FeedLeaderList(ctx, e.session.conn)
 		if err != nil {
 			return err

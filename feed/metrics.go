@@ -26,7 +26,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "tasksync_notifications_total", Help: "Notifications of new rows that were received.",
 		}),
 		read: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tasksync_feed_rows_read_total", Help: "New rows that the feed found by looking at the table.",
+			Name: "tasksync_feed_rows_read_total", Help: "New rows that the feed found by reading the table.",
 		}),
 		terminated: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tasksync_feed_sessions_ended_total", Help: "Sessions of other daemons that were ended because they hung.",

@@ -18,7 +18,7 @@ import (
 type poller struct {
 	base
 	holder string       // the feed's name on the lease
-	asked  time.Time    // when it last asked for the lease
+	asked  time.Time    // when it last asked for the lease and was answered
 	holds  bool         // whether it got the lease then
 	table  *tableReader // nil until it has swept
 }
@@ -73,15 +73,14 @@ func (p *poller) step(ctx context.Context) error {
 func (p *poller) takeLease(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	p.asked = time.Now()
+	asked := time.Now()
 	_, err := p.queries.FeedLeaseTake(ctx, p.cfg.Pool, queries.FeedLeaseTakeParams{Holder: p.holder, Seconds: p.cfg.HungAfter.Seconds()})
 	p.holds = err == nil
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		p.asked = time.Time{} // it is not known who has the lease: the next step asks again
 		return fmt.Errorf("take the lease: %w", err)
 	}
+	p.asked = asked
 	return nil
 }
 
@@ -98,7 +97,7 @@ func (p *poller) begin(ctx context.Context) error {
 	p.table = table
 	p.metrics.mode(Poll, statePolling)
 	p.state.up()
-	p.cfg.Logger.InfoContext(ctx, "[TaskSync] Looking for new rows", "feed", Poll, "interval", p.cfg.PollInterval.String(), "swept", swept)
+	p.cfg.Logger.InfoContext(ctx, "[TaskSync] Polling for new rows", "feed", Poll, "interval", p.cfg.PollInterval.String(), "swept", swept)
 	return nil
 }
 

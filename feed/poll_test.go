@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 
@@ -134,4 +135,31 @@ func TestAutoPollsWhileTheTriggersAreOff(t *testing.T) {
 	b.leader(r)
 	b.exec(`DROP TRIGGER tasksync_notify_insert ON music_generations`)
 	require.ErrorIs(t, SetTriggers(t.Context(), b.pool, true), ErrNoTriggers)
+}
+
+// A poller that could not ask for the lease does not take itself for one that has to
+// wait for it.
+func TestPollIsDownWhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	p := postgrestest.NewProxy(t, "127.0.0.1:0", b.database)
+	pool, err := pgxpool.New(t.Context(), p.URL())
+	require.NoError(t, err)
+	defer pool.Close()
+	cfg := b.pollConfig(&handed{})
+	cfg.Pool = pool
+	var states []string
+	cfg.State = func(reason string) { states = append(states, reason) }
+	f, err := New(cfg)
+	require.NoError(t, err)
+	poller := &poller{base: f.base, holder: f.holder}
+	require.NoError(t, poller.step(t.Context()))
+	require.Equal(t, []string{""}, states)
+	p.Close()
+	poller.asked = time.Time{} // a third of the term is over
+	for range 3 {
+		require.Error(t, poller.step(t.Context()))
+	}
+	require.Equal(t, []string{""}, states)
+	require.Zero(t, testutil.ToFloat64(f.metrics.states.WithLabelValues(stateFollowing)))
 }

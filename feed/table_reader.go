@@ -31,6 +31,7 @@ type tableReader struct {
 	overlap  time.Duration // how far a scan that is not wide goes back
 	after    time.Time     // the newest created_at that was seen, by the database's clock
 	nextWide time.Time     // when a wide scan is due, by this machine's clock
+	skipped  time.Time     // until when rows come by other means, by this machine's clock; zero: they do not
 }
 
 // newTableReader begins in the present; its first scan is a wide one.
@@ -75,6 +76,9 @@ func (r *tableReader) scan(ctx context.Context) (found int, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
 	defer cancel()
+	if err := r.catchUp(ctx); err != nil {
+		return 0, err
+	}
 	began := time.Now()
 	wide := !began.Before(r.nextWide)
 	from := r.after.Add(-r.overlap)
@@ -82,7 +86,7 @@ func (r *tableReader) scan(ctx context.Context) (found int, err error) {
 		from = r.after.Add(-wideOverlap)
 	}
 	if found, err = r.scanPages(ctx, from); err != nil {
-		return found, fmt.Errorf("look for new rows: %w", err)
+		return found, fmt.Errorf("read new rows: %w", err)
 	}
 	if wide {
 		r.nextWide = time.Now().Add(max(wideEvery, 40*time.Since(began)))
@@ -93,6 +97,29 @@ func (r *tableReader) scan(ctx context.Context) (found int, err error) {
 
 // widen makes the next scan a wide one.
 func (r *tableReader) widen() { r.nextWide = time.Time{} }
+
+// skip tells r that the rows up to now come by other means. The next scan is a wide
+// one that begins in the present: wideOverlap covers the rows that may still be on
+// their way, and a row of an older transaction is left to the sweep, as usual.
+func (r *tableReader) skip() { r.skipped = time.Now() }
+
+// catchUp ends what skip began. The database's clock is asked for only now, because
+// skip is called again and again.
+func (r *tableReader) catchUp(ctx context.Context) error {
+	if r.skipped.IsZero() {
+		return nil
+	}
+	now, err := r.queries.ClockNow(ctx, r.cfg.Pool)
+	if err != nil {
+		return fmt.Errorf("read the database's clock: %w", err)
+	}
+	if at := now.Add(-time.Since(r.skipped)); at.After(r.after) {
+		r.after = at
+	}
+	r.skipped = time.Time{}
+	r.widen()
+	return nil
+}
 
 // firstID sorts before every other id.
 const firstID = "00000000-0000-0000-0000-000000000000"

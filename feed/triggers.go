@@ -14,7 +14,7 @@ import (
 func TriggersOn(ctx context.Context, db queries.DBTX) (bool, error) {
 	list, err := queries.New().FeedTriggerList(ctx, db)
 	if err != nil {
-		return false, fmt.Errorf("look at the triggers: %w", err)
+		return false, fmt.Errorf("read the state of the triggers: %w", err)
 	}
 	if len(list) < 2 {
 		return false, ErrNoTriggers

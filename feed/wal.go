@@ -44,6 +44,7 @@ func newWALFeed(b base) (*walFeed, error) {
 // server process of the session that leads and that keeps the triggers quiet.
 func (w *walFeed) run(ctx context.Context, leader uint32) error {
 	w.leader.Store(leader)
+	w.metrics.mode(Poll, stateReading) // from here on only the goroutine of the reader sets the mode
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.readWAL(ctx) })
 	group.Go(func() error { return w.standIn(ctx) })
@@ -67,7 +68,7 @@ func (w *walFeed) readWAL(ctx context.Context) error {
 		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
 			pause = w.cfg.RetryAfter
 		}
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; looking at the rows until it is", "error", database.RedactPassword(err, w.cfg.Session), "retry_in", pause.String())
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; reading the table until it is", "error", database.RedactPassword(err, w.cfg.Session), "retry_in", pause.String())
 		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
@@ -84,12 +85,11 @@ func (w *walFeed) standIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.metrics.mode(Poll, stateReading)
 	w.state.up()
 	for {
 		pause := readsCheck
 		if w.reads.Load() {
-			table.widen()
+			table.skip()
 		} else {
 			began := time.Now()
 			if _, err := table.scan(ctx); err != nil {
@@ -139,11 +139,11 @@ func (w *walFeed) evict(ctx context.Context, pid int) error {
 		Leader: int32(w.leader.Load()), Reader: int32(pid), //nolint:gosec // both are numbers of processes
 	})
 	if err != nil {
-		return fmt.Errorf("end the last reader of the WAL: %w", err)
+		return fmt.Errorf("end the previous reader of the WAL: %w", err)
 	}
 	if ended && pid != w.evicted { // some readers end only after a second signal
 		w.evicted = pid
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The last feed's reader of the WAL does not end; ending it", "pid", pid)
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The previous feed's reader of the WAL does not end; ending it", "pid", pid)
 		w.metrics.terminated.Inc()
 	}
 	return nil
@@ -157,7 +157,7 @@ func (w *walFeed) guard(ctx context.Context) error {
 			if database.Code(err) != "" {
 				level = slog.LevelWarn
 			}
-			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be looked after", "error", database.RedactPassword(err, w.cfg.Session))
+			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be guarded", "error", database.RedactPassword(err, w.cfg.Session))
 		}
 		if wait.For(ctx, w.cfg.GuardEvery) != nil {
 			return nil

@@ -171,3 +171,61 @@ func TestGuardDropsTheSlotOfTheDead(t *testing.T) {
 	b.until("the slot is dropped", func() bool { return b.slots() == 0 })
 	b.until("the drop is counted", func() bool { return gathered(t, cfg.Registerer, "tasksync_wal_slots_dropped_total") == 1 })
 }
+
+// insertOld makes a pending row that began that long ago.
+func (b *bundle) insertOld(age time.Duration) (id string) {
+	b.Helper()
+	err := b.pool.QueryRow(b.Context(), `
+		INSERT INTO music_generations (user_id, task_id, task_type, created_at)
+		VALUES (gen_random_uuid(), 't', 'generate', now() - $1::interval) RETURNING id::text`, age).Scan(&id)
+	require.NoError(b, err)
+	return id
+}
+
+// Rows that the WAL has brought while it was read are not found a second time when
+// it is read no longer. Only the last of them overlap with the scan.
+func TestScansGoOnWhereTheReaderEnds(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	to := &handed{}
+	f, err := New(b.walConfig(to))
+	require.NoError(t, err)
+	table, err := newTableReader(t.Context(), f.base, narrowOverlap)
+	require.NoError(t, err)
+	table.after = table.after.Add(-time.Hour) // when the leader began
+	for range 50 {
+		b.insertOld(30 * time.Minute)
+	}
+	table.skip()
+	unread := b.insert() // in the WAL, but not handed on any more
+	found, err := table.scan(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, found)
+	require.Equal(t, []string{unread}, f.collector.take())
+
+	slow := b.insertOld(wideOverlap / 2) // its transaction took a while
+	table.nextWide = time.Time{}
+	found, err = table.scan(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, found)
+	require.Equal(t, []string{slow}, f.collector.take())
+}
+
+// A reader that is ready before the scans begin is not taken for one that fails.
+func TestTheReaderMayBeReadyFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	cfg := b.walConfig(&handed{})
+	states := make(chan string, 10)
+	cfg.State = func(reason string) { states <- reason }
+	f, err := New(cfg)
+	require.NoError(t, err)
+	require.NoError(t, f.wal.ready(t.Context()))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.wal.standIn(ctx) }()
+	require.Empty(t, <-states)
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.True(t, (&running{Feed: f}).readsWAL())
+}

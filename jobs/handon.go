@@ -13,7 +13,7 @@ import (
 func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	rows, err := c.queries.GenerationList(ctx, c.cfg.Pool, validIDs(ids))
 	if err != nil {
-		return fmt.Errorf("load generations to hand on: %w", err)
+		return fmt.Errorf("load rows to hand on: %w", err)
 	}
 	cohorts := c.newCohorts()
 	for _, r := range rows {

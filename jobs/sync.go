@@ -49,7 +49,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 		return w.client.replace(ctx, job, rest, overdue)
 	}
 	if err := river.RecordOutput(ctx, after); err != nil {
-		return fmt.Errorf("record schedule: %w", err)
+		return fmt.Errorf("record due times: %w", err)
 	}
 	return river.JobSnooze(max(0, next.Sub(w.now())))
 }
@@ -101,7 +101,7 @@ func (c *Client) replace(ctx context.Context, job *river.Job[SyncArgs], next ...
 	}
 	return pgx.BeginFunc(context.WithoutCancel(ctx), c.cfg.Pool, func(tx pgx.Tx) error {
 		if _, err := c.river.InsertManyTx(ctx, tx, params); err != nil {
-			return fmt.Errorf("part overdue rows from the others: %w", err)
+			return fmt.Errorf("separate overdue rows from the others: %w", err)
 		}
 		if _, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, tx, job); err != nil {
 			return fmt.Errorf("complete the job of both: %w", err)

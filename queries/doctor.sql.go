@@ -81,7 +81,7 @@ type DoctorPendingListRow struct {
 	Pending  int64
 }
 
-// Pending V2 rows by task type and provider, a hundred of them at most.
+// Numbers of pending V2 rows by task type and provider, a hundred numbers at most.
 func (q *Queries) DoctorPendingList(ctx context.Context, db DBTX) ([]DoctorPendingListRow, error) {
 	rows, err := db.Query(ctx, doctorPendingList)
 	if err != nil {
@@ -125,7 +125,7 @@ type DoctorServerGetRow struct {
 	OwnsTable  bool
 }
 
-// The questions of `tasksync doctor`. They must work before there is any table.
+// The queries of `tasksync doctor`. They must work before there is any table.
 // The server, the role of the connection, and what that role may do.
 func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGetRow, error) {
 	row := db.QueryRow(ctx, doctorServerGet)
@@ -155,7 +155,7 @@ ORDER BY wanted.place
 LIMIT 100
 `
 
-// The missing ones of the tables that a running daemon needs.
+// The tables that a running daemon needs and that are missing.
 func (q *Queries) DoctorTableListMissing(ctx context.Context, db DBTX) ([]string, error) {
 	rows, err := db.Query(ctx, doctorTableListMissing)
 	if err != nil {

@@ -15,7 +15,7 @@ SELECT pg_current_xact_id()::text::bigint AS horizon
 
 // Every transaction that has written so far has an id below this one. The xmax
 // of a snapshot would not do: it is one past the last transaction that has
-// ended, and one that is still open may be younger.
+// ended, and a transaction that is still open may have a higher id.
 func (q *Queries) FeedHorizon(ctx context.Context, db DBTX) (int64, error) {
 	row := db.QueryRow(ctx, feedHorizon)
 	var horizon int64
@@ -186,10 +186,10 @@ type FeedReaderTerminateParams struct {
 	Reader int32
 }
 
-// Ends the session that reads our replication slot, on behalf of the session
-// that is the feed: no other daemon may read the slot. Does nothing, and returns
-// false, if the reader has let go of the slot, if it is not one of ours, or if
-// the caller is no longer the feed. Package feed/wal gives its readers the
+// Ends the session that reads tasksync's replication slot, on behalf of the
+// session that is the feed: no other daemon may read the slot. Does nothing, and
+// returns false, if the reader has let go of the slot or is another program's,
+// or if the caller is no longer the feed. Package feed/wal gives its readers the
 // application_name 'tasksync wal'.
 func (q *Queries) FeedReaderTerminate(ctx context.Context, db DBTX, arg FeedReaderTerminateParams) (bool, error) {
 	row := db.QueryRow(ctx, feedReaderTerminate, arg.Leader, arg.Reader)
@@ -222,7 +222,7 @@ type FeedTriggerListRow struct {
 	Enabled bool
 }
 
-// Our triggers, by name, and whether they fire; tgenabled is 'D' for a disabled
+// The triggers of tasksync, by name, and whether they fire; tgenabled is 'D' for a disabled
 // trigger.
 func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerListRow, error) {
 	rows, err := db.Query(ctx, feedTriggerList)
@@ -267,9 +267,9 @@ const feedTryLead = `-- name: FeedTryLead :one
 SELECT pg_try_advisory_lock(8386110886476607078) AS leads
 `
 
-// The advisory locks of tasksync are "tasksync" in ASCII, as a number, and those
-// after it. 8386110886476607075 quiets the triggers, …76 is held by a sweep, …78
-// by the daemon that is the feed, and …79 by sessions that listen for events.
+// The advisory locks of tasksync are numbers: "tasksync" in ASCII and the next
+// ones. 8386110886476607075 quiets the triggers, …76 is held by a sweep, …78 by
+// the daemon that is the feed, and …79 by sessions that listen for events.
 func (q *Queries) FeedTryLead(ctx context.Context, db DBTX) (bool, error) {
 	row := db.QueryRow(ctx, feedTryLead)
 	var leads bool

@@ -177,10 +177,9 @@ type EventListResumedRow struct {
 	CreatedAt      time.Time
 }
 
-// For each reader that comes back, the events of its user that have committed
-// since its snapshot, up to a number that tells that there are too many. They
-// are limited in the order of the index, and then sorted in the order of the
-// events.
+// For each reader that resumes, the events of its user that have committed since
+// its snapshot, up to a number that shows that there are too many. They are
+// limited in the order of the index, and then sorted by id.
 func (q *Queries) EventListResumed(ctx context.Context, db DBTX, arg EventListResumedParams) ([]EventListResumedRow, error) {
 	rows, err := db.Query(ctx, eventListResumed,
 		arg.Readers,
@@ -262,11 +261,11 @@ type EventListSinceRow struct {
 }
 
 // The events that have committed since a snapshot, in rows that also hold the
-// snapshot of now; if there are none, one row with that snapshot only. Each of
+// current snapshot; if there are none, one row with that snapshot only. Each of
 // the events was either still under way in the old snapshot (xip) or began later
-// (xmax). Both are look-ups in the index, so that a transaction that stays open
+// (xmax). Both are index scans, so that a transaction that stays open
 // for hours does not make readers read all events since its beginning again. An
-// event that the snapshot of now does not see came with the dump of another
+// event that the current snapshot does not see came with the dump of another
 // database: its xid has no meaning here, and without the filter it would be
 // found again and again.
 //
@@ -343,11 +342,28 @@ const eventSnapshot = `-- name: EventSnapshot :one
 SELECT pg_current_snapshot()::text AS snapshot
 `
 
-// Which transactions' events a reader sees now. In a repeatable read transaction
-// this is the snapshot of all its statements.
+// The current snapshot: which transactions' events a reader sees now. In a
+// repeatable read transaction it is the snapshot of all statements.
 func (q *Queries) EventSnapshot(ctx context.Context, db DBTX) (string, error) {
 	row := db.QueryRow(ctx, eventSnapshot)
 	var snapshot string
 	err := row.Scan(&snapshot)
 	return snapshot, err
+}
+
+const eventsDeleted = `-- name: EventsDeleted :one
+SELECT CASE
+    WHEN has_sequence_privilege(s.id, 'USAGE, SELECT') THEN pg_sequence_last_value(s.id) IS NOT NULL
+    ELSE true
+END::boolean AS deleted
+FROM (SELECT pg_get_serial_sequence('tasksync.generation_events', 'id')::regclass AS id) AS s
+`
+
+// Whether events may have been deleted, for a table that holds none: whether one was
+// ever written. A role that may not read the sequence cannot know.
+func (q *Queries) EventsDeleted(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, eventsDeleted)
+	var deleted bool
+	err := row.Scan(&deleted)
+	return deleted, err
 }

@@ -83,9 +83,9 @@ type MemoryClaimLateParams struct {
 	MaxRows   int32
 }
 
-// Ended rows whose late look is due, the latest to end first. Claiming postpones
-// the next look for as long as this one may take, so that no other daemon makes
-// it too.
+// Ended rows whose late look is due; the row that ended last comes first. The
+// claim postpones the next look for as long as this one may take, so that no
+// other daemon makes it too.
 func (q *Queries) MemoryClaimLate(ctx context.Context, db DBTX, arg MemoryClaimLateParams) ([]string, error) {
 	rows, err := db.Query(ctx, memoryClaimLate,
 		arg.Until,
@@ -139,8 +139,8 @@ type MemoryDeleteStaleParams struct {
 	MaxRows int32
 }
 
-// Deletes memories of rows that are gone, or that have ended without a late look
-// to come.
+// Deletes memories of rows that are gone, or that have ended and have no late
+// look to come.
 func (q *Queries) MemoryDeleteStale(ctx context.Context, db DBTX, arg MemoryDeleteStaleParams) (int64, error) {
 	result, err := db.Exec(ctx, memoryDeleteStale, arg.Before, arg.MaxRows)
 	if err != nil {
@@ -277,13 +277,13 @@ func (q *Queries) MemoryOverdueStats(ctx context.Context, db DBTX, arg MemoryOve
 }
 
 const memoryRefusedList = `-- name: MemoryRefusedList :many
-SELECT m.refused::text AS refused, count(*) AS waiting
+SELECT min(m.refused)::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id
 WHERE m.refused IS NOT NULL
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-GROUP BY m.refused
-ORDER BY waiting DESC, m.refused
+GROUP BY split_part(m.refused, ': ', 1)
+ORDER BY waiting DESC, refused
 LIMIT 20
 `
 
@@ -293,7 +293,8 @@ type MemoryRefusedListRow struct {
 }
 
 // What in the database rejects results, with the number of rows that wait for
-// its repair.
+// its repair. Rows with the same cause may have different texts, from the first
+// colon on; one of them is shown.
 func (q *Queries) MemoryRefusedList(ctx context.Context, db DBTX) ([]MemoryRefusedListRow, error) {
 	rows, err := db.Query(ctx, memoryRefusedList)
 	if err != nil {

@@ -213,7 +213,7 @@ WHERE c.generation_id = ANY ($1::uuid[])
     AND c.status = 'failed'
 `
 
-// Reopens the failed clips of rows that are put back under way.
+// Reopens the failed clips of rows that are made pending again.
 func (q *Queries) ClipReopenMany(ctx context.Context, db DBTX, generationIds []string) error {
 	_, err := db.Exec(ctx, clipReopenMany, generationIds)
 	return err

@@ -35,7 +35,7 @@ type GenerationListRow struct {
 
 // Tables older than tasksync may have NULL in any column, and 'infinity' as a
 // time; such a row must not break a query for the others. A row without a usable
-// created_at counts from its updated_at; a row with neither is out of time.
+// created_at counts from its updated_at; a row with neither is overdue.
 //
 // Each query spells out the pending statuses, so that the planner can use the
 // partial index idx_music_generations_v2_pending; task.Status defines them.
@@ -91,9 +91,9 @@ type GenerationListNewRow struct {
 	CreatedAt time.Time
 }
 
-// Pending V2 rows in the order of created_at, after a known row. Rows of the
-// future, which come from a wrong clock, are left to the sweep: a poll that had
-// come to them would miss the rows of the present.
+// Pending V2 rows in the order of created_at, after a known row. Rows with
+// a created_at in the future, which come from a wrong clock, are left to the
+// sweep: a poll that has read them would miss the rows of the present.
 func (q *Queries) GenerationListNew(ctx context.Context, db DBTX, arg GenerationListNewParams) ([]GenerationListNewRow, error) {
 	rows, err := db.Query(ctx, generationListNew, arg.AfterTime, arg.AfterID, arg.MaxRows)
 	if err != nil {
@@ -225,7 +225,7 @@ type GenerationListRetriableParams struct {
 }
 
 // Failed V2 rows after a known row, in id order; only those with the given ids,
-// if any are given. With unasked, only rows that their deadline failed without
+// if any are given. With unasked, only rows that failed at their deadline without
 // an answer of the provider, as the event of that end says.
 func (q *Queries) GenerationListRetriable(ctx context.Context, db DBTX, arg GenerationListRetriableParams) ([]string, error) {
 	rows, err := db.Query(ctx, generationListRetriable,
@@ -414,7 +414,7 @@ type GenerationListWitnessesRow struct {
 	ClipIds  []string
 }
 
-// The latest task that the provider has known: asking for it shows whether the
+// The last task that the provider completed: a call for it shows whether the
 // provider still knows tasks.
 func (q *Queries) GenerationListWitnesses(ctx context.Context, db DBTX, arg GenerationListWitnessesParams) ([]GenerationListWitnessesRow, error) {
 	rows, err := db.Query(ctx, generationListWitnesses, arg.Since, arg.Provider)
@@ -600,7 +600,7 @@ type GenerationReopenManyRow struct {
 	UserID string
 }
 
-// Puts failed rows back under way.
+// Makes failed rows pending again.
 func (q *Queries) GenerationReopenMany(ctx context.Context, db DBTX, ids []string) ([]GenerationReopenManyRow, error) {
 	rows, err := db.Query(ctx, generationReopenMany, ids)
 	if err != nil {

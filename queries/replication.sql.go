@@ -98,10 +98,10 @@ type ReplicationSlotGetRow struct {
 	LagBytes      int64
 }
 
-// The questions of package feed/wal to the catalogs. A slot belongs to the whole
-// cluster, so the name of ours has the oid of its database. The name of the
-// database would not do: it may be too long for a slot, have characters that a
-// slot's name may not, and change.
+// The queries of package feed/wal on the catalogs. A slot belongs to the whole
+// cluster, so the name of tasksync's slot has the oid of its database. The name
+// of the database would not do: it may change, be too long for a slot, or have
+// characters that a slot's name may not have.
 // Always one row; present is false while there is no slot.
 func (q *Queries) ReplicationSlotGet(ctx context.Context, db DBTX) (ReplicationSlotGetRow, error) {
 	row := db.QueryRow(ctx, replicationSlotGet)
@@ -143,8 +143,8 @@ type SnapshotGetRow struct {
 	Running []int64
 }
 
-// Which transactions a query would not see now: the running ones, and those from
-// next_xid on. The numbers are 64 bits wide, with the epoch.
+// The transactions that a query would not see now: the running ones, and all
+// from next_xid on. The numbers are 64 bits wide, with the epoch.
 func (q *Queries) SnapshotGet(ctx context.Context, db DBTX) (SnapshotGetRow, error) {
 	row := db.QueryRow(ctx, snapshotGet)
 	var i SnapshotGetRow

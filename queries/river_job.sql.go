@@ -38,7 +38,7 @@ type JobListRedundantParams struct {
 	RunningSince time.Time
 }
 
-// Waiting sync jobs whose every id an older live job follows too. They do no
+// Waiting sync jobs of which an older live job follows every id too. They do no
 // harm to the rows, but they cost calls.
 func (q *Queries) JobListRedundant(ctx context.Context, db DBTX, arg JobListRedundantParams) ([]int64, error) {
 	rows, err := db.Query(ctx, jobListRedundant, arg.MaxRows, arg.RunningSince)

@@ -28,7 +28,7 @@ SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop',
 
 // Holds the lock of the sweep until the transaction ends: one sweep runs at a
 // time in the whole database. Its queries join two large sets that Postgres may
-// believe to be small, as they were when it last analyzed the tables: a nested
+// take for small ones, as they were when it last analyzed the tables: a nested
 // loop would take for ever, so it is turned off.
 func (q *Queries) TransactionLockSweep(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, transactionLockSweep)

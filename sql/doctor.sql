@@ -1,4 +1,4 @@
--- The questions of `tasksync doctor`. They must work before there is any table.
+-- The queries of `tasksync doctor`. They must work before there is any table.
 
 -- name: DoctorServerGet :one
 -- The server, the role of the connection, and what that role may do.
@@ -12,7 +12,7 @@ SELECT current_setting('server_version')::text AS version,
     coalesce(pg_has_role(current_user, (SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('public.music_generations')), 'usage'), false)::boolean AS owns_table;
 
 -- name: DoctorPendingList :many
--- Pending V2 rows by task type and provider, a hundred of them at most.
+-- Numbers of pending V2 rows by task type and provider, a hundred numbers at most.
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
 WHERE task_type IS NOT NULL
@@ -45,7 +45,7 @@ ORDER BY r.relname DESC, c.attnum
 LIMIT 3200;
 
 -- name: DoctorTableListMissing :many
--- The missing ones of the tables that a running daemon needs.
+-- The tables that a running daemon needs and that are missing.
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
     'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',

@@ -1,6 +1,6 @@
--- The advisory locks of tasksync are "tasksync" in ASCII, as a number, and those
--- after it. 8386110886476607075 quiets the triggers, …76 is held by a sweep, …78
--- by the daemon that is the feed, and …79 by sessions that listen for events.
+-- The advisory locks of tasksync are numbers: "tasksync" in ASCII and the next
+-- ones. 8386110886476607075 quiets the triggers, …76 is held by a sweep, …78 by
+-- the daemon that is the feed, and …79 by sessions that listen for events.
 
 -- name: FeedTryLead :one
 SELECT pg_try_advisory_lock(8386110886476607078) AS leads;
@@ -26,10 +26,10 @@ LIMIT 10;
 SELECT pg_terminate_backend(@pid::integer) AS signalled;
 
 -- name: FeedReaderTerminate :one
--- Ends the session that reads our replication slot, on behalf of the session
--- that is the feed: no other daemon may read the slot. Does nothing, and returns
--- false, if the reader has let go of the slot, if it is not one of ours, or if
--- the caller is no longer the feed. Package feed/wal gives its readers the
+-- Ends the session that reads tasksync's replication slot, on behalf of the
+-- session that is the feed: no other daemon may read the slot. Does nothing, and
+-- returns false, if the reader has let go of the slot or is another program's,
+-- or if the caller is no longer the feed. Package feed/wal gives its readers the
 -- application_name 'tasksync wal'.
 SELECT coalesce(bool_or(pg_terminate_backend(s.active_pid)), false)::boolean AS signalled
 FROM pg_catalog.pg_replication_slots AS s
@@ -58,7 +58,7 @@ SELECT pg_advisory_unlock(8386110886476607075) AS held;
 -- name: FeedHorizon :one
 -- Every transaction that has written so far has an id below this one. The xmax
 -- of a snapshot would not do: it is one past the last transaction that has
--- ended, and one that is still open may be younger.
+-- ended, and a transaction that is still open may have a higher id.
 SELECT pg_current_xact_id()::text::bigint AS horizon;
 
 -- name: FeedWritersEnded :one
@@ -94,7 +94,7 @@ FROM tasksync.feed_lease
 WHERE name = 'poll';
 
 -- name: FeedTriggerList :many
--- Our triggers, by name, and whether they fire; tgenabled is 'D' for a disabled
+-- The triggers of tasksync, by name, and whether they fire; tgenabled is 'D' for a disabled
 -- trigger.
 SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled
 FROM pg_catalog.pg_trigger AS t

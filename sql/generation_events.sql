@@ -39,17 +39,17 @@ WHERE id IN (
 );
 
 -- name: EventSnapshot :one
--- Which transactions' events a reader sees now. In a repeatable read transaction
--- this is the snapshot of all its statements.
+-- The current snapshot: which transactions' events a reader sees now. In a
+-- repeatable read transaction it is the snapshot of all statements.
 SELECT pg_current_snapshot()::text AS snapshot;
 
 -- name: EventListSince :many
 -- The events that have committed since a snapshot, in rows that also hold the
--- snapshot of now; if there are none, one row with that snapshot only. Each of
+-- current snapshot; if there are none, one row with that snapshot only. Each of
 -- the events was either still under way in the old snapshot (xip) or began later
--- (xmax). Both are look-ups in the index, so that a transaction that stays open
+-- (xmax). Both are index scans, so that a transaction that stays open
 -- for hours does not make readers read all events since its beginning again. An
--- event that the snapshot of now does not see came with the dump of another
+-- event that the current snapshot does not see came with the dump of another
 -- database: its xid has no meaning here, and without the filter it would be
 -- found again and again.
 --
@@ -87,10 +87,9 @@ ORDER BY n.id
 LIMIT @max_rows;
 
 -- name: EventListResumed :many
--- For each reader that comes back, the events of its user that have committed
--- since its snapshot, up to a number that tells that there are too many. They
--- are limited in the order of the index, and then sorted in the order of the
--- events.
+-- For each reader that resumes, the events of its user that have committed since
+-- its snapshot, up to a number that shows that there are too many. They are
+-- limited in the order of the index, and then sorted by id.
 SELECT r.reader::integer AS reader, e.id, e.generation_id, e.from_status, e.to_status, e.via,
     coalesce(e.upstream_status, '')::text AS upstream_status, e.created_at
 FROM (
@@ -107,6 +106,15 @@ CROSS JOIN LATERAL (
     LIMIT @max_rows
 ) AS e
 ORDER BY reader, e.id;
+
+-- name: EventsDeleted :one
+-- Whether events may have been deleted, for a table that holds none: whether one was
+-- ever written. A role that may not read the sequence cannot know.
+SELECT CASE
+    WHEN has_sequence_privilege(s.id, 'USAGE, SELECT') THEN pg_sequence_last_value(s.id) IS NOT NULL
+    ELSE true
+END::boolean AS deleted
+FROM (SELECT pg_get_serial_sequence('tasksync.generation_events', 'id')::regclass AS id) AS s;
 
 -- name: EventOldest :many
 -- The oldest event that is still kept, if there is one.

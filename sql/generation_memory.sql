@@ -49,9 +49,9 @@ SET began_at = EXCLUDED.began_at, doubts = EXCLUDED.doubts, doubted_at = EXCLUDE
 DELETE FROM tasksync.generation_memory WHERE generation_id = ANY (@generation_ids::uuid[]);
 
 -- name: MemoryClaimLate :many
--- Ended rows whose late look is due, the latest to end first. Claiming postpones
--- the next look for as long as this one may take, so that no other daemon makes
--- it too.
+-- Ended rows whose late look is due; the row that ended last comes first. The
+-- claim postpones the next look for as long as this one may take, so that no
+-- other daemon makes it too.
 WITH due AS (
     SELECT m.generation_id
     FROM tasksync.generation_memory AS m
@@ -70,8 +70,8 @@ WHERE m.generation_id = due.generation_id
 RETURNING m.generation_id;
 
 -- name: MemoryDeleteStale :execrows
--- Deletes memories of rows that are gone, or that have ended without a late look
--- to come.
+-- Deletes memories of rows that are gone, or that have ended and have no late
+-- look to come.
 DELETE FROM tasksync.generation_memory
 WHERE generation_id IN (
     SELECT m.generation_id
@@ -103,14 +103,15 @@ ORDER BY 1;
 
 -- name: MemoryRefusedList :many
 -- What in the database rejects results, with the number of rows that wait for
--- its repair.
-SELECT m.refused::text AS refused, count(*) AS waiting
+-- its repair. Rows with the same cause may have different texts, from the first
+-- colon on; one of them is shown.
+SELECT min(m.refused)::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id
 WHERE m.refused IS NOT NULL
     AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
-GROUP BY m.refused
-ORDER BY waiting DESC, m.refused
+GROUP BY split_part(m.refused, ': ', 1)
+ORDER BY waiting DESC, refused
 LIMIT 20;
 
 -- name: LateResultInsertMany :exec

@@ -48,7 +48,7 @@ FROM (
 WHERE c.id = u.id;
 
 -- name: ClipReopenMany :exec
--- Reopens the failed clips of rows that are put back under way.
+-- Reopens the failed clips of rows that are made pending again.
 UPDATE public.music_clips AS c
 SET status = 'submitted', updated_at = now()
 WHERE c.generation_id = ANY (@generation_ids::uuid[])

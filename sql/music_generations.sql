@@ -1,6 +1,6 @@
 -- Tables older than tasksync may have NULL in any column, and 'infinity' as a
 -- time; such a row must not break a query for the others. A row without a usable
--- created_at counts from its updated_at; a row with neither is out of time.
+-- created_at counts from its updated_at; a row with neither is overdue.
 --
 -- Each query spells out the pending statuses, so that the planner can use the
 -- partial index idx_music_generations_v2_pending; task.Status defines them.
@@ -42,7 +42,7 @@ FOR NO KEY UPDATE;
 
 -- name: GenerationListRetriable :many
 -- Failed V2 rows after a known row, in id order; only those with the given ids,
--- if any are given. With unasked, only rows that their deadline failed without
+-- if any are given. With unasked, only rows that failed at their deadline without
 -- an answer of the provider, as the event of that end says.
 SELECT g.id
 FROM public.music_generations AS g
@@ -61,7 +61,7 @@ ORDER BY g.id
 LIMIT @max_rows;
 
 -- name: GenerationReopenMany :many
--- Puts failed rows back under way.
+-- Makes failed rows pending again.
 UPDATE public.music_generations AS g
 SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
 WHERE g.id = ANY (@ids::uuid[])
@@ -70,7 +70,7 @@ WHERE g.id = ANY (@ids::uuid[])
 RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id;
 
 -- name: GenerationListWitnesses :many
--- The latest task that the provider has known: asking for it shows whether the
+-- The last task that the provider completed: a call for it shows whether the
 -- provider still knows tasks.
 SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids
@@ -138,9 +138,9 @@ GROUP BY task_type
 ORDER BY task_type;
 
 -- name: GenerationListNew :many
--- Pending V2 rows in the order of created_at, after a known row. Rows of the
--- future, which come from a wrong clock, are left to the sweep: a poll that had
--- come to them would miss the rows of the present.
+-- Pending V2 rows in the order of created_at, after a known row. Rows with
+-- a created_at in the future, which come from a wrong clock, are left to the
+-- sweep: a poll that has read them would miss the rows of the present.
 SELECT id, created_at
 FROM public.music_generations
 WHERE task_type IS NOT NULL

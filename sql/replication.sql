@@ -1,7 +1,7 @@
--- The questions of package feed/wal to the catalogs. A slot belongs to the whole
--- cluster, so the name of ours has the oid of its database. The name of the
--- database would not do: it may be too long for a slot, have characters that a
--- slot's name may not, and change.
+-- The queries of package feed/wal on the catalogs. A slot belongs to the whole
+-- cluster, so the name of tasksync's slot has the oid of its database. The name
+-- of the database would not do: it may change, be too long for a slot, or have
+-- characters that a slot's name may not have.
 
 -- name: ReplicationSlotGet :one
 -- Always one row; present is false while there is no slot.
@@ -47,8 +47,8 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tas
     )::boolean AS usable;
 
 -- name: SnapshotGet :one
--- Which transactions a query would not see now: the running ones, and those from
--- next_xid on. The numbers are 64 bits wide, with the epoch.
+-- The transactions that a query would not see now: the running ones, and all
+-- from next_xid on. The numbers are 64 bits wide, with the epoch.
 SELECT pg_snapshot_xmax(s)::text::bigint AS next_xid,
     ARRAY(SELECT x::text::bigint FROM pg_snapshot_xip(s) AS x)::bigint[] AS running
 FROM pg_current_snapshot() AS s;

@@ -1,5 +1,5 @@
 -- name: JobListRedundant :many
--- Waiting sync jobs whose every id an older live job follows too. They do no
+-- Waiting sync jobs of which an older live job follows every id too. They do no
 -- harm to the rows, but they cost calls.
 WITH follows AS (
     SELECT j.id AS job_id, j.state,

@@ -6,7 +6,7 @@ SELECT set_config('lock_timeout', @lock_timeout::text, true);
 -- name: TransactionLockSweep :exec
 -- Holds the lock of the sweep until the transaction ends: one sweep runs at a
 -- time in the whole database. Its queries join two large sets that Postgres may
--- believe to be small, as they were when it last analyzed the tables: a nested
+-- take for small ones, as they were when it last analyzed the tables: a nested
 -- loop would take for ever, so it is turned off.
 SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true);
 

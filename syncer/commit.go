@@ -110,7 +110,7 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 	for i, r := range rows {
 		ids[i] = r.ID
 		m, fresh := byID[r.ID], generation(queries.GenerationListRow(r))
-		m.stale = fresh.TaskID != m.g.TaskID || fresh.Provider != m.g.Provider || fresh.Type != m.g.Type
+		m.stale = m.stale || !sameTask(m.g, fresh) // for good: a member may be locked again, alone
 		m.g = fresh
 		locked[r.ID] = m
 	}
@@ -127,6 +127,12 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 		return nil, err
 	}
 	return s.decideAgain(members, locked), nil
+}
+
+// sameTask reports whether what was seen of a's task holds for b: a and b are the
+// same row at two times.
+func sameTask(a, b task.Generation) bool {
+	return a.TaskID == b.TaskID && a.Provider == b.Provider && a.Type == b.Type
 }
 
 // checkUnlocked returns errUnwritten if a row that was not locked is still

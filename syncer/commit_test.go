@@ -77,7 +77,7 @@ func TestPoisonedMemberAtItsDeadline(t *testing.T) {
 	ids := b.cohort(10*time.Minute, "a", "bad")
 	results := b.sync(ids...)
 	require.Equal(t, task.Complete, results[0].NewStatus)
-	told := func() int { return strings.Count(b.log.String(), "The database refuses results") }
+	told := func() int { return strings.Count(b.log.String(), "The database rejects results") }
 	for i, wait := range []time.Duration{0, 30 * time.Second, 5 * time.Minute, 100 * time.Hour} {
 		require.Equal(t, 1, told(), "one line, not one for each look")
 		b.clock.advance(wait)

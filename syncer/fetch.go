@@ -30,7 +30,8 @@ func (from *source) logLevel(err error, now time.Time) slog.Level {
 }
 
 // fetch asks all upstreams at once about their members, and enters what they
-// answered. It returns no error: a member without an answer was not reported.
+// answered. It returns no error: a member without an answer was not reported. It leaves
+// out members without a task id, or with a provider that is not configured.
 func (s *Syncer) fetch(ctx context.Context, req Request, due []*member) {
 	type key struct { // an observation does not name the type of its task, so that each type has a fetch of its own
 		provider string
@@ -40,7 +41,7 @@ func (s *Syncer) fetch(ctx context.Context, req Request, due []*member) {
 	now := s.cfg.Now()
 	groups := make(map[key][]*member)
 	for _, m := range due {
-		if m.g.TaskID == "" {
+		if m.g.TaskID == "" || s.sources[m.g.Provider] == nil {
 			continue
 		}
 		k := key{m.g.Provider, m.g.Type, s.laneOf(req, m, now)}

@@ -167,3 +167,28 @@ func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
 	require.Equal(t, slog.LevelDebug, from.logLevel(loud, now.Add(logEvery-1)))
 	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now.Add(logEvery)))
 }
+
+// The same, when another row of the cohort is rejected, so that each row is
+// committed a second time, alone.
+func TestAnswerAboutAnotherTaskIsNotWrittenAlone(t *testing.T) {
+	t.Parallel()
+	var b *bundle
+	b = setup(t, upstreamIs(fetchFunc(func(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
+		b.exec(`UPDATE music_generations SET task_id = 'second' WHERE task_id = 'first'`)
+		out, _ := allDone(ctx, refs)
+		for i := range out {
+			if out[i].TaskID == "first" {
+				out[i] = task.Observation{TaskID: "first", Status: task.Failed, Failure: &task.Failure{Verdict: task.TaskDead, Message: "the first task died"}}
+			}
+		}
+		return out, nil
+	})))
+	b.rejectClips("title of bad")
+	ids := b.cohort(0, "first", "bad", "good")
+	results := b.sync(ids...)
+	require.Equal(t, Result{ID: ids[0], Outcome: task.OutcomeSkipped, Reason: ReasonNotDue, Next: b.clock.now()}, results[0])
+	require.Equal(t, ReasonClipsUpdateFailed, results[1].Reason)
+	require.Equal(t, task.Complete, results[2].NewStatus)
+	require.Equal(t, row{Status: "submitted"}, b.row(ids[0]))
+	require.Empty(t, b.events(ids[0]))
+}

@@ -36,7 +36,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	members, err := s.loadEnded(ctx, ids)
 	if err != nil {
-		return 0, fmt.Errorf("load ended generations: %w", err)
+		return 0, fmt.Errorf("load ended rows: %w", err)
 	}
 	due := make([]*member, 0, len(members))
 	for _, m := range members {
@@ -82,8 +82,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		}
 		asked := m.g
 		m.g = generation(queries.GenerationListRow(rows[0]))
-		if m.g.TaskID != asked.TaskID || m.g.Provider != asked.Provider || m.g.Type != asked.Type {
-			m.seen = task.Seen{} // another task by now
+		if !sameTask(m.g, asked) {
+			m.seen = task.Seen{}
 		}
 		if err := s.loadRest(ctx, tx, map[string]*member{m.g.ID: m}); err != nil {
 			return err
@@ -124,8 +124,8 @@ func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 func (s *Syncer) postponeLate(ctx context.Context, m *member, cause error) error {
 	what := rejectionOf(m, cause)
 	s.metrics.rejected.Inc()
-	if s.told.First("refused late "+what, s.cfg.Now()) {
-		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
+	if s.told.First("refused late "+causeOf(what), s.cfg.Now()) {
+		s.cfg.Logger.Error("[TaskSync] The database rejects a late result; it is asked for again", append(attrs(m.g), "refused_by", what)...)
 	}
 	m.seen = task.Seen{}
 	var ms memories

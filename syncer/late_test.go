@@ -92,3 +92,16 @@ func TestTwoLateLooksAtOnce(t *testing.T) {
 	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT late_looks FROM tasksync.generation_memory WHERE generation_id = $1`, id).Scan(&looks))
 	require.Equal(t, 1, looks)
 }
+
+// The application may give a row a provider that is not configured after the row was
+// chosen for a look: that row is not asked for.
+func TestFetchLeavesOutUnknownProviders(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(fetchFunc(allDone)))
+	gone := &member{g: task.Generation{ID: newUUID(), TaskID: "t", Type: task.Merge, Provider: "gone"}}
+	known := &member{g: task.Generation{ID: newUUID(), TaskID: "t", Type: task.Merge}}
+	b.syncer.fetch(t.Context(), task.LaneBacklog, []*member{gone, known})
+	require.Zero(t, gone.seen)
+	require.False(t, gone.answered)
+	require.True(t, known.answered)
+}

@@ -18,22 +18,22 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		passes: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tasksync_passes_total", Help: "Passes over a cohort of generations.",
+			Name: "tasksync_passes_total", Help: "Passes over a cohort of rows.",
 		}),
 		results: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tasksync_results_total", Help: "Results of passes, one per generation, by task type and outcome.",
+			Name: "tasksync_results_total", Help: "Results of passes, one per row, by task type and outcome.",
 		}, []string{"task_type", "outcome"}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tasksync_commit_duration_seconds", Help: "Time to commit what a pass changed.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 13),
 		}),
 		first: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tasksync_first_look_delay_seconds", Help: "Time from created_at of a generation to the first look at its task.",
+			Name: "tasksync_first_look_delay_seconds", Help: "Time from created_at of a row to the first look at it.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 14),
 		}),
 	}
 	m.rejected = prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "tasksync_commits_refused_total", Help: "Commits of one row's results that the database refused; the row stays pending.",
+		Name: "tasksync_commits_refused_total", Help: "Commits of one row's results that the database rejected; the row stays pending.",
 	})
 	m.late = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_late_results_total", Help: "Results that came after their rows had ended: kept beside the row, completing it, or the final audio for a preview.",

@@ -300,7 +300,7 @@ func TestAPreviewGetsItsAudioLate(t *testing.T) {
 	id := newUUID()
 	obs := task.Observation{Status: task.Streaming, Items: []task.Item{{ID: id, Status: task.Streaming, StreamAudioURL: "https://stream.example/a"}}}
 	b := setup(t, func(c *Config) {
-		c.Prober = probeFunc(func(string) task.Probe { return task.ProbeRefused })
+		c.Prober = probeFunc(func(string) task.Probe { return task.ProbeDead })
 		upstreamIs(fetchFunc(func(_ context.Context, refs []task.Ref) ([]task.Observation, error) {
 			seen := obs
 			seen.TaskID = refs[0].TaskID

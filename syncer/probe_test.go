@@ -21,7 +21,7 @@ func TestWhatADeadlineNeedsIsProbedInTheSamePass(t *testing.T) {
 		func(c *Config) {
 			c.Prober = probeFunc(func(url string) task.Probe {
 				probed = append(probed, url)
-				return task.ProbeRefused
+				return task.ProbeDead
 			})
 		})
 	id := b.insert(task.Generate, "t", 8*time.Minute)

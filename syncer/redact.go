@@ -26,7 +26,7 @@ func redactPg(err error) error {
 func redactFor(m *member, err error) error {
 	err = redactPg(err)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		pg.Message = withoutContents(m, pg.Message)
+		pg.Message = withoutContents(m, pg)
 	}
 	return err
 }
@@ -40,17 +40,32 @@ const (
 	quotedRunes = 12
 )
 
-// withoutContents cuts the contents of the row out of a message: a trigger of
-// the application's may quote them, and so does Postgres for a value that cannot
-// be cast.
-func withoutContents(m *member, message string) string {
-	texts := contents(m)
+// withoutContents returns the message of an error without the contents of the row: a
+// trigger of the application's may quote them, and so does Postgres for a value that
+// cannot be cast.
+func withoutContents(m *member, pg *pgconn.PgError) string {
+	if namesOnly(pg) {
+		return pg.Message
+	}
+	message, texts := pg.Message, contents(m)
 	for _, text := range texts {
 		message = strings.ReplaceAll(message, text, "…")
 	}
 	message, _, _ = strings.Cut(message, `: "`) // Postgres quotes the value there
 	runes := []rune(message)
 	return withoutQuotations(runes[:min(len(runes), shownRunes)], texts)
+}
+
+// namesOnly reports whether Postgres itself made the message, in a function whose
+// messages hold names of the schema and no values. RAISE cannot imitate that.
+func namesOnly(pg *pgconn.PgError) bool {
+	switch pg.Routine {
+	case "ExecConstraints", "ReportNotNullViolationError", "_bt_check_unique", "ri_ReportViolation", "ExecWithCheckOptions",
+		"varchar", "varchar_input", "bpchar", "bpchar_input":
+		return true
+	default:
+		return false
+	}
 }
 
 // contents returns the texts of the row and its clips, both as they are and as

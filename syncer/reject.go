@@ -35,7 +35,7 @@ func (s *Syncer) keepPending(ctx context.Context, m *member, cause error) Result
 	}
 	since, err := s.rememberRejection(ctx, m.g.ID, what, now)
 	if err != nil {
-		s.cfg.Logger.Debug("[TaskSync] Remembering a refusal failed", append(attrs(m.g), "error", redactPg(err))...)
+		s.cfg.Logger.Debug("[TaskSync] Remembering a rejection failed", append(attrs(m.g), "error", redactPg(err))...)
 	}
 	wait := s.cfg.Policy.RejectedEvery(since)
 	if !lasting(cause) || duplicateClip(cause) { // the next try may well succeed
@@ -75,8 +75,8 @@ func (s *Syncer) rememberRejection(ctx context.Context, id, what string, now tim
 // of rows and looks.
 func (s *Syncer) logRejection(m *member, cause error, what string, now time.Time) {
 	if lasting(cause) {
-		if s.told.First("refused "+what, now) {
-			s.cfg.Logger.Error("[TaskSync] The database refuses results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
+		if s.told.First("refused "+causeOf(what), now) {
+			s.cfg.Logger.Error("[TaskSync] The database rejects results; their rows stay pending until it is mended", append(attrs(m.g), "refused_by", what,
 				"hint", "mend the constraint, trigger or column that it names; the rows then complete by themselves")...)
 		}
 		return
@@ -85,11 +85,13 @@ func (s *Syncer) logRejection(m *member, cause error, what string, now time.Time
 	if s.told.First("commit "+database.Code(cause), now) {
 		level = slog.LevelError
 	}
-	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the generation stays pending", append(attrs(m.g), "error", redactFor(m, cause))...)
+	s.cfg.Logger.Log(context.Background(), level, "[TaskSync] Commit failed; the row stays pending", append(attrs(m.g), "error", redactFor(m, cause))...)
 }
 
 // rejectionOf describes what rejected the member's results, without the results:
-// the SQLSTATE, the table, the column or constraint, and the database's message.
+// the SQLSTATE, the table, the column or constraint, the function that raised it,
+// and the database's message. Before the message stands what all rows with the same
+// cause have in common: see [causeOf].
 func rejectionOf(m *member, cause error) string {
 	pg, ok := errors.AsType[*pgconn.PgError](cause)
 	if !ok {
@@ -101,7 +103,22 @@ func rejectionOf(m *member, cause error) string {
 			words = append(words, w[0]+w[1])
 		}
 	}
-	return strings.Join(words, ", ") + ": " + task.Redact(withoutContents(m, pg.Message))
+	if where, _, _ := strings.Cut(pg.Where, "\n"); strings.HasPrefix(where, "PL/") { // like: PL/pgSQL function f() line 3 at RAISE
+		words = append(words, where)
+	}
+	message := task.Redact(withoutContents(m, pg))
+	if len(words) == 1 { // only the message tells the cause
+		return words[0] + ", " + message
+	}
+	return strings.Join(words, ", ") + ": " + message
+}
+
+// causeOf returns the part of a text of rejectionOf that is the same for all rows.
+// The message may quote the row, or differ by what was cut out of it. Query
+// MemoryRefusedList divides the texts in the same way.
+func causeOf(what string) string {
+	cause, _, _ := strings.Cut(what, ": ")
+	return cause
 }
 
 // rejected reports whether the database rejected the data: because of a constraint,

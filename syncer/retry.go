@@ -42,7 +42,7 @@ func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done
 	for {
 		ids, err := s.queries.GenerationListRetriable(ctx, s.cfg.Pool, params)
 		if err != nil {
-			return done, fmt.Errorf("list failed generations: %w", err)
+			return done, fmt.Errorf("list failed rows: %w", err)
 		}
 		if len(ids) == 0 {
 			return done, first
@@ -116,7 +116,7 @@ func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 		return s.writeMemories(ctx, tx, ms)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("put failed generations back under way: %w", redactPg(err))
+		return 0, fmt.Errorf("make failed rows pending again: %w", redactPg(err))
 	}
 	return n, nil
 }

@@ -39,7 +39,7 @@ func TestRetryKeepsTheApplicationsValues(t *testing.T) {
 		seen := obs
 		seen.TaskID = refs[0].TaskID
 		return []task.Observation{seen}, nil
-	})), func(c *Config) { c.Prober = probeFunc(func(string) task.Probe { return task.ProbeRefused }) })
+	})), func(c *Config) { c.Prober = probeFunc(func(string) task.Probe { return task.ProbeDead }) })
 	id := b.insert(task.Merge, "t", 0)
 	b.sync(id)
 	b.exec(`UPDATE music_clips SET title = 'Ours'`)

@@ -38,7 +38,7 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	defer s.looks.end(ids)
 	members, err := s.load(ctx, ids)
 	if err != nil {
-		return nil, fmt.Errorf("load generations: %w", err)
+		return nil, fmt.Errorf("load rows: %w", err)
 	}
 	if len(ids) > 0 {
 		s.metrics.passes.Inc()

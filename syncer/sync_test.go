@@ -204,7 +204,7 @@ func TestEveryLife(t *testing.T) {
 			if strings.HasPrefix(url, "https://cdn1.suno.ai/") {
 				return task.ProbePlayable
 			}
-			return task.ProbeRefused
+			return task.ProbeDead
 		})
 	})
 	t.Log("seed", b.sim.Seed())

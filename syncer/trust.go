@@ -2,9 +2,12 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"tasksync/internal/recent"
 	"tasksync/queries"
@@ -23,13 +26,13 @@ type source struct {
 	unknown map[string]bool // ids of tasks that it has not known since knewAt, manyUnknown at most
 	trouble string          // why its provisional verdicts are not believed; "": no reason is known
 
-	vouching sync.Mutex // held during the call for the witness; guards vouchAt and vouch
-	vouchAt  time.Time  // when vouch was found out
+	vouching *semaphore.Weighted // held during the call for the witness; guards vouchAt and vouch
+	vouchAt  time.Time           // when vouch was found out
 	vouch    task.Vouch
 }
 
 func newSource(name string, up Upstream) *source {
-	return &source{name: name, upstream: up, warned: recent.Seldom{Again: logEvery}}
+	return &source{name: name, upstream: up, warned: recent.Seldom{Again: logEvery}, vouching: semaphore.NewWeighted(1)}
 }
 
 const (
@@ -123,36 +126,49 @@ func (s *Syncer) askVouchers(ctx context.Context, due []*member) {
 // vouch finds out whether provisional verdicts of the provider can be believed. They
 // can if the provider has known a task at the time since or later, or if it still
 // knows the witness: the last task that it has shown to know. A result holds for a
-// few seconds, so that many rows cost one call.
+// few seconds, so that many rows cost one call. When ctx ends before a result, the
+// verdicts are not believed, by this caller alone.
 func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.Vouch {
-	from.vouching.Lock()
-	defer from.vouching.Unlock()
+	if from.knewSince(since) {
+		return task.Vouched
+	}
+	if !from.vouching.TryAcquire(1) && from.vouching.Acquire(ctx, 1) != nil {
+		return task.NotVouched
+	}
+	defer from.vouching.Release(1)
 	now := s.cfg.Now()
 	switch {
-	case from.knewSince(since):
+	case from.knewSince(since): // another caller's call has shown it
 		return task.Vouched
 	case from.vouch != task.VouchUnasked && now.Sub(from.vouchAt).Abs() < vouchFor:
 		return from.vouch
 	}
-	from.vouch = s.askWitness(ctx, from)
-	from.vouchAt = s.cfg.Now()
-	return from.vouch
+	vouch, found := s.askWitness(ctx, from)
+	if found {
+		from.vouch, from.vouchAt = vouch, s.cfg.Now()
+	}
+	return vouch
 }
 
 // askWitness asks the provider for the witness, in the lane of looks that are due.
-// A call that fails does not vouch.
-func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
+// A call that fails does not vouch. found is false if ctx has ended before an answer,
+// or no call was made, perhaps because ctx would have ended: another caller may find
+// out more.
+func (s *Syncer) askWitness(ctx context.Context, from *source) (vouch task.Vouch, found bool) {
 	witness := s.findWitness(ctx, from)
-	if witness.TaskID == "" {
+	switch {
+	case witness.TaskID == "" && ctx.Err() != nil:
+		return task.NotVouched, false
+	case witness.TaskID == "":
 		s.distrust(from, "it has known no task so far")
-		return task.NotVouched
+		return task.NotVouched, true
 	}
 	observations, err := s.ask(ctx, from, []task.Ref{witness})
 	from.learn(observations, []task.Ref{witness}, s.cfg.Now())
 	for i := range observations {
 		switch obs := &observations[i]; {
 		case knows(obs):
-			return task.Vouched
+			return task.Vouched, true
 		case obs.Failure.Verdict == task.UnknownTask:
 			s.distrust(from, "it does not even know the last task that it completed")
 		}
@@ -160,7 +176,9 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	if err != nil {
 		s.cfg.Logger.Debug("[TaskSync] Asking for a known task failed", "error", err)
 	}
-	return task.NotVouched
+	f, ok := errors.AsType[*task.Failure](err)
+	unsent := ok && f.Unsent
+	return task.NotVouched, len(observations) > 0 || ctx.Err() == nil && !unsent
 }
 
 // distrust records that the provider cannot be believed, and logs it, if many
@@ -168,8 +186,8 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 func (s *Syncer) distrust(from *source, why string) {
 	many := from.suspect("it knows none of the tasks that it was asked for, and " + why)
 	if many && s.told.First("trust "+from.name, s.cfg.Now()) {
-		s.cfg.Logger.Error("[TaskSync] The upstream knows none of the tasks; rows stay pending", "provider", from.label(), "reason", why,
-			"hint", "are TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key those of the account that made the tasks?")
+		s.cfg.Logger.Error("[TaskSync] The provider knows none of the tasks; rows stay pending", "provider", from.label(), "reason", why,
+			"hint", "check TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key: do they belong to the account that made the tasks?")
 	}
 }
 

@@ -229,7 +229,7 @@ func TestCompleteWithoutAudio(t *testing.T) {
 	require.Equal(t, w.now.Add(1), d.Next, "the rule is due")
 	w.now = w.now.Add(1)
 	require.Equal(t, []string{CDNURL(idA)}, w.lookStrictly(t, bare).Probe)
-	for _, found := range []Probe{ProbeRefused, ProbeNoAnswer} {
+	for _, found := range []Probe{ProbeDead, ProbeNoAnswer} {
 		bare.Probes = map[string]Probe{CDNURL(idA): found}
 		require.Equal(t, Streaming, w.lookStrictly(t, bare).Status)
 	}
@@ -321,4 +321,25 @@ func TestARowEndsOnlyOnKnowledge(t *testing.T) {
 			return
 		}
 	})
+}
+
+// A timeout does not say that the provider could not be asked since a time before
+// the deadline, when it answered after that time.
+func TestADoubtBeforeTheDeadlineIsNotRememberedAsASilence(t *testing.T) {
+	t.Parallel()
+	w := newWorld(Generate).at(0)
+	w.look(t, gone)
+	w.at(30*time.Second).look(t, gone)
+	unsure := gone
+	unsure.Vouch = NotVouched
+	require.Equal(t, ReasonKnowsNone, w.at(time.Minute).look(t, unsure).Reason)
+	require.Empty(t, w.g.Memory.Reason)
+	require.Zero(t, w.g.Memory.FailingAt)
+	w.at(2*time.Minute).look(t, saw(Processing))
+
+	silent := refused(Failure{Verdict: Transient, Reason: "http_5xx"})
+	w.at(DefaultTimeout).look(t, silent)
+	d := w.at(DefaultTimeout+DefaultGrace).look(t, silent)
+	require.Equal(t, Failed, d.Status)
+	require.Contains(t, d.ErrorMessage, "could not be asked since "+born.Add(DefaultTimeout).Format(time.RFC3339))
 }

@@ -126,7 +126,7 @@ func TestAPreviewGetsItsFinalAudio(t *testing.T) {
 		w := newWorld(Generate).at(DefaultTimeout)
 		w.policy.Late = mode
 		seen := saw(Streaming, preview(idA), preview(idB))
-		seen.Probes = map[string]Probe{CDNURL(idA): ProbeRefused, CDNURL(idB): ProbeRefused}
+		seen.Probes = map[string]Probe{CDNURL(idA): ProbeDead, CDNURL(idB): ProbeDead}
 		require.Equal(t, Complete, w.lookStrictly(t, seen).Status)
 		require.False(t, w.g.Memory.LateAt.IsZero())
 

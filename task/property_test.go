@@ -286,7 +286,7 @@ func TestTheDeadlineEndsEveryLife(t *testing.T) {
 		if len(d.Probe) > 0 {
 			last.Probes = map[string]Probe{}
 			for _, url := range d.Probe {
-				last.Probes[url] = rapid.SampledFrom([]Probe{ProbeNoAnswer, ProbePlayable, ProbeRefused}).Draw(t, "answer")
+				last.Probes[url] = rapid.SampledFrom([]Probe{ProbeNoAnswer, ProbePlayable, ProbeDead}).Draw(t, "answer")
 			}
 			d = w.lookStrictly(t, last)
 		}

@@ -36,15 +36,17 @@ func (d *decider) remember() Memory {
 		mem.DoneAt = d.now
 	}
 	d.mem = mem
-	if !d.now.Before(d.deadline()) {
-		d.noteOverdue(f)
-	}
+	d.noteOverdue(f)
 	return d.mem
 }
 
 // noteOverdue records when the first look past the deadline was sent, and why this
-// look was not answered. f is the failure of this look; nil: it has none.
+// look was not answered. f is the failure of this look; nil: it has none. Before the
+// deadline there is nothing to record.
 func (d *decider) noteOverdue(f *Failure) {
+	if d.now.Before(d.deadline()) {
+		return
+	}
 	mem := &d.mem
 	if d.sent() && mem.AskedAt.IsZero() && !d.seen.AskedAt.Before(d.deadline()) {
 		mem.AskedAt = d.seen.AskedAt

@@ -79,7 +79,7 @@ func (d *decider) fillFromCDN(c *Clip) (unprobed string) {
 	switch {
 	case d.ProbeCDN && !probed:
 		return url
-	case !d.ProbeCDN, found != ProbeRefused:
+	case !d.ProbeCDN, found != ProbeDead:
 		c.AudioURL = url
 	}
 	return ""

@@ -98,10 +98,10 @@ func TestTimeoutFillsAudioByTheCDNRule(t *testing.T) {
 	for name, c := range map[string]cdnCase{
 		"playable":               {typ: Extend, item: bare, asked: true, answer: ProbePlayable, status: Complete, audio: CDNURL(idA)},
 		"no answer":              {typ: Extend, item: bare, asked: true, answer: ProbeNoAnswer, status: Complete, audio: CDNURL(idA)},
-		"refused":                {typ: Extend, item: bare, asked: true, answer: ProbeRefused, status: Failed, errorMessage: nothingToPlay},
+		"refused":                {typ: Extend, item: bare, asked: true, answer: ProbeDead, status: Failed, errorMessage: nothingToPlay},
 		"playable, with preview": {typ: Extend, item: streaming, asked: true, answer: ProbePlayable, status: Complete, audio: CDNURL(idA), stream: streamOf(idA)},
-		"refused, with preview":  {typ: Extend, item: streaming, asked: true, answer: ProbeRefused, status: Complete, stream: streamOf(idA)},
-		"the sentinel":           {typ: Extend, item: forbidden, asked: true, answer: ProbeRefused, status: Failed, errorMessage: nothingToPlay},
+		"refused, with preview":  {typ: Extend, item: streaming, asked: true, answer: ProbeDead, status: Complete, stream: streamOf(idA)},
+		"the sentinel":           {typ: Extend, item: forbidden, asked: true, answer: ProbeDead, status: Failed, errorMessage: nothingToPlay},
 		"the blind rule":         {typ: Extend, item: bare, blind: true, status: Complete, audio: CDNURL(idA)},
 		"the blind sentinel":     {typ: Merge, item: forbidden, blind: true, status: Complete, audio: CDNURL(idA)},
 		"final audio is enough":  {typ: Extend, item: song(idA), status: Complete, audio: audioOf(idA)},
@@ -153,7 +153,7 @@ func TestTimeoutCompletesWhatIsStored(t *testing.T) {
 		w.at(DefaultTimeout + DefaultGrace)
 
 		require.Equal(t, []string{CDNURL(idB)}, w.lookStrictly(t, hanging).Probe, "only what is missing")
-		hanging.Probes = map[string]Probe{CDNURL(idB): ProbeRefused}
+		hanging.Probes = map[string]Probe{CDNURL(idB): ProbeDead}
 		require.Equal(t, Complete, w.lookStrictly(t, hanging).Status)
 		require.Equal(t, map[string]Status{idA: Complete, idB: Complete, "t-extend-2": Failed}, w.statuses())
 		require.Equal(t, audioOf(idA), w.clip(t, idA).AudioURL)
@@ -170,7 +170,7 @@ func TestTimeoutFailsTheClipThatHasNothing(t *testing.T) {
 	require.Equal(t, []string{CDNURL(idA), CDNURL(idB)}, w.lookStrictly(t, seen).Probe)
 
 	// Some answers are not enough: it asks for the rest, and writes nothing.
-	seen.Probes = map[string]Probe{CDNURL(idA): ProbeRefused}
+	seen.Probes = map[string]Probe{CDNURL(idA): ProbeDead}
 	require.Equal(t, []string{CDNURL(idB)}, w.lookStrictly(t, seen).Probe)
 
 	seen.Probes[CDNURL(idB)] = ProbePlayable
@@ -197,7 +197,7 @@ func TestTimeoutJudgesStoredURLs(t *testing.T) {
 		clips[0].AudioURL, clips[0].StreamAudioURL = c.audio, c.stream
 		w := newWorld(Extend, clips...).at(DefaultTimeout)
 		seen := saw(Processing)
-		seen.Probes = map[string]Probe{CDNURL(idA): ProbeRefused}
+		seen.Probes = map[string]Probe{CDNURL(idA): ProbeDead}
 		d := w.lookStrictly(t, seen)
 		require.Equal(t, c.status, d.Status, "%+v", c)
 		require.Equal(t, c.audio, w.clip(t, idA).AudioURL, "nothing is emptied")

@@ -28,7 +28,7 @@ type Probe int
 const (
 	ProbeNoAnswer Probe = iota // no answer: the URL may well be good
 	ProbePlayable              // 200 or 206 with an audio type
-	ProbeRefused               // 401, 403, 404, 410, or not audio: a dead link
+	ProbeDead                  // 401, 403, 404, 410, or not audio: a dead link
 )
 
 // usableURL returns raw if a row may carry it, and "" if not. A usable URL is

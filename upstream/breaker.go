@@ -146,19 +146,14 @@ func (b *breaker) unsentLocked(now time.Time, q question) *task.Failure {
 	case !b.trying && (over || now.Sub(b.lastTry) >= breakerGap):
 		return nil
 	}
-	f := Transient(ReasonBreakerOpen, "the upstream did not answer the last calls")
+	f := Transient(ReasonBreakerOpen, "the provider did not answer the last calls")
 	f.Unsent = true
 	f.RetryAfter = wait + rand.N(wait/4+1) //nolint:gosec // jitter
 	return f
 }
 
 func (b *breaker) hasFailed(q question) bool {
-	for _, m := range b.memory {
-		if m.question == q {
-			return m.failed
-		}
-	}
-	return false
+	return slices.ContainsFunc(b.memory, func(m remembered) bool { return m.question == q && m.failed })
 }
 
 // end records how a call ended. Calls that were under way when the breaker opened
@@ -181,7 +176,7 @@ func (b *breaker) end(now time.Time, a attempt, h health) {
 	case h == healthDown && !b.open && b.tripped(now):
 		b.open, b.until, b.lastTry = true, now.Add(breakerOpen), now
 		b.gauge.Set(1)
-		b.logger.Warn("[TaskSync] The upstream is down; its calls pause", "provider", b.provider, "pause", breakerOpen.String())
+		b.logger.Warn("[TaskSync] The provider is down; its calls pause", "provider", b.provider, "pause", breakerOpen.String())
 	}
 }
 
@@ -223,12 +218,5 @@ func (b *breaker) close(now time.Time) {
 		}
 	}
 	b.gauge.Set(0)
-	b.logger.Info("[TaskSync] The upstream answers again", "provider", b.provider)
-}
-
-// isOpen reports whether the breaker holds calls back.
-func (b *breaker) isOpen() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.open
+	b.logger.Info("[TaskSync] The provider answers again", "provider", b.provider)
 }

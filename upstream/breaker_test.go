@@ -28,6 +28,13 @@ func (b *breaker) ask(now time.Time, q question, h health) bool {
 	return f == nil
 }
 
+// isOpen reports whether the breaker holds calls back.
+func (b *breaker) isOpen() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open
+}
+
 // TestBreaker has a provider that is down, with a client that keeps asking.
 func TestBreaker(t *testing.T) {
 	t.Parallel()

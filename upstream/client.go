@@ -113,7 +113,7 @@ type Client struct {
 	pause     *pause
 	breaker   *breaker
 	unknown   *unknownWords
-	metrics   *clientMetrics
+	metrics   *metrics
 }
 
 // NewClient returns a client for cfg. The error names the field that is wrong.
@@ -127,11 +127,10 @@ func NewClient(cfg Config) (*Client, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	m, err := newMetrics(cfg.Registerer)
+	metrics, err := newMetrics(cfg.Registerer, cfg.Provider)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	metrics := m.forProvider(cfg.Provider)
 	return &Client{
 		base:      base,
 		cred:      newCredential(cfg.APIKey),

@@ -173,9 +173,9 @@ func outranks(byStatus, read *task.Failure) bool {
 func (c *Client) readSafely(ans Answer, read Reader) (code int, f *task.Failure) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.pause.logger.Error("[TaskSync] Panic while reading an upstream answer",
+			c.pause.logger.Error("[TaskSync] Panic while reading a provider's response",
 				"provider", c.pause.provider, "panic", c.Redact(fmt.Sprint(p)), "stack", string(debug.Stack()))
-			code, f = 0, BadBody("the answer could not be read (panic)")
+			code, f = 0, BadBody("the response could not be read (panic)")
 		}
 	}()
 	return read(ans)
@@ -205,7 +205,7 @@ func (c *Client) noAnswer(ctx context.Context, began time.Time, err error) callE
 	timeout := timed != nil && timed.Timeout()
 	given := time.Since(began)
 	if gone := ctx.Err(); errors.Is(gone, context.Canceled) || (gone != nil && timeout && given < c.fairTime()) {
-		return callEnd{labelCanceled, healthUnknown, fmt.Errorf("call the upstream: %w", gone)}
+		return callEnd{labelCanceled, healthUnknown, fmt.Errorf("call the provider: %w", gone)}
 	}
 	if timeout {
 		within := c.timeout

@@ -62,7 +62,7 @@ func (b *bundle) fails(t *testing.T, read Reader) *task.Failure {
 
 func (b *bundle) counted(t *testing.T, code string) {
 	t.Helper()
-	want := fmt.Sprintf("# HELP tasksync_upstream_requests_total Calls sent to the upstream, by the code of their answer or what came instead of one.\n"+
+	want := fmt.Sprintf("# HELP tasksync_upstream_requests_total Calls sent to the provider, by the code of the response or what came instead of one.\n"+
 		"# TYPE tasksync_upstream_requests_total counter\ntasksync_upstream_requests_total{code=%q,provider=\"p\"} 1\n", code)
 	require.NoError(t, testutil.GatherAndCompare(b.reg, strings.NewReader(want), "tasksync_upstream_requests_total"))
 }

@@ -154,11 +154,11 @@ func networkText(err error) string {
 	if named, ok := errors.AsType[*url.Error](err); ok {
 		err = named.Err
 	}
-	return Unquoted(err.Error())
+	return DropQuoted(err.Error())
 }
 
-// Unquoted is a text of net/http without the parts of an answer that it quotes.
-func Unquoted(text string) string {
+// DropQuoted returns a text of net/http without the parts of a response that it quotes.
+func DropQuoted(text string) string {
 	if i := strings.IndexAny(text, "\"`"); i >= 0 {
 		text = strings.TrimRight(text[:i], " :[(") + " (what it quotes is not shown)"
 	}

@@ -101,7 +101,7 @@ func TestFirstErrorIsShort(t *testing.T) {
 	require.Equal(t, "$[0][0][0][0][0][0][0][0][0][0][0][0]… at byte 10001: nested too deep", firstError([]byte(strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001))))
 }
 
-func TestUnquoted(t *testing.T) {
+func TestDropQuoted(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`malformed HTTP response "walking home"`:                                      "malformed HTTP response (what it quotes is not shown)",
@@ -111,6 +111,6 @@ func TestUnquoted(t *testing.T) {
 		`failed to parse Location header "walking": parse "walking": no`:              "failed to parse Location header (what it quotes is not shown)",
 		"Unsolicited response received on idle HTTP channel starting with \"wal\"; e": "Unsolicited response received on idle HTTP channel starting with (what it quotes is not shown)",
 	} {
-		require.Equal(t, want, Unquoted(text))
+		require.Equal(t, want, DropQuoted(text))
 	}
 }

@@ -17,49 +17,55 @@ const (
 	labelOther    = "other"
 )
 
+// metrics are the metrics of one provider.
 type metrics struct {
 	requests *prometheus.CounterVec
-	duration *prometheus.HistogramVec
-	rateWait *prometheus.HistogramVec
-	paused   *prometheus.GaugeVec
-	breaker  *prometheus.GaugeVec
-	unknown  *prometheus.CounterVec
+	duration prometheus.Observer
+	rateWait prometheus.Observer
+	paused   prometheus.Gauge
+	breaker  prometheus.Gauge
+	unknown  prometheus.Counter
 }
 
-// newMetrics registers the metrics with reg, or takes those that another client
-// has registered there.
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+// newMetrics registers the metrics of a provider with reg, or takes those that another
+// client has registered there.
+func newMetrics(reg prometheus.Registerer, provider string) (*metrics, error) {
 	buckets := []float64{.005, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15, 30}
-	provider := []string{"provider"}
-	var m metrics
-	var errs [6]error
-	m.requests, errs[0] = register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	label := []string{"provider"}
+	requests, err0 := register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_requests_total",
-		Help: "Calls sent to the upstream, by the code of their answer or what came instead of one.",
+		Help: "Calls sent to the provider, by the code of the response or what came instead of one.",
 	}, []string{"provider", "code"}))
-	m.duration, errs[1] = register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	duration, err1 := register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "tasksync_upstream_request_duration_seconds",
-		Help:    "Time from sending a call to the upstream to the end of its answer.",
+		Help:    "Time from sending a call to the provider to the end of the response.",
 		Buckets: buckets,
-	}, provider))
-	m.rateWait, errs[2] = register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	}, label))
+	rateWait, err2 := register(reg, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "tasksync_upstream_rate_wait_seconds",
 		Help:    "Time that calls waited for the rate limit and for calls under way.",
 		Buckets: buckets,
-	}, provider))
-	m.paused, errs[3] = register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	}, label))
+	paused, err3 := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_credential_paused",
-		Help: "1 while the upstream refuses the credential (key, credits, subscription), else 0.",
-	}, provider))
-	m.breaker, errs[4] = register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Help: "1 while the provider refuses the credential (key, credits, subscription), else 0.",
+	}, label))
+	breaker, err4 := register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "tasksync_upstream_breaker_open",
-		Help: "1 while calls pause because the upstream did not answer the last ones, else 0.",
-	}, provider))
-	m.unknown, errs[5] = register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
+		Help: "1 while calls pause because the provider did not answer the last ones, else 0.",
+	}, label))
+	unknown, err5 := register(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_upstream_unknown_status_total",
 		Help: "Answers with a status that tasksync does not know and takes for processing.",
-	}, provider))
-	return &m, errors.Join(errs[:]...)
+	}, label))
+	return &metrics{
+		requests: requests.MustCurryWith(prometheus.Labels{"provider": provider}),
+		duration: duration.WithLabelValues(provider),
+		rateWait: rateWait.WithLabelValues(provider),
+		paused:   paused.WithLabelValues(provider),
+		breaker:  breaker.WithLabelValues(provider),
+		unknown:  unknown.WithLabelValues(provider),
+	}, errors.Join(err0, err1, err2, err3, err4, err5)
 }
 
 // register registers c with reg, or returns the equal collector that is registered
@@ -74,28 +80,7 @@ func register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error)
 	return c, err
 }
 
-// clientMetrics are the metrics of one provider.
-type clientMetrics struct {
-	requests *prometheus.CounterVec
-	duration prometheus.Observer
-	rateWait prometheus.Observer
-	paused   prometheus.Gauge
-	breaker  prometheus.Gauge
-	unknown  prometheus.Counter
-}
-
-func (m *metrics) forProvider(provider string) *clientMetrics {
-	return &clientMetrics{
-		requests: m.requests.MustCurryWith(prometheus.Labels{"provider": provider}),
-		duration: m.duration.WithLabelValues(provider),
-		rateWait: m.rateWait.WithLabelValues(provider),
-		paused:   m.paused.WithLabelValues(provider),
-		breaker:  m.breaker.WithLabelValues(provider),
-		unknown:  m.unknown.WithLabelValues(provider),
-	}
-}
-
-func (m *clientMetrics) observe(code string, took time.Duration) {
+func (m *metrics) observe(code string, took time.Duration) {
 	m.requests.WithLabelValues(code).Inc()
 	m.duration.Observe(took.Seconds())
 }

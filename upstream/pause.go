@@ -73,7 +73,7 @@ func (p *pause) trip(now time.Time, f *task.Failure) time.Duration {
 	p.gauge.Set(1)
 	if p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
 		p.logged = now
-		p.logger.Error("[TaskSync] The upstream refuses the credential; its calls pause",
+		p.logger.Error("[TaskSync] The provider refuses the credential; its calls pause",
 			"provider", p.provider, "reason", p.reason, "pause", p.until.Sub(now).String(),
 			"hint", "check the API key, and the credits and subscription of its account")
 	}
@@ -90,7 +90,7 @@ func (p *pause) accepted(sent time.Time) {
 	p.reason, p.until = "", time.Time{}
 	p.length.Reset()
 	p.gauge.Set(0)
-	p.logger.Info("[TaskSync] The upstream accepts the credential again", "provider", p.provider)
+	p.logger.Info("[TaskSync] The provider accepts the credential again", "provider", p.provider)
 }
 
 func (p *pause) state() (reason string, until time.Time, paused bool) {

@@ -29,7 +29,7 @@ func newUnknownWords(provider string, logger *slog.Logger, total prometheus.Coun
 func (u *unknownWords) note(word string) {
 	u.total.Inc()
 	if u.logged.First(word, time.Now()) {
-		u.logger.Warn("[TaskSync] Unknown upstream status taken for processing", "provider", u.provider, "status", word)
+		u.logger.Warn("[TaskSync] Unknown status of the provider, taken for processing", "provider", u.provider, "status", word)
 	}
 }
 

@@ -19,10 +19,7 @@ type doctorCmd struct {
 
 // Run implements kong's command.
 func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
-	if err := c.require(); err != nil {
-		return err
-	}
-	cfg, err := c.config(c.DatabaseURL)
+	cfg, err := c.config(c.databaseFlags)
 	if err != nil {
 		return err
 	}

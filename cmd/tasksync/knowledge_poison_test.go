@@ -131,7 +131,7 @@ func TestFailureTextPausesNothing(t *testing.T) {
 			require.Equal(t, tc.text, r.Message)
 			status, body := get(t, "http://"+addr+"/readyz")
 			require.Equal(t, http.StatusOK, status, body)
-			require.NotContains(t, d.output(), "account refused")
+			require.NotContains(t, d.output(), "refuses the account")
 			require.Zero(t, d.stop(t), tail(d.output()))
 		})
 	}

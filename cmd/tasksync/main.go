@@ -30,11 +30,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // cli is the command line. Every setting is an environment variable too.
 type cli struct {
-	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream until stopped."`
+	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream API until stopped."`
 	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
-	Sync     syncCmd     `cmd:"" help:"Look at some generations now and print what became of each."`
-	Retry    retryCmd    `cmd:"" help:"Put failed generations back under way."`
-	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows."`
+	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
+	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
+	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`
 	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated upstream API over HTTP."`
@@ -96,21 +96,19 @@ var errInterrupted = errors.New("interrupted")
 
 func report(err error, errOut io.Writer) int {
 	_, usage := errors.AsType[usageError](err)
+	code := exitFailed
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errQuiet):
 		return exitFailed
 	case errors.Is(err, errInterrupted), errors.Is(err, demo.ErrInterrupted):
-		fmt.Fprintln(errOut, "tasksync:", err)
-		return exitInterrupted
+		code = exitInterrupted
 	case usage:
-		fmt.Fprintln(errOut, "tasksync:", err)
-		return exitUsage
-	default:
-		fmt.Fprintln(errOut, "tasksync:", err)
-		return exitFailed
+		code = exitUsage
 	}
+	fmt.Fprintln(errOut, "tasksync:", err)
+	return code
 }
 
 // signals returns a context that ends with the first SIGINT or SIGTERM; a second

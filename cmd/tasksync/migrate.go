@@ -28,21 +28,19 @@ type (
 
 // Run implements kong's command.
 func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
-	return c.withPool(ctx, func(pool *pgxpool.Pool) error {
+	return c.withMigrator(ctx, func(pool *pgxpool.Pool, m *migrations.Migrator) error {
 		if err := daemon.CheckColumns(ctx, pool); err != nil {
 			return err
 		}
-		return withMigrator(pool, func(m *migrations.Migrator) error {
-			applied, err := m.Up(ctx)
-			printMigrations(std, "applied", applied)
-			return err
-		})
+		applied, err := m.Up(ctx)
+		printMigrations(std, "applied", applied)
+		return err
 	})
 }
 
 // Run implements kong's command.
 func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
-	return c.with(ctx, func(m *migrations.Migrator) error {
+	return c.withMigrator(ctx, func(_ *pgxpool.Pool, m *migrations.Migrator) error {
 		down := m.Down
 		if c.All {
 			down = func(ctx context.Context) ([]migrations.Applied, error) { return m.DownTo(ctx, 0) }
@@ -55,7 +53,7 @@ func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
 
 // Run implements kong's command.
 func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
-	return c.with(ctx, func(m *migrations.Migrator) error {
+	return c.withMigrator(ctx, func(_ *pgxpool.Pool, m *migrations.Migrator) error {
 		all, err := m.Status(ctx)
 		for _, a := range all {
 			state := "applied"
@@ -68,8 +66,15 @@ func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
 	})
 }
 
-func (f databaseFlags) with(ctx context.Context, do func(*migrations.Migrator) error) error {
-	return f.withPool(ctx, func(pool *pgxpool.Pool) error { return withMigrator(pool, do) })
+func (f databaseFlags) withMigrator(ctx context.Context, do func(*pgxpool.Pool, *migrations.Migrator) error) error {
+	return f.withPool(ctx, func(pool *pgxpool.Pool) error {
+		m, err := migrations.Open(pool)
+		if err != nil {
+			return err
+		}
+		defer m.Close()
+		return do(pool, m)
+	})
 }
 
 func (f databaseFlags) withPool(ctx context.Context, do func(*pgxpool.Pool) error) error {
@@ -82,15 +87,6 @@ func (f databaseFlags) withPool(ctx context.Context, do func(*pgxpool.Pool) erro
 	}
 	defer pool.Close()
 	return do(pool)
-}
-
-func withMigrator(pool *pgxpool.Pool, do func(*migrations.Migrator) error) error {
-	m, err := migrations.Open(pool)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	return do(m)
 }
 
 func printMigrations(std *streams, verb string, applied []migrations.Applied) {

@@ -21,14 +21,14 @@ type retryCmd struct {
 	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
 	Unasked bool     `help:"Only rows that failed at their deadline without an answer from the provider."`
 	DryRun  bool     `help:"Only count the rows, and change nothing."`
-	IDs     []string `arg:"" optional:"" name:"id" help:"Ids of generations: the column id of music_generations."`
+	IDs     []string `arg:"" optional:"" name:"id" help:"Ids of rows: column id of music_generations."`
 }
 
 // Help implements kong's detailed help.
 func (c *retryCmd) Help() string {
-	return `Puts failed rows back under way, with an event each: their status becomes
-submitted, their failed clips are open again, and they have a deadline from now
-on. A running daemon then looks at them, which costs a request or more each;
+	return `Makes failed rows pending again, with an event each: their status becomes
+submitted, their failed clips are open again, and their deadline counts from
+now on. A running daemon then looks at them, which costs a call or more each;
 nothing is submitted anew. Without ids the flags choose the rows.`
 }
 
@@ -52,13 +52,13 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 		fmt.Fprintf(std.err, "tasksync: %d of the ids name no failed row that the flags choose\n", missing)
 	}
 	if c.DryRun {
-		fmt.Fprintf(std.out, "%d failed rows would be put back under way\n", total)
+		fmt.Fprintf(std.out, "%d failed rows would be made pending again\n", total)
 		return nil
 	}
 	progress := newRetryProgress(ctx, std, total)
 	done, err := daemon.Retry(ctx, cfg, req, progress.show)
 	progress.close()
-	fmt.Fprintf(std.out, "%d failed rows are under way again\n", done)
+	fmt.Fprintf(std.out, "%d failed rows are pending again\n", done)
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
@@ -73,7 +73,7 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	}
 	for _, id := range c.IDs {
 		if !task.IsUUID(id) {
-			return req, fmt.Errorf("%q is no id of a generation, which is a UUID", id)
+			return req, fmt.Errorf("%q is not the id of a row, which is a UUID", id)
 		}
 	}
 	if c.Since == "" {

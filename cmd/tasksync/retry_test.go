@@ -23,7 +23,7 @@ func TestRetryRequest(t *testing.T) {
 		"nothing":    {retryCmd{}, time.Time{}, "name the rows"},
 		"dry":        {retryCmd{DryRun: true}, time.Time{}, "name the rows"},
 		"an id":      {retryCmd{IDs: []string{id}}, time.Time{}, ""},
-		"no id":      {retryCmd{IDs: []string{id, "abc"}}, time.Time{}, `"abc" is no id`},
+		"no id":      {retryCmd{IDs: []string{id, "abc"}}, time.Time{}, `"abc" is not the id`},
 		"a code":     {retryCmd{Code: "API_ERROR"}, time.Time{}, ""},
 		"unasked":    {retryCmd{Unasked: true}, time.Time{}, ""},
 		"a duration": {retryCmd{Since: "24h"}, now.Add(-24 * time.Hour), ""},
@@ -61,13 +61,13 @@ func TestRetryCommand(t *testing.T) {
 	}
 	code, out := retry("--database-url", url, "--unasked", "--dry-run")
 	require.Zero(t, code, out)
-	require.Contains(t, out, "1 failed rows would be put back")
+	require.Contains(t, out, "1 failed rows would be made pending again")
 	require.Equal(t, "failed", status())
 
 	code, out = retry("--database-url", url, id, "22222222-2222-4222-8222-222222222222")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "1 of the ids name no failed row")
-	require.Contains(t, out, "1 failed rows are under way again")
+	require.Contains(t, out, "1 failed rows are pending again")
 	require.Equal(t, "submitted", status())
 
 	code, out = retry("--database-url", url)

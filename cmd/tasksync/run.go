@@ -17,8 +17,8 @@ type runCmd struct {
 	httpFlags
 	logFlags
 	feedFlags
-	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Where HTTP is served: /metrics, /healthz, /readyz, the API and its /docs (${default})."`
-	NoMigrate   bool   `help:"Refuse to start on a database that lacks migrations, instead of applying them."`
+	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP server: /metrics, /healthz, /readyz, the API and its /docs (${default})."`
+	NoMigrate   bool   `help:"Exit if the database lacks migrations, instead of applying them."`
 	Embedded    bool   `help:"Start a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
 	EmbeddedDir string `placeholder:"DIR" help:"Folder in which --embedded keeps its data."`
 }
@@ -41,10 +41,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 		c.DatabaseURL = server.URL()
 		fmt.Fprintln(std.err, "postgres: ready, with psql", server.URL())
 	}
-	if err := c.require(); err != nil {
-		return err
-	}
-	cfg, err := c.config(c.DatabaseURL)
+	cfg, err := c.config(c.databaseFlags)
 	if err != nil {
 		return err
 	}

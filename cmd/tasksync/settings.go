@@ -33,16 +33,19 @@ type upstreamFlags struct {
 	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
 	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
 	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential."`
-	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a generation after its created_at (${default})."`
-	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long past its deadline a row is still asked for while its provider gives no answer (${default})."`
-	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after the deadline has failed its row: event (it is kept beside the row), complete (the row becomes complete) or off (${default})."`
-	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a task (default: by age and task type)."`
-	RateLimit    *float64      `env:"TASKSYNC_RATE_LIMIT" placeholder:"N" help:"Upstream requests per second (default: the provider's limit; 0: none)."`
+	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a row after its created_at (${default})."`
+	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long after its deadline a row waits for an answer of its provider (${default})."`
+	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after its row has failed at the deadline: event (it is kept beside the row), complete (the row becomes complete) or off (${default})."`
+	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a row (default: by age and task type)."`
+	RateLimit    *float64      `env:"TASKSYNC_RATE_LIMIT" placeholder:"N" help:"Calls to the upstream API per second (default: the provider's limit; 0: no limit)."`
 	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}."`
 }
 
 // config returns a daemon's configuration with the flags.
-func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
+func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
+	if err := db.require(); err != nil {
+		return daemon.Config{}, err
+	}
 	providers, err := f.providers(os.Getenv)
 	switch {
 	case err != nil:
@@ -51,7 +54,7 @@ func (f upstreamFlags) config(databaseURL string) (daemon.Config, error) {
 		return daemon.Config{}, usageError{fmt.Errorf("TASKSYNC_GRACE %s is under a second", f.Grace)}
 	}
 	return daemon.Config{
-		DatabaseURL: databaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
+		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, PollInterval: f.PollInterval,
 		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
 }

@@ -18,7 +18,7 @@ import (
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	c := parsedRun(t)
-	cfg, err := c.config("postgres://")
+	cfg, err := c.config(databaseFlags{"postgres://"})
 	require.NoError(t, err)
 	require.NoError(t, c.feed(&cfg))
 	require.Equal(t, task.DefaultTimeout, cfg.Timeout)

@@ -14,10 +14,10 @@ import (
 
 // simulateCmd is `tasksync simulate`.
 type simulateCmd struct {
-	Provider  string  `default:"${default_provider}" enum:"${provider_names}" help:"Whose API it is: ${enum}."`
+	Provider  string  `default:"${default_provider}" enum:"${provider_names}" help:"The upstream API that is simulated: ${enum}."`
 	Dialect   string  `placeholder:"NAME" help:"Dialect of the API: old for kie, single, data-only or integer for sunoproxy, wrapped or sentinel for sunoclips."`
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
-	Seed      uint64  `help:"Seed of what is drawn; the same seed and order of submits give the same tasks (default: random, and printed)."`
+	Seed      uint64  `help:"Seed of all random choices; the same seed and order of submits give the same tasks (default: random, and printed)."`
 	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`
 	Key       string  `name:"key" placeholder:"KEY" help:"The API key that requests must have (default: every key is accepted)."`
 	RateLimit int     `placeholder:"N" help:"Requests that a key may make in 10 s (default: no limit)."`

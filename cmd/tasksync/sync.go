@@ -17,7 +17,7 @@ type syncCmd struct {
 	upstreamFlags
 	logFlags
 	JSON bool     `name:"json" help:"Print the results as JSON."`
-	IDs  []string `arg:"" name:"id" help:"Ids of generations: the column id of music_generations."`
+	IDs  []string `arg:"" name:"id" help:"Ids of rows: column id of music_generations."`
 }
 
 // syncLine is a result as `--json` prints it.
@@ -32,10 +32,7 @@ type syncLine struct {
 
 // Run implements kong's command.
 func (c *syncCmd) Run(ctx context.Context, std *streams) error {
-	if err := c.require(); err != nil {
-		return err
-	}
-	cfg, err := c.config(c.DatabaseURL)
+	cfg, err := c.config(c.databaseFlags)
 	if err != nil {
 		return err
 	}
@@ -56,7 +53,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 func verdict(results []daemon.Result) error {
 	for _, r := range results {
 		if r.Unfit() {
-			return errors.New("some generations could not be looked at; see the reasons above")
+			return errors.New("some rows could not be looked at; see the reasons above")
 		}
 	}
 	return nil

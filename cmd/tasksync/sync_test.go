@@ -35,7 +35,7 @@ func TestSyncOfARefusedAccount(t *testing.T) {
 		args := []string{"sync", "--database-url", url, "--api-key", "key-hunter2", "--api-url", server.URL, "--log-level", "error", id}
 		var out, errOut strings.Builder
 		require.Equal(t, exitFailed, run(args, &out, &errOut), out.String())
-		require.Contains(t, errOut.String(), "the upstream refuses the account")
+		require.Contains(t, errOut.String(), "the provider refuses the account")
 		require.Contains(t, errOut.String(), "sunoapi")
 		require.NotContains(t, errOut.String(), "hunter2")
 		require.Contains(t, out.String(), id)

@@ -55,7 +55,7 @@ func (d *decoder) decode(message []byte) (event, error) {
 		e = decodeMessage(c)
 	}
 	if c.bad {
-		return event{}, fmt.Errorf("decode a message of kind %q: it ends too early", messageType)
+		return event{}, fmt.Errorf("decode a message of type %q: it ends too early", messageType)
 	}
 	return e, nil
 }

@@ -31,7 +31,7 @@ func explain(operation string, err error, steps map[string]string) error {
 const (
 	stepReplication = "let the role replicate: ALTER ROLE … REPLICATION (on RDS: GRANT rds_replication TO …)"
 	stepWALLevel    = "set wal_level = logical and restart Postgres (on RDS: rds.logical_replication = 1)"
-	stepSlots       = "raise max_replication_slots and restart Postgres, or drop a slot that nobody needs (see pg_replication_slots)"
+	stepSlots       = "raise max_replication_slots and restart Postgres, or drop a slot that is not needed (see pg_replication_slots)"
 	stepPublication = "let the owner of music_generations run: "
 	stepSignal      = "let the role end it: GRANT pg_signal_backend TO …, or use the role of the slot's reader"
 	stepStandbys    = "name the standbys one by one, or the commits that wait for any standby wait for this reader"

@@ -70,7 +70,7 @@ func (r *Reader) idle(s Status) string {
 	if time.Since(r.idleSince) < r.cfg.SlotIdle {
 		return ""
 	}
-	return "nobody has read from it for " + r.cfg.SlotIdle.String()
+	return "it has had no reader for " + r.cfg.SlotIdle.String()
 }
 
 // watch checks the slot that Run reads until the slot does harm, or ctx ends. A
@@ -87,7 +87,7 @@ func (r *Reader) watch(ctx context.Context) error {
 			return err
 		}
 		if err != nil && ctx.Err() == nil {
-			r.cfg.Logger.Warn("[TaskSync] Cannot look at the replication slot", "error", err)
+			r.cfg.Logger.Warn("[TaskSync] Cannot read the state of the replication slot", "error", err)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (r *Reader) checkSlot(ctx context.Context) error {
 	}
 	p, err := r.queries.PublicationGet(ctx, r.cfg.Pool)
 	if err != nil {
-		return fmt.Errorf("look at the publication: %w", err)
+		return fmt.Errorf("read the publication: %w", err)
 	}
 	if !p.Usable {
 		return harmError("its publication is gone")

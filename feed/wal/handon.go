@@ -77,7 +77,7 @@ func (r *Reader) handOnOnce(ctx context.Context, b *backlog) (n int, err error) 
 	defer cancel()
 	snapshot, err := r.queries.SnapshotGet(ctx, r.cfg.Pool)
 	if err != nil {
-		return 0, fmt.Errorf("look which transactions are running: %w", err)
+		return 0, fmt.Errorf("list the running transactions: %w", err)
 	}
 	ids := b.take(func(xid uint32) bool { return sees(snapshot, xid) })
 	if len(ids) == 0 {

@@ -22,7 +22,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "tasksync_wal_slot_active", Help: "1 while a daemon reads from the replication slot.",
 		}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tasksync_wal_slots_dropped_total", Help: "Replication slots that this daemon dropped: they held too much WAL, or nobody could read them.",
+			Name: "tasksync_wal_slots_dropped_total", Help: "Replication slots that this daemon dropped: they held too much WAL, could not be read, or had no reader.",
 		}),
 		rows: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tasksync_wal_rows_total", Help: "Rows that were read from the WAL and handed on.",

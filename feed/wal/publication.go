@@ -32,7 +32,7 @@ const (
 func (r *Reader) ensurePublication(ctx context.Context) error {
 	p, err := r.queries.PublicationGet(ctx, r.cfg.Pool)
 	if err != nil {
-		return fmt.Errorf("look at the publication: %w", err)
+		return fmt.Errorf("read the publication: %w", err)
 	}
 	if p.Usable {
 		return nil

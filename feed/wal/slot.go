@@ -131,10 +131,10 @@ func (r *Reader) create(ctx context.Context, conn *connection, slot string) erro
 	})
 	switch {
 	case err == nil:
-		r.cfg.Logger.Info("[TaskSync] Made a replication slot", "slot", slot)
+		r.cfg.Logger.Info("[TaskSync] Created a replication slot", "slot", slot)
 		return nil
 	case late(createCtx, ctx):
-		return fmt.Errorf("%w: make a replication slot: %w: %s", ErrUnavailable, err, stepOldest)
+		return fmt.Errorf("%w: create a replication slot: %w: %s", ErrUnavailable, err, stepOldest)
 	default:
 		return explain("make a replication slot", err, slotSteps)
 	}

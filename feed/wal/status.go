@@ -25,7 +25,7 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 	defer cancel()
 	s, err := r.queries.ReplicationSlotGet(ctx, r.cfg.Pool)
 	if err != nil {
-		return Status{}, fmt.Errorf("look at the replication slot: %w", err)
+		return Status{}, fmt.Errorf("read the state of the replication slot: %w", err)
 	}
 	status := Status{
 		Slot: s.Name, Database: s.Database, Present: s.Present, ActivePID: int(s.ActivePid), WALStatus: s.WalStatus,
@@ -43,7 +43,7 @@ func (r *Reader) Check(ctx context.Context) error {
 	defer cancel()
 	server, err := r.queries.ReplicationSettingsGet(ctx, r.cfg.Pool)
 	if err != nil {
-		return fmt.Errorf("look at the server's settings: %w", err)
+		return fmt.Errorf("read the server's settings: %w", err)
 	}
 	if server.WalLevel != "logical" {
 		return fmt.Errorf("%w: wal_level is %s: %s", ErrUnavailable, server.WalLevel, stepWALLevel)

@@ -75,11 +75,8 @@ const drainTimeout = 2 * time.Second
 // and waits up to drainTimeout for those under way, and for the passes of webhooks,
 // which end with ctx but still write what they have learned.
 func (a *API) Run(ctx context.Context) error {
-	woken := make(chan struct{})
-	go func() {
-		defer close(woken)
-		_ = a.wakeups.Run(ctx) // always nil
-	}()
+	var wakeups sync.WaitGroup
+	wakeups.Go(func() { _ = a.wakeups.Run(ctx) }) // always nil
 	<-ctx.Done()
 	a.close()
 	drained := make(chan struct{})
@@ -87,13 +84,11 @@ func (a *API) Run(ctx context.Context) error {
 		defer close(drained)
 		a.passes.Wait()
 	}()
-	timer := time.NewTimer(drainTimeout)
-	defer timer.Stop()
 	select {
 	case <-drained:
-	case <-timer.C:
+	case <-time.After(drainTimeout):
 	}
-	<-woken
+	wakeups.Wait()
 	return nil
 }
 

@@ -12,13 +12,11 @@ import (
 
 	"tasksync/internal/auth"
 	"tasksync/internal/live"
-	"tasksync/syncer"
+	"tasksync/internal/wakeup"
 )
 
 // Syncer makes passes over rows: syncer.Syncer.
-type Syncer interface {
-	Sync(ctx context.Context, req syncer.Request) ([]syncer.Result, error)
-}
+type Syncer = wakeup.Syncer
 
 // Verifier verifies bearer tokens: auth.Verifier.
 type Verifier interface {
@@ -43,9 +41,6 @@ type Config struct {
 	Version     string
 	Logger      *slog.Logger          // default: discard
 	Registerer  prometheus.Registerer // default: none
-	// SyncTimeout bounds a POST; rows that are not done by then are returned as they
-	// are. Default 10 s.
-	SyncTimeout time.Duration
 	// UserRate is how many POSTs a second a user may send in the long run, UserBurst
 	// how many in a row, UserAtOnce how many may be under way; default 1, 10 and 2.
 	// Streams may be opened at the same rate, five times as many in a row.
@@ -74,19 +69,13 @@ type Webhook struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.SyncTimeout = cmp.Or(c.SyncTimeout, 10*time.Second)
 	c.UserRate = cmp.Or(c.UserRate, 1)
 	c.UserBurst = cmp.Or(c.UserBurst, 10)
 	c.UserAtOnce = cmp.Or(c.UserAtOnce, 2)
 	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
 	c.Spacing = cmp.Or(c.Spacing, 2*time.Second)
 	c.WebhookSpacing = cmp.Or(c.WebhookSpacing, 2*time.Second)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Registerer == nil {
-		c.Registerer = prometheus.NewRegistry()
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -18,21 +19,22 @@ import (
 type eventsInput struct {
 	UserParam
 	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a one-time ticket."`
-	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream goes on after it, without a gap."`
+	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream resumes after it, without a gap."`
 	Since       string `query:"last_event_id" doc:"Like Last-Event-ID, for an EventSource that is opened anew."`
 }
 
 func (a *API) registerEvents(api huma.API) {
 	huma.Register(api, a.ticketOperation(api), a.issueTicket)
-	op := withErrors(huma.Operation{
+	op := huma.Operation{
 		OperationID: "events", Method: http.MethodGet, Path: syncPath + "/events", Tags: []string{"live"},
 		Summary:  "Follow the user's status changes as they commit",
 		Security: append(bearerOnly(), map[string][]string{"ticket": {}}),
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, with the row as it is now. " +
-			"`reset` says that more was missed than can be told again: read the rows anew. The id of an event is where a later stream goes on; " +
-			"a change may then be told twice (same `id` in its data), but none is left out. The stream ends when the token would have.",
+			"`reset` says that more changes were missed than can be sent again: read the rows anew. The id of an event is where a later stream resumes; " +
+			"a change may then come twice (same `id` in its data), but none is left out. The stream ends when the token expires.",
 		Middlewares: huma.Middlewares{refuseBody(api), a.authenticate(api, a.ticketOrBearer)},
-	}, 400, 401, 403, 429, 500, 501, 503)
+		Errors:      []int{400, 401, 403, 429, 500, 501, 503},
+	}
 	op.Responses = map[string]*huma.Response{"200": {
 		Description: "The stream.",
 		Content: map[string]*huma.MediaType{"text/event-stream": {
@@ -56,21 +58,11 @@ func refuseBody(api huma.API) func(huma.Context, func(huma.Context)) {
 
 // events opens the stream, which stream then writes.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
-	user, id, err := a.subject(ctx, in.UserParam)
-	if err == nil {
-		err = a.checkExpiry(id)
-	}
-	if err == nil {
-		err = a.streamLimiter.take(user)
-	}
+	user, id, err := a.subscriber(ctx, in.UserParam, a.streamLimiter)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	since := in.LastEventID
-	if since == "" {
-		since = in.Since
-	}
-	sub, err := a.cfg.Live.Subscribe(user, since)
+	sub, err := a.cfg.Live.Subscribe(user, cmp.Or(in.LastEventID, in.Since))
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -91,12 +83,17 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 // error stops the EventSource, so that its page gets a new token.
 var errExpired = fmt.Errorf("%w: it has expired (exp)", auth.ErrToken)
 
-// checkExpiry returns errExpired if a stream for id would be over already.
-func (a *API) checkExpiry(id auth.Identity) error {
-	if !a.cfg.Now().Before(id.Expires) {
-		return errExpired
+// subscriber returns the user of a stream, within the user's limit; errExpired if the
+// stream would be over already.
+func (a *API) subscriber(ctx context.Context, w UserParam, limit *limiter) (user string, id auth.Identity, err error) {
+	user, id, err = a.subject(ctx, w)
+	switch {
+	case err != nil:
+		return "", id, err
+	case !a.cfg.Now().Before(id.Expires):
+		return "", id, errExpired
 	}
-	return nil
+	return user, id, limit.take(user)
 }
 
 // ticketOrBearer authenticates a request for a stream by its bearer token, or else by

@@ -12,7 +12,7 @@ import (
 
 // UserParam is the query parameter that names the user of a request.
 type UserParam struct {
-	UserID string `query:"user_id" format:"uuid" doc:"Whose rows; for service role tokens, which have none of their own."`
+	UserID string `query:"user_id" format:"uuid" doc:"The user of the rows; for service role tokens, which are not a user's."`
 }
 
 // authenticator finds out the sender of a request.
@@ -64,9 +64,3 @@ func (a *API) subject(ctx context.Context, w UserParam) (user string, id auth.Id
 
 // bearerOnly is the security of an operation that needs a bearer token.
 func bearerOnly() []map[string][]string { return []map[string][]string{{"bearer": {}}} }
-
-// withErrors adds the error statuses that an operation may respond with.
-func withErrors(op huma.Operation, statuses ...int) huma.Operation {
-	op.Errors = statuses
-	return op
-}

@@ -85,14 +85,12 @@ func newGate(n int) gate { return make(gate, n) }
 
 // enter waits for a place; the caller must call leave.
 func (g gate) enter(ctx context.Context) (leave func(), err error) {
-	timer := time.NewTimer(gateWait)
-	defer timer.Stop()
 	select {
 	case g <- struct{}{}:
 		return func() { <-g }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-timer.C:
+	case <-time.After(gateWait):
 		return nil, errBusy
 	}
 }

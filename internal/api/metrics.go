@@ -1,6 +1,9 @@
 package api
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 type metrics struct {
 	requests *prometheus.CounterVec
@@ -9,18 +12,17 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
-	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+	auto := promauto.With(reg) // nil: they are registered nowhere
+	return &metrics{
+		requests: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "tasksync_http_requests_total", Help: "Requests to the HTTP API by route and status code.",
 		}, []string{"route", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "tasksync_http_request_duration_seconds", Help: "Time to answer a request to the HTTP API; that of a stream is its length.",
+		duration: auto.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tasksync_http_request_duration_seconds", Help: "Time to serve a request to the HTTP API; for a stream, how long it was open.",
 			Buckets: []float64{.005, .025, .1, .5, 1, 2.5, 5, 10, 60, 600},
 		}, []string{"route"}),
-		webhooks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tasksync_webhooks_total", Help: "Webhooks by provider and what they were: accepted, forged, malformed, without a task, or more than can be kept.",
+		webhooks: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "tasksync_webhooks_total", Help: "Webhooks by provider and result: accepted, forged, malformed, without a task, or more than can be kept.",
 		}, []string{"provider", "result"}),
 	}
-	reg.MustRegister(m.requests, m.duration, m.webhooks)
-	return m
 }

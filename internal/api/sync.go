@@ -26,6 +26,9 @@ const (
 	maxRows = 100
 	// readTimeout bounds the queries of one response.
 	readTimeout = 5 * time.Second
+	// syncTimeout bounds a POST; rows that are not done by then are returned as they
+	// are.
+	syncTimeout = 10 * time.Second
 )
 
 // syncInput is the request of a POST.
@@ -36,7 +39,7 @@ type syncInput struct {
 
 // syncBody is optional, and may be null.
 type syncBody struct {
-	TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Those that are unknown, not pending or somebody else's are ignored. Left out or empty: all pending rows."`
+	TaskIDs []string `json:"taskIds,omitempty" maxItems:"100" doc:"Only the rows of these tasks. Tasks that are unknown, not pending or another user's are ignored. Left out or empty: all pending rows."`
 }
 
 var _ huma.SchemaTransformer = (*syncBody)(nil)
@@ -51,7 +54,7 @@ func (*syncBody) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 type syncOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The rows that were pending when the request came, as they are now; the oldest first, 100 at most."`
-		SyncedCount int               `json:"syncedCount" doc:"How many of them this request changed."`
+		SyncedCount int               `json:"syncedCount" doc:"The number of rows that this request changed."`
 	}
 }
 
@@ -64,22 +67,24 @@ type listInput struct {
 type listOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most."`
-		Count       int               `json:"count" doc:"How many they are."`
+		Count       int               `json:"count" doc:"The number of rows."`
 	}
 }
 
 func (a *API) registerSync(api huma.API) {
-	huma.Register(api, withErrors(huma.Operation{
+	huma.Register(api, huma.Operation{
 		OperationID: "sync", Method: http.MethodPost, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Look at the user's pending rows now", MaxBodyBytes: -1, Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer), readBody(api, maxBody), asJSON},
-		Description: "Asks the upstream how the tasks of the user's pending rows stand and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
-	}, 400, 401, 403, 408, 413, 429, 500, 501, 503), a.sync)
-	huma.Register(api, withErrors(huma.Operation{
+		Description: "Asks the provider for the tasks of the user's pending rows and writes what has changed, within 10 s; what is not done by then is returned as it is, and so is a row that was looked at in the last two seconds. A user may have two of these requests under way. Rows fill in without this too.",
+		Errors:      []int{400, 401, 403, 408, 413, 429, 500, 501, 503},
+	}, a.sync)
+	huma.Register(api, huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
-	}, 401, 403, 500, 501, 503), a.list)
+		Errors:      []int{401, 403, 500, 501, 503},
+	}, a.list)
 }
 
 // list serves a GET: it reads the user's pending rows.
@@ -96,19 +101,15 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var out listOutput
-	if out.Body.Generations, err = a.pending(ctx, user); err != nil {
+	ids, err := a.pendingIDs(ctx, user, nil)
+	if err == nil {
+		out.Body.Generations, err = a.rowsOf(ctx, user, ids)
+	}
+	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
 	out.Body.Count = len(out.Body.Generations)
 	return &out, nil
-}
-
-func (a *API) pending(ctx context.Context, user string) ([]view.Generation, error) {
-	ids, err := a.pendingIDs(ctx, user, nil)
-	if err != nil {
-		return nil, err
-	}
-	return a.rowsOf(ctx, user, ids)
 }
 
 // rowsOf reads the rows with those ids that still belong to the user.
@@ -152,7 +153,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *a
 			return out, nil // no task can have one of these ids
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.SyncTimeout)
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 	ids, err := a.pendingIDs(ctx, user, wanted)
 	if err != nil || len(ids) == 0 {
@@ -182,18 +183,16 @@ func (a *API) runPass(ctx context.Context, ids []string, place *admission) ([]sy
 			return nil, errClosing
 		}
 		defer a.passes.Done()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.SyncTimeout*4/5)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), syncTimeout*4/5)
 		defer cancel()
 		return a.cfg.Syncer.Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest, Spacing: a.cfg.Spacing, Lane: task.LaneUser})
 	})
 	end, _ := ctx.Deadline()
-	timer := time.NewTimer(time.Until(end) - a.cfg.SyncTimeout/10)
-	defer timer.Stop()
 	select {
 	case got := <-pass:
 		results, _ := got.Val.([]syncer.Result) // nil with an error
 		return results, got.Err
-	case <-timer.C:
+	case <-time.After(time.Until(end) - syncTimeout/10):
 		place.holdUntil(pass)
 		return nil, nil
 	case <-ctx.Done():
@@ -218,11 +217,5 @@ func (s recoverSyncer) Sync(ctx context.Context, req syncer.Request) (results []
 
 // storable leaves out ids that Postgres cannot store: no row has them.
 func storable(ids []string) []string {
-	out := make([]string, 0, len(ids))
-	for _, id := range ids {
-		if id != "" && !strings.ContainsRune(id, 0) {
-			out = append(out, id)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" || strings.ContainsRune(id, 0) })
 }

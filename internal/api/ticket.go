@@ -35,21 +35,16 @@ type ticketOutput struct {
 // ticketOperation issues tickets, for EventSource, which cannot send a header. A ticket
 // is kept in the database, so that every daemon behind the same address accepts it.
 func (a *API) ticketOperation(api huma.API) huma.Operation {
-	return withErrors(huma.Operation{
+	return huma.Operation{
 		OperationID: "ticket", Method: http.MethodPost, Path: syncPath + "/events/ticket", Tags: []string{"live"},
 		Summary: "Get a one-time ticket for the stream of events", Security: bearerOnly(), DefaultStatus: http.StatusCreated,
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
-	}, 401, 403, 429, 500, 501, 503)
+		Errors:      []int{401, 403, 429, 500, 501, 503},
+	}
 }
 
 func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, error) {
-	user, id, err := a.subject(ctx, in.UserParam)
-	if err == nil {
-		err = a.checkExpiry(id)
-	}
-	if err == nil {
-		err = a.postLimiter.take(user)
-	}
+	user, id, err := a.subscriber(ctx, in.UserParam, a.postLimiter)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}

@@ -30,21 +30,22 @@ func (in *webhookInput) Resolve(ctx huma.Context) []error {
 // webhookOutput is the response to a webhook.
 type webhookOutput struct {
 	Body struct {
-		Status string `json:"status" doc:"Always accepted; providers look at the status code only."`
+		Status string `json:"status" doc:"Always accepted; providers read the status code only."`
 	}
 }
 
 func (a *API) registerWebhooks(api huma.API) {
-	huma.Register(api, withErrors(huma.Operation{
+	huma.Register(api, huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
 		Summary: "Take a provider's callback", MaxBodyBytes: -1,
-		Description: "A callback wakes up the tasks that it names: tasksync asks the provider how they stand. Nothing is written from the body. " +
+		Description: "A callback wakes up the tasks that it names: tasksync asks the provider for them at once. Nothing is written from the body. " +
 			"A task that has no pending row is accepted too, and forgotten.",
 		Middlewares: huma.Middlewares{
 			func(ctx huma.Context, next func(huma.Context)) { a.checkAddress(api, ctx, next) },
 			readBody(api, maxCallback),
 		},
-	}, 400, 401, 404, 408, 413, 501), a.webhook)
+		Errors: []int{400, 401, 404, 408, 413, 501},
+	}, a.webhook)
 }
 
 // checkAddress checks provider and token before the body is read. The response does
@@ -57,7 +58,10 @@ func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Contex
 	case len(a.cfg.WebhookTokens) == 0:
 		err = errNoWebhooks
 	case !a.validToken(ctx.Param("token")):
-		a.metrics.webhooks.WithLabelValues(providerLabel(provider, known), "forged").Inc()
+		if !known {
+			provider = "unknown"
+		}
+		a.metrics.webhooks.WithLabelValues(provider, "forged").Inc()
 		err = errNotFound
 	case !known:
 		err = errNotFound
@@ -67,14 +71,6 @@ func (a *API) checkAddress(api huma.API, ctx huma.Context, next func(huma.Contex
 		return
 	}
 	next(ctx)
-}
-
-// providerLabel is a provider's name in metrics.
-func providerLabel(provider string, known bool) string {
-	if known {
-		return provider
-	}
-	return "unknown"
 }
 
 // validToken reports whether a token is one of the configured ones, in constant time.
@@ -126,7 +122,7 @@ func (a *API) signed(ctx context.Context, hook Webhook, header http.Header, task
 	var good []string
 	for _, t := range tasks {
 		if err := hook.Verify(header, t, a.cfg.Now()); err != nil {
-			a.cfg.Logger.DebugContext(ctx, "[TaskSync] Webhook refused", "request_id", requestID(ctx), "error", err)
+			a.cfg.Logger.DebugContext(ctx, "[TaskSync] Webhook not accepted", "request_id", requestID(ctx), "error", err)
 			continue
 		}
 		good = append(good, t)

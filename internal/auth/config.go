@@ -92,14 +92,10 @@ func (c Config) withDefaults() Config {
 	if c.RefreshInterval <= 0 {
 		c.RefreshInterval = 10 * time.Minute
 	}
-	if c.Client == nil {
-		c.Client = newClient()
-	}
+	c.Client = cmp.Or(c.Client, newClient())
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }

@@ -46,13 +46,17 @@ const (
 	badRole        tokenError = "its role is not one that may use the API"
 )
 
-// libraryErrors are the library's errors and our reasons for them. A token that has
-// several of these errors gets the reason of the first in this list.
-func libraryErrors() []struct {
-	err    error
-	reason tokenError
-} {
-	return []struct {
+// translate turns an error of the library's Parse into an error of this package.
+// The library's text is dropped: it may quote the token. A token that has several errors
+// gets the reason of the first in the list.
+func translate(err error) error {
+	if errors.Is(err, ErrKeys) {
+		return ErrKeys
+	}
+	if own, ok := errors.AsType[tokenError](err); ok {
+		return own
+	}
+	for _, r := range []struct {
 		err    error
 		reason tokenError
 	}{
@@ -64,19 +68,7 @@ func libraryErrors() []struct {
 		{jwt.ErrTokenExpired, expired},
 		{jwt.ErrTokenNotValidYet, notYetValid},
 		{jwt.ErrTokenUsedBeforeIssued, issuedLater},
-	}
-}
-
-// translate turns an error of the library's Parse into an error of this package.
-// The library's text is dropped: it may quote the token.
-func translate(err error) error {
-	if errors.Is(err, ErrKeys) {
-		return ErrKeys
-	}
-	if own, ok := errors.AsType[tokenError](err); ok {
-		return own
-	}
-	for _, r := range libraryErrors() {
+	} {
 		if errors.Is(err, r.err) {
 			return r.reason
 		}

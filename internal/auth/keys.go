@@ -94,11 +94,9 @@ func (k *keys) demand() *demand {
 
 // waitFor waits until d is done, but not for long.
 func (k *keys) waitFor(ctx context.Context, d *demand) {
-	timer := time.NewTimer(k.maxWait)
-	defer timer.Stop()
 	select {
 	case <-d.done:
-	case <-timer.C:
+	case <-time.After(k.maxWait):
 	case <-ctx.Done():
 	}
 }

@@ -15,7 +15,7 @@ const (
 )
 
 var (
-	errTooLarge = errors.New("the answer is larger than 1 MiB")
+	errTooLarge = errors.New("the response is larger than 1 MiB")
 	errRedirect = errors.New("the server redirects to another host or scheme, or too often")
 )
 
@@ -58,11 +58,11 @@ func (k *keys) fetch(ctx context.Context) (*keySet, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer has status %d", res.StatusCode)
+		return nil, fmt.Errorf("the response has status %d", res.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
 	if err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+		return nil, fmt.Errorf("read the response: %w", err)
 	}
 	if len(body) > maxBody {
 		return nil, errTooLarge

@@ -42,7 +42,7 @@ type publicKey struct {
 	key any
 }
 
-var errNoKeySet = errors.New("the answer is not a JWK set")
+var errNoKeySet = errors.New("the response is not a JWK set")
 
 // parseKeys reads a JWKS. A key that cannot be used is left out, whatever is wrong
 // with it: the other keys must stay usable. A JWKS without keys is no error: a

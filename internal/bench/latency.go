@@ -63,7 +63,7 @@ func once(ctx context.Context, pool *pgxpool.Pool, sim *simulator.Simulator) (fr
 	committed := time.Now()
 	for {
 		if r, _ := sim.Task(id); !r.AskedAt.IsZero() {
-			if err := settled(ctx, pool); err != nil {
+			if err := settled(ctx, pool, time.Millisecond); err != nil {
 				return 0, 0, err
 			}
 			return r.AskedAt.Sub(sent), max(0, r.AskedAt.Sub(committed)), nil
@@ -77,15 +77,14 @@ func once(ctx context.Context, pool *pgxpool.Pool, sim *simulator.Simulator) (fr
 	}
 }
 
-// settled waits until the row has ended, so that the next insert meets an idle
-// system.
-func settled(ctx context.Context, pool *pgxpool.Pool) error {
+// settled waits until no row is pending, and looks so often.
+func settled(ctx context.Context, pool *pgxpool.Pool, every time.Duration) error {
 	for {
 		n, err := pending(ctx, pool)
 		if err != nil || n == 0 {
 			return err
 		}
-		if err := wait.For(ctx, time.Millisecond); err != nil {
+		if err := wait.For(ctx, every); err != nil {
 			return err
 		}
 	}

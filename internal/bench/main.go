@@ -92,11 +92,11 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("pgbench: %w", err)
 	}
-	fmt.Printf("\nfinished generations per second, %d pending rows of two clips each\n", o.rows)
+	fmt.Printf("\nfinished rows per second, %d pending rows of two clips each\n", o.rows)
 	fmt.Printf("  %-58s %8.0f/s  ratio %.2f\n", "tasksync, instant upstream in process, cohorts of 100", instant, instant/alone)
-	fmt.Printf("  %-58s %8.0f/s  ratio %.2f\n", "tasksync, instant simulator over HTTP, one request a row", overHTTP, overHTTP/alone)
-	fmt.Printf("  %-58s %8.0f/s\n", fmt.Sprintf("pgbench, one transaction a generation, %d clients", o.clients), alone)
-	fmt.Println("  each writes what the daemon does: two clips, the status and the event; nobody listens for events, and nobody is notified")
+	fmt.Printf("  %-58s %8.0f/s  ratio %.2f\n", "tasksync, instant simulator over HTTP, one call per row", overHTTP, overHTTP/alone)
+	fmt.Printf("  %-58s %8.0f/s\n", fmt.Sprintf("pgbench, one transaction per row, %d clients", o.clients), alone)
+	fmt.Println("  each writes what the daemon does: two clips, the status and the event; no session listens for events, so none is notified")
 	return nil
 }
 

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"tasksync/internal/postgres"
 )
@@ -50,22 +49,16 @@ func runPgbench(ctx context.Context, server *postgres.Server, pgbench string, o 
 	if _, err := pool.Exec(ctx, benchRows); err != nil {
 		return 0, err
 	}
-	dir, err := os.MkdirTemp("", "tasksync-bench-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	script := filepath.Join(dir, "transaction.sql")
-	if err := os.WriteFile(script, []byte(transaction), 0o600); err != nil {
-		return 0, err
-	}
 	each := strconv.Itoa(o.rows / o.clients)
-	return pgbenchRate(ctx, pgbench, "--no-vacuum", "--protocol=prepared", "--client", strconv.Itoa(o.clients), "--jobs=2", "--transactions", each, "--file", script, url)
+	return pgbenchRate(ctx, pgbench, transaction, "--client", strconv.Itoa(o.clients), "--transactions", each, url)
 }
 
-// pgbenchRate runs pgbench and returns the transactions per second.
-func pgbenchRate(ctx context.Context, pgbench string, args ...string) (perSecond float64, err error) {
+// pgbenchRate runs the script of a transaction with pgbench and returns the transactions
+// per second.
+func pgbenchRate(ctx context.Context, pgbench, script string, args ...string) (perSecond float64, err error) {
+	args = append([]string{"--no-vacuum", "--protocol=prepared", "--jobs=2", "--file=-"}, args...)
 	cmd := exec.CommandContext(ctx, pgbench, args...) //nolint:gosec // the path is from findPgbench
+	cmd.Stdin = strings.NewReader(script)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -74,7 +67,7 @@ func pgbenchRate(ctx context.Context, pgbench string, args ...string) (perSecond
 	}
 	m := tps.FindSubmatch(out)
 	if m == nil {
-		return 0, fmt.Errorf("no tps in its answer:\n%s", out)
+		return 0, fmt.Errorf("no tps in its output:\n%s", out)
 	}
 	return strconv.ParseFloat(string(m[1]), 64)
 }

@@ -16,7 +16,6 @@ import (
 	"tasksync/daemon"
 	"tasksync/internal/postgres"
 	"tasksync/internal/simulator"
-	"tasksync/internal/wait"
 	"tasksync/task"
 	"tasksync/upstream"
 	"tasksync/upstream/sunoapi"
@@ -45,17 +44,8 @@ func throughput(ctx context.Context, server *postgres.Server, name string, rows 
 		return 0, err
 	}
 	defer stop()
-	for {
-		n, err := pending(ctx, pool)
-		if err != nil {
-			return 0, err
-		}
-		if n == 0 {
-			break
-		}
-		if err := wait.For(ctx, 10*time.Millisecond); err != nil {
-			return 0, err
-		}
+	if err := settled(ctx, pool, 10*time.Millisecond); err != nil {
+		return 0, err
 	}
 	took := time.Since(began)
 	return float64(rows) / took.Seconds(), complete(ctx, pool, rows)
@@ -67,7 +57,7 @@ func complete(ctx context.Context, pool *pgxpool.Pool, rows int) error {
 	err := pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM music_generations WHERE status = 'complete'),
 		(SELECT count(*) FROM music_clips WHERE status = 'complete' AND audio_url IS NOT NULL)`).Scan(&done, &clips)
 	if err == nil && (done != rows || clips != 2*rows) {
-		err = fmt.Errorf("%d generations and %d clips are complete, not %d and %d", done, clips, rows, 2*rows)
+		err = fmt.Errorf("%d rows and %d clips are complete, not %d and %d", done, clips, rows, 2*rows)
 	}
 	return err
 }

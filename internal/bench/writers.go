@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,7 +38,7 @@ const (
 func variants(match *regexp.Regexp) []variant {
 	all := []variant{
 		{name: "no trigger", trigger: triggersOff},
-		{name: "no trigger, nor the index of the looks", trigger: noIndex},
+		{name: "no trigger, nor the feeds' index", trigger: noIndex},
 		{name: "a trigger that always notifies", trigger: always},
 		{name: "notify, kept listening", trigger: triggersOn, mode: feed.Notify, busyRate: never},
 		{name: "notify, which reads under load", trigger: triggersOn, mode: feed.Notify},
@@ -65,16 +63,7 @@ const insertScript = `INSERT INTO music_generations (user_id, task_id, task_type
 
 // writers measures how fast clients insert single rows, beside each feed.
 func writers(ctx context.Context, server *postgres.Server, pgbench string, o options) error {
-	dir, err := os.MkdirTemp("", "tasksync-bench-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	script := filepath.Join(dir, "insert.sql")
-	if err := os.WriteFile(script, []byte(insertScript), 0o600); err != nil {
-		return err
-	}
-	w := &writerBench{server: server, pgbench: pgbench, script: script, options: o}
+	w := &writerBench{server: server, pgbench: pgbench, options: o}
 	cells := map[string]map[int]*cell{}
 	for round := range o.rounds {
 		for i, v := range variants(o.match) {

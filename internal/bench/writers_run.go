@@ -20,7 +20,6 @@ import (
 type writerBench struct {
 	server  *postgres.Server
 	pgbench string
-	script  string
 	options options
 }
 
@@ -78,8 +77,7 @@ func (w *writerBench) measure(ctx context.Context, i int, v variant, clients int
 }
 
 func (w *writerBench) insertFor(ctx context.Context, url string, clients, seconds int) (perSecond float64, err error) {
-	return pgbenchRate(ctx, w.pgbench, "--no-vacuum", "--protocol=prepared", "--client", fmt.Sprint(clients), "--jobs=2",
-		"--time", fmt.Sprint(seconds), "--file", w.script, url)
+	return pgbenchRate(ctx, w.pgbench, insertScript, "--client", fmt.Sprint(clients), "--time", fmt.Sprint(seconds), url)
 }
 
 // start starts the variant's feed or daemon, and returns when it is up.
@@ -117,7 +115,7 @@ func (w *writerBench) start(ctx context.Context, v variant, url string, note *no
 		return stop, nil
 	case <-time.After(time.Minute):
 		stop()
-		return nil, errors.New("the feed does not come up")
+		return nil, errors.New("the feed is not up")
 	}
 }
 

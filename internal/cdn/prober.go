@@ -17,22 +17,16 @@ import (
 
 // ProberConfig says how to probe.
 type ProberConfig struct {
-	UserAgent   string        // default "tasksync"
 	Timeout     time.Duration // of one probe, redirects included; default 3 s
 	Concurrency int           // probes under way at once; default 16
-	CacheSize   int           // results remembered; default 4096
-	CacheFor    time.Duration // how long a result is remembered; default 5 min
 	// Allow lists addresses that may be asked although they are not public: for
 	// tests, and for a simulator on the same machine. Default: none.
 	Allow []netip.Prefix
 }
 
 func (c ProberConfig) withDefaults() ProberConfig {
-	c.UserAgent = cmp.Or(c.UserAgent, "tasksync")
 	c.Timeout = cmp.Or(c.Timeout, 3*time.Second)
 	c.Concurrency = cmp.Or(c.Concurrency, 16)
-	c.CacheSize = cmp.Or(c.CacheSize, 4096)
-	c.CacheFor = cmp.Or(c.CacheFor, 5*time.Minute)
 	return c
 }
 
@@ -44,32 +38,29 @@ type Prober struct {
 	cfg    ProberConfig
 	client *http.Client
 	flight chan struct{}
-	cache  *probeCache
+	cache  probeCache
 }
 
 // NewProber returns a prober.
 func NewProber(cfg ProberConfig) *Prober {
 	cfg = cfg.withDefaults()
-	p := &Prober{
-		cfg:    cfg,
-		flight: make(chan struct{}, cfg.Concurrency),
-		cache:  newProbeCache(cfg.CacheSize, cfg.CacheFor),
-	}
 	guard := addressGuard{allow: cfg.Allow}
-	p.client = &http.Client{Transport: guard.transport(cfg.Timeout), CheckRedirect: guard.redirect}
-	return p
+	return &Prober{
+		cfg: cfg, flight: make(chan struct{}, cfg.Concurrency),
+		client: &http.Client{Transport: guard.transport(cfg.Timeout), CheckRedirect: guard.redirect},
+	}
 }
 
 // Probe asks for the first two bytes of a URL.
 //
 //   - [task.ProbePlayable]: 200 or 206 with an audio type, or with no specific
 //     type and bytes that begin like audio.
-//   - [task.ProbeRefused]: any other answer, or a URL that must not be requested
+//   - [task.ProbeDead]: any other answer, or a URL that must not be requested
 //     (not http or https, an address that is not public).
 //   - [task.ProbeNoAnswer]: no answer in time, 408, 429 or 5xx, no connection, or a
 //     name that resolves to no public address here, but may elsewhere.
 //
-// The first two are cached for CacheFor.
+// The first two are cached for cacheFor.
 func (p *Prober) Probe(ctx context.Context, rawURL string) task.Probe {
 	if found, ok := p.cache.get(rawURL, time.Now()); ok {
 		return found
@@ -95,18 +86,18 @@ func (p *Prober) CloseIdle() { p.client.CloseIdleConnections() }
 func (p *Prober) ask(ctx context.Context, rawURL string) task.Probe {
 	u, err := url.Parse(rawURL)
 	if err != nil || !(addressGuard{allow: p.cfg.Allow}).goodURL(u) {
-		return task.ProbeRefused
+		return task.ProbeDead
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
 	if err != nil {
-		return task.ProbeRefused
+		return task.ProbeDead
 	}
 	req.Header.Set("Range", "bytes=0-1")
-	req.Header.Set("User-Agent", p.cfg.UserAgent)
+	req.Header.Set("User-Agent", "tasksync")
 	resp, err := p.client.Do(req)
 	if err != nil {
 		if errors.Is(err, errBadTarget) {
-			return task.ProbeRefused
+			return task.ProbeDead
 		}
 		return task.ProbeNoAnswer
 	}
@@ -119,7 +110,7 @@ func judgeProbe(resp *http.Response) task.Probe {
 	case s == http.StatusTooManyRequests, s == http.StatusRequestTimeout, s >= 500:
 		return task.ProbeNoAnswer
 	case s != http.StatusOK && s != http.StatusPartialContent:
-		return task.ProbeRefused
+		return task.ProbeDead
 	}
 	head := make([]byte, 16) // a server without range support sends more than two
 	n, err := io.ReadFull(resp.Body, head)
@@ -127,7 +118,7 @@ func judgeProbe(resp *http.Response) task.Probe {
 	case n > 0 && playable(resp.Header.Get("Content-Type"), head[:n]):
 		return task.ProbePlayable
 	case n > 0, errors.Is(err, io.EOF): // not audio, or empty
-		return task.ProbeRefused
+		return task.ProbeDead
 	default: // the body broke off
 		return task.ProbeNoAnswer
 	}

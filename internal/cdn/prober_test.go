@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -52,15 +53,15 @@ func TestProbe(t *testing.T) {
 		"octets of a frame":   {206, "binary/octet-stream", "\xff\xfb", task.ProbePlayable},
 		"octets of mp4":       {200, "application/octet-stream", "\x00\x00\x00\x20ftypM4A ", task.ProbePlayable},
 		"octets of WAV":       {200, "application/octet-stream", "RIFF\x00\x00\x00\x00WAVE", task.ProbePlayable},
-		"octets of something": {200, "application/octet-stream", "RIFF\x00\x00\x00\x00AVI ", task.ProbeRefused},
-		"the sentinel's XML":  {200, "application/xml", "<Error>", task.ProbeRefused},
-		"HTML":                {200, "text/html", "<html>", task.ProbeRefused},
-		"empty audio":         {200, "audio/mpeg", "", task.ProbeRefused},
-		"401":                 {401, "audio/mpeg", "ID", task.ProbeRefused},
-		"403":                 {403, "application/xml", "Missing Key-Pair-Id", task.ProbeRefused},
-		"404":                 {404, "text/plain", "no", task.ProbeRefused},
-		"410":                 {410, "text/plain", "no", task.ProbeRefused},
-		"416":                 {416, "audio/mpeg", "", task.ProbeRefused},
+		"octets of something": {200, "application/octet-stream", "RIFF\x00\x00\x00\x00AVI ", task.ProbeDead},
+		"the sentinel's XML":  {200, "application/xml", "<Error>", task.ProbeDead},
+		"HTML":                {200, "text/html", "<html>", task.ProbeDead},
+		"empty audio":         {200, "audio/mpeg", "", task.ProbeDead},
+		"401":                 {401, "audio/mpeg", "ID", task.ProbeDead},
+		"403":                 {403, "application/xml", "Missing Key-Pair-Id", task.ProbeDead},
+		"404":                 {404, "text/plain", "no", task.ProbeDead},
+		"410":                 {410, "text/plain", "no", task.ProbeDead},
+		"416":                 {416, "audio/mpeg", "", task.ProbeDead},
 		"408":                 {408, "text/plain", "", task.ProbeNoAnswer},
 		"429":                 {429, "text/plain", "", task.ProbeNoAnswer},
 		"500":                 {500, "text/plain", "", task.ProbeNoAnswer},
@@ -111,7 +112,7 @@ func TestProbeAsksNothingInside(t *testing.T) {
 		inside, "http://[::ffff:127.0.0.1]:" + port, "http://0.0.0.0:" + port, "http://[::1]:" + port,
 		"ftp://example.com/a", "file:///etc/passwd", "http://user:pw@example.com/", "http://", "a.mp3", "http://%zz", "", "http://[fe80::1%25lo]/",
 	} {
-		require.Equal(t, task.ProbeRefused, p.Probe(t.Context(), u), u)
+		require.Equal(t, task.ProbeDead, p.Probe(t.Context(), u), u)
 	}
 	require.Equal(t, task.ProbeNoAnswer, p.Probe(t.Context(), "http://localhost:"+port), "a name is refused at connect time")
 	require.Zero(t, asked.Load())
@@ -140,8 +141,8 @@ func TestProbeChecksEachRedirect(t *testing.T) {
 	})
 	p := newTestProber(t, ProberConfig{})
 	for path, want := range map[string]task.Probe{
-		"/metadata": task.ProbeRefused, "/file": task.ProbeRefused, "/name": task.ProbeRefused,
-		"/loop": task.ProbeRefused, "/3": task.ProbePlayable,
+		"/metadata": task.ProbeDead, "/file": task.ProbeDead, "/name": task.ProbeDead,
+		"/loop": task.ProbeDead, "/3": task.ProbePlayable,
 	} {
 		require.Equal(t, want, p.Probe(t.Context(), at+path), path)
 	}
@@ -184,21 +185,25 @@ func TestProbesAreRemembered(t *testing.T) {
 
 func TestProbeCacheIsBounded(t *testing.T) {
 	t.Parallel()
-	c := newProbeCache(2, time.Minute)
+	var c probeCache
 	now := time.Unix(0, 0)
+	for i := range 3 * cacheSize {
+		c.put(strconv.Itoa(i), task.ProbeDead, now)
+	}
+	known := 0
+	for i := range 3 * cacheSize {
+		if _, ok := c.get(strconv.Itoa(i), now); ok {
+			known++
+		} else {
+			require.Less(t, i, 2*cacheSize, "one of the latest results is forgotten")
+		}
+	}
+	require.LessOrEqual(t, known, 2*cacheSize)
 	c.put("a", task.ProbePlayable, now)
-	c.put("b", task.ProbeRefused, now)
-	_, ok := c.get("a", now)
+	c.put("a", task.ProbeDead, now)
+	found, ok := c.get("a", now.Add(cacheFor-time.Second))
 	require.True(t, ok)
-	c.put("c", task.ProbeRefused, now) // b was used least recently
-	_, ok = c.get("b", now)
+	require.Equal(t, task.ProbeDead, found)
+	_, ok = c.get("a", now.Add(cacheFor))
 	require.False(t, ok)
-	c.put("a", task.ProbeRefused, now)
-	found, ok := c.get("a", now.Add(59*time.Second))
-	require.True(t, ok)
-	require.Equal(t, task.ProbeRefused, found)
-	_, ok = c.get("a", now.Add(time.Minute))
-	require.False(t, ok)
-	require.Len(t, c.byURL, 1)
-	require.Equal(t, 1, c.order.Len())
 }

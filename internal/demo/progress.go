@@ -20,11 +20,6 @@ type progress interface {
 	close()
 }
 
-var (
-	_ progress = (*bars)(nil)
-	_ progress = (*lines)(nil)
-)
-
 // newProgress makes bars for a terminal and lines for everything else. Bars are
 // no longer drawn when ctx has ended, so that they do not overwrite what is
 // printed then.
@@ -59,7 +54,7 @@ func (l *lines) show(c counts) {
 func (l *lines) close() { fmt.Fprintln(l.out, l.last.line(l.began)) }
 
 func (c counts) line(began time.Time) string {
-	return fmt.Sprintf("%3.0f s  %2d inserted  %2d pending  %2d complete  %2d failed  %3d requests",
+	return fmt.Sprintf("%3.0f s  %2d inserted  %2d pending  %2d complete  %2d failed  %3d calls",
 		time.Since(began).Seconds(), c.inserted, c.pending, c.complete, c.failed, c.requests)
 }
 

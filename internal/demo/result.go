@@ -200,10 +200,10 @@ func (r *row) clips() string {
 func (r *result) summary(out io.Writer) {
 	t := r.Totals
 	fmt.Fprintf(out, "\n%-34s %8s %8s %8s\n", "", "p50", "p95", "max")
-	fmt.Fprintf(out, "%-34s %s\n", "insert to first upstream request", t.FirstRequest)
+	fmt.Fprintf(out, "%-34s %s\n", "insert to first upstream call", t.FirstRequest)
 	fmt.Fprintf(out, "%-34s %s  (by polling)\n", "upstream completion to commit", t.Commit)
 	fmt.Fprintf(out, "%-34s %8.1f  (%d, of which %d met a fault)\n",
-		"upstream requests per finished row", t.RequestsPerRow, t.Requests, t.Faults)
+		"upstream calls per finished row", t.RequestsPerRow, t.Requests, t.Faults)
 	fmt.Fprintln(out)
 	if r.OK {
 		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\nThe same tasks again: tasksync demo --provider %s --seed %d\n",

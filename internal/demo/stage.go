@@ -125,7 +125,7 @@ func (s *stage) background(ctx context.Context, run func(context.Context) error)
 	go func() {
 		defer close(done)
 		if err = run(ctx); ctx.Err() == nil {
-			s.end(cmp.Or(err, errors.New("a part of it ended by itself")))
+			s.end(cmp.Or(err, errors.New("one of its parts ended by itself")))
 			err = nil // s.reason has it
 		}
 	}()

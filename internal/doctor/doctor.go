@@ -111,9 +111,9 @@ func (d *doctor) seeServer(ctx context.Context) bool {
 	what := fmt.Sprintf("database: Postgres %s, as role %s", server.Version, server.Role)
 	switch {
 	case server.VersionNum < oldest:
-		d.say(Bad, what, "Postgres 14 or later is wanted")
+		d.say(Bad, what, "Postgres 14 or later is needed")
 	case server.Standby:
-		d.say(Bad, what, "this is a standby, which cannot be written; give the address of the primary")
+		d.say(Bad, what, "this is a standby, which is read-only; give the address of the primary")
 	default:
 		d.say(Good, what, "")
 		return true

@@ -116,13 +116,13 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	}{
 		"rows": {func(*daemon.Config) {}, []string{
 			`1 pending of unknown task type "remix"`, `1 pending of provider "acme", which is not configured`, "3 pending, 1 of them past the deadline",
-			"nobody reads from it",
+			"no daemon reads from it",
 		}},
 		"settings":  {func(c *daemon.Config) { c.Providers[0].APIKey = "" }, []string{"FAIL settings: ", "Providers[0].APIKey", "ok   schema"}},
 		"password":  {func(c *daemon.Config) { c.DatabaseURL = u.String() }, []string{"FAIL database", "check user and password"}},
 		"no URL":    {func(c *daemon.Config) { c.DatabaseURL = "" }, []string{"FAIL settings: ", "DatabaseURL is not set"}},
 		"no schema": {func(c *daemon.Config) { c.DatabaseURL = postgrestest.Empty(t) }, []string{"FAIL schema: migrations are pending", "tasksync migrate up"}},
-		"poll":      {func(c *daemon.Config) { c.Feed = feed.Poll }, []string{"announced to nobody", "tasksync feed trigger off"}},
+		"poll":      {func(c *daemon.Config) { c.Feed = feed.Poll }, []string{"announced without a listener", "tasksync feed trigger off"}},
 		"wal":       {func(c *daemon.Config) { c.Feed = feed.WAL }, []string{"ok   wal: "}},
 		"another database": {
 			func(c *daemon.Config) { c.Feed, c.ListenURL = feed.Notify, postgrestest.Empty(t) },

@@ -58,7 +58,7 @@ func (d *doctor) seeTriggers(ctx context.Context) {
 	case err != nil:
 		d.say(Bad, "triggers", "%s", err)
 	case on && polls:
-		d.say(Warning, "triggers: every new row is announced to nobody, which slows its writers", "run `tasksync feed trigger off` while rows are polled for")
+		d.say(Warning, "triggers: every new row is announced without a listener, which slows its writers", "run `tasksync feed trigger off` while rows are polled for")
 	case !on && !polls && d.cfg.Feed != feed.WAL:
 		d.say(Warning, "triggers: off, so new rows are polled for or swept", "run `tasksync feed trigger on`")
 	case !on:
@@ -121,7 +121,7 @@ func (d *doctor) seeSlot(ctx context.Context) {
 	case s.RetainedBytes > d.cfg.SlotLimit/2 || (s.WALStatus != "reserved" && s.WALStatus != "extended"):
 		d.say(Warning, d.describe(s), "it is dropped at the limit of %d MiB (TASKSYNC_SLOT_LIMIT), and its rows are swept", d.cfg.SlotLimit>>20)
 	case s.ActivePID == 0:
-		d.say(Warning, d.describe(s), "nobody reads from it; the daemons that run will drop it after a while")
+		d.say(Warning, d.describe(s), "no daemon reads from it; a running daemon drops it after a while")
 	default:
 		d.say(Good, d.describe(s), "")
 	}
@@ -132,7 +132,7 @@ func (d *doctor) seeSlot(ctx context.Context) {
 		d.say(Bad, "wal", "%s", err)
 		return
 	}
-	d.say(Good, "wal: the server's settings allow to read it", "")
+	d.say(Good, "wal: the server's settings permit reading it", "")
 }
 
 func (d *doctor) describe(s wal.Status) string {

@@ -23,10 +23,10 @@ func (d *doctor) seeRows(ctx context.Context) {
 		_, known := d.cfg.Handlers[task.Type(k.TaskType)]
 		provided := d.provides(k.Provider)
 		if !known {
-			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "nobody follows them; correct task_type, or set their status")
+			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "no daemon follows them; correct task_type, or set their status")
 		}
 		if !provided {
-			d.say(Warning, fmt.Sprintf("rows: %d pending of provider %q, which is not configured", k.Pending, task.Redact(k.Provider)), "nobody follows them; add it to TASKSYNC_PROVIDERS, or correct column provider")
+			d.say(Warning, fmt.Sprintf("rows: %d pending of provider %q, which is not configured", k.Pending, task.Redact(k.Provider)), "no daemon follows them; add it to TASKSYNC_PROVIDERS, or correct column provider")
 		}
 	}
 	d.pending = pending
@@ -63,7 +63,7 @@ func (d *doctor) seeRefused(ctx context.Context) {
 		return
 	}
 	for _, r := range refused {
-		d.say(Bad, fmt.Sprintf("rows: the database refuses the results of %d (%s)", r.Waiting, r.Refused),
+		d.say(Bad, fmt.Sprintf("rows: the database rejects the results of %d (%s)", r.Waiting, r.Refused),
 			"mend the constraint, trigger or column; the rows then complete by themselves")
 	}
 }

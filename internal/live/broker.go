@@ -50,9 +50,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	c.Interval = cmp.Or(c.Interval, time.Second)
 	c.MaxSubscribers = cmp.Or(c.MaxSubscribers, 5000)
 	c.MaxPerUser = cmp.Or(c.MaxPerUser, 50)

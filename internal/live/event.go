@@ -28,10 +28,10 @@ type Event struct {
 	GenerationID   string    `json:"generation_id" format:"uuid"`
 	FromStatus     string    `json:"from_status"`
 	ToStatus       string    `json:"to_status"`
-	Via            string    `json:"via" doc:"What led to it: poll, webhook, request or timeout."`
-	UpstreamStatus *string   `json:"upstream_status" doc:"The upstream's own word for it."`
+	Via            string    `json:"via" doc:"What led to the change: poll, webhook, request or timeout."`
+	UpstreamStatus *string   `json:"upstream_status" doc:"The provider's own word for the status."`
 	CreatedAt      time.Time `json:"created_at"`
 	// Generation is the row when the event was read, with this change or later
 	// ones. It is nil if the row is gone or belongs to another user now.
-	Generation *view.Generation `json:"generation,omitempty" doc:"The generation as it is now, with its clips; left out if it was deleted."`
+	Generation *view.Generation `json:"generation,omitempty" doc:"The row as it is now, with its clips; left out if it was deleted."`
 }

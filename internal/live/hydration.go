@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"slices"
 
 	"tasksync/internal/view"
 )
@@ -104,12 +105,8 @@ func (h *hydration) next() (ids []string) {
 }
 
 func (h *hydration) wanted(id string) bool {
-	for _, s := range h.resuming[id] {
-		if h.weights[s] <= h.bounds.missedBytes {
-			return true
-		}
-	}
-	return h.joined[id]
+	return h.joined[id] ||
+		slices.ContainsFunc(h.resuming[id], func(s *Subscription) bool { return h.weights[s] <= h.bounds.missedBytes })
 }
 
 // attach gives events their generations, except those that belong to another user

@@ -52,7 +52,7 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 	// Events that commit before this may not be announced: the first step reads them.
 	if err := queries.New().EventHear(ctx, l.conn); err != nil {
 		l.close()
-		return nil, fmt.Errorf("have events announced: %w", err)
+		return nil, fmt.Errorf("ask for notifications of events: %w", err)
 	}
 	return l, nil
 }

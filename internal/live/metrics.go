@@ -1,6 +1,9 @@
 package live
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
 
 type metrics struct {
 	subscribers prometheus.Gauge
@@ -10,26 +13,24 @@ type metrics struct {
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg) // nil: they are registered nowhere
 	m := &metrics{
-		subscribers: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tasksync_event_subscribers", Help: "Clients that follow the events now.",
+		subscribers: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "tasksync_event_subscribers", Help: "Clients that follow the events.",
 		}),
-		delivered: prometheus.NewCounter(prometheus.CounterOpts{
+		delivered: auto.NewCounter(prometheus.CounterOpts{
 			Name: "tasksync_events_delivered_total", Help: "Events handed to subscribers, one for each subscriber of the event's user.",
 		}),
-		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tasksync_event_subscribers_dropped_total", Help: "Subscribers whose stream was ended from this side, by reason.",
+		dropped: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "tasksync_event_subscribers_dropped_total", Help: "Subscribers whose stream tasksync ended, by reason.",
 		}, []string{"reason"}),
-		steps: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "tasksync_event_step_duration_seconds", Help: "Time of one look for new events, until they are handed to the subscribers.",
+		steps: auto.NewHistogram(prometheus.HistogramOpts{
+			Name: "tasksync_event_step_duration_seconds", Help: "Time to read new events and hand them to the subscribers.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 12),
 		}),
 	}
 	for _, reason := range []string{reasonSlow, reasonClosing} {
 		m.dropped.WithLabelValues(reason)
-	}
-	if reg != nil {
-		reg.MustRegister(m.subscribers, m.delivered, m.dropped, m.steps)
 	}
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -85,16 +86,30 @@ func (r *reading) join(ctx context.Context, joining []*Subscription) error {
 	return nil
 }
 
+// seenByNone is a transaction that no cursor sees.
+const seenByNone = math.MaxUint64
+
 // oldest returns the transaction of the oldest event, if older events were
 // deleted: a cursor that does not see this transaction may have missed some of
 // them. It returns 0, which every cursor sees, if the first event (with id 1) is
-// there, if there are no events, or if the oldest comes from a dump.
+// there, if there were never any events, or if the oldest comes from a dump; and
+// seenByNone if all events were deleted.
 func (r *reading) oldest(ctx context.Context) (uint64, error) {
 	rows, err := r.queries.EventOldest(ctx, r.db)
 	if err != nil {
 		return 0, fmt.Errorf("find the oldest event: %w", err)
 	}
-	if len(rows) == 0 || rows[0].ID == 1 {
+	switch {
+	case len(rows) == 0:
+		deleted, err := r.queries.EventsDeleted(ctx, r.db)
+		if err != nil {
+			return 0, fmt.Errorf("find out whether there were events: %w", err)
+		}
+		if deleted {
+			return seenByNone, nil
+		}
+		return 0, nil
+	case rows[0].ID == 1:
 		return 0, nil
 	}
 	xid, err := strconv.ParseUint(rows[0].Xid, 10, 64)

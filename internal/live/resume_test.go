@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/postgres/postgrestest"
 	"tasksync/queries"
 )
 
@@ -274,4 +275,37 @@ func TestEventsOfTheSyncer(t *testing.T) {
 	batch := b.next(s)
 	require.Len(t, batch.Events, 1)
 	require.Equal(t, "webhook", batch.Events[0].Via)
+}
+
+// TestResetWhenAllEventsAreDeleted: a table that lost all its events is not one that
+// never had any.
+func TestResetWhenAllEventsAreDeleted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	broker := b.running()
+	user := newID()
+	_, before := b.subscribe(broker, user, "")
+	b.event(b.pool, user)
+	b.exec(`DELETE FROM tasksync.generation_events`)
+	_, batch := b.subscribe(broker, user, before.Cursor)
+	require.True(t, batch.Reset)
+	require.Empty(t, batch.Events)
+	b.event(b.pool, user)
+	_, batch = b.subscribe(broker, user, before.Cursor)
+	require.True(t, batch.Reset, "the events before the new one are missing")
+}
+
+// TestNoResetBeforeTheFirstEvent: nothing is missing where nothing has happened.
+func TestNoResetBeforeTheFirstEvent(t *testing.T) {
+	t.Parallel()
+	b := &bundle{TB: t, pool: postgrestest.Pool(t), log: &logBuffer{}}
+	broker := b.running()
+	user := newID()
+	_, now := b.subscribe(broker, user, "")
+	_, batch := b.subscribe(broker, user, now.Cursor)
+	require.False(t, batch.Reset)
+	id := b.event(b.pool, user)
+	_, batch = b.subscribe(broker, user, now.Cursor)
+	require.False(t, batch.Reset)
+	require.True(t, contains(batch.Events, id))
 }

@@ -40,15 +40,9 @@ func lookupAccount(name string) (account, error) {
 	if err != nil {
 		return account{}, err
 	}
-	uid, err := parseID(u.Uid)
-	if err != nil {
-		return account{}, err
-	}
-	gid, err := parseID(u.Gid)
-	if err != nil {
-		return account{}, err
-	}
-	return account{name: name, uid: uid, gid: gid, other: true}, nil
+	uid, uidErr := parseID(u.Uid)
+	gid, gidErr := parseID(u.Gid)
+	return account{name: name, uid: uid, gid: gid, other: true}, errors.Join(uidErr, gidErr)
 }
 
 // parseID reads a user or group id. On macOS the id of user nobody is negative.

@@ -46,7 +46,7 @@ func trusted(dir string) error {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("%s is not a folder that only we can write to: remove it", dir)
+		return fmt.Errorf("%s is not a folder that only this user can write to: remove it", dir)
 	}
 	return nil
 }

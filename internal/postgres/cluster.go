@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -146,9 +145,7 @@ func (c *cluster) startLogged(cmd *exec.Cmd) error {
 }
 
 func (c *cluster) makePassword() error {
-	random := make([]byte, 16)
-	_, _ = rand.Read(random) // never fails
-	c.password = hex.EncodeToString(random)
+	c.password = rand.Text()
 	if err := os.WriteFile(c.path("password"), []byte(c.password+"\n"), 0o600); err != nil {
 		return err
 	}
@@ -158,7 +155,7 @@ func (c *cluster) makePassword() error {
 func (c *cluster) readPassword() error {
 	text, err := os.ReadFile(c.path("password"))
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("Dir: %s holds data that are not ours: choose another folder", c.dir)
+		return fmt.Errorf("Dir: %s holds data of another program: choose another folder", c.dir)
 	}
 	c.password = strings.TrimSpace(string(text))
 	return err

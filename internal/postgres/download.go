@@ -70,7 +70,7 @@ func download(ctx context.Context, url, integrity string, w io.Writer) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("the registry answers %s", resp.Status)
+		return fmt.Errorf("the registry responds with %s", resp.Status)
 	}
 	hash := sha512.New()
 	n, err := io.Copy(io.MultiWriter(w, hash), io.LimitReader(resp.Body, maxArchive))

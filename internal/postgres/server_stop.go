@@ -38,28 +38,6 @@ func (s *Server) Stop() error {
 func (s *Server) Halt() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.halt()
-}
-
-// Resume starts Postgres again after Halt, or after it ended by itself, on the same port with the
-// same data, and returns when it accepts connections. Resume does nothing if Postgres is up.
-func (s *Server) Resume(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.resume(ctx)
-}
-
-// Restart is Halt and Resume.
-func (s *Server) Restart(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.halt(); err != nil {
-		return err
-	}
-	return s.resume(ctx)
-}
-
-func (s *Server) halt() error {
 	if s.stopped {
 		return ErrStopped
 	}
@@ -69,7 +47,11 @@ func (s *Server) halt() error {
 	return nil
 }
 
-func (s *Server) resume(ctx context.Context) error {
+// Resume starts Postgres again after Halt, or after it ended by itself, on the same port with the
+// same data, and returns when it accepts connections. Resume does nothing if Postgres is up.
+func (s *Server) Resume(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.stopped {
 		return ErrStopped
 	}
@@ -82,6 +64,14 @@ func (s *Server) resume(ctx context.Context) error {
 		return fmt.Errorf("resume the private Postgres: %w", err)
 	}
 	return nil
+}
+
+// Restart is Halt and Resume.
+func (s *Server) Restart(ctx context.Context) error {
+	if err := s.Halt(); err != nil {
+		return err
+	}
+	return s.Resume(ctx)
 }
 
 // Done returns a channel that is closed when Postgres has ended by itself, or by Stop, but not by

@@ -138,7 +138,7 @@ func TestDirIsKeptAndUsedAgain(t *testing.T) {
 	require.ErrorContains(t, err, "not 99")
 	require.NoError(t, os.Remove(filepath.Join(dir, "password")))
 	_, err = Start(t.Context(), Config{Dir: dir})
-	require.ErrorContains(t, err, "not ours")
+	require.ErrorContains(t, err, "data of another program")
 }
 
 func TestStartTellsTheLog(t *testing.T) {

@@ -74,15 +74,11 @@ func unpackFile(r io.Reader, root *os.Root, name string, mode os.FileMode) error
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, r); err != nil {
-		f.Close()
-		return err
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Chmod(0o644 | mode&0o111)
 	}
-	if err := f.Chmod(0o644 | mode&0o111); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return errors.Join(err, f.Close())
 }
 
 func makeParents(root *os.Root, name string) error {

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -13,11 +12,6 @@ import (
 // and asked for by a third, alone or many at once; errors have words for codes and the
 // HTTP status of the same meaning.
 type acedata struct{}
-
-var (
-	_ wire   = acedata{}
-	_ fitter = acedata{}
-)
 
 func (acedata) name() string { return "acedata" }
 
@@ -64,9 +58,6 @@ func (f acedata) tasks(s *Simulator, r *http.Request) reply {
 		return reply{code: http.StatusOK, body: told[0], fault: fault}
 	case fields.Action == "retrieve_batch" && len(fields.IDs) > 0:
 		items, fault := s.statuses(f, fields.IDs, anyLife)
-		if items == nil {
-			items = []json.RawMessage{}
-		}
 		rep := acedataReply(http.StatusOK, struct {
 			Items []json.RawMessage `json:"items"`
 			Count int               `json:"count"`
@@ -82,16 +73,8 @@ func anyLife(*life) bool { return true }
 
 // submit always answers at once, as the provider does for a submit with async or
 // callback_url.
-func (f acedata) submit(taskType task.Type) func(*Simulator, *http.Request) reply {
-	return func(s *Simulator, r *http.Request) reply {
-		var fields acedataSubmit
-		o, err := readOrder(r, taskType, &fields)
-		if errors.Is(err, errTooLong) {
-			return f.errorReply(tooLong, "Prompt")
-		}
-		if err != nil {
-			return f.errorReply(badRequest, err.Error())
-		}
+func (f acedata) submit(taskType task.Type) handler {
+	return submitting(f, taskType, "Prompt", func(s *Simulator, o order, fields acedataSubmit) reply {
 		if taskType != task.Lyrics {
 			o.taskType = acedataActions[fields.Action]
 		}
@@ -104,7 +87,7 @@ func (f acedata) submit(taskType task.Type) func(*Simulator, *http.Request) repl
 		return acedataReply(http.StatusOK, struct {
 			TaskID string `json:"task_id"`
 		}{s.submit(o)})
-	}
+	})
 }
 
 // acedataActions are the actions of a submit of music, with their task types.
@@ -145,36 +128,24 @@ func (b acedataSubmit) missing(taskType task.Type) string {
 	}
 }
 
-// errorReply has the codes that the provider documents. It documents none for an
+// acedataRefusals has the codes that the provider documents. It documents none for an
 // account without credits, for maintenance and for an unknown task: those have the
 // nearest code and the text that similar providers send.
-func (acedata) errorReply(why problem, detail string) reply {
-	switch why {
-	case unauthorized:
-		return acedataError(http.StatusUnauthorized, "invalid_token", "The token is invalid or missing.")
-	case tooFrequent:
-		return acedataError(http.StatusTooManyRequests, "too_many_requests", "Too many requests")
-	case overLimit:
-		return acedataError(http.StatusTooManyRequests, "too_many_requests", "Rate limit exceeded")
-	case noCredits:
-		return acedataError(http.StatusForbidden, "forbidden", "The remaining credits are not enough.")
-	case maintenance:
-		return acedataError(http.StatusInternalServerError, "api_error", "service under maintenance, generation paused")
-	case unknownTask:
-		return acedataError(http.StatusBadRequest, "bad_request", taskNotFound)
-	case unknownRoute:
-		return acedataError(http.StatusBadRequest, "api_not_implemented", "The API is not implemented.")
-	case tooLong:
-		return acedataError(http.StatusBadRequest, "bad_request", detail+" too long.")
-	case badRequest:
-		return acedataError(http.StatusBadRequest, "bad_request", detail)
-	default:
-		panic(fmt.Sprintf("simulator: problem %d", why))
-	}
+var acedataRefusals = refusals{
+	unauthorized: {http.StatusUnauthorized, "invalid_token", "The token is invalid or missing."},
+	tooFrequent:  {http.StatusTooManyRequests, "too_many_requests", "Too many requests"},
+	overLimit:    {http.StatusTooManyRequests, "too_many_requests", "Rate limit exceeded"},
+	noCredits:    {http.StatusForbidden, "forbidden", "The remaining credits are not enough."},
+	maintenance:  {http.StatusInternalServerError, "api_error", "service under maintenance, generation paused"},
+	unknownTask:  {http.StatusBadRequest, "bad_request", taskNotFound},
+	unknownRoute: {http.StatusBadRequest, "api_not_implemented", "The API is not implemented."},
+	tooLong:      {http.StatusBadRequest, "bad_request", "%s too long."},
+	badRequest:   {http.StatusBadRequest, "bad_request", "%s"},
 }
 
-func acedataError(status int, code, message string) reply {
-	return acedataReply(status, acedataResponse{Error: &acedataTrouble{code, message}, TraceID: acedataTrace})
+func (acedata) errorReply(why problem, detail string) reply {
+	r := acedataRefusals.of(why, detail)
+	return acedataReply(r.code, acedataResponse{Error: &acedataTrouble{r.name, r.text}, TraceID: acedataTrace})
 }
 
 func acedataReply(status int, v any) reply {

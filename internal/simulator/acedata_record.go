@@ -128,10 +128,7 @@ func acedataResponseOf(t *subject, p phase) *acedataResponse {
 
 // acedataTroubleOf returns the error with the nearest code.
 func acedataTroubleOf(l *life, p phase) *acedataTrouble {
-	e := &acedataTrouble{Code: "bad_request"}
-	if p.trouble != nil {
-		e.Message = p.trouble.text
-	}
+	e := &acedataTrouble{Code: "bad_request", Message: p.trouble.said()}
 	switch {
 	case p.state == refused:
 		e.Code = "forbidden"
@@ -175,7 +172,7 @@ func acedataClipOf(t *subject, item Item) acedataClip {
 		ID: item.ID, Title: sunoapiTitle(item), ImageURL: item.ImageURL, Lyric: item.Lyrics,
 		AudioURL: item.AudioURL, VideoURL: item.VideoURL,
 		CreatedAt: t.submittedAt.UTC().Format("2006-01-02T15:04:05.000Z"),
-		Model:     item.ModelName, Prompt: "placeholder", Style: item.Tags,
+		Model:     item.ModelName, Prompt: "placeholder", Style: item.Tags, Duration: sunoapiDuration(item),
 		ConcatHistory: acedataHistory(t.life.taskType),
 	}
 	switch item.Status {
@@ -185,9 +182,6 @@ func acedataClipOf(t *subject, item Item) acedataClip {
 		clip.State, clip.AudioURL = "running", item.StreamAudioURL
 	default:
 		clip.State = "pending"
-	}
-	if item.Duration > 0 {
-		clip.Duration = &item.Duration
 	}
 	return clip
 }

@@ -83,20 +83,11 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	c.RateWindow = orDefault(c.RateWindow, 10*time.Second)
-	c.SlowDelay = orDefault(c.SlowDelay, 2*time.Second)
-	c.RetryAfter = orDefault(c.RetryAfter, time.Second)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.RateWindow = cmp.Or(max(c.RateWindow, 0), 10*time.Second)
+	c.SlowDelay = cmp.Or(max(c.SlowDelay, 0), 2*time.Second)
+	c.RetryAfter = cmp.Or(max(c.RetryAfter, 0), time.Second)
 	return c
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d <= 0 {
-		return otherwise
-	}
-	return d
 }
 
 func (c Config) media() media {

@@ -32,8 +32,7 @@ func (d draw) taskID() string { return hex.EncodeToString(d.bytes16()) }
 func (d draw) uuid() string {
 	b := d.bytes16()
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b)
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	return dashed(hex.EncodeToString(b))
 }
 
 func (d draw) title() string {

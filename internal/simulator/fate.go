@@ -154,12 +154,6 @@ func ParseFate(name string) (Fate, error) {
 	return f, nil
 }
 
-// Describe says in a few words what happens to a task of this fate.
-func (f Fate) Describe() string {
-	e, _ := f.entry()
-	return e.about
-}
-
 func (f Fate) entry() (fateEntry, bool) {
 	for _, e := range fates {
 		if e.fate == f {

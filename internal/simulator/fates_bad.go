@@ -9,40 +9,30 @@ import (
 // The texts are those of real providers; testdata/errors.json has the refusals
 // with their classes.
 
-func liveRefusedArtist(p *plot) {
-	p.refuse(task.ProducerTag,
-		"Your tags contain artist name kuban - we don't reference specific artists on Our, please change your tags and try again.",
-		"Song Description contained artist name: metallica",
-		"Song Description contained producer tag",
-		"Tags contained artist name")
-}
+var liveRefusedArtist = refusing(task.ProducerTag,
+	"Your tags contain artist name kuban - we don't reference specific artists on Our, please change your tags and try again.",
+	"Song Description contained artist name: metallica",
+	"Song Description contained producer tag",
+	"Tags contained artist name")
 
-func liveRefusedCopyright(p *plot) {
-	p.refuse(task.Copyrighted,
-		"Lyrics contained copyrighted material",
-		"Validation Error - Lyrics contained copyrighted material",
-		"Couldn't generate that. Your lyrics contain copyrighted material.",
-		"Prompt likely copyrighted")
-}
+var liveRefusedCopyright = refusing(task.Copyrighted,
+	"Lyrics contained copyrighted material",
+	"Validation Error - Lyrics contained copyrighted material",
+	"Couldn't generate that. Your lyrics contain copyrighted material.",
+	"Prompt likely copyrighted")
 
-func liveRefusedInappropriate(p *plot) {
-	p.refuse(task.InappropriateContent,
-		"Prompt contained inappropriate material",
-		"Content contains prohibited words")
-}
+var liveRefusedInappropriate = refusing(task.InappropriateContent,
+	"Prompt contained inappropriate material",
+	"Content contains prohibited words")
 
-func liveRefusedModeration(p *plot) {
-	p.refuse(task.ModerationFlagged,
-		"Song Description flagged for moderation",
-		"Prompt flagged for moderation",
-		"clips generation failed: moderation_failure; Unable to generate lyrics from song description")
-}
+var liveRefusedModeration = refusing(task.ModerationFlagged,
+	"Song Description flagged for moderation",
+	"Prompt flagged for moderation",
+	"clips generation failed: moderation_failure; Unable to generate lyrics from song description")
 
-func liveRefusedMalformed(p *plot) {
-	p.refuse(task.MalformedPrompt,
-		"Prompt likely malformed",
-		"Please try rephrasing with more specific details or using a different approach.")
-}
+var liveRefusedMalformed = refusing(task.MalformedPrompt,
+	"Prompt likely malformed",
+	"Please try rephrasing with more specific details or using a different approach.")
 
 func liveInvalid(p *plot) {
 	p.then(0, waiting)
@@ -57,8 +47,7 @@ func liveRefusedAudio(p *plot) {
 		liveRefusedCopyright(p)
 		return
 	}
-	p.then(0, waiting)
-	p.fail(p.soon(), failed, task.Copyrighted, coded(413, "Uploaded audio matches existing work of art."))
+	p.failSoon(failed, task.Copyrighted, coded(413, "Uploaded audio matches existing work of art."))
 }
 
 // The refusal is there within seconds, under a status that says nothing of it:
@@ -75,13 +64,11 @@ func liveRefusedPending(p *plot) {
 }
 
 func liveRefusedSilently(p *plot) {
-	p.then(0, waiting)
-	p.fail(p.soon(), refused, task.InappropriateContent, nil)
+	p.failSoon(refused, task.InappropriateContent, nil)
 }
 
 func liveCreateFailed(p *plot) {
-	p.then(0, waiting)
-	p.fail(p.soon(), notCreated, task.APIError,
+	p.failSoon(notCreated, task.APIError,
 		coded(500, "Server Error - An unexpected error occurred while processing the request"))
 }
 
@@ -94,8 +81,7 @@ func liveRefunded(p *plot) {
 }
 
 func liveLacksCredits(p *plot) {
-	p.then(0, waiting)
-	p.fail(p.soon(), failed, task.APIError, coded(500, creditsText))
+	p.failSoon(failed, task.APIError, coded(500, creditsText))
 }
 
 func liveStuck(p *plot) { p.then(0, waiting) }
@@ -115,16 +101,23 @@ func liveForgotten(p *plot) {
 	p.code, p.lost = task.APIError, true
 }
 
-// refuse draws one of the texts and one of the two ways to say it: a status of
+// refusing draws one of the texts and one of the two ways to say it: a status of
 // its own with errorCode 0, or the general failure with code 400.
-func (p *plot) refuse(code task.Code, texts ...string) {
-	text := pick(p.draw, texts...)
-	p.then(0, waiting)
-	if p.IntN(2) == 0 {
-		p.fail(p.soon(), refused, code, coded(0, text))
-		return
+func refusing(code task.Code, texts ...string) func(*plot) {
+	return func(p *plot) {
+		text := pick(p.draw, texts...)
+		if p.IntN(2) == 0 {
+			p.failSoon(refused, code, coded(0, text))
+			return
+		}
+		p.failSoon(failed, code, coded(400, text))
 	}
-	p.fail(p.soon(), failed, code, coded(400, text))
+}
+
+// failSoon fails within seconds.
+func (p *plot) failSoon(s state, code task.Code, t *trouble) {
+	p.then(0, waiting)
+	p.fail(p.soon(), s, code, t)
 }
 
 // breakDown fails late, when the provider has worked on the task.

@@ -12,7 +12,7 @@ import (
 // whatever the task's fate. The set is closed: see [Faults].
 type Fault string
 
-// The faults; [Fault.Describe] says what the client sees of each.
+// The faults; the table of faults says what the client sees of each.
 const (
 	NoFault     Fault = ""
 	HTTP500     Fault = "http_500"
@@ -89,12 +89,6 @@ func ParseFault(name string) (Fault, error) {
 		return "", fmt.Errorf("unknown fault %q", name)
 	}
 	return f, nil
-}
-
-// Describe says in a few words what the client sees.
-func (f Fault) Describe() string {
-	e, _ := f.entry()
-	return e.about
 }
 
 func (f Fault) entry() (faultEntry, bool) {
@@ -226,10 +220,8 @@ func cut(body []byte) sending {
 // pause waits for the delay of a slow answer, and reports whether the client is still
 // there.
 func (s *Simulator) pause(r *http.Request) bool {
-	delay := time.NewTimer(s.cfg.SlowDelay)
-	defer delay.Stop()
 	select {
-	case <-delay.C:
+	case <-time.After(s.cfg.SlowDelay):
 	case <-s.closed:
 	case <-r.Context().Done():
 		return false

@@ -170,13 +170,13 @@ func TestDrawnFaultsDependOnTaskAndRequestOnly(t *testing.T) {
 	served := func(noise bool) []Fault {
 		s := New(Config{Seed: 5, FaultRate: 0.5})
 		id, other := s.Submit(task.Generate, Success), s.Submit(task.Generate, Success)
-		subject, _ := s.subject(id)
+		one, _ := s.subject(id)
 		another, _ := s.subject(other)
 		var got []Fault
 		for range 200 {
-			got = append(got, s.ask(subject, epoch))
+			got = append(got, s.askAll([]*subject{one}, epoch))
 			if noise {
-				s.ask(another, epoch)
+				s.askAll([]*subject{another}, epoch)
 			}
 		}
 		return got

@@ -7,13 +7,6 @@ import (
 	"tasksync/task"
 )
 
-// fitter is a wire format that cannot tell everything of a life. fit takes away what
-// the format's tasks do not have, before the life begins, so that [Record.Expected] is
-// what can be known from the format's answers.
-type fitter interface {
-	fit(l *life)
-}
-
 // fitted is what fit changes of a life beside its values.
 type fitted struct {
 	oneURL  bool // the stream is told under the name of the final audio, until that is there
@@ -25,14 +18,6 @@ type fitted struct {
 	// sourceExpires: the URL of the source's audio expires, so it is not a final one.
 	sourceExpires bool
 	made          string // the model of calls that knows the task, where the provider has several
-}
-
-// fit adapts a drawn life to the configured provider.
-func (s *Simulator) fit(l *life) *life {
-	if f, ok := s.formats[s.cfg.Provider].(fitter); ok {
-		f.fit(l)
-	}
-	return l
 }
 
 // withoutVideo is for a format without videos.
@@ -64,9 +49,13 @@ func (l *life) withOneURL() {
 
 // withOneLyric is for a format that tells one lyric where others tell two.
 func (l *life) withOneLyric() {
-	if !l.lyrics() || len(l.items) < 2 {
-		return
+	if l.lyrics() {
+		l.withOneItem()
 	}
+}
+
+// withOneItem is for a format in which a task has one result.
+func (l *life) withOneItem() {
 	l.items = l.items[:1]
 	for i := range l.phases {
 		shows := &l.phases[i].shows
@@ -83,7 +72,7 @@ func (l *life) withoutCodes() {
 			p.trouble = &trouble{text: p.trouble.text}
 		}
 	}
-	if last := l.last(); last.state == refused && (last.trouble == nil || last.trouble.text == "") {
+	if last := l.last(); last.state == refused && last.trouble.said() == "" {
 		l.code = task.APIError
 	}
 }

@@ -55,11 +55,6 @@ type own struct{ Format }
 // ownName is the provider of a Format.
 const ownName = "own"
 
-var (
-	_ wire   = own{}
-	_ fitter = own{}
-)
-
 func (own) name() string { return ownName }
 
 func (f own) routes() (routes []route) {
@@ -92,9 +87,6 @@ func (f own) one(s *Simulator, r *http.Request) reply { return s.status(f, r.Pat
 func (f own) many(s *Simulator, r *http.Request) reply {
 	r.Body = http.MaxBytesReader(nil, r.Body, maxBody)
 	told, fault := s.statuses(f, f.IDs(r), anyLife)
-	if told == nil {
-		told = []json.RawMessage{}
-	}
 	var answer any = told
 	if f.Tasks != nil {
 		answer = f.Tasks(told)
@@ -103,11 +95,9 @@ func (f own) many(s *Simulator, r *http.Request) reply {
 }
 
 func (f own) tell(t *subject, p phase) []byte {
-	told := Task{ID: t.life.id, Type: t.life.taskType, Status: statusOf(p.state), Items: t.life.told(p)}
-	if p.trouble != nil {
-		told.Error = p.trouble.text
-	}
-	return encode(f.Task(told))
+	return encode(f.Task(Task{
+		ID: t.life.id, Type: t.life.taskType, Status: statusOf(p.state), Error: p.trouble.said(), Items: t.life.told(p),
+	}))
 }
 
 func statusOf(s state) task.Status {

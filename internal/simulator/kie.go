@@ -1,8 +1,6 @@
 package simulator
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -20,8 +18,6 @@ type kie struct {
 	dialect string
 }
 
-var _ wire = kie{}
-
 // The models in which a task can be made at kie.
 const (
 	madeAsJob  = "jobs"
@@ -38,8 +34,8 @@ func (kie) name() string { return "kie" }
 
 func (f kie) routes() []route {
 	return append(sunoapiRoutes(f),
-		route{kieCreate, f.create},
-		route{kieRecord, f.job})
+		route{kieCreate, submitting(f, "", "Prompt", f.create)},
+		route{kieRecord, telling(f, func(l *life) bool { return l.made == madeAsJob })})
 }
 
 // fit makes a life a job, unless a request has made it by the old model. A job tells
@@ -74,19 +70,14 @@ var kieModels = map[string]task.Type{
 	"ai-music-api/generate-lyrics": task.Lyrics,
 }
 
-func (f kie) create(s *Simulator, r *http.Request) reply {
-	var fields struct {
-		Model string        `json:"model"`
-		Input sunoapiSubmit `json:"input"`
-	}
-	o, err := readOrder(r, "", &fields)
+type kieSubmit struct {
+	Model string        `json:"model"`
+	Input sunoapiSubmit `json:"input"`
+}
+
+func (f kie) create(s *Simulator, o order, fields kieSubmit) reply {
 	taskType, known := kieModels[strings.TrimSpace(fields.Model)]
-	switch {
-	case errors.Is(err, errTooLong):
-		return f.errorReply(tooLong, "Prompt")
-	case err != nil:
-		return f.errorReply(badRequest, err.Error())
-	case !known:
+	if !known {
 		return f.errorReply(badRequest, "model is required and must be one that makes music or lyrics")
 	}
 	if why, detail := fields.Input.check(taskType); detail != "" {
@@ -96,14 +87,6 @@ func (f kie) create(s *Simulator, r *http.Request) reply {
 	return envelope(http.StatusOK, "success", map[string]string{"taskId": s.submit(o)})
 }
 
-func (f kie) job(s *Simulator, r *http.Request) reply {
-	taskID := r.URL.Query().Get("taskId")
-	if taskID == "" {
-		return f.errorReply(badRequest, "taskId is required")
-	}
-	return s.status(f, taskID, func(l *life) bool { return l.made == madeAsJob })
-}
-
 func (f kie) tell(t *subject, p phase) []byte {
 	if t.life.made != madeAsJob {
 		return f.sunoapi.tell(t, p)
@@ -111,30 +94,22 @@ func (f kie) tell(t *subject, p phase) []byte {
 	return envelope(http.StatusOK, "success", kieJobOf(t, p)).body
 }
 
-// errorReply has codes and texts as the provider documents them; of its two rate limits
+// kieRefusals has codes and texts as the provider documents them; of its two rate limits
 // only kie has 433. It documents nothing for an unknown task: that is 422 with the text
 // that similar providers send.
+var kieRefusals = refusals{
+	unauthorized: {code: 401, text: "Unauthorized - Authentication credentials are missing or invalid"},
+	tooFrequent:  {code: 429, text: "Rate Limited - Request limit has been exceeded for this resource"},
+	overLimit:    {code: 433, text: "Request Limit - Sub-key usage exceeds the limit"},
+	noCredits:    {code: 402, text: "Insufficient Credits - Account does not have enough credits to perform the operation"},
+	maintenance:  {code: 455, text: "Service Unavailable - System is currently undergoing maintenance"},
+	unknownTask:  {code: 422, text: taskNotFound},
+	unknownRoute: {code: 404, text: "Not Found - The requested resource or endpoint does not exist"},
+	tooLong:      {code: 413, text: "%s too long."},
+	badRequest:   {code: 422, text: "Validation Error - %s"},
+}
+
 func (kie) errorReply(why problem, detail string) reply {
-	switch why {
-	case unauthorized:
-		return envelope(401, "Unauthorized - Authentication credentials are missing or invalid", nil)
-	case tooFrequent:
-		return envelope(429, "Rate Limited - Request limit has been exceeded for this resource", nil)
-	case overLimit:
-		return envelope(433, "Request Limit - Sub-key usage exceeds the limit", nil)
-	case noCredits:
-		return envelope(402, "Insufficient Credits - Account does not have enough credits to perform the operation", nil)
-	case maintenance:
-		return envelope(455, "Service Unavailable - System is currently undergoing maintenance", nil)
-	case unknownTask:
-		return envelope(422, taskNotFound, nil)
-	case unknownRoute:
-		return envelope(404, "Not Found - The requested resource or endpoint does not exist", nil)
-	case tooLong:
-		return envelope(413, detail+" too long.", nil)
-	case badRequest:
-		return envelope(422, "Validation Error - "+detail, nil)
-	default:
-		panic(fmt.Sprintf("simulator: problem %d", why))
-	}
+	r := kieRefusals.of(why, detail)
+	return envelope(r.code, r.text, nil)
 }

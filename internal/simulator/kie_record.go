@@ -81,16 +81,13 @@ func kieResult(t *subject, p phase, created int64) string {
 }
 
 func kieTrackOf(item Item, created int64) kieTrack {
-	track := kieTrack{
+	return kieTrack{
 		ID: item.ID, AudioURL: item.AudioURL, SourceAudioURL: item.SourceAudioURL,
 		StreamAudioURL: item.StreamAudioURL, SourceStreamAudioURL: item.SourceStreamAudioURL,
 		ImageURL: item.ImageURL, SourceImageURL: item.SourceImageURL,
 		Prompt: item.Lyrics, ModelName: item.ModelName, Title: sunoapiTitle(item), Tags: item.Tags, CreateTime: created,
+		Duration: sunoapiDuration(item),
 	}
-	if item.Duration > 0 {
-		track.Duration = &item.Duration
-	}
-	return track
 }
 
 func kieModelOf(l *life) string {

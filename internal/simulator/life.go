@@ -55,6 +55,14 @@ type trouble struct {
 	text string // empty: none told
 }
 
+// said returns the text of a trouble; empty if there is no trouble.
+func (t *trouble) said() string {
+	if t == nil {
+		return ""
+	}
+	return t.text
+}
+
 func coded(code int, text string) *trouble { return &trouble{&code, text} }
 
 // shownItem is one item in an answer: its index, and how much of it is told.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -70,13 +71,10 @@ func (t *subject) record() Record {
 		SubmittedAt: t.submittedAt, FinalAt: t.finalAt(),
 		Items: t.life.finalItems(), Expected: t.life.expected(),
 		Asked: int(t.asked.Load()), AskedAt: t.askedAt.load(), ToldAt: t.toldAt.load(),
-		Faults: t.faultCounts(),
+		Faults: t.faultCounts(), ErrorText: last.trouble.said(),
 	}
-	if last.trouble != nil {
-		r.ErrorText = last.trouble.text
-		if last.trouble.code != nil {
-			r.ErrorCode = *last.trouble.code
-		}
+	if last.trouble != nil && last.trouble.code != nil {
+		r.ErrorCode = *last.trouble.code
 	}
 	return r
 }
@@ -87,26 +85,18 @@ func (l *life) expected() Expectation {
 	case l.lost && l.leftOut:
 		return Expectation{Status: task.Failed, ErrorCode: task.APIError, AtDeadline: true}
 	case l.lost:
-		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: firstOf(l.lostText, taskNotFound)}
+		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: cmp.Or(l.lostText, taskNotFound)}
 	case last.state == done || last.state == undelivered:
 		clips := l.expectedClips()
 		open := slices.ContainsFunc(clips, isDerived) || (l.itemsOnly && !l.lyrics() && len(clips) < l.clips)
 		return Expectation{Status: task.Complete, AtDeadline: open, Clips: clips}
 	case last.state.over():
-		return l.expectedFailure(last.trouble)
+		return Expectation{Status: task.Failed, ErrorCode: l.code, ErrorMessage: last.trouble.said()}
 	case len(last.shows) > 0:
 		return Expectation{Status: task.Complete, AtDeadline: true, Clips: l.expectedClips()}
 	default:
 		return Expectation{Status: task.Failed, ErrorCode: task.APIError, AtDeadline: true}
 	}
-}
-
-func (l *life) expectedFailure(t *trouble) Expectation {
-	e := Expectation{Status: task.Failed, ErrorCode: l.code}
-	if t != nil {
-		e.ErrorMessage = t.text
-	}
-	return e
 }
 
 func (l *life) expectedClips() []Clip {

@@ -29,8 +29,6 @@ type Simulator struct {
 	byID     map[string]*subject
 }
 
-var _ http.Handler = (*Simulator)(nil)
-
 // New returns a simulator without tasks; see [Simulator.Close]. New panics on a provider
 // or dialect that does not exist.
 func New(cfg Config) *Simulator {
@@ -40,6 +38,7 @@ func New(cfg Config) *Simulator {
 		limit:  limiter{limit: cfg.RateLimit, window: cfg.RateWindow},
 		closed: make(chan struct{}), byID: make(map[string]*subject), formats: make(map[string]wire),
 	}
+	s.outage.Store(new(NoFault))
 	for _, e := range fates {
 		s.fates.add(e.fate, cfg.Mix[e.fate])
 	}
@@ -120,7 +119,8 @@ func (s *Simulator) submit(o order) string {
 	l := &life{id: d.taskID(), taskType: o.taskType, fate: o.fate, clips: s.cfg.clipsOf(o.taskType)}
 	l.live(d, s.cfg.media())
 	l.made = o.made
-	t := s.newSubject(number, o, s.fit(l))
+	s.formats[s.cfg.Provider].fit(l)
+	t := s.newSubject(number, o, l)
 	s.subjects = append(s.subjects, t)
 	s.byID[t.life.id] = t
 	return t.life.id
@@ -161,13 +161,6 @@ func (s *Simulator) Outage(f Fault) {
 		panic(fmt.Sprintf("simulator: unknown fault %q", f))
 	}
 	s.outage.Store(&f)
-}
-
-func (s *Simulator) outageFault() Fault {
-	if f := s.outage.Load(); f != nil {
-		return *f
-	}
-	return NoFault
 }
 
 // Requests returns the counts of API requests so far; pages under /simulator do not

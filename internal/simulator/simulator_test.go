@@ -218,13 +218,15 @@ func TestNamesParse(t *testing.T) {
 		got, err := ParseFate(" " + strings.ToUpper(strings.ReplaceAll(string(f), "_", "-")))
 		require.NoError(t, err)
 		require.Equal(t, f, got)
-		require.NotEmpty(t, f.Describe())
+		e, _ := f.entry()
+		require.NotEmpty(t, e.about)
 	}
 	for _, f := range Faults() {
 		got, err := ParseFault(string(f))
 		require.NoError(t, err)
 		require.Equal(t, f, got)
-		require.NotEmpty(t, f.Describe())
+		e, _ := f.entry()
+		require.NotEmpty(t, e.about)
 	}
 	_, err := ParseFate("nonsense")
 	require.EqualError(t, err, `unknown fate "nonsense"`)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +44,7 @@ func (s *Simulator) newSubject(number uint64, o order, l *life) *subject {
 	if o.param == "" {
 		o.param = cannedParam(o.taskType)
 	}
-	return &subject{life: l, number: number, submittedAt: s.cfg.Now(), param: o.param, scripted: o.faults}
+	return &subject{life: l, number: number, submittedAt: s.cfg.Now(), param: o.param, scripted: o.faults, served: map[Fault]int{}}
 }
 
 func cannedParam(taskType task.Type) string {
@@ -60,17 +61,6 @@ func (t *subject) finalAt() time.Time {
 		return time.Time{}
 	}
 	return t.submittedAt.Add(last.from)
-}
-
-// ask counts a status request and returns the fault that it meets.
-func (s *Simulator) ask(t *subject, now time.Time) Fault {
-	k := t.asked.Add(1) - 1
-	t.askedAt.first(now)
-	f := s.faultOf(t, k)
-	if f != NoFault {
-		t.serve(f)
-	}
-	return f
 }
 
 // faultOf returns the fault of a task's k-th status request, from 0. It depends on the
@@ -104,20 +94,13 @@ func (t *subject) script(k int64) (f Fault, ok bool) {
 func (t *subject) serve(f Fault) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.served == nil {
-		t.served = make(map[Fault]int)
-	}
 	t.served[f]++
 }
 
 func (t *subject) faultCounts() map[Fault]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	counts := make(map[Fault]int, len(t.served))
-	for f, n := range t.served {
-		counts[f] = n
-	}
-	return counts
+	return maps.Clone(t.served)
 }
 
 // tell returns the answer of that time in a wire format. The result is shared: the

@@ -1,8 +1,6 @@
 package simulator
 
 import (
-	"errors"
-	"fmt"
 	"net/http"
 	"unicode/utf8"
 
@@ -14,8 +12,6 @@ import (
 // milliseconds, type the model's name. All answers are HTTP 200; the code is in
 // the body.
 type sunoapi struct{}
-
-var _ wire = sunoapi{}
 
 func (sunoapi) name() string { return "sunoapi" }
 
@@ -37,32 +33,25 @@ func sunoapiRoutes(f wire) []route {
 		// is the nearest one: it too makes music of two clips.
 		{"POST /api/v1/generate/mashup", sunoapiSubmitting(f, task.Merge)},
 		{"POST /api/v1/lyrics", sunoapiSubmitting(f, task.Lyrics)},
-		{"GET /api/v1/generate/record-info", sunoapiTelling(f, false)},
-		{"GET /api/v1/lyrics/record-info", sunoapiTelling(f, true)},
+		{"GET /api/v1/generate/record-info", telling(f, func(l *life) bool { return !l.lyrics() && l.made != madeAsJob })},
+		{"GET /api/v1/lyrics/record-info", telling(f, func(l *life) bool { return l.lyrics() && l.made != madeAsJob })},
 		{"/", func(*Simulator, *http.Request) reply { return f.errorReply(unknownRoute, "") }},
 	}
 }
 
-func sunoapiTelling(f wire, lyrics bool) func(*Simulator, *http.Request) reply {
+// telling answers a request for one task, by the query parameter taskId.
+func telling(f wire, known func(*life) bool) handler {
 	return func(s *Simulator, r *http.Request) reply {
 		taskID := r.URL.Query().Get("taskId")
 		if taskID == "" {
 			return f.errorReply(badRequest, "taskId is required")
 		}
-		return s.status(f, taskID, func(l *life) bool { return l.lyrics() == lyrics && l.made != madeAsJob })
+		return s.status(f, taskID, known)
 	}
 }
 
-func sunoapiSubmitting(f wire, taskType task.Type) func(*Simulator, *http.Request) reply {
-	return func(s *Simulator, r *http.Request) reply {
-		var fields sunoapiSubmit
-		o, err := readOrder(r, taskType, &fields)
-		if errors.Is(err, errTooLong) {
-			return f.errorReply(tooLong, "Prompt")
-		}
-		if err != nil {
-			return f.errorReply(badRequest, err.Error())
-		}
+func sunoapiSubmitting(f wire, taskType task.Type) handler {
+	return submitting(f, taskType, "Prompt", func(s *Simulator, o order, fields sunoapiSubmit) reply {
 		if why, detail := fields.check(taskType); detail != "" {
 			return f.errorReply(why, detail)
 		}
@@ -71,7 +60,7 @@ func sunoapiSubmitting(f wire, taskType task.Type) func(*Simulator, *http.Reques
 			o.parent = fields.AudioID
 		}
 		return envelope(http.StatusOK, "success", map[string]string{"taskId": s.submit(o)})
-	}
+	})
 }
 
 // sunoapiSubmit has the fields of all submits that are read.
@@ -121,32 +110,24 @@ func (b sunoapiSubmit) missing(taskType task.Type) string {
 	}
 }
 
-// errorReply has codes and texts as the provider documents them. For unknownTask the
+// sunoapiRefusals has codes and texts as the provider documents them. For unknownTask the
 // provider documents none, so this is 404 of its table with the text that similar
 // providers send.
+var sunoapiRefusals = refusals{
+	unauthorized: {code: 401, text: "Unauthorized - Authentication credentials are missing or invalid"},
+	tooFrequent:  {code: 430, text: "Your call frequency is too high. Please try again later."},
+	overLimit:    {code: 405, text: "Rate limit exceeded"},
+	noCredits:    {code: 429, text: "Insufficient credits"},
+	maintenance:  {code: 455, text: "System maintenance"},
+	unknownTask:  {code: 404, text: taskNotFound},
+	unknownRoute: {code: 404, text: "Not found"},
+	tooLong:      {code: 413, text: "%s too long."},
+	badRequest:   {code: 400, text: "Invalid parameters: %s"},
+}
+
 func (sunoapi) errorReply(why problem, detail string) reply {
-	switch why {
-	case unauthorized:
-		return envelope(401, "Unauthorized - Authentication credentials are missing or invalid", nil)
-	case tooFrequent:
-		return envelope(430, "Your call frequency is too high. Please try again later.", nil)
-	case overLimit:
-		return envelope(405, "Rate limit exceeded", nil)
-	case noCredits:
-		return envelope(429, "Insufficient credits", nil)
-	case maintenance:
-		return envelope(455, "System maintenance", nil)
-	case unknownTask:
-		return envelope(404, taskNotFound, nil)
-	case unknownRoute:
-		return envelope(404, "Not found", nil)
-	case tooLong:
-		return envelope(413, detail+" too long.", nil)
-	case badRequest:
-		return envelope(400, "Invalid parameters: "+detail, nil)
-	default:
-		panic(fmt.Sprintf("simulator: problem %d", why))
-	}
+	r := sunoapiRefusals.of(why, detail)
+	return envelope(r.code, r.text, nil)
 }
 
 func (sunoapi) tell(t *subject, p phase) []byte {

@@ -86,14 +86,12 @@ func sunoapiTrackOf(item Item, d depth) sunoapiTrack {
 	track := sunoapiTrack{
 		ID: item.ID, AudioURL: item.AudioURL, StreamAudioURL: item.StreamAudioURL, ImageURL: item.ImageURL,
 		Prompt: item.Lyrics, ModelName: item.ModelName, Title: sunoapiTitle(item), Tags: item.Tags,
+		Duration: sunoapiDuration(item),
 	}
 	if d != depthText {
 		track.SourceAudioURL = &item.SourceAudioURL
 		track.SourceStreamAudioURL = &item.SourceStreamAudioURL
 		track.SourceImageURL = &item.SourceImageURL
-	}
-	if item.Duration > 0 {
-		track.Duration = &item.Duration
 	}
 	return track
 }
@@ -122,26 +120,17 @@ func sunoapiResponds(s state) bool {
 }
 
 func sunoapiStatus(s state, failure string) string {
-	switch s {
-	case waiting:
-		return "PENDING"
-	case written:
-		return "TEXT_SUCCESS"
-	case firstDone:
-		return "FIRST_SUCCESS"
-	case done:
-		return "SUCCESS"
-	case undelivered:
-		return "CALLBACK_EXCEPTION"
-	case notCreated:
-		return "CREATE_TASK_FAILED"
-	case failed:
-		return failure
-	case refused:
-		return "SENSITIVE_WORD_ERROR"
-	default:
-		return "AWAITING_MASTERING" // no page names it
-	}
+	return map[state]string{
+		waiting:     "PENDING",
+		strange:     "AWAITING_MASTERING", // no page names it
+		written:     "TEXT_SUCCESS",
+		firstDone:   "FIRST_SUCCESS",
+		done:        "SUCCESS",
+		undelivered: "CALLBACK_EXCEPTION",
+		notCreated:  "CREATE_TASK_FAILED",
+		failed:      failure,
+		refused:     "SENSITIVE_WORD_ERROR",
+	}[s]
 }
 
 // sunoapiOperation is documented for generate and extend only; for the other types it
@@ -173,4 +162,11 @@ func sunoapiTitle(item Item) *string {
 		return nil
 	}
 	return &item.Title
+}
+
+func sunoapiDuration(item Item) *float64 {
+	if item.Duration <= 0 {
+		return nil
+	}
+	return &item.Duration
 }

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -29,11 +28,6 @@ type sunoclips struct {
 const (
 	sunoclipsWrapped  = "wrapped"
 	sunoclipsSentinel = "sentinel"
-)
-
-var (
-	_ wire   = sunoclips{}
-	_ fitter = sunoclips{}
 )
 
 func newSunoclips(dialect string) sunoclips {
@@ -68,7 +62,7 @@ func (f sunoclips) fit(l *life) {
 	}
 	l.leftOut = true
 	if l.taskType == task.Generate {
-		l.withOneClip()
+		l.withOneItem()
 	}
 	for i := range l.items {
 		l.items[i].ModelName = ""
@@ -79,15 +73,6 @@ func (f sunoclips) fit(l *life) {
 	l.withoutFirst()
 	l.withNamesOnly()
 	f.clips.add(l)
-}
-
-// withOneClip is for a format in which a task has one clip, not two.
-func (l *life) withOneClip() {
-	l.items = l.items[:1]
-	for i := range l.phases {
-		shows := &l.phases[i].shows
-		*shows = slices.DeleteFunc(slices.Clone(*shows), func(g shownItem) bool { return g.item > 0 })
-	}
 }
 
 // withoutFirst is for a format in which a task of one clip has no state "the first clip
@@ -191,16 +176,8 @@ func (f sunoclips) lyric(s *Simulator, r *http.Request) reply {
 }
 
 // submit answers a song with its clip, and lyrics with their id.
-func (f sunoclips) submit(taskType task.Type) func(*Simulator, *http.Request) reply {
-	return func(s *Simulator, r *http.Request) reply {
-		var fields sunoclipsSubmit
-		o, err := readOrder(r, taskType, &fields)
-		if errors.Is(err, errTooLong) {
-			return f.errorReply(tooLong, "Topic")
-		}
-		if err != nil {
-			return f.errorReply(badRequest, err.Error())
-		}
+func (f sunoclips) submit(taskType task.Type) handler {
+	return submitting(f, taskType, "Topic", func(s *Simulator, o order, fields sunoclipsSubmit) reply {
 		if why, detail := fields.check(taskType); detail != "" {
 			return f.errorReply(why, detail)
 		}
@@ -212,7 +189,7 @@ func (f sunoclips) submit(taskType task.Type) func(*Simulator, *http.Request) re
 		var clips []json.RawMessage
 		mustUnmarshal(f.tell(t, t.life.phases[0]), &clips)
 		return f.encode(clips[0])
-	}
+	})
 }
 
 // sunoclipsSubmit has the fields of all submits that are read.
@@ -240,36 +217,23 @@ func (b sunoclipsSubmit) check(taskType task.Type) (problem, string) {
 	}
 }
 
-// errorReply has the texts of the provider's page, and in the same manner texts that
+// sunoclipsRefusals has the texts of the provider's page, and in the same manner texts that
 // the page does not have.
+var sunoclipsRefusals = refusals{
+	unauthorized: {code: http.StatusUnauthorized, text: "Authentication required."},
+	tooFrequent:  {code: http.StatusTooManyRequests, text: "Hackathon clip fetch rate limit exceeded. Please wait before fetching again."},
+	overLimit:    {code: http.StatusTooManyRequests, text: "Hackathon generation rate limit exceeded. Please wait before generating another song."},
+	noCredits:    {code: http.StatusPaymentRequired, text: "Insufficient credits."},
+	maintenance:  {code: http.StatusServiceUnavailable, text: "Service Unavailable"},
+	unknownTask:  {code: http.StatusNotFound, text: taskNotFound},
+	unknownRoute: {code: http.StatusNotFound, text: "Not Found"},
+	tooLong:      {code: http.StatusBadRequest, text: "%s too long. Please keep it under 500 characters."},
+	badRequest:   {code: http.StatusBadRequest, text: "%s"},
+}
+
 func (f sunoclips) errorReply(why problem, detail string) reply {
-	say := func(status int, detail string) reply {
-		rep := f.encode(map[string]string{"detail": detail})
-		rep.code, rep.http = status, status
-		return rep
-	}
-	switch why {
-	case unauthorized:
-		return say(http.StatusUnauthorized, "Authentication required.")
-	case tooFrequent:
-		return say(http.StatusTooManyRequests, "Hackathon clip fetch rate limit exceeded. Please wait before fetching again.")
-	case overLimit:
-		return say(http.StatusTooManyRequests, "Hackathon generation rate limit exceeded. Please wait before generating another song.")
-	case noCredits:
-		return say(http.StatusPaymentRequired, "Insufficient credits.")
-	case maintenance:
-		return say(http.StatusServiceUnavailable, "Service Unavailable")
-	case unknownTask:
-		return say(http.StatusNotFound, taskNotFound)
-	case unknownRoute:
-		return say(http.StatusNotFound, "Not Found")
-	case tooLong:
-		return say(http.StatusBadRequest, detail+" too long. Please keep it under 500 characters.")
-	case badRequest:
-		return say(http.StatusBadRequest, detail)
-	default:
-		panic(fmt.Sprintf("simulator: problem %d", why))
-	}
+	r := sunoclipsRefusals.of(why, detail)
+	return reply{code: r.code, http: r.code, body: encode(map[string]string{"detail": r.text})}
 }
 
 func (sunoclips) encode(v any) reply {

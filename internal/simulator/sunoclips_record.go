@@ -63,7 +63,7 @@ func sunoclipsClipOf(t *subject, p phase, item Item) sunoclipsClip {
 		Metadata:  sunoclipsMetadata{Tags: item.Tags, Prompt: item.Lyrics, GPTDescriptionPrompt: "a song of rivers", Type: "gen"},
 		ImageURL:  item.ImageURL,
 	}
-	if p.trouble != nil && p.trouble.text != "" {
+	if p.trouble.said() != "" {
 		clip.Metadata.ErrorType, clip.Metadata.ErrorMessage = sunoclipsErrorType(t.life.code), p.trouble.text
 	}
 	switch clip.Status {
@@ -114,7 +114,7 @@ func sunoclipsErrorType(code task.Code) string {
 
 func sunoclipsLyricOf(t *subject, p phase) sunoclipsLyric {
 	none := ""
-	r := sunoclipsLyric{Title: &none, Status: "running"}
+	r := sunoclipsLyric{Title: &none, Status: "running", ErrorMessage: p.trouble.said()}
 	switch {
 	case p.state == done:
 		r.Status = "complete"
@@ -122,9 +122,6 @@ func sunoclipsLyricOf(t *subject, p phase) sunoclipsLyric {
 		r.Status = "mastering"
 	case p.state.over():
 		r.Status = "error"
-	}
-	if p.trouble != nil {
-		r.ErrorMessage = p.trouble.text
 	}
 	for _, item := range t.life.told(p) {
 		r.Text, r.Title = item.Lyrics, sunoapiTitle(item)

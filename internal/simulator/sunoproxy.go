@@ -2,8 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 
@@ -30,11 +28,6 @@ const (
 	sunoproxyReseller = "reseller"
 )
 
-var (
-	_ wire   = sunoproxy{}
-	_ fitter = sunoproxy{}
-)
-
 func (sunoproxy) name() string { return "sunoproxy" }
 
 func (f sunoproxy) routes() []route {
@@ -58,7 +51,7 @@ func (f sunoproxy) fit(l *life) {
 	l.leftOut = f.dialect == "" || f.dialect == sunoproxyInteger || f.dialect == sunoproxyReseller
 	l.itemsOnly = f.dialect == sunoproxyDataOnly
 	if l.lyrics() {
-		l.items[0].ID = l.id[:8] + "-" + l.id[8:12] + "-" + l.id[12:16] + "-" + l.id[16:20] + "-" + l.id[20:]
+		l.items[0].ID = dashed(l.id)
 	}
 }
 
@@ -78,36 +71,19 @@ func (f sunoproxy) many(s *Simulator, r *http.Request) reply {
 		return f.errorReply(badRequest, "body is not the JSON object that is expected")
 	}
 	told, fault := s.statuses(f, fields.IDs, func(l *life) bool { return fields.Action == "" || fields.Action == sunoproxyAction(l) })
-	if told == nil {
-		told = []json.RawMessage{}
-	}
 	return f.success(told, fault)
 }
 
 func (f sunoproxy) one(s *Simulator, r *http.Request) reply {
-	told, fault := s.statuses(f, []string{r.PathValue("id")}, func(*life) bool { return true })
-	switch {
-	case fault.swallows():
-		return reply{fault: fault}
-	case len(told) == 0:
-		rep := f.errorReply(unknownTask, "")
-		rep.fault = fault
-		return rep
-	default:
-		return f.success(told[0], fault)
+	rep := s.status(f, r.PathValue("id"), anyLife)
+	if rep.code == http.StatusOK {
+		return f.success(json.RawMessage(rep.body), rep.fault)
 	}
+	return rep
 }
 
-func (f sunoproxy) submit(taskType task.Type) func(*Simulator, *http.Request) reply {
-	return func(s *Simulator, r *http.Request) reply {
-		var fields sunoproxySubmit
-		o, err := readOrder(r, taskType, &fields)
-		if errors.Is(err, errTooLong) {
-			return f.errorReply(tooLong, "Prompt")
-		}
-		if err != nil {
-			return f.errorReply(badRequest, err.Error())
-		}
+func (f sunoproxy) submit(taskType task.Type) handler {
+	return submitting(f, taskType, "Prompt", func(s *Simulator, o order, fields sunoproxySubmit) reply {
 		if o.taskType = fields.taskType(taskType); o.taskType == task.Extend {
 			o.parent = fields.ContinueClipID
 		}
@@ -115,7 +91,7 @@ func (f sunoproxy) submit(taskType task.Type) func(*Simulator, *http.Request) re
 			return f.errorReply(badRequest, detail)
 		}
 		return f.success(s.submit(o), NoFault)
-	}
+	})
 }
 
 // sunoproxySubmit has the fields of all submits that are read.
@@ -154,36 +130,25 @@ func (b sunoproxySubmit) missing(taskType task.Type) string {
 	}
 }
 
-// errorReply has the error for unknownTask from the source of such a proxy; the other
+// sunoproxyRefusals has the error for unknownTask from the source of such a proxy; the other
 // errors are written in the same manner, with the HTTP status of the same meaning.
+var sunoproxyRefusals = refusals{
+	unauthorized: {http.StatusUnauthorized, "unauthorized", "Invalid token"},
+	tooFrequent:  {http.StatusTooManyRequests, "too_many_requests", "Too many requests, please try again later"},
+	overLimit:    {http.StatusTooManyRequests, "rate_limit_exceeded", "Rate limit exceeded"},
+	noCredits:    {http.StatusForbidden, "insufficient_user_quota", "The remaining credits are not enough."},
+	maintenance:  {http.StatusServiceUnavailable, "service_unavailable", "service under maintenance, generation paused"},
+	unknownTask:  {http.StatusBadRequest, "invalid_request", "task not exist"},
+	unknownRoute: {http.StatusNotFound, "invalid_request", "Invalid URL"},
+	tooLong:      {http.StatusBadRequest, "invalid_request", "%s too long."},
+	badRequest:   {http.StatusBadRequest, "invalid_request", "%s"},
+}
+
 func (f sunoproxy) errorReply(why problem, detail string) reply {
-	say := func(status int, code, message string) reply {
-		rep := f.encode(code, message, nil)
-		rep.code, rep.http = status, status
-		return rep
-	}
-	switch why {
-	case unauthorized:
-		return say(http.StatusUnauthorized, "unauthorized", "Invalid token")
-	case tooFrequent:
-		return say(http.StatusTooManyRequests, "too_many_requests", "Too many requests, please try again later")
-	case overLimit:
-		return say(http.StatusTooManyRequests, "rate_limit_exceeded", "Rate limit exceeded")
-	case noCredits:
-		return say(http.StatusForbidden, "insufficient_user_quota", "The remaining credits are not enough.")
-	case maintenance:
-		return say(http.StatusServiceUnavailable, "service_unavailable", "service under maintenance, generation paused")
-	case unknownTask:
-		return say(http.StatusBadRequest, "invalid_request", "task not exist")
-	case unknownRoute:
-		return say(http.StatusNotFound, "invalid_request", "Invalid URL")
-	case tooLong:
-		return say(http.StatusBadRequest, "invalid_request", detail+" too long.")
-	case badRequest:
-		return say(http.StatusBadRequest, "invalid_request", detail)
-	default:
-		panic(fmt.Sprintf("simulator: problem %d", why))
-	}
+	r := sunoproxyRefusals.of(why, detail)
+	rep := f.encode(r.name, r.text, nil)
+	rep.code, rep.http = r.code, r.code
+	return rep
 }
 
 // success makes an answer without an error.

@@ -46,10 +46,7 @@ type sunoproxyResoldClip struct {
 
 // resold returns a task of the reseller dialect.
 func (f sunoproxy) resold(t *subject, p phase) sunoproxyResoldTask {
-	r := sunoproxyResoldTask{TaskID: t.life.id, Status: sunoproxyNumber(f.status(p, false))}
-	if p.trouble != nil {
-		r.FailReason = p.trouble.text
-	}
+	r := sunoproxyResoldTask{TaskID: t.life.id, Status: sunoproxyNumber(f.status(p, false)), FailReason: p.trouble.said()}
 	if tracks := f.data(t, p); tracks != nil {
 		r.Response = map[string]any{"sunoData": nil, "tracks": tracks}
 	}

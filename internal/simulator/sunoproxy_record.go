@@ -68,10 +68,7 @@ func (f sunoproxy) task(t *subject, p phase) sunoproxyTask {
 	submitted := t.submittedAt.Unix()
 	r := sunoproxyTask{
 		TaskID: t.life.id, Action: sunoproxyAction(t.life), Status: f.status(p, p.from == t.life.phases[0].from),
-		SubmitTime: submitted, Progress: "0%", Data: f.data(t, p),
-	}
-	if p.trouble != nil {
-		r.FailReason = p.trouble.text
+		FailReason: p.trouble.said(), SubmitTime: submitted, Progress: "0%", Data: f.data(t, p),
 	}
 	if p.state != waiting {
 		r.StartTime, r.Progress = submitted+1, "60%"
@@ -133,14 +130,10 @@ func (f sunoproxy) noData(t *subject, p phase) any {
 	if f.dialect != sunoproxyDataOnly || !p.state.over() {
 		return nil
 	}
-	text := ""
-	if p.trouble != nil {
-		text = p.trouble.text
-	}
 	return struct {
 		sunoproxyLyric
 		ErrorMessage string `json:"error_message"`
-	}{sunoproxyLyric{ID: t.life.items[0].ID, Status: "error"}, text}
+	}{sunoproxyLyric{ID: t.life.items[0].ID, Status: "error"}, p.trouble.said()}
 }
 
 func (sunoproxy) lyric(t *subject, p phase) any {
@@ -155,7 +148,7 @@ func sunoproxyFailedClips(t *subject, p phase) []sunoproxyClip {
 	var clips []sunoproxyClip
 	for _, item := range t.life.items {
 		clip := sunoproxyClipOf(t, Item{ID: item.ID, Status: task.Failed})
-		if p.trouble != nil && p.trouble.text != "" {
+		if p.trouble.said() != "" {
 			errorType := sunoclipsErrorType(t.life.code)
 			clip.Metadata.ErrorType, clip.Metadata.ErrorMessage = &errorType, &p.trouble.text
 		}
@@ -170,7 +163,7 @@ func sunoproxyClipOf(t *subject, item Item) sunoproxyClip {
 		ImageURL: item.ImageURL, ImageLargeURL: item.ImageURL,
 		IsVideoPending: item.VideoURL == "", MajorModelVersion: "v4", ModelName: item.ModelName,
 		CreatedAt: t.submittedAt.UTC().Format("2006-01-02T15:04:05.000Z"), Title: sunoapiTitle(item),
-		Metadata: sunoproxyMetadata{Tags: item.Tags, Prompt: item.Lyrics, Type: "gen", Stream: true},
+		Metadata: sunoproxyMetadata{Tags: item.Tags, Prompt: item.Lyrics, Type: "gen", Duration: sunoapiDuration(item), Stream: true},
 	}
 	switch item.Status {
 	case task.Complete:
@@ -181,9 +174,6 @@ func sunoproxyClipOf(t *subject, item Item) sunoproxyClip {
 		clip.Status, clip.AudioURL = "streaming", item.StreamAudioURL
 	default:
 		clip.Status = "queued"
-	}
-	if item.Duration > 0 {
-		clip.Metadata.Duration = &item.Duration
 	}
 	return clip
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ import (
 type wire interface {
 	name() string
 	routes() []route
+	// fit takes away from a life what the format's tasks do not have, before the life
+	// begins, so that [Record.Expected] is what can be known from the format's answers.
+	fit(l *life)
 	// tell encodes what the provider knows of a task in that phase of its life.
 	tell(t *subject, p phase) []byte
 	// errorReply is the answer to a request that is not served; detail is for
@@ -31,8 +35,10 @@ type wire interface {
 // that answers the request.
 type route struct {
 	pattern string
-	handle  func(*Simulator, *http.Request) reply
+	handle  handler
 }
+
+type handler func(*Simulator, *http.Request) reply
 
 // problem is the reason why a request is not served, in no provider's words.
 type problem uint8
@@ -48,6 +54,26 @@ const (
 	badRequest
 	tooLong
 )
+
+// refusals are a provider's words for each problem.
+type refusals map[problem]refusal
+
+// refusal has the provider's code or the HTTP status, the provider's name for the
+// problem where it has one, and a text, in which %s stands for the detail.
+type refusal struct {
+	code int
+	name string
+	text string
+}
+
+func (all refusals) of(why problem, detail string) refusal {
+	r, ok := all[why]
+	if !ok {
+		panic(fmt.Sprintf("simulator: problem %d", why))
+	}
+	r.text = strings.Replace(r.text, "%s", detail, 1)
+	return r
+}
 
 // taskNotFound is the text for unknownTask.
 const taskNotFound = "task not found"
@@ -69,7 +95,7 @@ func (s *Simulator) serve(f wire) {
 
 // answer checks the key and the rate limit, and calls the route.
 func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
-	outage := s.outageFault()
+	outage := *s.outage.Load()
 	if outage.swallows() {
 		return reply{fault: outage}
 	}
@@ -90,24 +116,17 @@ func (s *Simulator) answer(f wire, rt route, r *http.Request) reply {
 // status answers a request for one task; known reports whether the endpoint knows a
 // task.
 func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply {
-	t, ok := s.subject(taskID)
-	if !ok || !known(t.life) {
-		return f.errorReply(unknownTask, "")
-	}
-	now := s.cfg.Now()
-	fault := s.ask(t, now)
-	if fault.swallows() {
+	told, fault := s.statuses(f, []string{taskID}, known)
+	switch {
+	case fault.swallows():
 		return reply{fault: fault}
-	}
-	if t.life.lost {
+	case len(told) == 0:
 		rep := f.errorReply(unknownTask, "")
 		rep.fault = fault
 		return rep
+	default:
+		return reply{code: http.StatusOK, body: told[0], fault: fault}
 	}
-	if fault == NoFault || fault == Slow {
-		t.noteTold(now)
-	}
-	return reply{code: http.StatusOK, body: t.tell(f, now), fault: fault}
 }
 
 // statuses answers a request for several tasks: told has each task once, in the order
@@ -116,6 +135,7 @@ func (s *Simulator) status(f wire, taskID string, known func(*life) bool) reply 
 // first task; under a fault that swallows the answer, told is empty.
 func (s *Simulator) statuses(f wire, ids []string, known func(*life) bool) (told []json.RawMessage, fault Fault) {
 	now := s.cfg.Now()
+	told = []json.RawMessage{}
 	var asked []*subject
 	for _, id := range ids {
 		t, ok := s.subject(id)
@@ -125,7 +145,7 @@ func (s *Simulator) statuses(f wire, ids []string, known func(*life) bool) (told
 	}
 	fault = s.askAll(asked, now)
 	if fault.swallows() {
-		return nil, fault
+		return told, fault
 	}
 	for _, t := range asked {
 		if t.life.lost {
@@ -160,6 +180,24 @@ const maxBody = 64 << 10
 
 var errTooLong = errors.New("body too long")
 
+// submitting answers a submit whose body has the fields F. A body that cannot be read is
+// refused, for the length of the field long if the body is too long; accept answers the
+// others.
+func submitting[F any](f wire, taskType task.Type, long string, accept func(*Simulator, order, F) reply) handler {
+	return func(s *Simulator, r *http.Request) reply {
+		var fields F
+		o, err := readOrder(r, taskType, &fields)
+		switch {
+		case errors.Is(err, errTooLong):
+			return f.errorReply(tooLong, long)
+		case err != nil:
+			return f.errorReply(badRequest, err.Error())
+		default:
+			return accept(s, o, fields)
+		}
+	}
+}
+
 // readOrder reads the body of a submit into an order and into fields, the
 // format's own view of it. The fate and the faults are scripted by the headers
 // X-Simulate and X-Simulate-Faults, or by the fields simulate and
@@ -180,11 +218,11 @@ func readOrder(r *http.Request, taskType task.Type, fields any) (order, error) {
 	var param bytes.Buffer
 	_ = json.Compact(&param, body) // valid: it was just read
 	o := order{taskType: taskType, param: param.String()}
-	o.fate, err = ParseFate(firstOf(r.Header.Get("X-Simulate"), script.Simulate))
+	o.fate, err = ParseFate(cmp.Or(r.Header.Get("X-Simulate"), script.Simulate))
 	if err != nil {
 		return order{}, err
 	}
-	o.faults, err = parseFaults(firstOf(r.Header.Get("X-Simulate-Faults"), script.SimulateFaults))
+	o.faults, err = parseFaults(cmp.Or(r.Header.Get("X-Simulate-Faults"), script.SimulateFaults))
 	return o, err
 }
 
@@ -200,13 +238,6 @@ func parseFaults(list string) (faults []Fault, err error) {
 		faults = append(faults, f)
 	}
 	return faults, nil
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // encode returns v as JSON.

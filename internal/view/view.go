@@ -16,15 +16,15 @@ import (
 type Generation struct {
 	ID           string     `json:"id" format:"uuid"`
 	UserID       *string    `json:"user_id" format:"uuid"`
-	TaskID       *string    `json:"task_id" doc:"The upstream's id of the task."`
+	TaskID       *string    `json:"task_id" doc:"The provider's id of the task."`
 	TaskType     *string    `json:"task_type" doc:"extend, generate, replace, merge or lyrics."`
-	Provider     *string    `json:"provider" doc:"The upstream that has the task; null: the default one."`
-	Status       string     `json:"status" doc:"submitted, queued, processing or streaming while it is pending, then complete or failed."`
-	ErrorCode    *string    `json:"error_code" doc:"Why it failed: PRODUCER_TAG, COPYRIGHTED, INAPPROPRIATE_CONTENT, MODERATION_FLAGGED, MALFORMED_PROMPT, INVALID_REQUEST or API_ERROR."`
-	ErrorMessage *string    `json:"error_message" doc:"The upstream's text, without secrets."`
+	Provider     *string    `json:"provider" doc:"The provider that has the task; null: the default one."`
+	Status       string     `json:"status" doc:"submitted, queued, processing or streaming while the row is pending, then complete or failed."`
+	ErrorCode    *string    `json:"error_code" doc:"Why the row failed: PRODUCER_TAG, COPYRIGHTED, INAPPROPRIATE_CONTENT, MODERATION_FLAGGED, MALFORMED_PROMPT, INVALID_REQUEST or API_ERROR."`
+	ErrorMessage *string    `json:"error_message" doc:"The provider's text, without secrets."`
 	CreatedAt    *time.Time `json:"created_at"`
 	UpdatedAt    *time.Time `json:"updated_at"`
-	CompletedAt  *time.Time `json:"completed_at" doc:"When it became complete or failed."`
+	CompletedAt  *time.Time `json:"completed_at" doc:"When the row became complete or failed."`
 	Clips        []Clip     `json:"clips" nullable:"false"`
 }
 
@@ -32,7 +32,7 @@ type Generation struct {
 type Clip struct {
 	ID             string     `json:"id" format:"uuid"`
 	GenerationID   string     `json:"generation_id" format:"uuid"`
-	ClipID         string     `json:"clip_id" doc:"The upstream's id of the clip; a placeholder (like {task_id}-extend-0) until it is known."`
+	ClipID         string     `json:"clip_id" doc:"The provider's id of the clip; a placeholder (like {task_id}-extend-0) until it is known."`
 	Status         string     `json:"status"`
 	Title          *string    `json:"title"`
 	AudioURL       *string    `json:"audio_url" doc:"Where the audio is, once there is any; always null for lyrics."`
@@ -57,7 +57,7 @@ func Load(ctx context.Context, db queries.DBTX, ids []string) ([]Generation, err
 	q := queries.New()
 	rows, err := q.GenerationListViews(ctx, db, ids)
 	if err != nil {
-		return nil, fmt.Errorf("load generations: %w", err)
+		return nil, fmt.Errorf("load rows: %w", err)
 	}
 	clips, err := q.ClipListViews(ctx, db, ids)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"tasksync/syncer"
 )
@@ -32,12 +33,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Spacing = cmp.Or(c.Spacing, 2*time.Second)
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Registerer == nil {
-		c.Registerer = prometheus.NewRegistry()
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -46,9 +42,7 @@ func (c Config) withDefaults() Config {
 
 // newCounter counts tasks by the result of their looks.
 func newCounter(reg prometheus.Registerer) *prometheus.CounterVec {
-	tasks := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tasksync_webhook_tasks_total", Help: "Tasks that webhooks named, by what became of it: looked at, not answered by the upstream, or unknown (no pending row has it).",
+	return promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "tasksync_webhook_tasks_total", Help: "Tasks that webhooks named, by what became of them: looked at, not answered by the provider, or unknown (no pending row has it).",
 	}, []string{"result"})
-	reg.MustRegister(tasks)
-	return tasks
 }

@@ -2,6 +2,8 @@ package wakeup
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,12 +67,9 @@ func (q *Queue) sync(ctx context.Context, g group) {
 func (q *Queue) pendingRows(ctx context.Context, g group) (ids []string, taskOf map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	taskIDs := make([]string, 0, len(g.tries))
-	for id := range g.tries {
-		if id != "" && !strings.ContainsRune(id, 0) { // no text in Postgres holds a NUL
-			taskIDs = append(taskIDs, id)
-		}
-	}
+	taskIDs := slices.DeleteFunc(slices.Collect(maps.Keys(g.tries)), func(id string) bool {
+		return id == "" || strings.ContainsRune(id, 0) // no text in Postgres holds a NUL
+	})
 	rows, err := q.queries.GenerationListPendingByTask(ctx, q.cfg.Pool, queries.GenerationListPendingByTaskParams{
 		TaskIds: taskIDs, Providers: strings.Split(g.providers, "\x00"), MaxRows: 10 * groupSize,
 	})

@@ -10,16 +10,9 @@ import (
 const name = "acedata"
 
 const (
-	defaultBaseURL = "https://api.acedata.cloud"
-	// batch is the most that the provider's own client recommends.
-	batch = 50
-	// The provider publishes no limit; ten calls a second are a guess.
-	defaultRequests = 10
-	defaultWindow   = time.Second
-	fanOut          = 4 // calls of one Fetch under way at once
+	batch  = 50 // the most that the provider's own client recommends
+	fanOut = 4  // calls of one Fetch under way at once
 )
-
-var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
@@ -32,8 +25,9 @@ type Adapter struct {
 // Provider is AceData.
 func Provider() upstream.Provider {
 	return upstream.Provider{
-		Name: name, BaseURL: defaultBaseURL, Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
-		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
+		Name: name, BaseURL: "https://api.acedata.cloud", Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
+		// The provider publishes no limit; ten calls a second are a guess.
+		Limits: upstream.Limits{Batch: batch, Requests: 10, Window: time.Second},
 		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },
 	}
 }

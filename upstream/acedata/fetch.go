@@ -2,6 +2,7 @@ package acedata
 
 import (
 	"context"
+	"slices"
 
 	"tasksync/task"
 	"tasksync/upstream"
@@ -26,10 +27,8 @@ type payload struct {
 // payloadOf asks for each task once: two refs may name a task with different types.
 func payloadOf(refs []task.Ref) payload {
 	p := payload{Action: "retrieve_batch"}
-	asked := map[string]bool{}
 	for _, ref := range refs {
-		if !asked[ref.TaskID] {
-			asked[ref.TaskID] = true
+		if !slices.Contains(p.IDs, ref.TaskID) {
 			p.IDs = append(p.IDs, ref.TaskID)
 		}
 	}

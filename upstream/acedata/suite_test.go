@@ -1,29 +1,12 @@
 package acedata
 
 import (
-	"log/slog"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"tasksync/upstream"
 	"tasksync/upstream/upstreamtest"
 )
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-		a, err := open(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window, Logger: slog.New(slog.DiscardHandler)})
-		require.NoError(t, err)
-		t.Cleanup(a.CloseIdle)
-		return a
-	}
-	upstreamtest.Run(t, upstreamtest.Subject{
-		Provider: name,
-		New: func(t testing.TB, baseURL, key string) upstream.Adapter {
-			return limited(t, baseURL, key, -1, 0)
-		},
-		Limited: limited,
-	})
+	upstreamtest.Run(t, upstreamtest.Subject{Upstream: Provider()})
 }

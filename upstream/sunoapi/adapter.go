@@ -9,8 +9,6 @@ import (
 // fanOut is how many calls of one Fetch are under way at once.
 const fanOut = 8
 
-var _ upstream.Adapter = (*Adapter)(nil)
-
 // Adapter asks one provider with one credential. It is safe for concurrent use.
 type Adapter struct {
 	*upstream.Client

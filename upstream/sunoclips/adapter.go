@@ -13,15 +13,10 @@ const name = "sunoclips"
 // (HackMIT 2025: …/external/hackmit), and may change again.
 const defaultBaseURL = "https://studio-api.prod.suno.com/api/v2/external/hackathons"
 
-// The limits on the provider's page, and what fits into a URL.
 const (
-	defaultRequests = 100 // clip fetches a minute and user
-	defaultWindow   = time.Minute
-	maxClips        = 24 // ids of one call: a URL of some 950 characters; the page shows 12, and names no maximum
-	fanOut          = 4  // calls of one Fetch under way at once
+	maxClips = 24 // ids of one call: a URL of some 950 characters; the page shows 12, and names no maximum
+	fanOut   = 4  // calls of one Fetch under way at once
 )
-
-var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks the provider with one credential. It is safe for concurrent use.
 type Adapter struct {
@@ -35,7 +30,8 @@ type Adapter struct {
 func Provider() upstream.Provider {
 	return upstream.Provider{
 		Name: name, BaseURL: defaultBaseURL, Paths: []string{"/clips", "/lyrics"},
-		Limits: upstream.Limits{Batch: maxClips, Requests: defaultRequests, Window: defaultWindow},
+		// The provider's page names 100 clip fetches a minute and user.
+		Limits: upstream.Limits{Batch: maxClips, Requests: 100, Window: time.Minute},
 		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },
 	}
 }

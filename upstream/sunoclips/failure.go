@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"tasksync/task"
@@ -42,12 +43,7 @@ func callFailure(ans upstream.Answer, missing string) *task.Failure {
 // the path.
 func namesClip(detail string) bool {
 	detail = strings.ToLower(detail)
-	for _, thing := range []string{"clip", "song", "lyric"} {
-		if strings.Contains(detail, thing) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"clip", "song", "lyric"}, func(thing string) bool { return strings.Contains(detail, thing) })
 }
 
 // noClipID is the failure of a task without a clip id.

@@ -103,12 +103,7 @@ func planOf(refs []task.Ref) plan {
 // add adds the clips of a group, each once whatever its spelling.
 func (p *plan) add(g group, alone bool) {
 	for _, id := range g.ids {
-		at := -1
-		for i := range p.refs {
-			if strings.EqualFold(p.refs[i].TaskID, id) {
-				at = i
-			}
-		}
+		at := slices.IndexFunc(p.refs, func(ref task.Ref) bool { return strings.EqualFold(ref.TaskID, id) })
 		if at < 0 {
 			p.refs = append(p.refs, task.Ref{TaskID: id, Alone: alone})
 		} else if alone {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -337,7 +338,7 @@ func TestConfig(t *testing.T) {
 	}
 	a, err := open(upstream.Config{APIKey: "k"})
 	require.NoError(t, err)
-	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: defaultWindow}, a.Limits())
+	require.Equal(t, upstream.Limits{Batch: 24, Requests: 100, Window: time.Minute}, a.Limits())
 }
 
 // TestATaskIsNotAnsweredByHalf has a round that ends between the two clips of a task:

@@ -2,32 +2,16 @@ package sunoclips
 
 import (
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"tasksync/upstream"
 	"tasksync/upstream/upstreamtest"
 )
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	limited := func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-		a, err := open(upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
-		require.NoError(t, err)
-		t.Cleanup(a.CloseIdle)
-		return a
-	}
 	for _, dialect := range []string{"", "wrapped", "sentinel"} {
 		t.Run("dialect "+dialect, func(t *testing.T) {
 			t.Parallel()
-			upstreamtest.Run(t, upstreamtest.Subject{
-				Provider: name, Dialect: dialect,
-				New: func(t testing.TB, baseURL, key string) upstream.Adapter {
-					return limited(t, baseURL, key, -1, 0)
-				},
-				Limited: limited,
-			})
+			upstreamtest.Run(t, upstreamtest.Subject{Upstream: Provider(), Dialect: dialect})
 		})
 	}
 }

@@ -12,15 +12,9 @@ import (
 const name = "sunoproxy"
 
 const (
-	// batch is how many tasks one call asks for; no server names a limit.
-	batch = 100
-	// No server names a rate either; ten calls a second are a guess.
-	defaultRequests = 10
-	defaultWindow   = time.Second
-	fanOut          = 8 // calls of one Fetch under way at once
+	batch  = 100 // tasks of one call; no server names a limit
+	fanOut = 8   // calls of one Fetch under way at once
 )
-
-var _ upstream.Adapter = (*Adapter)(nil)
 
 // Adapter asks one server with one credential. It is safe for concurrent use.
 type Adapter struct {
@@ -36,8 +30,9 @@ type Adapter struct {
 func Provider() upstream.Provider {
 	return upstream.Provider{
 		Name: name, Keyless: true, // some self-hosted servers want no key
-		Paths:  []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
-		Limits: upstream.Limits{Batch: batch, Requests: defaultRequests, Window: defaultWindow},
+		Paths: []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
+		// No server names a rate; ten calls a second are a guess.
+		Limits: upstream.Limits{Batch: batch, Requests: 10, Window: time.Second},
 		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },
 	}
 }

@@ -51,12 +51,7 @@ func parseEnvelope(ans upstream.Answer, limit int) (env envelope, ok bool) {
 	if env.Code != "" || env.Error.Given() || (ans.Status >= 400 && env.text() != "") {
 		return env, true
 	}
-	for _, rec := range env.records {
-		if rec.taskID != "" || rec.clipID != "" {
-			return env, true
-		}
-	}
-	return env, false
+	return env, slices.ContainsFunc(env.records, func(rec record) bool { return rec.taskID != "" || rec.clipID != "" })
 }
 
 // success reports whether the envelope says that the call was served.
@@ -93,12 +88,7 @@ func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]*task.Observ
 
 // hasResults reports whether one of the records is a result and not a task.
 func hasResults(records []record) bool {
-	for _, rec := range records {
-		if !rec.isTask() && rec.id() != "" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(records, func(rec record) bool { return !rec.isTask() && rec.id() != "" })
 }
 
 // match observes each ref from the records about it: from its first task record, or

@@ -63,7 +63,7 @@ func (b *batchSupport) singleAsked(now time.Time, answered bool) {
 	switch {
 	case b.doubt != noDoubt && answered:
 		if !now.Before(b.singleUntil) {
-			b.logger.Info("[TaskSync] The upstream has no batch call; tasks are asked for one by one", "provider", name)
+			b.logger.Info("[TaskSync] The provider has no batch call; tasks are asked for one by one", "provider", name)
 		}
 		b.answered, b.cause, b.singleUntil = false, b.doubt, now.Add(forgetAfter)
 	case !answered && b.cause == someDoubt:

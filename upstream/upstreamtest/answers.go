@@ -53,9 +53,7 @@ func testPartial(t *testing.T, w *world) {
 		f := failureOf(bad.TaskID, seen, err)
 		require.NotNil(t, f, fault)
 		require.Equal(t, task.Transient, f.Verdict)
-		seen, err = w.fetch(t.Context(), t, bad)
-		require.NoError(t, err)
-		requireReady(t, seen, bad)
+		w.fetchReady(t, bad)
 	}
 }
 
@@ -67,12 +65,8 @@ func testRequests(t *testing.T, w *world) {
 	require.NoError(t, err)
 	for _, n := range []int{1, batch, batch + 1, 2*batch + 3} {
 		refs := w.submit(n)
-		got := w.requests(func() {
-			seen, err := w.fetch(t.Context(), t, refs...)
-			require.NoError(t, err)
-			requireReady(t, seen, refs...)
-		})
-		require.EqualValues(t, (n+batch-1)/batch*w.subject.firstLook(), got, "requests for %d tasks at %d each", n, batch)
+		got := w.requests(func() { w.fetchReady(t, refs...) })
+		require.EqualValues(t, (n+batch-1)/batch*w.subject.FirstLook, got, "requests for %d tasks at %d each", n, batch)
 		got = w.requests(func() {
 			_, err := w.fetch(t.Context(), t, refs...)
 			require.NoError(t, err)
@@ -86,13 +80,11 @@ func testRequests(t *testing.T, w *world) {
 func testMixedTypes(t *testing.T, w *world) {
 	var refs []task.Ref
 	for range 7 {
-		for _, taskType := range w.subject.types() {
+		for _, taskType := range w.subject.Types {
 			refs = append(refs, task.Ref{TaskID: w.sim.Submit(taskType, simulator.Ready), Type: taskType})
 		}
 	}
-	seen, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, seen, refs...)
+	seen := w.fetchReady(t, refs...)
 	for _, ref := range refs {
 		record, _ := w.sim.Task(ref.TaskID)
 		require.Len(t, seen[ref.TaskID].Items, len(record.Items))

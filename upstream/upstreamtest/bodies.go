@@ -64,7 +64,7 @@ func testBodies(t *testing.T, s Subject) {
 			}
 		}
 	})
-	t.Run("gzip as agreed", func(t *testing.T) { t.Parallel(); s.bubble(t, newWorld(t, s, ""), testGzip) })
+	s.run(t, "gzip as agreed", testGzip)
 }
 
 // fetchBody fetches one task from a server that answers with that status and body,
@@ -77,7 +77,7 @@ func fetchBody(t *testing.T, s Subject, status int, body string) (f *task.Failur
 		_, _ = w.Write([]byte(body))
 	}))
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{subject: s, adapter: s.New(t, server.URL, key)}
+		w := &world{subject: s, adapter: s.open(t, upstream.Config{BaseURL: server.URL, APIKey: key})}
 		ref := task.Ref{TaskID: "11111111-1111-4111-8111-111111111111", Type: w.taskType()}
 		seen, err := w.fetch(t.Context(), t, ref)
 		f = failureOf(ref.TaskID, seen, err)
@@ -110,9 +110,7 @@ func testGzip(t *testing.T, w *world) {
 		rw.Header().Set("Content-Encoding", "gzip")
 		plain.ServeHTTP(zipWriter{rw, z}, r)
 	})
-	seen, err := w.fetch(t.Context(), t, ref)
-	require.NoError(t, err)
-	requireReady(t, seen, ref)
+	w.fetchReady(t, ref)
 }
 
 type zipWriter struct {

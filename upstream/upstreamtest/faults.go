@@ -19,21 +19,16 @@ func testFaults(t *testing.T, s Subject) {
 		if fault == simulator.Hang { // see testCancellation
 			continue
 		}
-		t.Run(string(fault), func(t *testing.T) {
-			t.Parallel()
-			s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testFault(t, w, fault) })
-		})
+		s.run(t, string(fault), func(t *testing.T, w *world) { testFault(t, w, fault) })
 	}
 }
 
 func testFault(t *testing.T, w *world, fault simulator.Fault) {
 	warm := w.submit(1)[0]
-	seen, err := w.fetch(t.Context(), t, warm)
-	require.NoError(t, err)
-	requireReady(t, seen, warm)
+	w.fetchReady(t, warm)
 
 	ref := w.submit(1, fault)[0]
-	seen, err = w.fetch(t.Context(), t, ref)
+	seen, err := w.fetch(t.Context(), t, ref)
 	if fault == simulator.Slow {
 		require.NoError(t, err)
 		requireReady(t, seen, ref)
@@ -78,15 +73,8 @@ func requireUntouched(t *testing.T, w *world, ref task.Ref, obs task.Observation
 		g := task.Generation{TaskID: ref.TaskID, Type: ref.Type, Status: status, CreatedAt: now.Add(-5 * time.Minute)}
 		d := w.subject.policy().Decide(now, g, nil, task.Seen{Observation: &obs})
 		require.False(t, d.Writes(g), "%+v", d)
-		require.False(t, d.Next.Before(min2(now.Add(f.RetryAfter), g.CreatedAt.Add(task.DefaultTimeout))))
+		require.False(t, d.Next.Before(now.Add(f.RetryAfter)) && d.Next.Before(g.CreatedAt.Add(task.DefaultTimeout)))
 	}
-}
-
-func min2(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // requirePause asserts that the credential's calls pause.
@@ -119,7 +107,7 @@ func requireClosed(t *testing.T, w *world, ref task.Ref) {
 
 func testWrongKey(t *testing.T, w *world) {
 	ref := w.submit(1)[0]
-	w.adapter = w.subject.New(t, w.server.URL, "wrong-"+key)
+	w.adapter = w.subject.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: "wrong-" + key})
 	for range 3 { // a wrong key stays wrong: the pause comes back
 		seen, err := w.fetch(t.Context(), t, ref)
 		f := failureOf(ref.TaskID, seen, err)
@@ -130,16 +118,14 @@ func testWrongKey(t *testing.T, w *world) {
 		requirePause(t, w, ref)
 		w.advance(f.RetryAfter)
 	}
-	w.adapter = w.subject.New(t, w.server.URL, key)
+	w.adapter = w.subject.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: key})
 	w.sim.Outage(simulator.BadKey)
 	_, err := w.fetch(t.Context(), t, ref)
 	require.Error(t, err)
 	w.sim.Outage(simulator.NoFault)
 	requirePause(t, w, ref)
 	w.advance(time.Minute)
-	seen, err := w.fetch(t.Context(), t, ref)
-	require.NoError(t, err)
-	requireReady(t, seen, ref)
+	w.fetchReady(t, ref)
 }
 
 func testKeyIsShownNowhere(t *testing.T, w *world) {

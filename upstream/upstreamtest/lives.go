@@ -20,12 +20,12 @@ import (
 func testLives(t *testing.T, w *world) {
 	rows := &store{policy: w.subject.policy()}
 	rows.policy.ProbeCDN = false
-	for i, taskType := range w.subject.types() {
+	for i, taskType := range w.subject.Types {
 		for j, fate := range simulator.Fates() {
 			rows.insert(w.sim.Submit(taskType, fate), taskType, w.clock.Now(), i+j)
 		}
 	}
-	for passes := 0; rows.pending() > 0; passes++ {
+	for passes := 0; len(rows.pending()) > 0; passes++ {
 		require.Less(t, passes, 1000, "rows stay pending")
 		w.advance(rows.next().Sub(w.clock.Now()))
 		due := rows.due(w.clock.Now())
@@ -76,31 +76,16 @@ func (s *store) insert(taskID string, taskType task.Type, now time.Time, form in
 	s.rows = append(s.rows, r)
 }
 
-func (s *store) due(now time.Time) (due []*row) {
-	for _, r := range s.rows {
-		if r.g.Status.Pending() && !r.next.After(now) {
-			due = append(due, r)
-		}
-	}
-	return due
+func (s *store) pending() []*row {
+	return slices.DeleteFunc(slices.Clone(s.rows), func(r *row) bool { return !r.g.Status.Pending() })
 }
 
-func (s *store) pending() (n int) {
-	for _, r := range s.rows {
-		if r.g.Status.Pending() {
-			n++
-		}
-	}
-	return n
+func (s *store) due(now time.Time) []*row {
+	return slices.DeleteFunc(s.pending(), func(r *row) bool { return r.next.After(now) })
 }
 
-func (s *store) next() (next time.Time) {
-	for _, r := range s.rows {
-		if r.g.Status.Pending() && (next.IsZero() || r.next.Before(next)) {
-			next = r.next
-		}
-	}
-	return next
+func (s *store) next() time.Time {
+	return slices.MinFunc(s.pending(), func(a, b *row) int { return a.next.Compare(b.next) }).next
 }
 
 // refs returns the tasks of rows, as the syncer asks for them.

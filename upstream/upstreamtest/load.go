@@ -56,9 +56,7 @@ func testCancellation(t *testing.T, s Subject) {
 	_, err = w.adapter.Fetch(ctx, refs) // its deadline has passed
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	w.sim.Outage(simulator.NoFault)
-	seen, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, seen, refs...)
+	w.fetchReady(t, refs...)
 }
 
 // testRateLimit has several workers fetch in bursts, and counts the calls that have
@@ -75,7 +73,7 @@ func testRateLimit(t *testing.T, s Subject) {
 	})
 	refs := w.submit(workers * each)
 	synctest.Test(t, func(t *testing.T) {
-		adapter := s.Limited(t, w.server.URL, key, requests, window)
+		adapter := s.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: key, Requests: requests, Window: window})
 		require.Equal(t, requests, adapter.Limits().Requests)
 		require.Equal(t, window, adapter.Limits().Window)
 		var working atomic.Int64
@@ -99,6 +97,6 @@ func testRateLimit(t *testing.T, s Subject) {
 			require.LessOrEqual(t, counts[i+int(window/tick)]-counts[i], int64(requests), "in the window from %s on", time.Duration(i)*tick)
 		}
 		require.GreaterOrEqual(t, counts[len(counts)-1], int64(workers*each))
-		require.Less(t, len(counts), int(2*window/tick)*workers*each*s.firstLook()/requests, "the limit is used, not only kept")
+		require.Less(t, len(counts), int(2*window/tick)*workers*each*s.FirstLook/requests, "the limit is used, not only kept")
 	})
 }

@@ -32,10 +32,7 @@ func testPoison(t *testing.T, s Subject) {
 			places = append(places, []int{0}, []int{cohort - 1})
 		}
 		for _, at := range places {
-			t.Run(fmt.Sprint(fault, at), func(t *testing.T) {
-				t.Parallel()
-				s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) { testPoisoned(t, w, fault, at) })
-			})
+			s.run(t, fmt.Sprint(fault, at), func(t *testing.T, w *world) { testPoisoned(t, w, fault, at) })
 		}
 	}
 }
@@ -107,11 +104,7 @@ func testPoisonPasses(t *testing.T, w *world) {
 			break
 		}
 	}
-	require.EqualValues(t, 1, w.requests(func() {
-		seen, err := w.fetch(t.Context(), t, refs...)
-		require.NoError(t, err)
-		requireReady(t, seen, refs...)
-	}))
+	require.EqualValues(t, 1, w.requests(func() { w.fetchReady(t, refs...) }))
 }
 
 // testCreditsOfOneTask: the text of a failed task says nothing about the account.
@@ -150,31 +143,24 @@ func record(t *testing.T, w *world, ref task.Ref) simulator.Record {
 // its calls, and tasks are asked for together again when the provider is back.
 func testDown(t *testing.T, s Subject) {
 	for _, fault := range []simulator.Fault{simulator.HTTP503, simulator.HTML, simulator.Cut} {
-		t.Run(string(fault), func(t *testing.T) {
-			t.Parallel()
-			s.bubble(t, newWorld(t, s, ""), func(t *testing.T, w *world) {
-				refs := w.submit(cohort)
-				_, err := w.fetch(t.Context(), t, refs...) // an adapter may have to learn
-				require.NoError(t, err)
-				up := w.requests(func() { _, _ = w.fetch(t.Context(), t, refs...) })
-				w.sim.Outage(fault)
-				for range 3 {
-					require.LessOrEqual(t, w.requests(func() {
-						_, err := w.fetch(t.Context(), t, refs...)
-						require.Error(t, err)
-					}), max(up, 6))
-				}
-				if w.subject.batch(w.adapter) < cohort {
-					return
-				}
-				w.sim.Outage(simulator.NoFault)
-				w.advance(task.DefaultConfirmation().Over)
-				require.Equal(t, up, w.requests(func() {
-					seen, err := w.fetch(t.Context(), t, refs...)
-					require.NoError(t, err)
-					requireReady(t, seen, refs...)
-				}))
-			})
+		s.run(t, string(fault), func(t *testing.T, w *world) {
+			refs := w.submit(cohort)
+			_, err := w.fetch(t.Context(), t, refs...) // an adapter may have to learn
+			require.NoError(t, err)
+			up := w.requests(func() { _, _ = w.fetch(t.Context(), t, refs...) })
+			w.sim.Outage(fault)
+			for range 3 {
+				require.LessOrEqual(t, w.requests(func() {
+					_, err := w.fetch(t.Context(), t, refs...)
+					require.Error(t, err)
+				}), max(up, 6))
+			}
+			if w.subject.batch(w.adapter) < cohort {
+				return
+			}
+			w.sim.Outage(simulator.NoFault)
+			w.advance(task.DefaultConfirmation().Over)
+			require.Equal(t, up, w.requests(func() { w.fetchReady(t, refs...) }))
 		})
 	}
 }
@@ -183,13 +169,11 @@ func testDown(t *testing.T, s Subject) {
 // means that the task is unknown.
 func testAlone(t *testing.T, w *world) {
 	refs := w.submit(3)
-	warm, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, warm, refs...)
+	w.fetchReady(t, refs...)
 	refs[0].Alone = true
 	never := task.Ref{TaskID: "00000000-0000-4000-8000-000000000000", Type: w.taskType(), Alone: true}
 	lost := task.Ref{TaskID: w.sim.Submit(w.taskType(), simulator.Forgotten), Type: w.taskType(), Alone: true}
-	calls := int64(1 + 2*w.subject.places())
+	calls := int64(1 + 2*w.subject.Places)
 	if w.subject.batch(w.adapter) > 1 {
 		calls++ // for the two other tasks together
 	} else {
@@ -213,7 +197,5 @@ func testBlanks(t *testing.T, w *world) {
 	refs := w.submit(3)
 	refs[0].TaskID += " "
 	refs[1].TaskID = "\t" + refs[1].TaskID + "\r\n"
-	seen, err := w.fetch(t.Context(), t, refs...)
-	require.NoError(t, err)
-	requireReady(t, seen, refs...)
+	w.fetchReady(t, refs...)
 }

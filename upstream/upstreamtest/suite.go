@@ -1,10 +1,10 @@
 package upstreamtest
 
 import (
+	"cmp"
 	"log/slog"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,18 +15,12 @@ import (
 
 // Subject is an adapter under test, and the wire format that it reads.
 type Subject struct {
-	// Format is the provider's wire format. Default: Provider and Dialect, the
-	// simulator's names of a format that it has itself.
-	Format            *Format
-	Provider, Dialect string
-	// Upstream is the provider whose adapters are tested. Default: New and Limited.
+	// Upstream is the provider whose adapters are tested. Required.
 	Upstream upstream.Provider
-	// New makes an adapter without a rate limit, and closes by t.Cleanup what has
-	// to be closed. Default: Upstream's.
-	New func(t testing.TB, baseURL, key string) upstream.Adapter
-	// Limited makes an adapter that may make so many requests in any span of
-	// window. Default: Upstream's.
-	Limited func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter
+	// Format is the provider's wire format. Default: the format that the simulator has
+	// for a provider of this name, in Dialect.
+	Format  *Format
+	Dialect string
 	// Handlers has all of Types. Default: [task.DefaultHandlers].
 	Handlers task.Handlers
 	// Types are the task types that the provider has; the first one is used
@@ -51,27 +45,11 @@ type (
 	Item   = simulator.Item
 )
 
-func (s Subject) withDefaults() Subject {
-	if s.Handlers == nil {
-		s.Handlers = task.DefaultHandlers()
-	}
-	if s.Limited == nil {
-		s.Limited = func(t testing.TB, baseURL, key string, requests int, window time.Duration) upstream.Adapter {
-			return s.open(t, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: requests, Window: window})
-		}
-	}
-	if s.New == nil {
-		s.New = func(t testing.TB, baseURL, key string) upstream.Adapter {
-			return s.open(t, upstream.Config{BaseURL: baseURL, APIKey: key, Requests: -1})
-		}
-	}
-	return s
-}
-
-// open makes an adapter of s.Upstream.
+// open makes an adapter of s.Upstream, without a rate limit unless cfg has one.
 func (s Subject) open(t testing.TB, cfg upstream.Config) upstream.Adapter {
 	t.Helper()
-	require.NotNil(t, s.Upstream.New, "Subject.Upstream or New and Limited: required")
+	require.NotNil(t, s.Upstream.New, "Subject.Upstream: required")
+	cfg.Requests = cmp.Or(cfg.Requests, -1)
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	adapter, err := s.Upstream.New(cfg)
 	require.NoError(t, err)
@@ -88,17 +66,6 @@ func (s Subject) policy() task.Policy {
 	return p
 }
 
-func (s Subject) firstLook() int { return max(1, s.FirstLook) }
-
-func (s Subject) places() int { return max(1, s.Places) }
-
-func (s Subject) types() []task.Type {
-	if len(s.Types) > 0 {
-		return s.Types
-	}
-	return []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
-}
-
 // batch returns how many tasks a call asks for.
 func (s Subject) batch(a upstream.Adapter) int {
 	if s.Unbatched {
@@ -113,7 +80,13 @@ const key = "key-0123456789-of-the-suite"
 // that outlive the tests.
 func Run(t *testing.T, s Subject) {
 	t.Helper()
-	s = s.withDefaults()
+	if s.Handlers == nil {
+		s.Handlers = task.DefaultHandlers()
+	}
+	if len(s.Types) == 0 {
+		s.Types = []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics}
+	}
+	s.FirstLook, s.Places = max(1, s.FirstLook), max(1, s.Places)
 	for _, tc := range []struct {
 		name string
 		test func(*testing.T, *world)
@@ -132,10 +105,7 @@ func Run(t *testing.T, s Subject) {
 		{"alone", testAlone},
 		{"blanks around ids", testBlanks},
 	} {
-		t.Run(tc.name, func(t *testing.T) {
-			t.Parallel()
-			s.bubble(t, newWorld(t, s, ""), tc.test)
-		})
+		s.run(t, tc.name, tc.test)
 	}
 	t.Run("lives with previews on any host", func(t *testing.T) {
 		t.Parallel()
@@ -150,11 +120,20 @@ func Run(t *testing.T, s Subject) {
 	t.Run("rate limit", func(t *testing.T) { t.Parallel(); testRateLimit(t, s) })
 }
 
+// run runs test as a parallel test of its own, in a world of its own.
+func (s Subject) run(t *testing.T, name string, test func(*testing.T, *world)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		s.bubble(t, newWorld(t, s, ""), test)
+	})
+}
+
 // bubble runs test in w, with an adapter inside a bubble of testing/synctest.
 func (s Subject) bubble(t *testing.T, w *world, test func(*testing.T, *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w.adapter = s.New(t, w.server.URL, key)
+		w.adapter = s.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: key})
 		w.sleeps = true
 		test(t, w)
 	})

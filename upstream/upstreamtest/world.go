@@ -37,12 +37,12 @@ func newWorld(t *testing.T, s Subject, mediaURL string) *world {
 		clips[taskType] = h.Clips
 	}
 	w.sim = simulator.New(simulator.Config{
-		Format: s.Format, Clips: clips, Provider: s.Provider, Dialect: s.Dialect, Seed: 1, APIKey: key,
+		Format: s.Format, Clips: clips, Provider: s.Upstream.Name, Dialect: s.Dialect, Seed: 1, APIKey: key,
 		SlowDelay: time.Millisecond, MediaURL: mediaURL, Now: w.clock.Now,
 	})
 	w.server = serve(t, w.sim)
 	t.Cleanup(w.sim.Close)
-	w.adapter = s.New(t, w.server.URL, key)
+	w.adapter = s.open(t, upstream.Config{BaseURL: w.server.URL, APIKey: key})
 	return w
 }
 
@@ -82,7 +82,7 @@ func (w *world) advance(d time.Duration) {
 }
 
 // taskType returns the type for tests in which one is enough.
-func (w *world) taskType() task.Type { return w.subject.types()[0] }
+func (w *world) taskType() task.Type { return w.subject.Types[0] }
 
 // submit makes n tasks that are complete, and returns their refs.
 func (w *world) submit(n int, faults ...simulator.Fault) []task.Ref {
@@ -138,6 +138,15 @@ func (w *world) requests(test func()) int64 {
 	before := w.sim.Requests().Total
 	test()
 	return w.sim.Requests().Total - before
+}
+
+// fetchReady asks for refs and asserts that they were observed with their items.
+func (w *world) fetchReady(t *testing.T, refs ...task.Ref) map[string]task.Observation {
+	t.Helper()
+	seen, err := w.fetch(t.Context(), t, refs...)
+	require.NoError(t, err)
+	requireReady(t, seen, refs...)
+	return seen
 }
 
 // requireReady asserts that refs were observed with their items.

@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb uses its driver "pgx"
 	"github.com/peterldowns/pgtestdb"
+
+	"github.com/stretchr/testify/require"
 )
 
 // URL returns the address of a new migrated database. It is dropped when the test has ended, or
@@ -28,9 +30,7 @@ func Empty(t testing.TB) string {
 func Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), URL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(pool.Close)
 	return pool
 }

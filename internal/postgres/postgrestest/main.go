@@ -11,6 +11,8 @@ import (
 	"go.uber.org/goleak"
 
 	"tasksync/internal/postgres"
+
+	"github.com/stretchr/testify/require"
 )
 
 // urlEnv names a server to use instead of a private one.
@@ -74,9 +76,7 @@ func (s *sharedServer) stop() error {
 func Server(t testing.TB) *postgres.Server {
 	t.Helper()
 	s, err := postgres.Start(t.Context(), config())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Error(err)

@@ -17,8 +17,6 @@ import (
 // migrator brings the template database to the newest version.
 type migrator struct{}
 
-var _ pgtestdb.Migrator = migrator{}
-
 // Hash returns the same value for the same migration files, under the same names.
 func (migrator) Hash() (string, error) {
 	names, err := fs.Glob(migrations.FS, "*.sql")

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"tasksync/internal/postgres"
+
+	"github.com/stretchr/testify/require"
 )
 
 // PgBouncer starts a PgBouncer for the test, in pool mode "transaction" or "session", and returns
@@ -20,15 +22,11 @@ import (
 func PgBouncer(t testing.TB, database, mode string) string {
 	t.Helper()
 	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	addr := freeAddr(t)
 	password, _ := u.User.Password()
 	host, port, err := net.SplitHostPort(u.Host)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	config := fmt.Sprintf(pgbouncerINI, host, port, u.User.Username(), password, addr[len("127.0.0.1:"):], mode)
 	if PgBouncerPrepares(t) {
 		config += "max_prepared_statements = 200\n"
@@ -75,22 +73,14 @@ func findPgBouncer() string {
 func startPgBouncer(t testing.TB, config, addr string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tasksync-pgbouncer-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	file := filepath.Join(dir, "pgbouncer.ini")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // another user reads it
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user enters it
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(config), 0o644)) //nolint:gosec // another user reads it
+	require.NoError(t, os.Chmod(dir, 0o755))                      //nolint:gosec // another user enters it
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd, err := postgres.Command(ctx, findPgBouncer(), "-q", file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -134,9 +124,7 @@ func awaitAddr(t testing.TB, addr string, ended <-chan struct{}) {
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // A Proxy stands between a client and Postgres and can fall silent, like a network that drops
@@ -33,13 +35,9 @@ type proxied struct {
 func NewProxy(t testing.TB, addr, database string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	p := &Proxy{listener: l, closed: make(chan struct{}), target: u.Host}
 	u.Host = l.Addr().String()
 	p.url = u.String()

@@ -6,6 +6,8 @@ import (
 	"net"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Drop makes one connection half open, given by the client's port as the server sees it: what the
@@ -29,9 +31,7 @@ func (p *Proxy) Drop(t testing.TB, port int) {
 func dropIncoming(t testing.TB, conn *net.TCPConn) {
 	t.Helper()
 	raw, err := conn.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var filterErr error
 	err = raw.Control(func(fd uintptr) {
 		filterErr = syscall.AttachLsf(int(fd), []syscall.SockFilter{{Code: syscall.BPF_RET | syscall.BPF_K}}) //nolint:staticcheck // the alternative is a dependency
