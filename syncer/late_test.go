@@ -100,7 +100,7 @@ func TestFetchLeavesOutUnknownProviders(t *testing.T) {
 	b := setup(t, upstreamIs(fetchFunc(allDone)))
 	gone := &member{g: task.Generation{ID: newUUID(), TaskID: "t", Type: task.Merge, Provider: "gone"}}
 	known := &member{g: task.Generation{ID: newUUID(), TaskID: "t", Type: task.Merge}}
-	b.syncer.fetch(t.Context(), task.LaneBacklog, []*member{gone, known})
+	b.syncer.fetch(t.Context(), Request{Lane: task.LaneBacklog}, []*member{gone, known})
 	require.Zero(t, gone.seen)
 	require.False(t, gone.answered)
 	require.True(t, known.answered)
