@@ -76,7 +76,7 @@ func (h *hydration) addBacklog(s *Subscription, events []Event) {
 // need that are too heavy already.
 func (h *hydration) load(ctx context.Context) error {
 	for ids := h.next(); len(ids) > 0; ids = h.next() {
-		generations, err := view.Load(ctx, h.db, ids)
+		generations, err := view.Load(ctx, h.db, ids, h.foretell)
 		if err != nil {
 			return err
 		}

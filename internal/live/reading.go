@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"tasksync/internal/view"
 	"tasksync/queries"
 )
 
@@ -14,10 +15,11 @@ import (
 type reading struct {
 	result
 
-	queries *queries.Queries
-	bounds  bounds
-	db      queries.DBTX // a transaction if subscriptions join
-	count   int          // of the events read
+	queries  *queries.Queries
+	bounds   bounds
+	foretell view.Foretell
+	db       queries.DBTX // a transaction if subscriptions join
+	count    int          // of the events read
 }
 
 // follow reads the events of users that are new since a cursor.
