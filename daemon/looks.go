@@ -29,6 +29,9 @@ func sourceOf(name string, a upstream.Adapter) planner.Source {
 	if limits.Requests > 0 && limits.Window > 0 {
 		perSecond := float64(limits.Requests) / limits.Window.Seconds()
 		s.Budget = func() float64 { return perSecond }
+		if client, ok := a.(interface{ Used() int }); ok {
+			s.Used = func() float64 { return float64(client.Used()) / float64(limits.Requests) }
+		}
 	}
 	return s
 }
