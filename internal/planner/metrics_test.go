@@ -21,7 +21,7 @@ func TestMetricsOfThePlanner(t *testing.T) {
 		DB: postgrestest.Pool(t), Deadline: 10 * time.Minute, Now: c.now,
 		Handlers: task.Handlers{task.Generate: task.DefaultHandlers()[task.Generate]},
 		Sources: map[string]Source{
-			"":        {Name: "sunoapi", Budget: func() float64 { return 2 }, Used: func() float64 { return 0.75 }},
+			"":    {Name: "sunoapi", Budget: func() float64 { return 2 }, Used: func() float64 { return 0.75 }},
 			"kie": {Name: "kie"},
 		},
 	})
