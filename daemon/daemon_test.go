@@ -331,7 +331,7 @@ func TestMetrics(t *testing.T) {
 		`tasksync_oldest_pending_age_seconds{task_type="lyrics"} 0`, `tasksync_oldest_pending_age_seconds{task_type="unknown"} `,
 		`tasksync_passes_total `, `tasksync_results_total{outcome="synced",task_type="generate"} 1`,
 		`tasksync_detection_delay_seconds_count{via="poll"} `, `tasksync_generation_looks_count `,
-		`tasksync_look_price_seconds{provider="sunoapi"} `, `tasksync_limit_used_ratio{provider="sunoapi"} `,
+		`tasksync_look_price_seconds{provider="sunoapi"} `,
 		`tasksync_look_model_rows{provider="sunoapi",task_type="generate"} `,
 		`tasksync_commit_duration_seconds_count 1`, `tasksync_first_look_delay_seconds_count 1`,
 		`tasksync_notifications_total `, `tasksync_feed_up 1`, `tasksync_build_info{`,
