@@ -10,12 +10,15 @@ func TestStageOfAStoredClip(t *testing.T) {
 	t.Parallel()
 	for want, clips := range map[string][]Clip{
 		"submitted": {
-			{}, {ClipID: "t-generate-0", Status: Submitted, Title: "the application's"},
-			{ClipID: idA, Status: Submitted, Title: "the application's", Tags: "pop"}, {Status: "whatever", Lyrics: "words"},
+			{},
+			{ClipID: "t-generate-0", Status: Submitted, Title: "the application's"},
+			{ClipID: idA, Status: Submitted, Title: "the application's", Tags: "pop"},
+			{Status: "whatever", Lyrics: "words"},
 			{ClipID: idA, Status: Processing},
 		},
 		"text": {
-			{ClipID: idA, Status: Processing, Title: "a title"}, {ClipID: "t-lyrics-0", Status: Queued, Lyrics: "words"},
+			{ClipID: idA, Status: Processing, Title: "a title"},
+			{ClipID: "t-lyrics-0", Status: Queued, Lyrics: "words"},
 			{ClipID: idA, Status: Failed, Tags: "pop"},
 		},
 		"preview": {{ClipID: idA, Status: Streaming, StreamAudioURL: "https://cdn.example/a"}},
