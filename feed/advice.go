@@ -13,9 +13,9 @@ type adviser struct {
 	advised atomic.Bool
 }
 
-// deaf says once why the feed polls, and what to change. err is
+// explainPolling says once why the feed polls, and what to change. err wraps
 // database.ErrNoListen or errTriggersOff.
-func (a *adviser) deaf(ctx context.Context, err error, retry time.Duration) {
+func (a *adviser) explainPolling(ctx context.Context, err error, retry time.Duration) {
 	if a.advised.Swap(true) {
 		a.cfg.Logger.DebugContext(ctx, "[TaskSync] Still polling", "error", err, "retry_in", retry.String())
 		return
@@ -26,12 +26,12 @@ func (a *adviser) deaf(ctx context.Context, err error, retry time.Duration) {
 	}
 	a.cfg.Logger.WarnContext(ctx, "[TaskSync] LISTEN does not work, as behind a pooler in transaction mode; polling. "+
 		"To hear of rows at once, leave DATABASE_URL for queries and set TASKSYNC_LISTEN_URL to a direct connection or a pooler in session mode", "error", err)
-	a.triggersOff(ctx)
+	a.suggestTriggersOff(ctx)
 }
 
-// triggersOff advises to switch the triggers off if they are on: while the feed
-// polls, writers pay for them and gain nothing.
-func (a *adviser) triggersOff(ctx context.Context) {
+// suggestTriggersOff says that the triggers can be switched off, if they are on:
+// while the feed polls, writers pay for them and gain nothing.
+func (a *adviser) suggestTriggersOff(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if on, err := TriggersOn(ctx, a.cfg.Pool); err == nil && on {

@@ -19,9 +19,9 @@ type collector struct {
 
 	mu   sync.Mutex
 	ids  []string
-	held bool // a sweep is under way: ids wait for what it finds
-	lost bool // the queue overflowed, which is logged once
-	wake chan struct{}
+	held bool          // a sweep is under way: ids wait for what it finds
+	lost bool          // the queue has overflowed, and a log line says so
+	wake chan struct{} // there may be ids to hand on
 }
 
 func newCollector(jobs Jobs, logger *slog.Logger) *collector {
@@ -44,8 +44,8 @@ func (c *collector) receive(id string) {
 	c.add(id)
 }
 
-// found takes the ids of a scan, some of which may have been handed on already. It
-// returns how many had not.
+// found takes the ids of a scan, drops those that were handed on a moment ago, and
+// returns how many are left.
 func (c *collector) found(ids []string) int {
 	ids = c.memory.unknown(ids)
 	c.memory.add(false, ids...)
@@ -81,14 +81,14 @@ func (c *collector) full() bool {
 	return len(c.ids) >= queueFull
 }
 
-// hold keeps what arrives until release.
+// hold makes the ids that arrive wait for release.
 func (c *collector) hold() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held = true
 }
 
-// release ends hold and drops the ids that a sweep has handed on already.
+// release ends hold, and drops the waiting ids that a sweep has given jobs already.
 func (c *collector) release(swept []string) {
 	c.memory.add(false, swept...)
 	known := make(map[string]bool, len(swept))
@@ -110,6 +110,7 @@ func (c *collector) release(swept []string) {
 // maxHandOn bounds how many ids are handed on at once.
 const maxHandOn = 5000
 
+// take returns the ids to hand on next, or none while they are held.
 func (c *collector) take() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,7 +168,7 @@ func (c *collector) handOn(ctx context.Context, ids []string) error {
 	}
 }
 
-// handOnTimeout bounds one try: a connection may be dead without an error.
+// handOnTimeout bounds one try: a dead connection may report no error.
 const handOnTimeout = 10 * time.Second
 
 func (c *collector) try(ctx context.Context, ids []string) error {

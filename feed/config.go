@@ -27,17 +27,16 @@ func Modes() []string { return []string{Auto, Notify, WAL, Poll} }
 
 // Jobs takes the rows.
 type Jobs interface {
-	// HandOn gives the generations their jobs. A second call with the same ids does
-	// no harm.
+	// HandOn gives the rows their jobs. A second call with the same ids does no harm.
 	HandOn(ctx context.Context, ids []string) error
-	// Sweep gives every row that no job follows one and returns their ids. It leaves
-	// rows that are younger than grace to the feed.
+	// Sweep gives a job to every row that no job follows, and returns the ids of these
+	// rows. It leaves rows that are younger than grace to the feed.
 	Sweep(ctx context.Context, grace time.Duration) ([]string, error)
 }
 
 // Config configures a Feed.
 type Config struct {
-	Pool *pgxpool.Pool // required: for scans, and all else that may go through a pooler
+	Pool *pgxpool.Pool // required: for all that may go through a pooler, like scans
 	// Session is the address of the feed's own connection; default: Pool's.
 	// LISTEN and session locks need a direct connection, or a pooler in session
 	// mode.
@@ -47,16 +46,17 @@ type Config struct {
 	// PollInterval is the time between two scans when polling; default 250 ms.
 	PollInterval time.Duration
 	// BusyRate is how many notifications in a second make the feed read the table
-	// instead of listening; default 100. The feed listens again when fewer than half
-	// as many rows a second came for CalmAfter; default 5 s.
+	// instead of listening; default 100. The feed listens again when, for CalmAfter
+	// (default 5 s), fewer than half as many rows a second came.
 	BusyRate  int
 	CalmAfter time.Duration
 	// HungAfter is the silence after which the daemons that wait for a leader's
 	// place end its session; default 3 s. A leader gives a sign of life every third
 	// of it.
 	HungAfter time.Duration
-	// RetryAfter is how long polling stands in for a session on which LISTEN does
-	// not work, and scans for a WAL that cannot be read; default 30 s.
+	// RetryAfter is the time until the feed tries again what an operator has to mend:
+	// triggers that are off, a session on which LISTEN does not work, a WAL that
+	// cannot be read. Scans stand in meanwhile; default 30 s.
 	RetryAfter time.Duration
 	// SlotLimit is how many bytes of WAL the replication slot may hold before it is
 	// dropped; default: that of wal.Config.
@@ -108,7 +108,7 @@ func (c Config) validate() error {
 	return nil
 }
 
-// sessionMode is the mode of a session that leads.
+// sessionMode is how a session that leads hears of rows.
 func (c Config) sessionMode() string {
 	if c.Mode == WAL {
 		return WAL

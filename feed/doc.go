@@ -1,6 +1,9 @@
 // Package feed hears of rows that wait to be followed, and hands them on to the
-// jobs. It is quick where it can be and complete where it need not be: the sweep
-// finds every row that the feed misses, a few seconds later.
+// jobs. It has to be quick and need not be complete: the sweep finds every row that
+// the feed misses, a few seconds later.
+//
+// Each daemon runs a Feed, and one of them leads: its session hears of the rows for
+// all daemons, which call that daemon "the feed".
 //
 // The race between what is there and what comes: a feed that first looked for
 // waiting rows and then listened would miss the rows that commit in between. So it
@@ -20,6 +23,9 @@
 //	               │    └───────────────────────────────────┘
 //	               └───▶ polling: scans the table, under a lease in a table
 //
+// In mode wal the leader listens too, but quietens the triggers after its sweep, and
+// then reads the WAL (package wal), or scans the table while the WAL cannot be read.
+//
 // # Why no row is missed for longer than one sweep
 //
 // The sweep examines every pending row, whatever its created_at, and asks only
@@ -34,11 +40,11 @@
 // Listening. The session listens, then sweeps, then hands on what was announced,
 // as above.
 //
-// From listening to reading. The session asks for lock K, and from that moment
-// the triggers are quiet. Before it asks, the first scan has begun some seconds
-// back: a row that was announced is heard of, a row that was not is read, and a
-// memory of the ids that were handed on keeps a row that is both from being handed
-// on twice. While older transactions keep the session waiting for K, it asks again
+// From listening to reading. The session asks for advisory lock K, and from that
+// moment the triggers are quiet: they notify only if they get K shared. Before the
+// session asks, the first scan reads the rows of the last seconds: a row that was
+// announced is heard of, a row that was not is read, and a memory of the ids that
+// were handed on keeps a row that is both from being handed on twice. While older transactions keep the session waiting for K, it asks again
 // and again, and receives in between what they announce.
 //
 // Reading. A scan takes the rows after the last created_at that it saw, less a
@@ -61,6 +67,6 @@
 // # Files
 //
 // Each file uses only files that come after it: feed, advice, wal, poll, notify,
-// notify_reading, leader, election, session, table_reader, state, collector,
-// memory, metrics, triggers, probe, config, errors.
+// notify_reading, leader, election, session, table_reader, base, state, collector,
+// memory, metrics, triggers, config, errors.
 package feed

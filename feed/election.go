@@ -6,13 +6,11 @@ import (
 	"time"
 
 	"tasksync/internal/database"
-
 	"tasksync/internal/wait"
 )
 
-// An election decides whether a session is the feed. Of all sessions one has
-// advisory lock L and leads; the others follow, and a session that ends releases
-// the lock.
+// An election decides whether a session leads. The session that holds advisory
+// lock L leads and the others follow, until it ends and so releases the lock.
 type election struct {
 	base
 	session *session
@@ -29,12 +27,12 @@ func (e election) win(ctx context.Context) error {
 			return nil
 		}
 		if first {
-			e.follow(ctx)
+			e.reportFollowing(ctx)
 		}
 		if err := e.endHung(ctx); err != nil {
 			return err
 		}
-		if err := wait.For(ctx, e.cfg.HungAfter/6); err != nil {
+		if err := wait.For(ctx, e.session.beat/2); err != nil {
 			return err
 		}
 	}
@@ -48,8 +46,8 @@ func (e election) tryLead(ctx context.Context) (leads bool, err error) {
 	return leads, err
 }
 
-// follow reports that another daemon is the feed.
-func (e election) follow(ctx context.Context) {
+// reportFollowing reports that another daemon leads.
+func (e election) reportFollowing(ctx context.Context) {
 	e.metrics.mode(e.cfg.sessionMode(), stateFollowing)
 	e.state.up()
 	e.cfg.Logger.InfoContext(ctx, "[TaskSync] Another daemon is the feed; waiting for its place")
@@ -57,6 +55,7 @@ func (e election) follow(ctx context.Context) {
 
 // endHung ends a leader's session that has been silent for too long: its process
 // is stopped, or its connection is half open. The server then releases its locks.
+// endHung leaves a session alone that holds lock L and is not a feed's.
 func (e election) endHung(ctx context.Context) error {
 	return e.session.do(ctx, "look at the leader", func(ctx context.Context) error {
 		leaders, err := e.queries.FeedLeaderList(ctx, e.session.conn)
@@ -80,7 +79,7 @@ func (e election) endHung(ctx context.Context) error {
 }
 
 // terminateError returns nil for a role that lacks the right to end the session,
-// and says what to grant: to wait is all that is left.
+// and says what to grant: the election can only wait then.
 func (e election) terminateError(ctx context.Context, err error) error {
 	if database.Code(err) != database.InsufficientPrivilege {
 		return fmt.Errorf("end the leader's session: %w", err)

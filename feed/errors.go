@@ -5,7 +5,7 @@ import (
 )
 
 // ErrNoTriggers is returned by TriggersOn and SetTriggers when the database lacks
-// our triggers; the migrations make them.
+// the triggers that the migrations make.
 var ErrNoTriggers = errors.New("the triggers are missing; run `tasksync migrate up`")
 
 // errTriggersOff is returned by Feed.verify in mode auto: the triggers are

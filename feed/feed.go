@@ -47,11 +47,11 @@ func (f *Feed) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// serve keeps a feed of the configured mode running, or of the best mode that
-// works.
+// serve hears of rows in the configured mode, or in the best mode that works, until
+// ctx ends.
 func (f *Feed) serve(ctx context.Context) {
 	if f.cfg.Mode == Poll {
-		f.adviser.triggersOff(ctx)
+		f.adviser.suggestTriggersOff(ctx)
 		f.poll(ctx)
 		return
 	}
@@ -63,14 +63,14 @@ func (f *Feed) serve(ctx context.Context) {
 			return
 		}
 		if time.Since(began) > maxBackoff {
-			backoff.Reset() // it had worked for a while
+			backoff.Reset() // the session had worked for a while
 		}
 		f.standIn(ctx, err, backoff.Next())
 	}
 }
 
-// standIn passes the time until a session is tried again. A mode that promises
-// more than LISTEN polls meanwhile.
+// standIn passes the time until a session is tried again. It polls meanwhile,
+// except in mode notify, which asks for LISTEN and nothing else.
 func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // jitter
 	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff)
@@ -84,7 +84,7 @@ func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 		return
 	}
 	if deaf {
-		f.adviser.deaf(ctx, err, pause)
+		f.adviser.explainPolling(ctx, err, pause)
 	} else {
 		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; polling until it is back", "error", err, "retry_in", pause.String())
 	}
@@ -95,7 +95,7 @@ func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 
 func (f *Feed) poll(ctx context.Context) { (&poller{base: f.base, holder: f.holder}).run(ctx) }
 
-// runSession is the life of one connection: it is verified, follows, then leads.
+// runSession opens a session, verifies it, waits until it may lead, and leads.
 func (f *Feed) runSession(ctx context.Context) error {
 	s, err := openSession(ctx, f.cfg)
 	if err != nil {
@@ -111,7 +111,9 @@ func (f *Feed) runSession(ctx context.Context) error {
 	return f.lead(ctx, newLeader(f.base, s))
 }
 
-// verify makes sure that notifications of new rows would reach the session.
+// verify makes sure that notifications of new rows would reach the session. Mode
+// wal needs no triggers, but it needs a session of its own for the locks, and LISTEN
+// tells such a session from a pooler's.
 func (f *Feed) verify(ctx context.Context, s *session) error {
 	verifyCtx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
@@ -133,7 +135,7 @@ func (f *Feed) verify(ctx context.Context, s *session) error {
 	return nil
 }
 
-// lead is the time in which a session is the feed.
+// lead hears of rows on a session that has become the leader.
 func (f *Feed) lead(ctx context.Context, l *leader) error {
 	if f.cfg.Mode == WAL {
 		return l.lead(ctx, l.receive, func(ctx context.Context, _ int) error {

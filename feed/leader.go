@@ -4,29 +4,29 @@ import (
 	"context"
 	"fmt"
 
-	"tasksync/internal/database"
-
 	"golang.org/x/sync/errgroup"
+
+	"tasksync/internal/database"
 )
 
-// A leader is a session that is the feed. It runs two goroutines: keep owns the
-// connection; the other sweeps and then works through the pool, and orders keep
-// to quieten the triggers or to wake them.
+// A leader hears of the rows for all daemons. It runs two goroutines. One of them,
+// keep, owns the session; the other sweeps, works through the pool, and sends keep
+// the orders to quieten the triggers or to wake them.
 type leader struct {
 	base
 	session *session
 	orders  chan bool     // to keep: quieten (true) or wake the triggers
 	awake   chan struct{} // from keep: the triggers are awake
 
-	wantQuiet, quiet bool // keep's: the last order, and whether the session holds lock K
+	wantQuiet, quiet bool // for keep alone: the last order, and whether the session holds lock K
 }
 
 func newLeader(b base, s *session) *leader {
 	return &leader{base: b, session: s, orders: make(chan bool, 2), awake: make(chan struct{}, 1)}
 }
 
-// lead is the time in which the session is the feed. receive takes the ids of
-// notifications; work comes after the sweep, and is told how many rows that found.
+// lead listens, sweeps, and then runs work until it fails or ctx ends. receive takes
+// the ids of notifications, and work the number of rows that the sweep found.
 func (l *leader) lead(ctx context.Context, receive func(id string), work func(ctx context.Context, swept int) error) error {
 	l.metrics.leader.Set(1)
 	defer l.metrics.leader.Set(0)
@@ -34,7 +34,7 @@ func (l *leader) lead(ctx context.Context, receive func(id string), work func(ct
 		return err
 	}
 	l.collector.hold()
-	defer l.collector.release(nil)
+	defer l.collector.release(nil) // in case no sweep has released it
 	l.session.receive = receive
 	if err := l.session.listen(ctx, channel); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (l *leader) receive(id string) {
 	l.collector.receive(id)
 }
 
-// order has keep quieten the triggers, or wake them.
+// order has keep quieten the triggers or wake them, and does not wait for it.
 func (l *leader) order(quiet bool) {
 	l.orders <- quiet
 	l.session.interrupt()
@@ -86,7 +86,8 @@ func (l *leader) keep(ctx context.Context) error {
 	}
 }
 
-// step takes a beat at most.
+// step obeys an order if there is one, or asks for lock K, or else waits for
+// notifications. Each of them takes about a beat at most.
 func (l *leader) step(ctx context.Context) error {
 	select {
 	case l.wantQuiet = <-l.orders:
@@ -102,20 +103,20 @@ func (l *leader) step(ctx context.Context) error {
 }
 
 // quietTriggers asks for lock K, for most of a beat. The triggers are quiet while
-// the session asks for the lock and while it holds it. Notifications that arrive
-// meanwhile are received.
+// the session asks for the lock and while it holds it. The server sends the
+// notifications of that time when the session has stopped asking.
 func (l *leader) quietTriggers(ctx context.Context) error {
 	err := l.session.do(ctx, "quieten the triggers", func(ctx context.Context) error {
 		return l.queries.FeedQuietTriggers(ctx, l.session.conn)
 	})
-	if database.Code(err) == database.LockNotAvailable { // a writer's transaction is open
+	if database.Code(err) == database.LockNotAvailable { // a writer's transaction is open; step asks again
 		return nil
 	}
 	l.quiet = err == nil
 	return err
 }
 
-// wakeTriggers releases lock K if the session holds it.
+// wakeTriggers releases lock K if the session holds it, and says so to awake.
 func (l *leader) wakeTriggers(ctx context.Context) error {
 	if l.quiet {
 		l.quiet = false

@@ -9,7 +9,7 @@ import (
 
 // A memory knows the ids that were handed on a moment ago, so that a row that is
 // found in two ways is handed on once. It is bounded in time and size: an id that
-// it has forgotten is handed on again, which costs a request and does no harm.
+// it has forgotten is handed on again, which costs a second job and does no harm.
 type memory struct {
 	mu  sync.Mutex
 	ids recent.Map[entry]
@@ -18,17 +18,17 @@ type memory struct {
 // entry is how an id came to be handed on.
 type entry struct {
 	at time.Time
-	// announced by a notification. A row that a scan or a sweep has found instead
-	// may be announced too, a moment later: that notification is an echo.
+	// announced says that a notification brought the id. If something else did, like
+	// a scan, the row may be announced a moment later: that notification is an echo.
 	announced bool
 }
 
 const (
-	// wideOverlap is how far the widest scan goes back: as far as the sweep leaves
-	// young rows to the feed.
+	// wideOverlap is how far a wide scan goes back: the sweep leaves rows that are
+	// younger than this to the feed.
 	wideOverlap = 5 * time.Second
-	// memorySpan and memorySize are a little more than the widest scan and the rows
-	// that it may find.
+	// memorySpan is a little more than wideOverlap, and memorySize more than the rows
+	// of that time.
 	memorySpan = wideOverlap + 2*time.Second
 	memorySize = 200_000
 )
@@ -61,8 +61,8 @@ func (m *memory) unknown(ids []string) []string {
 	return out
 }
 
-// echoFor is how long a notification of a row that was found counts as an echo.
-// A row that the application sets pending again later is handed on again.
+// echoFor is how long after a row was found its notification counts as an echo. A
+// row that the application sets pending again later than that is handed on again.
 const echoFor = 5 * time.Second
 
 // echo reports whether a notification of id says nothing new.

@@ -49,17 +49,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// mode sets how rows are heard of and what this feed does for it; "" is not at all.
+// mode sets how rows are heard of, and what this feed does for it. "" stands for
+// none.
 func (m *metrics) mode(mode, state string) {
 	for _, name := range []string{Notify, WAL, Poll} {
-		m.modes.WithLabelValues(name).Set(one(name == mode))
+		m.modes.WithLabelValues(name).Set(oneIf(name == mode))
 	}
 	for _, name := range []string{stateFollowing, stateListening, stateReading, statePolling} {
-		m.states.WithLabelValues(name).Set(one(name == state))
+		m.states.WithLabelValues(name).Set(oneIf(name == state))
 	}
 }
 
-func one(b bool) float64 {
+func oneIf(b bool) float64 {
 	if b {
 		return 1
 	}

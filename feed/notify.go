@@ -10,7 +10,7 @@ import (
 type listener struct {
 	*leader
 	busy chan struct{} // from receive: the notifications are too many
-	rate rate          // receive's
+	rate rate          // for the goroutine of receive alone
 }
 
 func newListener(l *leader) *listener {
@@ -25,7 +25,7 @@ func (n *listener) receive(id string) {
 	}
 }
 
-// run listens, and reads whenever it is busy, until ctx ends.
+// run listens, and reads whenever the notifications are too many, until ctx ends.
 func (n *listener) run(ctx context.Context, swept int) error {
 	n.metrics.mode(Notify, stateListening)
 	n.state.up()
@@ -45,7 +45,7 @@ func (n *listener) run(ctx context.Context, swept int) error {
 	}
 }
 
-// drain forgets a sign of load that is over.
+// drain forgets a sign of load from before the reading.
 func (n *listener) drain() {
 	select {
 	case <-n.busy:
@@ -53,14 +53,14 @@ func (n *listener) drain() {
 	}
 }
 
-// A rate tells when too much happens in a second.
+// A rate tells when there are more than limit notifications in a second.
 type rate struct {
 	limit int
-	since time.Time
+	since time.Time // when the second began
 	count int
 }
 
-// exceeded counts one event.
+// exceeded counts a notification, and reports whether it is one too many.
 func (r *rate) exceeded(now time.Time) bool {
 	if now.Sub(r.since) > time.Second {
 		r.since, r.count = now, 0

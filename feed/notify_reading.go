@@ -13,12 +13,14 @@ type reading struct {
 	table *tableReader
 }
 
+// readWhileBusy reads the table until few rows come. It scans once before it has
+// the triggers quietened: that scan overlaps with what they have announced.
 func readWhileBusy(ctx context.Context, l *leader) error {
 	table, err := newTableReader(ctx, l.base, narrowOverlap)
 	if err != nil {
 		return err
 	}
-	if _, err := table.scan(ctx); err != nil { // before any trigger is quiet
+	if _, err := table.scan(ctx); err != nil {
 		return err
 	}
 	l.metrics.mode(Notify, stateReading)
@@ -31,8 +33,8 @@ func readWhileBusy(ctx context.Context, l *leader) error {
 	return r.end(ctx)
 }
 
-// calm returns a function that is told how many rows each scan found. It reports
-// whether they were few for a while, and not because the queue was full.
+// calm returns a function for scanUntil, which reports whether the scans found few
+// rows for CalmAfter. It begins anew while the queue is full, when scans find none.
 func (r reading) calm(since time.Time) func(context.Context, int) (bool, error) {
 	total := 0
 	return func(_ context.Context, found int) (bool, error) {
@@ -50,12 +52,12 @@ func (r reading) calm(since time.Time) func(context.Context, int) (bool, error) 
 	}
 }
 
-// openWriters bounds how long a reading waits for transactions that wrote while
+// writersTimeout bounds how long a reading waits for transactions that wrote while
 // the triggers were quiet.
-const openWriters = 30 * time.Second
+const writersTimeout = 30 * time.Second
 
-// end releases lock K, and reads until every transaction that may have seen it
-// held has ended.
+// end wakes the triggers, reads until every transaction that may have written while
+// they were quiet has ended, and reads once more what those have left.
 func (r reading) end(ctx context.Context) error {
 	r.order(false)
 	select {
@@ -67,7 +69,7 @@ func (r reading) end(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the horizon: %w", err)
 	}
-	end := time.Now().Add(openWriters)
+	end := time.Now().Add(writersTimeout)
 	err = r.table.scanUntil(ctx, func(ctx context.Context, _ int) (bool, error) {
 		if time.Now().After(end) {
 			return true, nil

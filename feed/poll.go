@@ -13,13 +13,13 @@ import (
 )
 
 // A poller scans the table through the pool. It uses no state of a session, so
-// any pooler will do. Of several daemons the one with the lease polls; a session
-// that is the feed goes before them all.
+// any pooler will do. Only the daemon that holds the lease polls, and none gets the
+// lease while a session leads.
 type poller struct {
 	base
-	holder string // the feed's name on the lease
-	asked  time.Time
-	holds  bool
+	holder string       // the feed's name on the lease
+	asked  time.Time    // when it last asked for the lease
+	holds  bool         // whether it got the lease then
 	table  *tableReader // nil until it has swept
 }
 
@@ -36,7 +36,7 @@ func (p *poller) run(ctx context.Context) {
 		case err == nil:
 			pause = max(p.cfg.PollInterval, pauseAfter(began))
 		default:
-			p.table = nil // begins with a sweep again
+			p.table = nil // the next step begins with a sweep
 			pause = min(2*pause, maxBackoff)
 			p.state.down(fmt.Sprintf("feed is down: %s", err))
 			p.cfg.Logger.WarnContext(ctx, "[TaskSync] Polling failed; trying again", "error", err, "retry_in", pause.String())
@@ -47,8 +47,8 @@ func (p *poller) run(ctx context.Context) {
 	}
 }
 
-// step asks for the lease three times in its term, sweeps when it is new, and
-// scans.
+// step renews the lease after a third of its term. A poller that holds the lease
+// sweeps first, and then scans.
 func (p *poller) step(ctx context.Context) error {
 	if time.Since(p.asked) >= p.cfg.HungAfter/3 {
 		if err := p.takeLease(ctx); err != nil {
@@ -85,7 +85,7 @@ func (p *poller) takeLease(ctx context.Context) error {
 	return nil
 }
 
-// begin sweeps; scans find the rows from then on.
+// begin sweeps the rows that are there. Scans find the rows from then on.
 func (p *poller) begin(ctx context.Context) error {
 	swept, err := p.holdAndSweep(ctx)
 	if err != nil {

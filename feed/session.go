@@ -19,13 +19,13 @@ const (
 	applicationName = "tasksync feed"
 )
 
-// A session is the feed's own connection. The goroutine that follows and leads
-// owns it. No statement on it takes longer than a third of HungAfter, so a
-// session that is silent for longer hangs.
+// A session is the feed's own connection, for one goroutine at a time. No wait on it
+// takes longer than a beat, a third of HungAfter, and no statement longer than two
+// beats: a leader's session that is silent for three beats hangs.
 type session struct {
 	conn    *pgx.Conn
-	beat    time.Duration   // between two heartbeats
-	receive func(id string) // takes what the triggers announce; nil: it is dropped
+	beat    time.Duration   // a third of HungAfter
+	receive func(id string) // takes what the triggers announce; nil: nothing does
 	probed  chan string     // what arrives at database.ListenChannel
 
 	mu          sync.Mutex
@@ -61,12 +61,12 @@ func (s *session) dispatch(_ *pgconn.PgConn, n *pgconn.Notification) {
 	case n.Channel == database.ListenChannel:
 		select {
 		case s.probed <- n.Payload:
-		default: // other daemons' probes
+		default: // full of other daemons' probes
 		}
 	}
 }
 
-// pid is the server process of the session.
+// pid returns the server process of the session.
 func (s *session) pid() uint32 { return s.conn.PgConn().PID() }
 
 func (s *session) close() {
@@ -122,7 +122,7 @@ func (s *session) do(ctx context.Context, what string, statement func(ctx contex
 	return nil
 }
 
-// heartbeat shows the server, and the sessions that follow, that this one lives.
+// heartbeat shows the sessions that follow that this one lives.
 func (s *session) heartbeat(ctx context.Context) error {
 	return s.do(ctx, "heartbeat", s.conn.Ping)
 }

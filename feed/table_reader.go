@@ -10,27 +10,27 @@ import (
 )
 
 const (
-	// narrowOverlap is how far a scan goes back behind the newest row that was
-	// seen: a row becomes visible when its transaction commits, and its created_at
-	// is when the transaction began.
+	// narrowOverlap is how far most scans go back behind the newest row that was
+	// seen: the created_at of a row is when its transaction began, and the row becomes
+	// visible when the transaction commits.
 	narrowOverlap = 20 * time.Millisecond
-	// wideEvery is the time between two scans that go back wideOverlap.
+	// wideEvery is the least time between two wide scans, which go back wideOverlap.
 	wideEvery = time.Second
 	// scanTimeout bounds one scan.
 	scanTimeout = 10 * time.Second
 	// pageSize is how many rows one query takes.
 	pageSize = 5000
-	// minPause is the least time between two scans; it is longer after a scan that
-	// took long.
+	// minPause is the least time between two scans. The time is longer after a scan
+	// that took long.
 	minPause = 5 * time.Millisecond
 )
 
 // A tableReader finds new rows by scanning the table in the order of created_at.
 type tableReader struct {
 	base
-	overlap  time.Duration
-	after    time.Time // the newest created_at that was seen
-	nextWide time.Time // by this machine's clock
+	overlap  time.Duration // how far a scan that is not wide goes back
+	after    time.Time     // the newest created_at that was seen, by the database's clock
+	nextWide time.Time     // when a wide scan is due, by this machine's clock
 }
 
 // newTableReader begins in the present; its first scan is a wide one.
@@ -44,8 +44,8 @@ func newTableReader(ctx context.Context, b base, overlap time.Duration) (*tableR
 	return &tableReader{base: b, overlap: overlap, after: now}, nil
 }
 
-// scanUntil scans again and again until done, which is told how many rows each
-// scan found, returns true.
+// scanUntil scans again and again until done returns true. done gets the number of
+// new rows that the last scan found.
 func (r *tableReader) scanUntil(ctx context.Context, done func(ctx context.Context, found int) (bool, error)) error {
 	for {
 		began := time.Now()
@@ -63,15 +63,15 @@ func (r *tableReader) scanUntil(ctx context.Context, done func(ctx context.Conte
 	}
 }
 
-// pauseAfter is four times what a scan took, so that scans take a fifth of one
+// pauseAfter returns four times what a scan took, so that scans take a fifth of one
 // connection's time at most, even where no index helps them.
 func pauseAfter(began time.Time) time.Duration { return max(4*time.Since(began), minPause) }
 
-// scan hands on the rows that are new. Wide scans take a twentieth of the time at
+// scan hands on the rows that are new. Wide scans take a fortieth of the time at
 // most, however many rows they see.
 func (r *tableReader) scan(ctx context.Context) (found int, err error) {
 	if r.collector.full() {
-		return 0, nil // rows can wait in the table
+		return 0, nil // the rows can wait in the table
 	}
 	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
 	defer cancel()
@@ -94,9 +94,10 @@ func (r *tableReader) scan(ctx context.Context) (found int, err error) {
 // widen makes the next scan a wide one.
 func (r *tableReader) widen() { r.nextWide = time.Time{} }
 
-// firstID sorts before every other.
+// firstID sorts before every other id.
 const firstID = "00000000-0000-0000-0000-000000000000"
 
+// scanPages scans the rows after from, page by page, until the queue is full.
 func (r *tableReader) scanPages(ctx context.Context, from time.Time) (found int, err error) {
 	at, id := from, firstID
 	for {

@@ -22,8 +22,8 @@ func TriggersOn(ctx context.Context, db queries.DBTX) (bool, error) {
 	return list[0].Enabled && list[1].Enabled, nil
 }
 
-// triggersLockTimeout bounds how long SetTriggers waits for the table, and writers
-// wait behind it.
+// triggersLockTimeout bounds how long SetTriggers waits for the lock on the table:
+// all writers wait behind it.
 const triggersLockTimeout = "2s"
 
 // SetTriggers enables or disables the triggers. The role must own the table.

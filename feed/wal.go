@@ -21,10 +21,10 @@ import (
 type walFeed struct {
 	base
 	reader *wal.Reader
-	reads  atomic.Bool   // the reader reads
+	reads  atomic.Bool   // whether the reader reads: no scan is needed
 	leader atomic.Uint32 // the server process of the session that leads
 
-	evicted int // the last reader that was ended; used by the goroutine of reader.Run alone
+	evicted int // the server process of the last reader that evict ended; for the goroutine of reader.Run alone
 }
 
 func newWALFeed(b base) (*walFeed, error) {
@@ -40,8 +40,8 @@ func newWALFeed(b base) (*walFeed, error) {
 	return w, nil
 }
 
-// run reads the WAL, or else the table, for a leader whose server process is
-// given. The triggers are quiet meanwhile.
+// run reads the WAL, or the table while the WAL cannot be read. leader is the
+// server process of the session that leads and that keeps the triggers quiet.
 func (w *walFeed) run(ctx context.Context, leader uint32) error {
 	w.leader.Store(leader)
 	group, ctx := errgroup.WithContext(ctx)
@@ -116,7 +116,8 @@ func (w *walFeed) ready(ctx context.Context) error {
 }
 
 // HandOn implements wal.HandOn: it returns when the ids have their jobs. It leaves
-// out the ids that were handed on after a scan or a notification.
+// out the ids that were handed on a moment ago. It does not use the collector's
+// queue, because the reader confirms what HandOn returns for.
 func (w *walFeed) HandOn(ctx context.Context, ids []string) error {
 	ids = w.collector.memory.unknown(ids)
 	if len(ids) == 0 {
@@ -130,8 +131,8 @@ func (w *walFeed) HandOn(ctx context.Context, ids []string) error {
 }
 
 // evict ends a reader that was left behind by a leader whose session has ended,
-// perhaps a leader in this process. The server checks, in the same statement, that
-// this session is still the feed: a leader that has lost its place, and does not
+// perhaps a leader in this process. The statement also checks that this session
+// still leads: a leader that has lost its place, and does not
 // know it yet, must not end the reader of the next leader.
 func (w *walFeed) evict(ctx context.Context, pid int) error {
 	ended, err := w.queries.FeedReaderTerminate(ctx, w.cfg.Pool, queries.FeedReaderTerminateParams{

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// retrySoon is when a member is looked at again whose pass failed for no lasting
-	// reason.
+	// retrySoon is how long a row waits for the next pass if its pass failed for no
+	// lasting reason.
 	retrySoon = 5 * time.Second
 	// lockTimeout is how long the commit of a cohort waits for a row that the
-	// application holds. Statements of our own passes take milliseconds.
+	// application holds. Other passes hold their rows for milliseconds.
 	lockTimeout = "2s"
-	// lockTimeoutAlone is the lock timeout of a member that is committed by itself
-	// after its cohort was rejected: it must leave the others their time.
+	// lockTimeoutAlone is the lock timeout of a member that is committed alone after
+	// its cohort was rejected: the member must leave time for the others.
 	lockTimeoutAlone = "100ms"
 )
 
@@ -50,7 +50,8 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	return results
 }
 
-// committed returns the result of a member whose transaction ended with err.
+// committed returns the result of a member whose transaction ended with err, which
+// may be nil.
 func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 	if err != nil {
 		return s.keepPending(ctx, m, err)
@@ -62,9 +63,9 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 }
 
 // commitCohort locks the rows, decides again and writes, all members or none.
-func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, wait string) error {
+func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, lockWait string) error {
 	defer s.metrics.commitTimer().ObserveDuration()
-	return s.inTx(ctx, wait, func(tx pgx.Tx) error {
+	return s.inTx(ctx, lockWait, func(tx pgx.Tx) error {
 		writing, err := s.lock(ctx, tx, members)
 		if err != nil {
 			return err
@@ -77,11 +78,11 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, w
 	})
 }
 
-// inTx runs f in a transaction whose statements wait at most for wait, a setting
-// of Postgres, for a lock that another session holds.
-func (s *Syncer) inTx(ctx context.Context, wait string, f func(pgx.Tx) error) error {
+// inTx runs f in a transaction in which a statement waits at most lockWait, a value
+// of Postgres's lock_timeout, for a lock.
+func (s *Syncer) inTx(ctx context.Context, lockWait string, f func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
-		if err := s.queries.TransactionSetLockTimeout(ctx, tx, wait); err != nil {
+		if err := s.queries.TransactionSetLockTimeout(ctx, tx, lockWait); err != nil {
 			return err
 		}
 		return f(tx)
@@ -92,9 +93,9 @@ func (s *Syncer) inTx(ctx context.Context, wait string, f func(pgx.Tx) error) er
 	return err
 }
 
-// lock brings the members up to date with their rows, which it locks, and
-// returns those that still have something to write. A row that has ended
-// meanwhile has nothing to write.
+// lock locks the rows of the members, brings the members up to date with them,
+// decides again, and returns the members that still have something to write. A
+// member whose row has ended meanwhile has nothing to write.
 func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*member, error) {
 	byID := make(map[string]*member, len(members))
 	ids := make([]string, len(members))
@@ -129,7 +130,7 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 }
 
 // checkUnlocked returns errUnwritten if a row that was not locked is still
-// pending: row level security shows it, but does not let us write it. The other
+// pending: row level security shows that row, but does not let us write it. Other
 // rows that were not locked have ended meanwhile.
 func (s *Syncer) checkUnlocked(ctx context.Context, tx pgx.Tx, members []*member, locked map[string]*member) error {
 	var ids []string
@@ -160,7 +161,7 @@ func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*me
 			continue
 		}
 		m.decision = s.decide(m)
-		if m.stale || m.decision.Open() { // the row names another task by now, or has a new clip that must be probed
+		if m.stale || m.decision.Open() { // open: the row has a new clip, whose URL must be probed
 			m.decision = skip(m, ReasonNotDue, s.cfg.Now())
 		}
 		if m.decision.Writes(m.g) {
@@ -179,7 +180,7 @@ type changes struct {
 	memory memories
 }
 
-// add enters what the member's decision changes.
+// add adds what the member's decision changes.
 func (c *changes) add(m *member, via Via) {
 	for _, clip := range m.decision.Clips {
 		addClip(&c.insert, &c.update, m.g.ID, clip)
@@ -222,10 +223,11 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 	return s.writeMemories(ctx, tx, c.memory)
 }
 
-// errUnwritten is returned when the database silently wrote fewer rows than asked: a
-// trigger returned NULL, or a row level security policy hides the rows.
+// errUnwritten says that the database silently wrote fewer rows than it was told to:
+// a trigger returned NULL, or a row level security policy hides the rows.
 var errUnwritten = errors.New("the database left rows as they were; is there a trigger or a row security policy?")
 
+// checkWritten returns the error of a statement that was to write want rows.
 func checkWritten(n int64, want int, err error) error {
 	if err == nil && n != int64(want) {
 		return errUnwritten

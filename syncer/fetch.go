@@ -14,12 +14,13 @@ import (
 	"tasksync/task"
 )
 
-// logEvery is how long after a warning of one upstream the next one is logged.
+// logEvery is the least time between two warnings about one upstream.
 const logEvery = time.Minute
 
-// level returns the level at which a failed fetch is logged: a warning once in
-// logEvery, and debug if the adapter logs the failure itself or no call was made.
-func (from *source) level(err error, now time.Time) slog.Level {
+// logLevel returns the level at which a failed fetch is logged: warning, once in
+// logEvery; else, and if the adapter logs the failure itself or no call was made,
+// debug.
+func (from *source) logLevel(err error, now time.Time) slog.Level {
 	f, ok := errors.AsType[*task.Failure](err)
 	quiet := ok && (f.Verdict == task.Account || f.Unsent)
 	if quiet || !from.warned.First("fetch", now) {
@@ -28,10 +29,10 @@ func (from *source) level(err error, now time.Time) slog.Level {
 	return slog.LevelWarn
 }
 
-// fetch asks the upstreams about their members, all at once, and enters what
-// they answered. It does not fail: a member without an answer was not reported.
+// fetch asks all upstreams at once about their members, and enters what they
+// answered. It returns no error: a member without an answer was not reported.
 func (s *Syncer) fetch(ctx context.Context, req Request, due []*member) {
-	type key struct { // an observation names only its task, so the types are asked for apart
+	type key struct { // an observation does not name the type of its task, so that each type has a fetch of its own
 		provider string
 		taskType task.Type
 		lane     task.Lane
@@ -52,7 +53,7 @@ func (s *Syncer) fetch(ctx context.Context, req Request, due []*member) {
 			return nil
 		})
 	}
-	_ = group.Wait() // no source returns an error
+	_ = group.Wait() // no function returns an error
 }
 
 // lately is how recent a look must be for a user's wish for another one to wait.
@@ -101,13 +102,13 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, lane task.Lane, me
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Log(ctx, from.level(err, s.cfg.Now()), "[TaskSync] Fetching status failed; rows stay pending", "provider", from.label(), "error", err, "answered", len(observations), "asked", len(refs))
+		s.cfg.Logger.Log(ctx, from.logLevel(err, s.cfg.Now()), "[TaskSync] Fetching status failed; rows stay pending", "provider", from.label(), "error", err, "answered", len(observations), "asked", len(refs))
 	}
 }
 
-// sortMembers puts the members that are to be asked for first to the front, because
-// a rate limit may stop the fetch after them: in the backlog the newest, whose users
-// still wait; elsewhere by chance.
+// sortMembers orders the members as they are to be asked for, because a rate limit
+// may stop the fetch halfway: in the backlog the newest first, because their users
+// still wait; elsewhere by chance, so that none always comes last.
 func sortMembers(lane task.Lane, members []*member) {
 	if lane == task.LaneBacklog {
 		slices.SortStableFunc(members, func(a, b *member) int { return b.g.CreatedAt.Compare(a.g.CreatedAt) })
@@ -116,7 +117,7 @@ func sortMembers(lane task.Lane, members []*member) {
 	rand.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 }
 
-// ask calls the adapter and survives a panic of it.
+// ask calls the adapter and survives a panic in it.
 func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []task.Observation, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -126,8 +127,8 @@ func (s *Syncer) ask(ctx context.Context, from *source, refs []task.Ref) (obs []
 	return from.upstream.Fetch(ctx, refs)
 }
 
-// failureFor returns the failure of a fetch for a task that it returned no
-// observation for. It is unsent if calls were made for other tasks only.
+// failureFor returns the failure of a task without an observation: f, the failure
+// of its fetch, but unsent if calls were made for other tasks only.
 func failureFor(f *task.Failure, err error, taskID string) *task.Failure {
 	part, ok := errors.AsType[*task.PartError](err)
 	if !ok || part.Asked[taskID] {
@@ -139,13 +140,13 @@ func failureFor(f *task.Failure, err error, taskID string) *task.Failure {
 }
 
 // callFailure returns what the error of a fetch means for tasks without an
-// observation; nil if their calls did not come to an end. A verdict on a task
-// cannot come from a call that answered for none, so the failure is transient or
-// the account's.
+// observation; nil if ctx ended before their calls did. A call without an answer
+// cannot give a verdict on a task, so that the failure is transient or the
+// account's.
 func callFailure(err error) *task.Failure {
 	f, ok := errors.AsType[*task.Failure](err)
 	switch {
-	case err == nil: // the answers left the tasks out
+	case err == nil: // the answers left these tasks out
 		return &task.Failure{Verdict: task.Transient, Reason: task.ReasonNotReported}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil
@@ -158,8 +159,8 @@ func callFailure(err error) *task.Failure {
 	}
 }
 
-// refsOf returns one ref for each task, whatever the number of its rows. A task
-// that an answer about many left out since its deadline is asked for alone.
+// refsOf returns one ref for each task, even if several rows name it. A task is
+// asked for alone if, past the deadline, the last answer about many left it out.
 func (s *Syncer) refsOf(members []*member) []task.Ref {
 	at := make(map[string]int, len(members))
 	var refs []task.Ref
@@ -180,7 +181,7 @@ func (s *Syncer) refsOf(members []*member) []task.Ref {
 	return refs
 }
 
-// maxProbes bounds how many probes of one pass run at once.
+// maxProbes bounds how many members of a pass have a probe running at once.
 const maxProbes = 16
 
 // probeTimeout bounds all probes of a pass together, so that the deadline is
@@ -203,18 +204,19 @@ func (s *Syncer) probe(ctx context.Context, due []*member) {
 			return nil
 		})
 	}
-	_ = group.Wait() // no member returns an error
+	_ = group.Wait() // no function returns an error
 }
 
-// maxRounds is how often the decision on one member may ask for probes: once for
-// a task that is complete without audio, and once more for its deadline.
-const maxRounds = 2
+// probeTurns is how often the decision on one member may ask for probes: once for
+// a task that is complete without audio, and once more if the deadline passes
+// meanwhile.
+const probeTurns = 2
 
 // probeFor probes what the decision on one member asks for. If the decision is
 // then still open, which cannot happen, the next pass looks at the row again.
 func (s *Syncer) probeFor(ctx context.Context, m *member) {
 	m.seen.Probes = make(map[string]task.Probe)
-	for range maxRounds {
+	for range probeTurns {
 		s.probeAll(ctx, m.decision.Probe, m.seen.Probes)
 		if m.decision = s.decide(m); !m.decision.Open() {
 			return
@@ -223,7 +225,7 @@ func (s *Syncer) probeFor(ctx context.Context, m *member) {
 	m.decision = skip(m, ReasonNotDue, s.cfg.Now().Add(retrySoon))
 }
 
-// probeAll probes the URLs and enters what it found.
+// probeAll probes the URLs, one after the other, and enters the results into found.
 func (s *Syncer) probeAll(ctx context.Context, urls []string, found map[string]task.Probe) {
 	for _, url := range urls {
 		found[url] = task.ProbeNoAnswer
@@ -233,8 +235,8 @@ func (s *Syncer) probeAll(ctx context.Context, urls []string, found map[string]t
 	}
 }
 
-// probeOne survives a panic of the prober, which runs in a goroutine of the pass
-// and would end the process.
+// probeOne probes a URL. It survives a panic in the prober, which runs in a
+// goroutine of the pass, where a panic would end the process.
 func (s *Syncer) probeOne(ctx context.Context, url string) (found task.Probe) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -160,10 +160,10 @@ func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
 	from := newSource("", nil)
 	now := time.Now()
 	for _, quiet := range []*task.Failure{{Verdict: task.Account}, {Unsent: true}} {
-		require.Equal(t, slog.LevelDebug, from.level(quiet, now))
+		require.Equal(t, slog.LevelDebug, from.logLevel(quiet, now))
 	}
 	loud := &task.Failure{Reason: "http_5xx"}
-	require.Equal(t, slog.LevelWarn, from.level(loud, now))
-	require.Equal(t, slog.LevelDebug, from.level(loud, now.Add(logEvery-1)))
-	require.Equal(t, slog.LevelWarn, from.level(loud, now.Add(logEvery)))
+	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now))
+	require.Equal(t, slog.LevelDebug, from.logLevel(loud, now.Add(logEvery-1)))
+	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now.Add(logEvery)))
 }

@@ -18,13 +18,14 @@ import (
 // lateMax bounds the rows of one run of Late; the next run takes the rest.
 const lateMax = 100
 
-// lateClaim is for how long a run of Late claims its rows, and longer than it
-// takes. If the daemon ends in between, the rows are due again after it.
+// lateClaim is how long a run of Late claims its rows, usually longer than the run
+// takes. If the daemon ends during the run, the rows are due again after it.
 const lateClaim = time.Minute
 
-// Late makes one late look at each row that its deadline has ended and whose
-// late look is due: the latest to end first, and in the lane of the backlog. It
-// returns how many rows were due.
+// Late makes one look, in the lane of the backlog, at each row that its deadline
+// has ended and whose late look is due, at most lateMax rows. If
+// more are due, the rows that ended last come first. Late returns how many rows it
+// claimed.
 func (s *Syncer) Late(ctx context.Context) (int, error) {
 	now := s.cfg.Now()
 	ids, err := s.queries.MemoryClaimLate(ctx, s.cfg.Pool, queries.MemoryClaimLateParams{
@@ -39,7 +40,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	}
 	due := make([]*member, 0, len(members))
 	for _, m := range members {
-		if s.cfg.Policy.AwaitsLate(m.g) { // if not, the row has changed since its deadline
+		if s.cfg.Policy.AwaitsLate(m.g) { // else the row has changed since its deadline, and its memory is deleted below
 			due = append(due, m)
 		}
 	}
@@ -49,8 +50,8 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
 }
 
-// commitLates writes the results of the looks, each row in a transaction of its
-// own. It stops when the database is away, and returns the first error.
+// commitLates commits the late looks, each row in a transaction of its own. It stops
+// when the database is away, and returns the first error.
 func (s *Syncer) commitLates(ctx context.Context, members map[string]*member) (first error) {
 	for _, m := range members {
 		err := s.commitLate(ctx, m)
@@ -66,7 +67,7 @@ func (s *Syncer) decideLate(m *member) task.Decision {
 	return s.cfg.Policy.DecideLate(s.cfg.Now(), m.g, m.clips, m.seen)
 }
 
-// commitLate writes the result of a late look, decided on the locked row.
+// commitLate locks the row of a late look, decides on it and writes.
 func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
@@ -98,7 +99,7 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		return s.postponeLate(ctx, m, err)
 	case err != nil:
 		err = redactFor(m, err)
-		if s.seldom.First("late commit", s.cfg.Now()) {
+		if s.told.First("late commit", s.cfg.Now()) {
 			s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", err)...)
 		}
 	case late:
@@ -109,8 +110,8 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	return err
 }
 
-// forgetLate deletes the memory of a row that is gone, or under way again. A
-// memory that awaits no late result, like one that Retry has made, stays.
+// forgetLate deletes the memory of a row that is gone, or pending again. A memory
+// without a late look, like the memory of a row that was retried, stays.
 func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	if err := s.loadMemory(ctx, tx, map[string]*member{m.g.ID: m}); err != nil || m.g.Memory.LateAt.IsZero() {
 		return err
@@ -119,11 +120,11 @@ func (s *Syncer) forgetLate(ctx context.Context, tx pgx.Tx, m *member) error {
 }
 
 // postponeLate plans the next look at a row whose late result the database
-// rejects, as after a look without an answer.
+// rejects, at the time at which it would follow a look without an answer.
 func (s *Syncer) postponeLate(ctx context.Context, m *member, cause error) error {
 	what := rejectionOf(m, cause)
 	s.metrics.rejected.Inc()
-	if s.seldom.First("refused late "+what, s.cfg.Now()) {
+	if s.told.First("refused late "+what, s.cfg.Now()) {
 		s.cfg.Logger.Error("[TaskSync] The database refuses a late result; it is looked for again", append(attrs(m.g), "refused_by", what)...)
 	}
 	m.seen = task.Seen{}
@@ -132,8 +133,8 @@ func (s *Syncer) postponeLate(ctx context.Context, m *member, cause error) error
 	return s.writeMemories(ctx, s.cfg.Pool, ms)
 }
 
-// lateEffect returns what a late result has done, in the words of metrics and
-// logs.
+// lateEffect returns what a late result has done: completed the row, brought the
+// final audio, or only been kept.
 func lateEffect(m *member) string {
 	switch {
 	case m.decision.Status != m.g.Status:
@@ -145,10 +146,11 @@ func lateEffect(m *member) string {
 	}
 }
 
+// writeLate writes the decision on a late look. A late result that does not change
+// its failed row is kept beside the row.
 func (s *Syncer) writeLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	var c changes
-	kept := m.decision.Late && m.decision.Status == task.Failed
-	if kept {
+	if m.decision.Late && m.decision.Status == task.Failed {
 		if err := s.keepLate(ctx, tx, m); err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"tasksync/task"
 )
 
-// load reads the generations, and the clips and memories of those under way.
+// load reads the generations, and the clips and memories of the pending ones.
 func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -18,13 +18,13 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 	if err != nil {
 		return nil, err
 	}
-	underWay := make(map[string]*member, len(members))
+	pending := make(map[string]*member, len(members))
 	for id, m := range members {
 		if m.g.Status.Pending() && m.g.Type != "" {
-			underWay[id] = m
+			pending[id] = m
 		}
 	}
-	return members, s.loadRest(ctx, s.cfg.Pool, underWay)
+	return members, s.loadRest(ctx, s.cfg.Pool, pending)
 }
 
 // loadEnded reads generations that have ended, with their clips and memories.

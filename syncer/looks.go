@@ -7,42 +7,43 @@ import (
 	"tasksync/internal/recent"
 )
 
-// maxLooks is how many answered looks are remembered at least. More are not made
-// within any useful spacing; a row that is forgotten is looked at again.
+// maxLooks is how many answered looks are remembered at least, more than are made
+// within any useful spacing. A row whose look is forgotten is looked at again.
 const maxLooks = 25_000
 
-// recentLooks remembers, for all passes together, which generations are being
-// looked at, and when a look at them was last answered.
+// recentLooks remembers, for all passes together, which generations a pass is
+// looking at, and when a look at each generation was last answered.
 type recentLooks struct {
-	mu       sync.Mutex
-	underWay map[string]int // passes, by generation
-	answers  recent.Map[time.Time]
+	mu      sync.Mutex
+	passes  map[string]int // passes that look at a generation, by its id
+	answers recent.Map[time.Time]
 }
 
 func newRecentLooks() *recentLooks {
-	return &recentLooks{underWay: make(map[string]int), answers: recent.Map[time.Time]{Size: maxLooks}}
+	return &recentLooks{passes: make(map[string]int), answers: recent.Map[time.Time]{Size: maxLooks}}
 }
 
-// begin records that a pass over ids has begun. With a spacing it leaves out, as
-// spared, the ids that another pass is looking at, and those that had an answer
-// less than spacing ago. The caller must call end with the others, mine.
+// begin records that a pass over ids has begun, and returns the ids that the pass
+// is to look at, mine. With a spacing it spares the ids that another pass is looking
+// at, and the ids that had an answer less than spacing ago. The caller must call end
+// with mine.
 func (l *recentLooks) begin(ids []string, now time.Time, spacing time.Duration) (mine, spared []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		if spacing > 0 && (l.underWay[id] > 0 || l.within(id, now, spacing)) {
+		if spacing > 0 && (l.passes[id] > 0 || l.answeredWithin(id, now, spacing)) {
 			spared = append(spared, id)
 			continue
 		}
 		mine = append(mine, id)
-		l.underWay[id]++
+		l.passes[id]++
 	}
 	return mine, spared
 }
 
-// within reports whether a look at id was answered less than spacing ago. If the
-// clock was set back by more than spacing, it was not.
-func (l *recentLooks) within(id string, now time.Time, spacing time.Duration) bool {
+// answeredWithin reports whether a look at id was answered less than spacing ago;
+// false if the clock was since set back by more than spacing.
+func (l *recentLooks) answeredWithin(id string, now time.Time, spacing time.Duration) bool {
 	at, ok := l.answers.Get(id)
 	return ok && now.Sub(at).Abs() < spacing
 }
@@ -52,8 +53,8 @@ func (l *recentLooks) end(ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
-		if l.underWay[id]--; l.underWay[id] == 0 {
-			delete(l.underWay, id)
+		if l.passes[id]--; l.passes[id] == 0 {
+			delete(l.passes, id)
 		}
 	}
 }

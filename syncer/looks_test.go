@@ -76,7 +76,7 @@ func TestSpacingSparesWhatWasLookedAt(t *testing.T) {
 			b.clock.advance(1)
 			require.Equal(t, task.ReasonUnchanged, b.spaced(one)[0].Reason)
 			require.Equal(t, []string{"one", "two", "one"}, up.asked)
-			require.Empty(t, b.syncer.looks.underWay)
+			require.Empty(t, b.syncer.looks.passes)
 		})
 	}
 }
@@ -189,7 +189,7 @@ func TestSpacingEndsWithAPassThatCannotBeMade(t *testing.T) {
 	cancel()
 	_, err := b.syncer.Sync(ctx, Request{IDs: []string{id}, Spacing: spacing})
 	require.Error(t, err)
-	require.Empty(t, b.syncer.looks.underWay)
+	require.Empty(t, b.syncer.looks.passes)
 	require.NotEqual(t, ReasonSpared, b.spaced(id)[0].Reason)
 }
 

@@ -8,7 +8,7 @@ import (
 	"tasksync/task"
 )
 
-// loadMemory fills in what is remembered of the members' rows.
+// loadMemory fills in the memories of the members' rows.
 func (s *Syncer) loadMemory(ctx context.Context, db queries.DBTX, members map[string]*member) error {
 	ids := make([]string, 0, len(members))
 	for id, m := range members {
@@ -37,8 +37,8 @@ func memory(r queries.MemoryListByGenerationsRow) task.Memory {
 	}
 }
 
-// moment returns t so that the domain can compare it: in UTC, and as the zero
-// value if it is zero in any time zone.
+// moment returns t in a form that == can compare: in UTC, and the zero value if t
+// is zero in any time zone.
 func moment(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}
@@ -46,8 +46,8 @@ func moment(t time.Time) time.Time {
 	return t.UTC()
 }
 
-// memories are the changes of memories to write: those to store, and the ids of
-// those to delete.
+// memories are changes of memories: the memories to store, and the generations
+// whose memory is to be deleted.
 type memories struct {
 	upsert queries.MemoryUpsertManyParams
 	forget []string
@@ -77,8 +77,8 @@ func (ms *memories) add(id string, m task.Memory) {
 	p.Writtens = append(p.Writtens, m.Written)
 }
 
-// writeMemories stores memories, in the transaction of the rows that they belong
-// to, or by themselves.
+// writeMemories stores and deletes memories. db is the transaction of their rows, or
+// the pool.
 func (s *Syncer) writeMemories(ctx context.Context, db queries.DBTX, ms memories) error {
 	if len(ms.upsert.GenerationIds) > 0 {
 		if err := s.queries.MemoryUpsertMany(ctx, db, ms.upsert); err != nil {

@@ -74,6 +74,7 @@ func (m *metrics) ended(via Via, looks int, delay time.Duration) {
 
 func (m *metrics) commitTimer() *prometheus.Timer { return prometheus.NewTimer(m.commit) }
 
+// firstLook observes how long the members waited for their first look.
 func (m *metrics) firstLook(now time.Time, members []*member) {
 	for _, x := range members {
 		m.first.Observe(max(0, now.Sub(x.g.CreatedAt)).Seconds())

@@ -11,10 +11,10 @@ import (
 	"tasksync/task"
 )
 
-// redactPg keeps what an operator needs of a database error: neither the detail,
-// where Postgres quotes the row, nor a secret in the message.
+// redactPg returns a copy of a database error without the detail, where Postgres
+// quotes the row, and without secrets in the message.
 func redactPg(err error) error {
-	err = database.WithoutDetail(err) // a copy
+	err = database.WithoutDetail(err) // a copy: pg may be changed
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		pg.Message = task.Redact(pg.Message)
 	}
@@ -32,10 +32,11 @@ func redactFor(m *member, err error) error {
 }
 
 const (
-	shownRunes = 200 // of a message
-	// quotedRunes is how many runes of a row's text in a message are certainly a
-	// quotation of it. A trigger may change their case or spaces, or quote only the
-	// beginning of the text.
+	// shownRunes is how many runes of a message are shown.
+	shownRunes = 200
+	// quotedRunes is how many runes that a message and a text of the row have in
+	// common are certainly a quotation. A trigger may change their case or spaces, or
+	// quote only the beginning of the text.
 	quotedRunes = 12
 )
 
@@ -47,7 +48,7 @@ func withoutContents(m *member, message string) string {
 	for _, text := range texts {
 		message = strings.ReplaceAll(message, text, "…")
 	}
-	message, _, _ = strings.Cut(message, `: "`)
+	message, _, _ = strings.Cut(message, `: "`) // Postgres quotes the value there
 	runes := []rune(message)
 	return withoutQuotations(runes[:min(len(runes), shownRunes)], texts)
 }
@@ -72,7 +73,7 @@ func contents(m *member) []string {
 	return texts
 }
 
-// withoutQuotations cuts out of message what is part of one of the texts.
+// withoutQuotations cuts the parts of the texts out of message. It changes texts.
 func withoutQuotations(message []rune, texts []string) string {
 	for i, text := range texts {
 		texts[i] = strings.Map(fold, text)
@@ -101,7 +102,7 @@ func withoutQuotations(message []rune, texts []string) string {
 	return out.String()
 }
 
-// fold maps runes that a quotation may have changed to the same rune.
+// fold maps runes that differ only in case, and all spaces, to the same rune.
 func fold(r rune) rune {
 	if unicode.IsSpace(r) {
 		return ' '

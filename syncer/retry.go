@@ -12,27 +12,27 @@ import (
 	"tasksync/task"
 )
 
-// RetryRequest says which failed rows to put back under way.
+// RetryRequest says which failed rows to make pending again.
 type RetryRequest struct {
 	IDs     []string  // generation ids; none: all rows that the other fields select
 	Code    string    // only rows with this error_code; empty: any
 	Since   time.Time // only rows that failed at this time or later
-	Unasked bool      // only rows that their deadline failed without an answer
+	Unasked bool      // only rows that timed out without an answer
 	DryRun  bool      // count only
 }
 
-// retryBatch is how many rows one transaction puts back.
+// retryBatch is how many rows one transaction reopens.
 const retryBatch = 200
 
 // firstID comes before all ids.
 const firstID = "00000000-0000-0000-0000-000000000000"
 
-// Retry puts failed V2 rows back under way, each with an event and a deadline
-// that counts from now. Their failed clips are open again; complete clips stay.
-// After each batch, progress, which may be nil, is called with the number of
-// rows done so far. Retry returns how many rows it has put back; rows that have
-// not failed are left out. A row whose change the database rejects is left out
-// too, and the first such error is returned when the other rows are done.
+// Retry reopens failed V2 rows: it makes them pending again, each with an event and
+// a deadline that counts from now. Their failed clips are pending again; complete
+// clips stay. After each batch Retry calls progress, which may be nil, with the
+// number of rows done so far. It returns how many rows it has reopened; rows that
+// have not failed are left out. A row whose change the database rejects is left out
+// too, and Retry returns the first such error when the other rows are done.
 func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done int)) (int, error) {
 	params := queries.GenerationListRetriableParams{
 		AfterID: firstID, Ids: req.IDs, Code: req.Code, Since: req.Since, Unasked: req.Unasked, MaxRows: retryBatch,
@@ -63,7 +63,7 @@ func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done
 	}
 }
 
-// reopenAll puts one batch back; if the database rejects it, row by row.
+// reopenAll reopens one batch; if the database rejects the batch, row by row.
 func (s *Syncer) reopenAll(ctx context.Context, ids []string) (n int, err error) {
 	if n, err = s.reopen(ctx, ids); len(ids) == 1 || !rejected(err) {
 		return n, err
@@ -80,8 +80,8 @@ func (s *Syncer) reopenAll(ctx context.Context, ids []string) (n int, err error)
 	return n, first
 }
 
-// reopen puts rows back in one transaction. What tasksync wrote into their clips
-// stays remembered, so that what the application changes stays as well.
+// reopen reopens rows in one transaction. It keeps the record of what tasksync wrote
+// into their clips, so that values that the application wrote stay.
 func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()

@@ -18,22 +18,22 @@ type member struct {
 	g        task.Generation
 	clips    []task.Clip
 	seen     task.Seen
-	answered bool // there was an answer about the task
-	stale    bool // the row names another task by now than the one that was seen
+	answered bool // the provider answered about the task
+	stale    bool // the row has changed its task since the task was seen
 	decision task.Decision
 	track    looks.Track // what the looks at the row have told of its time
 	sharing  int         // how many rows of its provider the pass asks for
 }
 
-// Sync makes one pass over the generations and returns how it ended for each id
-// of the request, in the order of the ids and without repetitions. It returns an
-// error if the pass could not be made at all: then nothing was written.
+// Sync makes one pass over the generations and returns how the pass ended for each
+// id of the request, in the order of the ids and without repetitions. It returns an
+// error if the pass could not be made at all; then nothing was written.
 //
-// When ctx ends during the fetch, what was answered until then is still
-// committed, and members without an answer stay as they are.
+// When ctx ends during the fetch, Sync still commits the answers that have come,
+// and leaves rows without an answer as they are.
 func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	req.Via = cmp.Or(req.Via, ViaPoll)
-	ids, results := sortIDs(req.IDs)
+	ids, results := splitIDs(req.IDs)
 	ids, spared := s.looks.begin(ids, s.cfg.Now(), req.Spacing)
 	defer s.looks.end(ids)
 	members, err := s.load(ctx, ids)
@@ -45,7 +45,7 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	}
 	due := s.selectDue(req, ids, members, results)
 	s.fetchAndDecide(ctx, req, due)
-	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) {
+	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) { // what was paid for is kept when ctx ends
 		results[id] = r
 	}
 	s.learn(req.Via, due, results)
@@ -56,9 +56,9 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	return inOrder(req.IDs, results), nil
 }
 
-// sortIDs returns the UUIDs among given, sorted and without repetitions, and a
+// splitIDs returns the UUIDs among given, sorted and without repetitions, and a
 // result for each other id.
-func sortIDs(given []string) (ids []string, results map[string]Result) {
+func splitIDs(given []string) (ids []string, results map[string]Result) {
 	results = make(map[string]Result, len(given))
 	for _, id := range given {
 		if task.IsUUID(id) {
@@ -92,12 +92,12 @@ func inOrder(given []string, results map[string]Result) []Result {
 	return out
 }
 
-// retryUnknown is when a row with an unknown provider is looked at again.
+// retryUnknown is how long a row with an unknown provider waits for the next pass.
 // Another daemon, which has the provider, may have the job by then.
 const retryUnknown = 30 * time.Second
 
-// selectDue returns the members to ask for, and enters the results of the
-// others.
+// selectDue returns the members to ask for, and enters the results of the others
+// into results.
 func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member, results map[string]Result) []*member {
 	var due []*member
 	now := s.cfg.Now()
@@ -115,7 +115,7 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 			results[id] = r
 			continue
 		}
-		m.decision = s.decide(m) // with nothing seen, to tell whether the row is ours
+		m.decision = s.decide(m) // with nothing seen: a row that is not ours is skipped for good
 		if m.decision.Next.IsZero() && m.decision.Outcome == task.OutcomeSkipped {
 			results[id] = resultOf(m)
 			s.WarnUnknown(m.g)
@@ -126,8 +126,8 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 	return due
 }
 
-// skipUnasked returns the result of a row under way that is not asked for now:
-// it is not due, its provider is not configured, or a job of the backlog asks
+// skipUnasked returns the result of a pending row that is not to be asked for now:
+// the row is not due, its provider is not configured, or a job of the backlog asks
 // for it.
 func (s *Syncer) skipUnasked(req Request, m *member, now time.Time) (r Result, skipped bool) {
 	if !m.g.Status.Pending() || m.g.Type == "" {
@@ -148,8 +148,8 @@ func (s *Syncer) skipUnasked(req Request, m *member, now time.Time) (r Result, s
 	return r, true
 }
 
-// fetchAndDecide asks the upstreams about the members, finds out what decisions
-// ask for, and enters the last decision on each.
+// fetchAndDecide asks the upstreams about the members, finds out what their
+// decisions ask for, and leaves the last decision in each member.
 func (s *Syncer) fetchAndDecide(ctx context.Context, req Request, due []*member) {
 	if len(due) == 0 {
 		return
@@ -173,8 +173,8 @@ func (s *Syncer) fetchAndDecide(ctx context.Context, req Request, due []*member)
 	}
 }
 
-// skipUnanswered skips the members for which a pass that was told to stop has
-// not found out everything.
+// skipUnanswered skips the members that a pass whose ctx has ended did not find out
+// everything about: a cancelled probe says nothing about its URL.
 func (s *Syncer) skipUnanswered(due []*member, cancelled bool) {
 	for _, m := range due {
 		if m.seen.Observation == nil || (cancelled && len(m.seen.Probes) > 0) {
@@ -188,8 +188,8 @@ func skip(m *member, reason string, next time.Time) task.Decision {
 	return task.Decision{Outcome: task.OutcomeSkipped, Reason: reason, Status: m.g.Status, Memory: m.g.Memory, Next: next}
 }
 
-// decide makes the pure decision and survives a panic of it: a row that causes
-// one stays as it is, and its cohort goes on.
+// decide makes the pure decision and survives a panic in it: the row that causes
+// the panic stays as it is, and its cohort goes on.
 func (s *Syncer) decide(m *member) (d task.Decision) {
 	defer func() {
 		if p := recover(); p != nil {

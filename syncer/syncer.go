@@ -16,11 +16,11 @@ import (
 	"tasksync/task"
 )
 
-// Upstream asks a provider about tasks. Fetch returns one observation per task
-// that was answered, in any order; a task without one was not reported, which is
-// never a failure of the task. When a call failed, the error (a [*task.Failure]
-// if the adapter could tell) holds for all tasks without an observation, and the
-// observations count all the same. Fetch is called concurrently.
+// Upstream asks a provider about tasks. Fetch returns one observation for each task
+// that was answered, in any order; a task without an observation was not reported,
+// which is never a failure of the task. When a call failed, the error (a
+// [*task.Failure] if the adapter could classify it) holds for all tasks without an
+// observation, and the observations count all the same. Fetch is called concurrently.
 type Upstream interface {
 	Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error)
 }
@@ -34,18 +34,18 @@ type Prober interface {
 // Config is what a Syncer needs.
 type Config struct {
 	Pool *pgxpool.Pool // required
-	// Upstreams by the name that rows have in column provider; "" is for rows
-	// without a name. Rows with any other name are left pending.
+	// Upstreams holds the upstreams by the name that rows have in column provider; ""
+	// is for rows without a name. Rows with any other name are left pending.
 	Upstreams map[string]Upstream
 	Prober    Prober      // nil: no URL is probed, and none is known to play
 	Policy    task.Policy // required; see task.DefaultPolicy
 	// Planner plans the looks before a row's deadline; nil: the schedules of the task
 	// types do.
 	Planner    *planner.Planner
-	Logger     *slog.Logger // default: discard
-	Registerer prometheus.Registerer
-	// FetchTimeout bounds the calls of a pass; default 10 s. Members that were not
-	// answered by then are looked at again later.
+	Logger     *slog.Logger          // default: discard
+	Registerer prometheus.Registerer // nil: the metrics are not registered
+	// FetchTimeout bounds the calls of a pass; default 10 s. Rows without an answer by
+	// then are looked at again later.
 	FetchTimeout time.Duration
 	// CommitTimeout bounds the database part of a pass; default 6 s.
 	CommitTimeout time.Duration
@@ -76,14 +76,13 @@ type Syncer struct {
 	queries *queries.Queries
 	metrics *metrics
 	sources map[string]*source // by provider; "" is the default
-	unknown recent.Seldom      // task types and providers that were warned of
-	seldom  recent.Seldom      // troubles that last until they are mended
+	warned  recent.Seldom      // about unknown task types and providers, once each
+	told    recent.Seldom      // of lasting troubles, again after tellAgain
 	looks   *recentLooks
 	tracks  *tracks
 }
 
-// tellAgain is how long after it was logged a trouble that lasts is logged
-// again.
+// tellAgain is the time between two logs of a trouble that lasts.
 const tellAgain = 10 * time.Minute
 
 // New makes a Syncer.
@@ -91,7 +90,7 @@ func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
 	s := &Syncer{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), sources: map[string]*source{},
-		seldom: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(),
+		told: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(),
 	}
 	for name, up := range cfg.Upstreams {
 		s.sources[name] = newSource(name, up)
@@ -99,8 +98,8 @@ func New(cfg Config) *Syncer {
 	return s
 }
 
-// PastDeadline reports whether a row with this created_at is overdue, as far as
-// the row alone tells, without its memory.
+// PastDeadline reports whether a row with this created_at is overdue, if its memory
+// does not say otherwise.
 func (s *Syncer) PastDeadline(created time.Time) bool {
 	return s.cfg.Policy.Overdue(s.cfg.Now(), task.Generation{CreatedAt: created})
 }
@@ -108,7 +107,8 @@ func (s *Syncer) PastDeadline(created time.Time) bool {
 // Via says what caused a pass, in the words of the event log.
 type Via string
 
-// The causes of a pass. A decision by the deadline is always logged as timeout.
+// The causes of a pass. The event of a decision by the deadline always names
+// timeout.
 const (
 	ViaPoll    Via = "poll"
 	ViaWebhook Via = "webhook"
@@ -120,18 +120,18 @@ const (
 
 // Request describes a pass to be made.
 type Request struct {
-	IDs []string // generation ids; one that is no UUID gets a result of its own
+	IDs []string // generation ids; an id that is not a UUID gets the result ReasonInvalidID
 	Via Via      // default: poll
-	// First marks rows that no pass has looked at yet, for the delay metric.
+	// First says that no pass has looked at these rows yet, for the delay metric.
 	First bool
 	// NotBefore holds, by id, the time before which a row is not due. A row that is
 	// not due is loaded, but not asked for. Nil: all are due.
 	NotBefore map[string]time.Time
 	// Tracks holds, by id, what earlier looks told; the syncer remembers its own.
 	Tracks map[string]looks.Track
-	// Spacing spares the ids that another pass of this Syncer is looking at, and
-	// those that had an answer less than this ago: they are neither loaded nor asked
-	// for. Zero spares none.
+	// Spacing spares the rows that another pass of this Syncer is looking at, and the
+	// rows that had an answer less than Spacing ago: the pass neither loads them nor
+	// asks for them. Zero spares none.
 	Spacing time.Duration
 	// Lane is where the calls queue; default: [task.LaneFirst] for the first looks,
 	// [task.LaneDue] for others. Calls at a row's deadline queue in
@@ -143,7 +143,7 @@ type Request struct {
 
 // Result is how a pass ended for one generation.
 type Result struct {
-	ID           string // in lower case, if it is a UUID
+	ID           string // in lower case, if the id is a UUID
 	Outcome      task.Outcome
 	Reason       string
 	NewStatus    task.Status // set when it changed
@@ -156,26 +156,27 @@ type Result struct {
 const (
 	ReasonInvalidID = "invalid_id"
 	ReasonNotDue    = "not_due"
-	// ReasonOverdue: the row is overdue, and the request leaves such rows to a job of
-	// the backlog.
+	// ReasonOverdue: the row is overdue, and the request leaves overdue rows to a job
+	// of the backlog.
 	ReasonOverdue = "overdue"
-	// ReasonSpared: the Spacing of the request has spared the id.
+	// ReasonSpared: the Spacing of the request spared the row.
 	ReasonSpared = "spared"
-	// ReasonUnknownProvider: the row names a provider that is not configured. It is
-	// left pending.
+	// ReasonUnknownProvider: the row names a provider that is not configured, and
+	// stays pending.
 	ReasonUnknownProvider = "unknown_provider"
 	// ReasonClipsUpdateFailed is the specification's word for a commit that failed:
 	// the generation stays pending, and is looked at again.
 	ReasonClipsUpdateFailed = "clips_update_failed"
 )
 
-// Unanswered reports whether the generation was due, but had no answer.
+// Unanswered reports whether the generation was due, but the answers left its task
+// out, or time was up before they came. It is false if a call failed.
 func (r Result) Unanswered() bool {
 	return r.Outcome == task.OutcomeSkipped && r.Reason == task.ReasonNotReported
 }
 
 // Unfit reports whether the pass could not do its work for the generation: the
-// id is no UUID, there is no such row, or the commit failed. A generation that
+// id is not a UUID, there is no such row, or the commit failed. A generation that
 // its provider has failed is not unfit.
 func (r Result) Unfit() bool {
 	return r.Reason == ReasonInvalidID || r.Reason == task.ReasonNotFound || r.Reason == ReasonClipsUpdateFailed

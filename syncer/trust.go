@@ -15,15 +15,15 @@ import (
 type source struct {
 	name     string // "" is the default provider
 	upstream Upstream
-	warned   recent.Seldom // of failed fetches
+	warned   recent.Seldom // about failed fetches
 
 	mu      sync.Mutex
-	knewAt  time.Time       // when it last showed that it knows a task
-	witness task.Ref        // asks for that task alone; no task id: there is none
-	unknown map[string]bool // tasks that it did not know since then, manyUnknown at most
-	trouble string          // why its verdicts on tasks are not believed; "": they are
+	knewAt  time.Time       // when the provider last showed that it knows a task
+	witness task.Ref        // asks for that task alone; no task id: it has known none
+	unknown map[string]bool // ids of tasks that it has not known since knewAt, manyUnknown at most
+	trouble string          // why its provisional verdicts are not believed; "": no reason is known
 
-	vouching sync.Mutex // held by the one call for the witness; guards vouchAt and vouch
+	vouching sync.Mutex // held during the call for the witness; guards vouchAt and vouch
 	vouchAt  time.Time  // when vouch was found out
 	vouch    task.Vouch
 }
@@ -33,13 +33,13 @@ func newSource(name string, up Upstream) *source {
 }
 
 const (
-	// vouchFor is for how long the result of [Syncer.vouch] holds.
+	// vouchFor is how long a result of [Syncer.vouch] holds.
 	vouchFor = 10 * time.Second
-	// witnessFor is for how long a provider must know a task that it has known. Some
+	// witnessFor is how long a provider must know a task that it has known. Some
 	// providers forget their tasks after days.
 	witnessFor = 24 * time.Hour
-	// manyUnknown is how many tasks a provider must not know, and know none in
-	// between, before that is its own trouble. Fewer are a trouble of their rows.
+	// manyUnknown is how many unknown tasks, without a known one in between, are a
+	// trouble of the provider. Fewer are a trouble of their rows.
 	manyUnknown = 3
 )
 
@@ -80,8 +80,8 @@ func (from *source) knewSince(at time.Time) bool {
 	return !from.knewAt.IsZero() && !from.knewAt.Before(at)
 }
 
-// suspect sets the trouble if the provider did not know many tasks, and reports
-// whether it did.
+// suspect sets the trouble if many tasks are unknown to the provider, and reports
+// whether so many are.
 func (from *source) suspect(trouble string) (many bool) {
 	from.mu.Lock()
 	defer from.mu.Unlock()
@@ -92,9 +92,9 @@ func (from *source) suspect(trouble string) (many bool) {
 	return true
 }
 
-// Trouble returns, by the name of the provider, why its verdicts on tasks are
-// not believed; "" is the default provider. Rows that such a verdict would end
-// stay pending.
+// Trouble returns, by the name of the provider, why its provisional verdicts are not
+// believed; "" is the default provider. Rows that such a verdict would end stay
+// pending.
 func (s *Syncer) Trouble() map[string]string {
 	out := map[string]string{}
 	for name, from := range s.sources {
@@ -107,10 +107,10 @@ func (s *Syncer) Trouble() map[string]string {
 	return out
 }
 
-// askVouchers decides again on rows that would end because their provider does
-// not know the task. First it finds out whether the provider still knows another
-// task, one that it must know. A wrong base URL, a gateway in trouble or the key
-// of another account make a provider deny every task, and must not end any row.
+// askVouchers decides again on rows that a provisional verdict would end. First it
+// finds out whether the provider still knows another task, one that it must know. A
+// wrong base URL, a gateway in trouble or the key of another account make a provider
+// deny every task, and must not end any row.
 func (s *Syncer) askVouchers(ctx context.Context, due []*member) {
 	for _, m := range due {
 		if m.decision.Vouch {
@@ -120,10 +120,10 @@ func (s *Syncer) askVouchers(ctx context.Context, due []*member) {
 	}
 }
 
-// vouch finds out whether the provider can be believed when it does not know a
-// task. It can if it has known a task since the time since, or if it still knows
-// the witness: the last task that it was seen to know. A result holds for a few
-// seconds.
+// vouch finds out whether provisional verdicts of the provider can be believed. They
+// can if the provider has known a task at the time since or later, or if it still
+// knows the witness: the last task that it has shown to know. A result holds for a
+// few seconds, so that many rows cost one call.
 func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.Vouch {
 	from.vouching.Lock()
 	defer from.vouching.Unlock()
@@ -139,7 +139,8 @@ func (s *Syncer) vouch(ctx context.Context, from *source, since time.Time) task.
 	return from.vouch
 }
 
-// askWitness asks the provider for the witness.
+// askWitness asks the provider for the witness, in the lane of looks that are due.
+// A call that fails does not vouch.
 func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 	witness := s.findWitness(ctx, from)
 	if witness.TaskID == "" {
@@ -166,12 +167,13 @@ func (s *Syncer) askWitness(ctx context.Context, from *source) task.Vouch {
 // tasks are unknown: then the configuration is most likely wrong.
 func (s *Syncer) distrust(from *source, why string) {
 	many := from.suspect("it knows none of the tasks that it was asked for, and " + why)
-	if many && s.seldom.First("trust "+from.name, s.cfg.Now()) {
+	if many && s.told.First("trust "+from.name, s.cfg.Now()) {
 		s.cfg.Logger.Error("[TaskSync] The upstream knows none of the tasks; rows stay pending", "provider", from.label(), "reason", why,
 			"hint", "are TASKSYNC_API_URL, TASKSYNC_PROVIDER and the key those of the account that made the tasks?")
 	}
 }
 
+// label returns the name of the provider for logs.
 func (from *source) label() string {
 	if from.name == "" {
 		return "default"
@@ -179,8 +181,8 @@ func (from *source) label() string {
 	return from.name
 }
 
-// findWitness returns a ref to the witness. Its task may be one that an earlier
-// daemon has completed, which the database tells. Without a witness, the ref has
+// findWitness returns a ref to the witness. If this daemon has seen none lately, it
+// takes a task that the database shows as completed. Without a witness, the ref has
 // no task id.
 func (s *Syncer) findWitness(ctx context.Context, from *source) task.Ref {
 	since := s.cfg.Now().Add(-witnessFor)

@@ -2,19 +2,18 @@ package syncer
 
 import "tasksync/task"
 
-// WarnUnknown logs that the task type of a row under way has no handler, or that
-// its provider is not configured: once for each type and each provider, whatever
-// the number of rows and callers.
+// WarnUnknown logs that the task type of a pending row has no handler, or that the
+// row's provider is not configured: once for each type and each provider.
 func (s *Syncer) WarnUnknown(g task.Generation) {
 	if g.Type == "" || !g.Status.Pending() {
 		return
 	}
 	_, known := s.cfg.Policy.Handlers[g.Type]
 	g.Type = task.Type(task.Redact(string(g.Type)))
-	if !known && s.unknown.First("type "+string(g.Type), s.cfg.Now()) {
+	if !known && s.warned.First("type "+string(g.Type), s.cfg.Now()) {
 		s.cfg.Logger.Warn("[TaskSync] Unknown task type; its rows are left pending", attrs(g)...)
 	}
-	if s.sources[g.Provider] == nil && s.unknown.First("provider "+g.Provider, s.cfg.Now()) {
+	if s.sources[g.Provider] == nil && s.warned.First("provider "+g.Provider, s.cfg.Now()) {
 		s.cfg.Logger.Warn("[TaskSync] Unknown provider; its rows are left pending until TASKSYNC_PROVIDERS names it", append(attrs(g), "provider", task.Redact(g.Provider))...)
 	}
 }

@@ -20,18 +20,18 @@ func Classify(text string) (code Code, verdict Verdict, ok bool) {
 	return APIError, Transient, false
 }
 
-// Refusal reports whether text refuses what a task was asked to make: its
-// content, or a song or file that it is made from and that is not there. Such a
-// text blames that task alone, whatever call brought it and whatever code stands
-// beside it. The other texts that [Classify] calls [Permanent] are about the
-// form of a request, which may be our own mistake.
+// Refusal reports whether text refuses what a task was asked to make: because of
+// its content, or because a song or file that it builds on is not there. Such a
+// text blames that task alone, whatever call returned it and whatever code comes
+// with it. The other texts that [Classify] calls [Permanent] are about the form of
+// a call, which may be our own mistake.
 func Refusal(text string) (code Code, ok bool) {
 	r, _ := matchText(text)
 	return r.code, r.refusal
 }
 
-// maxClassified bounds how much of a text is looked at, in bytes: what matters
-// stands at the beginning, and an upstream may send megabytes.
+// maxClassified bounds how much of a text is read, in bytes: what matters comes at
+// the beginning, and an upstream may send megabytes.
 const maxClassified = 8 << 10
 
 type textRule struct {
@@ -51,13 +51,13 @@ func matchText(text string) (r textRule, ok bool) {
 	return textRule{}, false
 }
 
-// The order matters. Content comes before everything that blames an account or
-// the provider: such a text often begins with the name of a status
-// ("Unauthorized - Failed to fetch the image"), and the word that it refuses may
-// be any word ("artist name captcha"). Only a check that could not be made comes
-// before content. Moderation comes after copyright, because a moderation bucket
-// is refined by the message it carries. Validation comes last, because its words
-// occur everywhere.
+// The order matters. Content comes before everything that blames an account or the
+// provider: such a text often begins with the name of a status ("Unauthorized -
+// Failed to fetch the image"), and the word that the provider refuses may be any
+// word ("artist name captcha"). Only a check that could not be made comes before
+// content. Moderation comes after copyright, because the message beside the word
+// "moderation" often names the narrower reason. Validation comes last, because its
+// words occur everywhere.
 var textRules = []textRule{ //nolint:gochecknoglobals // a constant table
 	{APIError, Transient, false, pattern(`\b(moderation|copyright|content) (service|check|system|server|api)\b.*\b(unavailable|maintenance|busy|time[d ]?-? ?out)\b`)},
 	{ProducerTag, Permanent, true, pattern(`producer tags?\b|artist'?s? names?\b`)},

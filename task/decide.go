@@ -7,8 +7,8 @@ import (
 )
 
 // Decide judges one generation. It is pure: the same arguments give the same
-// decision. It never changes a terminal status, never empties a value, and
-// leaves alone rows of the V1 API and of types without a handler.
+// decision. It never changes a terminal status, never empties a value, and never
+// touches a row of the V1 API or of a type without a handler.
 //
 // A row ends
 //
@@ -17,10 +17,11 @@ import (
 //   - by its deadline, on an answer to a look that was sent at or after the deadline;
 //   - by the end of its grace, if no look since its deadline was answered.
 //
-// At its deadline, and at the end of its grace, a row with results is completed
-// by the CDN rule, and a row without results is failed. Until one of the three
-// happens the row stays pending, however late it is: a look that was not sent,
-// or not answered, ends nothing.
+// At its deadline, and at the end of its grace, a row is completed if a result can
+// be played or read, and failed if not. By the CDN rule, a result without final
+// audio gets the address at which Suno's CDN serves that audio. Until one of the
+// three happens the row stays pending, however late it is: a look that was not sent
+// ends nothing, nor does a look without an answer before the grace is over.
 func (p Policy) Decide(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
 	h, known := p.Handlers[g.Type]
 	switch {
@@ -60,13 +61,13 @@ func (d *decider) decide(clips []Clip) Decision {
 	case vouch:
 		return Decision{Vouch: true, Status: d.g.Status, Memory: d.g.Memory}
 	case dead && m.hasCompleteResult():
-		return d.move(m, Complete) // the user keeps what the dead task shows as done
+		return d.move(m, Complete) // the user keeps what the provider has finished of the dead task
 	case failure != nil && failure.Verdict >= TaskDead && d.obs.Failure.provisional() && (dead || d.hasResults(m)) && d.timedOut():
-		return d.timeout(m) // the results of earlier looks may be enough
+		return d.timeout(m) // once the time is up, the user keeps the results of earlier looks
 	case failure != nil && failure.Verdict >= TaskDead:
 		return d.fail(m, failure.Code, failure.Message)
 	case failure == nil:
-		if out, ended := d.progress(m); ended {
+		if out, decided := d.progress(m); decided {
 			return out
 		}
 	}
@@ -76,9 +77,9 @@ func (d *decider) decide(clips []Clip) Decision {
 	return d.wait(m, failure)
 }
 
-// progress decides on an observation without a failure. ended is false if only
-// the deadline can end the row.
-func (d *decider) progress(m *merged) (out Decision, ended bool) {
+// progress decides on an observation without a failure. decided is false if the
+// observation does not end the row, and its time is up.
+func (d *decider) progress(m *merged) (out Decision, decided bool) {
 	status := d.g.Status.Join(d.h.DeriveStatus(d.obs.Status, m.resultClips()))
 	if d.obs.Status == Complete && !status.Terminal() {
 		probe := d.completeFromCDN(m)
@@ -97,9 +98,9 @@ func (d *decider) progress(m *merged) (out Decision, ended bool) {
 	return out, false
 }
 
-// observation returns the observation to judge; where nothing was seen, one that
-// says why. An account failure changes no row, so the items that came with it do
-// not count.
+// observation returns the observation to judge; if nothing was seen, one whose
+// failure says why. An account failure changes no row, so the items that came with
+// it do not count.
 func observation(g Generation, seen Seen) Observation {
 	obs := seen.Observation
 	switch {
@@ -114,9 +115,9 @@ func observation(g Generation, seen Seen) Observation {
 	}
 }
 
-// settle replaces a provisional verdict by what it means now: transient until it
-// is confirmed, and until the deadline of a row that has results; then final.
-// vouch is true if the verdict would end the row, and it is not known yet
+// settle replaces a provisional verdict with what it means now: transient until it
+// is confirmed and, for a row that has results, until the deadline; final after
+// that. vouch is true if the verdict would end the row, and it is not known yet
 // whether the provider can be believed.
 func (d *decider) settle(m *merged) (f *Failure, vouch bool) {
 	f = d.obs.Failure
@@ -148,7 +149,7 @@ func (d *decider) confirmed(f *Failure) bool {
 	return d.mem.Doubts >= c.Answers && d.now.Sub(d.mem.DoubtedAt) >= c.Over
 }
 
-// hasResults reports whether a clip of the row can be played or read already.
+// hasResults reports whether a clip of the row can be played or read.
 func (d *decider) hasResults(m *merged) bool {
 	for _, c := range m.clips {
 		if d.playable(c) {
@@ -160,9 +161,9 @@ func (d *decider) hasResults(m *merged) bool {
 
 func (d *decider) deadline() time.Time { return d.Deadline(d.now, d.g) }
 
-// timedOut reports whether the row must end now. Before its deadline it never
-// must. After it, the row ends if it has no task id, so that no look can be
-// made; if a look that was sent at or after the deadline was answered; or if its
+// timedOut reports whether the row must end now. Before the deadline it is false.
+// After the deadline the row must end if it has no task id, so that no look can be
+// made; if this look was sent at or after the deadline and was answered; or if the
 // grace is over.
 func (d *decider) timedOut() bool {
 	switch {
@@ -170,14 +171,14 @@ func (d *decider) timedOut() bool {
 		return false
 	case d.g.TaskID == "":
 		return true
-	case d.answered && d.askedLate():
+	case d.answered && d.askedPastDeadline():
 		return true
 	}
 	return d.sent() && d.graceOver()
 }
 
-// askedLate reports whether the look was sent at or after the deadline.
-func (d *decider) askedLate() bool {
+// askedPastDeadline reports whether the look was sent at or after the deadline.
+func (d *decider) askedPastDeadline() bool {
 	return !d.seen.AskedAt.IsZero() && !d.seen.AskedAt.Before(d.deadline())
 }
 
@@ -199,8 +200,8 @@ func (d *decider) move(m *merged, status Status) Decision {
 	return out
 }
 
-// wait returns the decision that leaves the row as it is, except for items that
-// came with the failure.
+// wait returns the decision that leaves the row as it is, except for the items
+// that came with failure f.
 func (d *decider) wait(m *merged, f *Failure) Decision {
 	d.mem.Written = m.written.String()
 	out := Decision{
@@ -223,8 +224,8 @@ func (d *decider) fail(m *merged, code Code, message string) Decision {
 	}
 }
 
-// itemFailure returns the failure of a task whose items all failed: the first
-// one that gives a reason.
+// itemFailure returns the code and the message of a task whose items all failed:
+// those of the first item that has a failure.
 func itemFailure(items []Item) (Code, string) {
 	for _, it := range items {
 		if it.Failure != nil {
@@ -234,25 +235,25 @@ func itemFailure(items []Item) (Code, string) {
 	return APIError, ""
 }
 
-// next returns the time of the next look: not before retryAfter is over, but no
-// later than just after a deadline that is still to come.
+// next returns the time of the next look: not before retryAfter is over, but,
+// while the deadline is still to come, no later than just after it.
 func (d *decider) next(retryAfter time.Duration) time.Time {
 	deadline := d.deadline()
 	switch {
 	case d.now.Before(deadline):
-		if at := d.now.Add(max(d.untilDoneGrace(d.every()), retryAfter)); at.Before(deadline) {
+		if at := d.now.Add(max(d.noLongerThanAudioWait(d.every()), retryAfter)); at.Before(deadline) {
 			return at
 		}
 		return deadline.Add(deadlineMargin)
 	case d.answered && d.mem.AskedAt.IsZero():
-		return d.now.Add(deadlineMargin) // this look was sent before the deadline: the one that can end the row is due
+		return d.now.Add(deadlineMargin) // this look was sent before the deadline; the next one can end the row
 	}
 	every := d.overdueEvery(d.waited())
 	if d.mem.Doubts > 0 && d.PollInterval == 0 {
 		c := d.confirmation(d.obs.Failure)
 		every = max(every, c.Over/time.Duration(c.Answers))
 	}
-	return d.now.Add(max(d.untilDoneGrace(every), min(retryAfter, longestWait)))
+	return d.now.Add(max(d.noLongerThanAudioWait(every), min(retryAfter, longestWait)))
 }
 
 // every returns the space between this look and the next one, before the deadline:
@@ -270,21 +271,21 @@ func (d *decider) every() time.Duration {
 // longestWait bounds the RetryAfter of a provider for a row past its deadline.
 const longestWait = time.Hour
 
-// deadlineMargin is how long after the deadline the look is due that can end the
+// deadlineMargin is how long after the deadline a look is due, which can end the
 // row. The margin makes sure that the look is sent after the deadline, even if
 // it shares a pass with rows that are due a little earlier.
 const deadlineMargin = 300 * time.Millisecond
 
-// untilDoneGrace returns every, or less if the task is complete without audio
-// and the time to look for its audio at the CDN comes first.
-func (d *decider) untilDoneGrace(every time.Duration) time.Duration {
-	if due := d.mem.DoneAt.Add(doneGrace).Sub(d.now); !d.mem.DoneAt.IsZero() && due > 0 {
+// noLongerThanAudioWait returns every, or less if the task is complete without
+// audio, and the time to probe the CDN for it comes first.
+func (d *decider) noLongerThanAudioWait(every time.Duration) time.Duration {
+	if due := d.mem.DoneAt.Add(audioWait).Sub(d.now); !d.mem.DoneAt.IsZero() && due > 0 {
 		return min(every, due)
 	}
 	return every
 }
 
-// waited returns for how long the row has been asked for past its deadline.
+// waited returns how long ago the first look past the deadline was sent.
 func (d *decider) waited() time.Duration {
 	if d.mem.AskedAt.IsZero() {
 		return 0
@@ -292,7 +293,7 @@ func (d *decider) waited() time.Duration {
 	return d.now.Sub(d.mem.AskedAt)
 }
 
-// timeoutMessage is the specification's text for a deadline of d.
+// timeoutMessage returns the specification's text for a timeout of d.
 func timeoutMessage(d time.Duration) string {
 	if d%time.Minute == 0 && d > time.Minute {
 		return fmt.Sprintf("%s%d minutes.", TimeoutPrefix, d/time.Minute)

@@ -4,26 +4,27 @@ import "time"
 
 // Seen is what a pass found out about one generation.
 type Seen struct {
-	// Observation is nil if no call for the task came to an end.
+	// Observation is nil if no call about the task was finished.
 	Observation *Observation
-	// AskedAt is when the pass began to ask, before it sent any call; zero: it asked
-	// for nothing.
+	// AskedAt is when the pass began to ask for the task, before any call was sent;
+	// zero: it did not ask.
 	AskedAt time.Time
 	// Every plans how long to wait until the next look, after an answer that found
 	// the row under way in this stage and at this age. Nil, and 0: the schedule.
 	Every  func(stage Stage, age time.Duration) time.Duration
-	Probes map[string]Probe // by URL: what an earlier decision asked for with Probe
-	Vouch  Vouch            // what an earlier decision asked for with Vouch
+	Probes map[string]Probe // by URL: answers what an earlier decision asked with Probe
+	Vouch  Vouch            // answers what an earlier decision asked with Vouch
 }
 
-// Vouch says whether a provider can be believed when it does not know a task.
+// Vouch says whether a provisional verdict of a provider can be believed: whether
+// the provider still knows another task.
 type Vouch int
 
 // The answers to [Decision.Vouch].
 const (
 	VouchUnasked Vouch = iota
 	Vouched            // the provider knows another task that it must know
-	NotVouched         // it does not know that task either, or there is none to ask for
+	NotVouched         // it does not know that task either, did not answer, or there is none to ask for
 )
 
 // Outcome is how a pass ended for one generation, in the specification's words.
@@ -38,7 +39,7 @@ type Outcome string
 const (
 	OutcomeSynced  Outcome = "synced"  // something was written
 	OutcomeSkipped Outcome = "skipped" // nothing to write; the reason says why
-	OutcomeFailed  Outcome = "failed"  // the generation failed, or it could not be written
+	OutcomeFailed  Outcome = "failed"  // the generation failed, or the pass could not do its work for it
 )
 
 // Reasons of skipped and failed outcomes, beside the error codes and the
@@ -51,11 +52,11 @@ const (
 	ReasonNotReported = "not_reported"
 	ReasonUnchanged   = "unchanged"
 	ReasonTimeout     = "timeout"
-	// ReasonKnowsNone: the provider does not know the task, nor another one that it
-	// must know.
+	// ReasonKnowsNone: the provider gave a verdict that counts only if the provider
+	// knows another task, and that is not so.
 	ReasonKnowsNone = "knows_no_task"
-	// ReasonNoCall: a gateway does not know the address of the call. The failure is
-	// [Transient], and stops the grace like a failure of the account.
+	// ReasonNoCall: a server does not know the address of the call. The failure is
+	// [Transient], and stops the grace as an account failure does.
 	ReasonNoCall = "no_such_call"
 )
 
@@ -72,21 +73,20 @@ type Decision struct {
 	Stage        Stage     // that the answer showed
 	Next         time.Time // when to look again; zero: never
 	TimedOut     bool      // the deadline made the decision
-	Late         bool      // a result that came after the end made it
-	// Probe lists URLs that must be probed before this can be decided: probe them,
-	// and decide again with [Seen.Probes]. Status and Memory are then unchanged, and
-	// all other fields are unset. The same holds for Vouch.
+	Late         bool      // a late result made the decision
+	// Probe lists URLs that the caller must probe before it decides again with
+	// [Seen.Probes]. If Probe or Vouch is set, Status and Memory are unchanged, and
+	// all other fields are unset.
 	Probe []string
-	// Vouch asks whether the provider still knows a task that it must know: find
-	// that out, and decide again with [Seen.Vouch].
+	// Vouch asks whether the provider still knows another task. The caller must find
+	// that out before it decides again with [Seen.Vouch].
 	Vouch bool
 }
 
-// Writes reports whether the decision changes anything of g.
+// Writes reports whether the decision changes g, its clips or its memory.
 func (d Decision) Writes(g Generation) bool {
 	return d.Status != g.Status || len(d.Clips) > 0 || d.Memory != g.Memory
 }
 
-// Open reports whether Probe or Vouch must be answered before this can be
-// decided.
+// Open reports whether the caller must answer Probe or Vouch, and decide again.
 func (d Decision) Open() bool { return len(d.Probe) > 0 || d.Vouch }

@@ -11,13 +11,13 @@
 //
 // Applying an observation is a join in a semilattice, not an assignment. Each
 // value has a rank (empty < preview < final; submitted < queued < processing <
-// streaming < complete or failed), and the value of the higher rank stays. So the
+// streaming < complete or failed), and the value with the higher rank stays. So the
 // same observations, applied twice, late or in another order, end in the same
 // rows, and no lease has to keep two workers apart.
 //
-// A row ends only on knowledge: on what its provider says, and for the deadline on
-// an answer to a look that was sent at or after it. What such rules must know of
-// earlier looks is in the row's [Memory], which Decide takes and returns.
+// A row ends only on knowledge: on what its provider says, or at its deadline on an
+// answer to a look that was sent at the deadline or later. The row's [Memory] holds
+// what these rules must know about earlier looks; Decide takes and returns it.
 //
 // The package imports the standard library only.
 package task

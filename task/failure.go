@@ -66,7 +66,7 @@ func (v Verdict) String() string {
 // it as an error when a whole call failed.
 type Failure struct {
 	Verdict    Verdict
-	Code       Code          // for Permanent and TaskDead
+	Code       Code          // set if Verdict is Permanent or TaskDead
 	Message    string        // the provider's text, redacted by [Redact]
 	RetryAfter time.Duration // the least time to wait; 0: as the schedule says
 	// Reason is a short constant word for logs, results and metric labels,
@@ -83,10 +83,9 @@ type Failure struct {
 	Unsent bool `json:",omitzero"`
 }
 
-// Confirmation is how many provisional verdicts on a task the provider must
-// give, one after the other, and over how long, before they count. An answer
-// that knows the task begins the count anew; a call that failed does not change
-// it.
+// Confirmation is how many provisional verdicts on a task the provider must give,
+// without another answer in between, and over how long, before they count. A call
+// that failed in between does not change the count.
 type Confirmation struct {
 	Answers int
 	Over    time.Duration
@@ -104,9 +103,9 @@ func (f *Failure) Error() string {
 }
 
 // PartError is the error of a Fetch that stopped before it had made a call for
-// every task: the failure concerns all tasks, but a call was made for some of
-// them only. An error of a Fetch that is no PartError is about tasks that were
-// asked for.
+// every task: the failure concerns all tasks, but a call was made for some of them
+// only. Any other error of a Fetch holds alike for all tasks without an
+// observation.
 type PartError struct {
 	Err   error
 	Asked map[string]bool // ids of the tasks that a call was made for
@@ -115,5 +114,5 @@ type PartError struct {
 // Error implements error.
 func (e *PartError) Error() string { return e.Err.Error() }
 
-// Unwrap returns the failure.
+// Unwrap returns Err.
 func (e *PartError) Unwrap() error { return e.Err }

@@ -6,10 +6,10 @@ import "cmp"
 // entry in the map that [DefaultHandlers] returns.
 type Handler struct {
 	// Clips is how many clips a task of this type gives at most. If an upstream
-	// reports only items, the task is done when it has so many.
+	// reports only items, the task is done when it has that many.
 	Clips int
-	// Text marks a type whose results are words: audio_url stays null and there
-	// is no CDN fallback.
+	// Text marks a type whose results are words: audio_url stays null, and the CDN
+	// rule does not apply.
 	Text bool
 	// Schedule spaces the looks; empty: one every 15 s.
 	Schedule Schedule
@@ -39,13 +39,13 @@ func (hs Handlers) Names() []string {
 	return names
 }
 
-// maxItems bounds how many results of one observation are looked at.
+// maxItems bounds how many items of one observation are used.
 const maxItems = 64
 
 // MapToClips returns the clip that each item describes, in the order of the
 // items. An item without an id gets the placeholder id of its position. An item
-// whose id does not fit into a row becomes a clip with an empty ClipID, which is
-// left out.
+// whose id does not fit into a row becomes a clip with an empty ClipID, which
+// merge leaves out.
 func (h Handler) MapToClips(g Generation, items []Item) []Clip {
 	items = items[:min(len(items), maxItems)]
 	clips := make([]Clip, len(items))
@@ -99,9 +99,9 @@ func audio(it Item) (final, preview string) {
 	return final, preview
 }
 
-// itemStatus derives the status of an item from what it carries: a lyric is
-// complete when it has its words, and a song when it has its final audio,
-// whatever the provider calls it.
+// itemStatus derives the status of an item from what it carries, which is in c.
+// Unless the provider calls the item unfinished, a lyric is complete when it has
+// its words, and a song when it has its final audio: see audio.
 func (h Handler) itemStatus(it Item, c Clip) Status {
 	switch {
 	case it.Failure != nil || it.Status == Failed:
@@ -119,11 +119,12 @@ func (h Handler) itemStatus(it Item, c Clip) Status {
 	}
 }
 
-// DeriveStatus returns the status of a generation. reported is the upstream's
-// status of the task, empty if it reports only items; clips are its results. A
-// generation is complete when every result has ended and at least one is
-// complete. A reported completion without results, or with unfinished ones, is
-// not one yet. An unknown word in reported says nothing.
+// DeriveStatus returns the status of a generation. reported is the provider's
+// status of the task, empty if the provider reports only items; clips are the
+// results. A generation is complete when the provider calls it complete, or has
+// reported as many items as the type gives, and when every result has ended and at
+// least one is complete. While reported is a pending status, or an unknown word,
+// the generation stays pending.
 func (h Handler) DeriveStatus(reported Status, clips []Clip) Status {
 	var furthest Status
 	ended, complete := 0, 0
@@ -156,6 +157,6 @@ func (h Handler) DeriveStatus(reported Status, clips []Clip) Status {
 	}
 }
 
-// SupportsTimeoutFallback reports whether the CDN rule may give results their
-// audio when the time is up.
+// SupportsTimeoutFallback reports whether the CDN rule may fill in audio that
+// results lack: see [Policy.Decide].
 func (h Handler) SupportsTimeoutFallback() bool { return !h.Text }

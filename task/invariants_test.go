@@ -35,7 +35,7 @@ func requireSchedule(t require.TestingT, w *world, d Decision) {
 	switch {
 	case len(d.Probe) > 0:
 		done := w.g.Memory.DoneAt
-		require.True(t, !w.now.Before(deadline) || !done.IsZero() && w.now.Sub(done) >= doneGrace)
+		require.True(t, !w.now.Before(deadline) || !done.IsZero() && w.now.Sub(done) >= audioWait)
 		require.False(t, d.Writes(w.g))
 		for _, url := range d.Probe {
 			require.Regexp(t, `^https://cdn1\.suno\.ai/[0-9a-f-]{36}\.mp3$`, url)

@@ -223,7 +223,7 @@ func TestCompleteWithoutAudio(t *testing.T) {
 	d := w.lookStrictly(t, bare)
 	require.Empty(t, d.Probe)
 	require.Equal(t, Streaming, d.Status)
-	w.now = w.now.Add(doneGrace - 1)
+	w.now = w.now.Add(audioWait - 1)
 	d = w.lookStrictly(t, bare)
 	require.Empty(t, d.Probe)
 	require.Equal(t, w.now.Add(1), d.Next, "the rule is due")

@@ -3,8 +3,8 @@ package task
 import "context"
 
 // Lane is a queue of calls to an upstream, with a guaranteed share of its limit.
-// It travels in the context, because the adapters between the syncer and the
-// gate of a client need not know of it.
+// It travels in the context, so that the adapters between the syncer and the
+// gate of a client need not know the lane.
 type Lane int
 
 // The lanes, in the order in which they are served.
@@ -21,7 +21,7 @@ const (
 	// LaneUser is for looks that a background job would make anyway, and that a
 	// user asks for earlier. It has what the others leave.
 	LaneUser
-	// LaneBacklog is for looks at overdue rows and for late results. It has what the
+	// LaneBacklog is for looks at overdue rows and for late results. It gets what the
 	// others leave, and a tenth of the limit in any case.
 	LaneBacklog
 )

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// LateMode says what happens to a late result: one that comes after the deadline
-// has ended its row.
+// LateMode says what happens to a late result: a result that comes after the
+// deadline has ended its row.
 type LateMode string
 
 // The modes.
@@ -15,20 +15,21 @@ const (
 	LateOff LateMode = "off"
 	// LateEvent: the result is kept beside the row, which stays failed.
 	LateEvent LateMode = "event"
-	// LateComplete: the row becomes complete. It is the only step out of failed.
+	// LateComplete: the row becomes complete. No other decision takes a row out of
+	// failed.
 	LateComplete LateMode = "complete"
 )
 
-// lateLooks is how many looks for a late result are answered at most, and lateMost
-// how long after the end of the row the last one is due.
+// lateLooks is how many answered looks for a late result a row gets at most, and
+// lateMost how long after the end of the row the last of them is planned.
 const (
 	lateLooks = 5
 	lateMost  = 24 * time.Hour
 )
 
 // lateOffset returns how long after the end of a row late look n is due: a fifth
-// of the deadline for the first, and five times as long for each that follows.
-// For a deadline of ten minutes that is 2 min, 10 min, 50 min, 4 h and 21 h.
+// of the timeout for look 0, and five times as long for each that follows. For a
+// timeout of ten minutes that is 2 min, 10 min, 50 min, 4 h and 21 h.
 func (p Policy) lateOffset(n int) time.Duration {
 	offset := p.Timeout / 5
 	for range n {
@@ -61,10 +62,9 @@ func lacksAudio(clips []Clip) bool {
 // DecideLate judges a look at a row that its deadline has ended. The row becomes
 // complete with its clips ([LateComplete]), gets the final audio for its
 // previews, or stays as it is. A late result sets [Decision.Late]; Clips then
-// holds all its clips, be it to write them or to keep them beside the row
-// ([LateEvent]).
+// holds the clips to write, or to keep beside the row ([LateEvent]).
 func (p Policy) DecideLate(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
-	if !p.AwaitsLate(g) { // no memory: no further look
+	if !p.AwaitsLate(g) { // the decision has no memory, so that no look follows
 		return Decision{Outcome: OutcomeSkipped, Reason: ReasonNotPending, Status: g.Status}
 	}
 	d := decider{Policy: p, h: p.Handlers[g.Type], now: now, g: g, seen: seen, obs: observation(g, seen), mem: g.Memory}
@@ -78,11 +78,12 @@ func (p Policy) DecideLate(now time.Time, g Generation, clips []Clip, seen Seen)
 // ended.
 func (p Policy) AwaitsLate(g Generation) bool {
 	_, known := p.Handlers[g.Type]
-	return known && !g.Memory.LateAt.IsZero() && p.Late != LateOff && p.Late != "" && awaitsLate(g)
+	return known && !g.Memory.LateAt.IsZero() && p.Late != LateOff && p.Late != "" && endedByDeadline(g)
 }
 
-// awaitsLate reports whether g is still as its deadline left it.
-func awaitsLate(g Generation) bool {
+// endedByDeadline reports whether g is still as its deadline left it, as far as
+// the row tells: a complete row does not.
+func endedByDeadline(g Generation) bool {
 	switch g.Status {
 	case Complete:
 		return true
@@ -93,14 +94,16 @@ func awaitsLate(g Generation) bool {
 	}
 }
 
-// lateAudio gives complete clips the final audio that they lack.
+// lateAudio gives complete clips the final audio that they lack. It joins the
+// observation beside m, because a row that has ended gets only values that it
+// lacks.
 func (d *decider) lateAudio(clips []Clip) Decision {
 	m := d.Handlers.merge(clips, nil, parseWritten(d.mem.Written))
-	seen := d.Handlers.merge(clips, d.h.MapToClips(d.g, d.obs.Items), written{})
-	for _, at := range seen.results {
-		if at < len(clips) && clips[at].Status == Complete && finalURL(clips[at].AudioURL) == "" && finalURL(seen.clips[at].AudioURL) != "" {
-			m.clips[at] = fillIn(clips[at], seen.clips[at])
-			m.written.keep(clips[at], &m.clips[at])
+	joined := d.Handlers.merge(clips, d.h.MapToClips(d.g, d.obs.Items), written{})
+	for _, at := range joined.results {
+		if at < len(clips) && clips[at].Status == Complete && finalURL(clips[at].AudioURL) == "" && finalURL(joined.clips[at].AudioURL) != "" {
+			m.clips[at] = fillIn(clips[at], joined.clips[at])
+			m.written.reconcile(clips[at], &m.clips[at])
 		}
 	}
 	if len(m.changed()) == 0 {
@@ -114,12 +117,12 @@ func (d *decider) lateAudio(clips []Clip) Decision {
 	return out
 }
 
-// fillIn returns have with the final audio of seen, and with those values of
-// seen that have lacks.
+// fillIn returns have with the final audio of seen, and with the values of seen
+// that have lacks.
 func fillIn(have, seen Clip) Clip {
 	out := have
-	from := seen.values()
-	for i, to := range out.values() {
+	from := seen.texts()
+	for i, to := range out.texts() {
 		*to = orElse(*to, *from[i])
 	}
 	out.AudioURL, out.Duration = seen.AudioURL, orElse(have.Duration, seen.Duration)
@@ -129,8 +132,8 @@ func fillIn(have, seen Clip) Clip {
 // ReasonLate is the reason of a decision on a late result.
 const ReasonLate = "late_result"
 
-// lateResult decides whether the task of a failed row has completed after all.
-// For that, the clips that failed with the row count as open again.
+// lateResult decides whether the task of a failed row has completed after all. It
+// treats clips that failed with the row as pending again.
 func (d *decider) lateResult(clips []Clip) Decision {
 	open := append([]Clip(nil), clips...)
 	for i := range open {
@@ -150,16 +153,16 @@ func (d *decider) lateResult(clips []Clip) Decision {
 	return out
 }
 
-// lookLater returns the decision that plans the next late look, if there is to
-// be one.
+// lookLater returns the decision that plans the next late look, if one is to
+// follow.
 func (d *decider) lookLater() Decision {
 	mem := d.later()
 	return Decision{Outcome: OutcomeSkipped, Reason: ReasonUnchanged, Status: d.g.Status, Memory: mem, Next: mem.LateAt}
 }
 
-// later returns the memory with the next late look planned; it is empty after
-// the last one. A look that was not answered is made again, as long as there is
-// time for late looks at all. No look follows once the provider has said for
+// later returns the memory with the next late look planned; the memory is empty
+// after the last one. A look that was not answered is made again, while there is
+// still time for late looks. No look follows once the provider has said for
 // certain that the task is dead or refused.
 func (d *decider) later() Memory {
 	mem := d.mem
@@ -173,7 +176,7 @@ func (d *decider) later() Memory {
 	} else {
 		mem.LateAt = d.now.Add(max(f.RetryAfter, d.lateOffset(0)/2, d.now.Sub(mem.EndedAt)/4))
 	}
-	if mem.LateLooks >= lateLooks || mem.LateAt.Sub(mem.EndedAt) > lateMost+time.Hour {
+	if mem.LateLooks >= lateLooks || mem.LateAt.Sub(mem.EndedAt) > lateMost+time.Hour { // an hour to repeat the last look
 		return Memory{}
 	}
 	if !mem.LateAt.After(d.now) {

@@ -20,23 +20,23 @@ type Memory struct {
 	BeganAt time.Time
 
 	// Doubts counts the provisional verdicts since the last other answer, up to the
-	// number that confirms one; DoubtedAt is the time of the first.
+	// number that confirms a verdict; DoubtedAt is when the first of them came.
 	Doubts    int
 	DoubtedAt time.Time
 
-	// DoneAt is when the provider first called the task complete while the row was
-	// not: audio was missing.
+	// DoneAt is when the provider first called the task complete while audio was
+	// missing, so that the row was not.
 	DoneAt time.Time
 
 	// AskedAt is when the first look past the deadline was sent: the grace begins
-	// then. While the account is paused the grace stands still, since HeldAt; Held
-	// is for how long it stood still in earlier pauses.
+	// then. HeldAt is since when the grace stands still, because the account is paused
+	// or the address of a call unknown; Held is how long it stood still before.
 	AskedAt time.Time
 	HeldAt  time.Time
 	Held    time.Duration
 
-	// Reason is why the last look past the deadline was not answered, and FailingAt
-	// since when no look was.
+	// Reason is why the last look past the deadline was not answered; FailingAt is
+	// since when none was.
 	Reason    string
 	FailingAt time.Time
 
@@ -46,7 +46,7 @@ type Memory struct {
 	RejectedAt time.Time
 
 	// EndedAt is when the deadline ended the row, LateAt when the next look for a
-	// late result is due, LateLooks how many were answered. Zero: never.
+	// late result is due; LateLooks counts the answered ones.
 	EndedAt   time.Time
 	LateAt    time.Time
 	LateLooks int
@@ -55,13 +55,13 @@ type Memory struct {
 	Written string
 }
 
-// written holds, by clip id, a fingerprint of each value that tasksync last
-// wrote into the clip. A value of the row with another fingerprint was written
-// by the application, and stays. A Memory keeps the map as JSON, so that it can
-// be compared and stored.
+// written holds, by clip id, a fingerprint of each value that tasksync last wrote
+// into the clip. If the clip now has a value with another fingerprint, the
+// application wrote that value, and it stays. A Memory holds the map as JSON, so
+// that it can be compared and stored.
 type written map[string]fingerprints
 
-// fingerprints has one for each value of a clip, in the order of [Clip.values],
+// fingerprints holds one for each text of a clip, in the order of [Clip.texts],
 // and one for its duration; 0: tasksync wrote none.
 type fingerprints [9]uint32
 
@@ -103,22 +103,22 @@ func (w written) String() string {
 	return string(text)
 }
 
-// values returns the texts that an observation can fill into a clip, without its
-// id and status.
-func (c *Clip) values() [8]*string {
+// texts returns the texts that an observation can fill into a clip. The id and
+// the status are not among them.
+func (c *Clip) texts() [8]*string {
 	return [8]*string{&c.Title, &c.AudioURL, &c.StreamAudioURL, &c.VideoURL, &c.ImageURL, &c.Lyrics, &c.Tags, &c.ModelName}
 }
 
-// keep puts values of have that the application wrote back into joined, and
-// notes the other values of joined as written by tasksync. If joined is the same
-// as have, nothing will be written, and the notes stay as they are.
-func (w written) keep(have Clip, joined *Clip) {
+// reconcile restores in joined the values of have that the application wrote, and
+// notes the others as written by tasksync. If joined equals have, tasksync will
+// write nothing, and the notes stay as they are.
+func (w written) reconcile(have Clip, joined *Clip) {
 	if *joined == have {
 		return
 	}
 	prints := w[have.ClipID]
 	delete(w, have.ClipID)
-	was, is := have.values(), joined.values()
+	was, is := have.texts(), joined.texts()
 	for i := range is {
 		if prints[i] != 0 && *was[i] != "" && fingerprint(*was[i]) != prints[i] {
 			*is[i] = *was[i]
@@ -127,10 +127,10 @@ func (w written) keep(have Clip, joined *Clip) {
 		}
 	}
 	last := len(prints) - 1
-	if prints[last] != 0 && have.Duration != 0 && fingerprintOf(have.Duration) != prints[last] {
+	if prints[last] != 0 && have.Duration != 0 && durationFingerprint(have.Duration) != prints[last] {
 		joined.Duration = have.Duration
 	} else {
-		prints[last] = fingerprintOf(joined.Duration)
+		prints[last] = durationFingerprint(joined.Duration)
 	}
 	if prints != (fingerprints{}) {
 		w[joined.ClipID] = prints
@@ -147,7 +147,7 @@ func fingerprint(value string) uint32 {
 	return max(1, h.Sum32())
 }
 
-func fingerprintOf(seconds float64) uint32 {
+func durationFingerprint(seconds float64) uint32 {
 	if seconds == 0 {
 		return 0
 	}

@@ -5,16 +5,16 @@ import "slices"
 // merged is the clips of a generation while an observation is joined into them.
 type merged struct {
 	handlers Handlers
-	clips    []Clip  // the loaded ones in their order, then new ones
-	before   []Clip  // the loaded ones, unchanged
+	clips    []Clip  // the loaded clips in their order, then new clips
+	before   []Clip  // the loaded clips, unchanged
 	results  []int   // indexes of the clips that the observation describes
-	stray    []Clip  // results that get no clip: see isStray
+	strays   []Clip  // results that get no clip: see isStray
 	written  written // what tasksync wrote into the clips, including this observation
 }
 
-// merge joins each result into its clip. A result without one becomes a new
-// clip, unless it is a stray. A value of tasksync's that the application has
-// overwritten stays as the application wrote it.
+// merge joins each result into its clip. A result without a clip becomes a new
+// clip, unless it is a stray. A value that the application wrote over tasksync's
+// stays as the application wrote it.
 func (hs Handlers) merge(clips, results []Clip, w written) *merged {
 	m := &merged{handlers: hs, clips: slices.Clone(clips), before: clips, written: w}
 	results = joinRepeats(results)
@@ -23,7 +23,7 @@ func (hs Handlers) merge(clips, results []Clip, w written) *merged {
 		switch {
 		case r.ClipID == "":
 		case at[i] < 0 && m.isStray(r, clips, results):
-			m.stray = append(m.stray, r)
+			m.strays = append(m.strays, r)
 		default:
 			m.apply(at[i], r)
 		}
@@ -46,10 +46,9 @@ func joinRepeats(results []Clip) []Clip {
 
 // findPlaces returns, for each result, the index of the clip that it describes;
 // -1: none. A result takes the clip with its clip id; else the placeholder of
-// its position; else, if it has an id, the free placeholder with the lowest
-// number. Results with ids choose before results without: their clips are
-// certain, and a placeholder that an outdated answer without ids took from them
-// would never be filled.
+// its position; else, if it has an id of the provider's, the free placeholder with
+// the lowest number. Results with such ids choose first: an outdated answer without
+// ids must not take their placeholders.
 func (m *merged) findPlaces(results []Clip) []int {
 	at := slices.Repeat([]int{-1}, len(results))
 	find := func(named bool, by func(i int) int) {
@@ -59,29 +58,29 @@ func (m *merged) findPlaces(results []Clip) []int {
 			}
 		}
 	}
-	exact := func(i int) int { return m.exact(results[i].ClipID, at) }
-	position := func(i int) int { return m.placeholder(results[i], func(n int) bool { return n == i }, at) }
-	anyFree := func(i int) int { return m.placeholder(results[i], func(int) bool { return true }, at) }
+	sameID := func(i int) int { return m.freeClip(results[i].ClipID, at) }
+	position := func(i int) int { return m.freePlaceholder(results[i], func(n int) bool { return n == i }, at) }
+	lowest := func(i int) int { return m.freePlaceholder(results[i], func(int) bool { return true }, at) }
 
-	find(true, exact)
+	find(true, sameID)
 	find(true, position)
-	find(true, anyFree)
-	find(false, exact)
+	find(true, lowest)
+	find(false, sameID)
 	find(false, position)
 	return at
 }
 
-// isStray reports whether r, which describes none of clips, gets no clip: it has
-// no id and has not ended, but other ids of the task are known already. It may
-// be an outdated description of one of those, and a clip made for it would never
-// be filled.
+// isStray reports whether r, which describes none of clips, gets no clip: r has no
+// id and has not ended, while ids of the task's clips are known. Then r may be an
+// outdated description of such a clip, and a new clip would never be filled.
 func (m *merged) isStray(r Clip, clips, results []Clip) bool {
 	isNamed := m.handlers.isNamed
 	return !isNamed(r) && !r.Status.Terminal() && (slices.ContainsFunc(clips, isNamed) || slices.ContainsFunc(results, isNamed))
 }
 
-// exact returns the index of the free clip with this id; -1 if there is none.
-func (m *merged) exact(clipID string, taken []int) int {
+// freeClip returns the index of the clip with this id; -1 if there is none, or if
+// it is taken.
+func (m *merged) freeClip(clipID string, taken []int) int {
 	i := slices.IndexFunc(m.clips, func(c Clip) bool { return c.ClipID == clipID })
 	if slices.Contains(taken, i) {
 		return -1
@@ -89,10 +88,10 @@ func (m *merged) exact(clipID string, taken []int) int {
 	return i
 }
 
-// placeholder returns the index of the free placeholder with the lowest number
-// that want accepts; -1 if there is none. A placeholder that has ended is still
-// the place of a result without an id, but not of one with an id.
-func (m *merged) placeholder(r Clip, want func(n int) bool, taken []int) int {
+// freePlaceholder returns the index of the placeholder with the lowest number that
+// want accepts and that is not taken; -1 if there is none. A placeholder that has
+// ended is still free for a result without an id, but not for a result with one.
+func (m *merged) freePlaceholder(r Clip, want func(n int) bool, taken []int) int {
 	best, bestNumber := -1, 0
 	for i, c := range m.clips {
 		n, ok := m.handlers.PlaceholderNumber(c.ClipID)
@@ -117,15 +116,15 @@ func (m *merged) apply(i int, r Clip) {
 		i = len(m.clips) - 1
 	} else {
 		have = m.clips[i]
-		m.clips[i] = m.join(have, r)
+		m.clips[i] = m.joinNamed(have, r)
 	}
-	m.written.keep(have, &m.clips[i])
+	m.written.reconcile(have, &m.clips[i])
 	m.results = append(m.results, i)
 }
 
-// join returns the least upper bound of have and seen, under the id that the
-// provider gave.
-func (m *merged) join(have, seen Clip) Clip {
+// joinNamed returns the join of have and seen, with the provider's id if seen has
+// one.
+func (m *merged) joinNamed(have, seen Clip) Clip {
 	out := join(have, seen)
 	if m.handlers.isNamed(seen) {
 		out.ClipID = seen.ClipID
@@ -134,8 +133,8 @@ func (m *merged) join(have, seen Clip) Clip {
 }
 
 // join returns the least upper bound of two descriptions of one clip. Where both
-// have a value, the value of the further status stays; if the statuses are
-// equal, the greater value does, so that the order of arrival does not matter.
+// have a value, the value with the further status stays; if the statuses are
+// equal, the greater value stays, so that the order of arrival does not matter.
 func join(have, seen Clip) Clip {
 	pick := func(a, b string) string { return max(a, b) }
 	length := max(have.Duration, seen.Duration)
@@ -161,9 +160,9 @@ func join(have, seen Clip) Clip {
 	return out
 }
 
-// joinAudio returns the audio URL of the joined clip. A final URL never gives
-// way to a preview or a sentinel, which something else may have written into the
-// row.
+// joinAudio returns the audio URL of the joined clip. seen is final or empty. If
+// have is not final, because the application wrote a preview or a sentinel into
+// the row, seen replaces it.
 func joinAudio(have, seen string, pick func(a, b string) string) string {
 	if finalURL(have) == "" || seen == "" {
 		return orElse(seen, have)
@@ -171,6 +170,7 @@ func joinAudio(have, seen string, pick func(a, b string) string) string {
 	return pick(have, seen)
 }
 
+// orElse returns a, or b if a is zero.
 func orElse[T comparable](a, b T) T {
 	var zero T
 	if a == zero {
@@ -182,7 +182,7 @@ func orElse[T comparable](a, b T) T {
 // resultClips returns the clips that the observation describes, as they are
 // after the join, and the strays.
 func (m *merged) resultClips() []Clip {
-	out := slices.Clone(m.stray)
+	out := slices.Clone(m.strays)
 	for _, at := range m.results {
 		out = append(out, m.clips[at])
 	}
@@ -190,8 +190,8 @@ func (m *merged) resultClips() []Clip {
 }
 
 // hasCompleteResult reports whether a clip that the observation describes is
-// complete. Clips that only earlier observations described do not count: it is
-// chance whether those were seen, and the end of the row must not depend on it.
+// complete. Clips that only earlier observations described do not count: whether
+// those observations were seen is chance, and must not decide how the row ends.
 func (m *merged) hasCompleteResult() bool {
 	return slices.ContainsFunc(m.resultClips(), func(c Clip) bool { return c.Status == Complete })
 }

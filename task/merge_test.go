@@ -220,9 +220,9 @@ func TestJoin(t *testing.T) {
 		"a placeholder never a real id":        {Clip{ID: "r", ClipID: idA}, Clip{ClipID: "t-extend-0"}, Clip{ID: "r", ClipID: idA}},
 	} {
 		m := &merged{handlers: DefaultHandlers()}
-		got := m.join(c.have, c.seen)
+		got := m.joinNamed(c.have, c.seen)
 		require.Equal(t, c.want, got, name)
-		require.Equal(t, got, m.join(got, c.seen), name)
+		require.Equal(t, got, m.joinNamed(got, c.seen), name)
 	}
 }
 

@@ -52,8 +52,9 @@ type Ref struct {
 	TaskID  string
 	Type    Type
 	ClipIDs []string // real clip ids known so far, for providers that are asked by clip
-	// Alone asks for a call about this task alone, if the provider has one. When its
-	// time is up, it is not enough to know that an answer about many left it out.
+	// Alone asks for a call about this task alone, if the provider has one. After a
+	// row's deadline it is not enough that an answer about many tasks left this one
+	// out.
 	Alone bool
 	// User is whose row the task is of; calls for different users take turns.
 	User string
@@ -79,8 +80,8 @@ type Observation struct {
 	Failure *Failure
 }
 
-// Item is one result of a task. Its position in the observation counts if it has
-// no id, and when it is first matched with its placeholder.
+// Item is one result of a task. Its position in the observation matters if it has
+// no id, and when it is first matched with a placeholder.
 type Item struct {
 	ID             string // the provider's clip id; empty for lyrics
 	Status         Status // empty: derived from what the item carries

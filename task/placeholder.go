@@ -9,11 +9,11 @@ import (
 // v1Word stands in place of the task type in the placeholders of the V1 API.
 const v1Word = "clip"
 
-// PlaceholderNumber reports whether clipID is a placeholder, the id that an
-// application gives to a clip before the provider has. position says for which
-// result of the task it stands, counted from 0; -1: for none. Placeholders of V1
-// (…-clip-1) count from 1, those of V2, which name a task type of hs
-// (…-extend-0), from 0.
+// PlaceholderNumber reports whether clipID is a placeholder: an id that stands for
+// the provider's until that is known. position is the position of the result that
+// the placeholder stands for, counted from 0; -1: it stands for none. Placeholders
+// of V1 (…-clip-1) count from 1. Those of V2 name a task type of hs (…-extend-0)
+// and count from 0.
 func (hs Handlers) PlaceholderNumber(clipID string) (position int, ok bool) {
 	rest := strings.TrimRight(clipID, "0123456789")
 	digits := clipID[len(rest):]
@@ -21,8 +21,8 @@ func (hs Handlers) PlaceholderNumber(clipID string) (position int, ok bool) {
 	if digits == "" || !dashed {
 		return -1, false
 	}
-	v2 := hs.nameSuffixOf(rest)
-	v1 := !v2 && strings.HasSuffix(rest, "-"+v1Word) // a program may have a type with such an end
+	v2 := hs.endsInType(rest)
+	v1 := !v2 && strings.HasSuffix(rest, "-"+v1Word) // a type of hs may end in "-clip" too
 	if !v1 && !v2 {
 		return -1, false
 	}
@@ -37,8 +37,8 @@ func (hs Handlers) PlaceholderNumber(clipID string) (position int, ok bool) {
 	}
 }
 
-// nameSuffixOf reports whether text ends in a dash and a task type.
-func (hs Handlers) nameSuffixOf(text string) bool {
+// endsInType reports whether text ends in a dash and a task type of hs.
+func (hs Handlers) endsInType(text string) bool {
 	for t := range hs {
 		if t != "" && strings.HasSuffix(text, "-"+string(t)) {
 			return true
@@ -47,8 +47,7 @@ func (hs Handlers) nameSuffixOf(text string) bool {
 	return false
 }
 
-// PlaceholderID returns the clip id for a result without an id of the
-// provider's.
+// PlaceholderID returns the clip id for a result that the provider gave no id.
 func PlaceholderID(taskID string, t Type, position int) string {
 	return fmt.Sprintf("%s-%s-%d", taskID, t, position)
 }

@@ -32,12 +32,12 @@ func DefaultPolicy() Policy {
 	}
 }
 
-// clockSkew is how far ahead of now a created_at may be because the clock that
-// made it is a little fast.
+// clockSkew is how far ahead of now a created_at may lie, because the clock that
+// wrote it may be a little fast.
 const clockSkew = 5 * time.Second
 
-// Began returns when the time of g began: at its created_at, unless its memory
-// says otherwise, or created_at lies in the future.
+// Began returns when the time of g began: when its memory says, else at its
+// created_at; now if that lies in the future.
 func (p Policy) Began(now time.Time, g Generation) time.Time {
 	switch {
 	case !g.Memory.BeganAt.IsZero():
@@ -54,20 +54,20 @@ func (p Policy) Deadline(now time.Time, g Generation) time.Time {
 	return p.Began(now, g).Add(p.Timeout)
 }
 
-// deadlineSlack is for how long after the deadline the look that is due then
-// keeps its place before the looks at overdue rows.
+// deadlineSlack is how long after the deadline the look that is due then still
+// goes before the looks at overdue rows.
 const deadlineSlack = 5 * time.Second
 
-// Overdue reports whether g is past its deadline, and the look that was due then
-// was sent or missed. Looks at overdue rows come behind all others: see
+// Overdue reports whether g is past its deadline, and the look that was due at the
+// deadline was sent or missed. Looks at overdue rows come after all others: see
 // [LaneBacklog].
 func (p Policy) Overdue(now time.Time, g Generation) bool {
-	late := now.Sub(p.Deadline(now, g))
-	return late >= deadlineSlack || late >= 0 && !g.Memory.AskedAt.IsZero()
+	past := now.Sub(p.Deadline(now, g))
+	return past >= deadlineSlack || past >= 0 && !g.Memory.AskedAt.IsZero()
 }
 
-// An overdue row waits between two looks for half of the time since the first look
-// past its deadline, within these bounds.
+// The wait between two looks at an overdue row is half of the time since the first
+// look past its deadline, within these bounds.
 const (
 	overdueLeast = 5 * time.Second
 	overdueMost  = 5 * time.Minute
@@ -81,26 +81,26 @@ func (p Policy) overdueEvery(waited time.Duration) time.Duration {
 	return min(max(waited/2, least), overdueMost)
 }
 
-// A row whose results the database rejects waits between two tries for half of the
-// time since the first rejection, within these bounds.
+// The wait between two tries to store results that the database rejects is half of
+// the time since the first rejection, within these bounds.
 const (
 	rejectedLeast = 30 * time.Second
 	rejectedMost  = 10 * time.Minute
 )
 
 // RejectedEvery returns the wait before the next try to store results that the
-// database has rejected for that long. A PollInterval that is shorter than the
-// least wait takes its place.
-func (p Policy) RejectedEvery(since time.Duration) time.Duration {
+// database has rejected for so long. A PollInterval that is shorter than the least
+// wait replaces it.
+func (p Policy) RejectedEvery(rejected time.Duration) time.Duration {
 	least := rejectedLeast
 	if p.PollInterval > 0 {
 		least = min(least, p.PollInterval)
 	}
-	return min(max(since/2, least), rejectedMost)
+	return min(max(rejected/2, least), rejectedMost)
 }
 
-// confirmation returns what confirms f, by f itself, the policy or the default.
-// f may be nil.
+// confirmation returns what confirms f: each value as f says, else the policy,
+// else the default. f may be nil.
 func (p Policy) confirmation(f *Failure) Confirmation {
 	c := DefaultConfirmation()
 	c.Answers, c.Over = cmp.Or(p.Confirm.Answers, c.Answers), cmp.Or(p.Confirm.Over, c.Over)

@@ -2,7 +2,7 @@ package task
 
 import "time"
 
-// provisional reports whether f counts only when it is confirmed.
+// provisional reports whether f counts only once it is confirmed.
 func (f *Failure) provisional() bool {
 	return f.Verdict == UnknownTask || f.Provisional && f.Verdict > UnknownTask
 }
@@ -11,8 +11,8 @@ func (f *Failure) provisional() bool {
 // call that failed.
 func (o *Observation) isAnswer() bool { return o.Failure == nil || o.Failure.Verdict >= UnknownTask }
 
-// stopsGrace reports whether f means that no task of the provider can be asked
-// for now. The grace of a row must not run out meanwhile.
+// stopsGrace reports whether f means that the provider cannot be asked for any
+// task now. The grace of a row must not run out meanwhile.
 func (f *Failure) stopsGrace() bool { return f.Verdict == Account || f.Reason == ReasonNoCall }
 
 // remember returns the memory of the row after this look.
@@ -42,15 +42,15 @@ func (d *decider) remember() Memory {
 	return d.mem
 }
 
-// noteOverdue records, for a look past the deadline, when the first one was sent
-// and why this one was not answered. f is nil if it was answered.
+// noteOverdue records when the first look past the deadline was sent, and why this
+// look was not answered. f is the failure of this look; nil: it has none.
 func (d *decider) noteOverdue(f *Failure) {
 	mem := &d.mem
 	if d.sent() && mem.AskedAt.IsZero() && !d.seen.AskedAt.Before(d.deadline()) {
 		mem.AskedAt = d.seen.AskedAt
 	}
 	switch {
-	case f != nil && f.provisional(): // an answer, but not a certain one
+	case f != nil && f.provisional(): // an answer, but an uncertain one
 		d.resumeGrace()
 		return
 	case f == nil || f.Verdict >= TaskDead: // an answer
@@ -81,8 +81,8 @@ func (d *decider) resumeGrace() {
 	}
 }
 
-// sent reports whether a call was made for this look. The end of the grace ends
-// no row without one: a call that was held back by a limit, or the first call
+// sent reports whether a call was made for this look. The end of the grace ends a
+// row only at a look with a call: a call that a limit held back, or the first call
 // after hours without a daemon, may well be answered.
 func (d *decider) sent() bool {
 	f := d.obs.Failure
@@ -90,8 +90,8 @@ func (d *decider) sent() bool {
 }
 
 // graceOver reports whether the row was asked for long enough without an answer.
-// A row whose results the database rejects was answered: it waits for the
-// database.
+// The grace of a row whose results the database rejects never ends: that row was
+// answered, and waits for the database.
 func (d *decider) graceOver() bool {
 	mem := d.mem
 	if mem.AskedAt.IsZero() || !mem.HeldAt.IsZero() || mem.Rejected != "" {

@@ -6,8 +6,8 @@ import (
 )
 
 // Schedule says how long to wait between two looks at a task, by its age. The
-// first look is made at once. Steps are in the order of Until; Every of the last
-// step also holds after it.
+// first look is made at once. Steps are in the order of Until; the Every of the
+// last step also holds after its Until.
 type Schedule []Step
 
 // Step holds for tasks younger than Until.

@@ -23,9 +23,8 @@ func (s Status) Terminal() bool { return s == Complete || s == Failed }
 // unknown word is neither pending nor terminal.
 func (s Status) Pending() bool { return s.rank() > 0 && !s.Terminal() }
 
-// Join returns the status of something that was seen both as s and as seen: the
-// one further along. A terminal s stays as it is; an unknown word never replaces
-// a known one.
+// Join returns the further of the two statuses. A terminal s stays as it is; an
+// unknown word never replaces a known one.
 func (s Status) Join(seen Status) Status {
 	if s.Terminal() || seen.rank() <= s.rank() {
 		return s

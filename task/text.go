@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// Values are stored up to these lengths, and the rest is cut off. They bound what a
-// hostile or broken upstream can put into a row.
+// These lengths bound what a hostile or broken upstream can put into a row. A
+// longer text is cut off; a longer URL or id is not stored.
 const (
 	maxMessage = 1 << 10  // bytes of an error message
 	maxShort   = 1 << 10  // bytes of a title, tags or model name
 	maxLyrics  = 64 << 10 // bytes of lyrics
-	maxURL     = 8 << 10  // bytes of a URL, where presigned ones come near 2 KiB; a longer one is dropped
-	maxClipID  = 200      // bytes of a clip id; an item with a longer one is ignored
+	maxURL     = 8 << 10  // bytes of a URL, where presigned URLs come near 2 KiB
+	maxClipID  = 200      // bytes of a clip id; an item with a longer id is ignored
 )
 
 // maxDuration bounds a song, in seconds. A duration outside (0, maxDuration]
@@ -30,8 +30,8 @@ var (
 
 // Redact makes a provider's text fit to be stored and logged: it cuts user info,
 // query strings and fragments out of URLs, replaces what looks like a
-// credential, drops bytes that Postgres does not store, and bounds the length to
-// 1 KiB.
+// credential, removes bytes that Postgres does not store, and cuts the text off
+// after 1 KiB.
 func Redact(text string) string {
 	text = clean(text, maxLyrics) // first: a byte that is dropped could hide a secret from the patterns
 	text = urlPattern.ReplaceAllStringFunc(text, redactURL)
@@ -52,8 +52,9 @@ func redactURL(raw string) string {
 	return strings.ReplaceAll(u.String(), "%5Bredacted%5D", "[redacted]") + tail
 }
 
-// clean trims text, drops what a text column of Postgres does not store (NUL,
-// invalid UTF-8) and cuts it after limit bytes, between two characters.
+// clean trims text, makes it fit for a text column of Postgres (it drops NULs and
+// replaces invalid UTF-8), and cuts it after at most limit bytes, between two
+// characters.
 func clean(text string, limit int) string {
 	if strings.ContainsRune(text, 0) {
 		text = strings.ReplaceAll(text, "\x00", "")

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// timeout ends a row whose time is up. A row with results is completed with what
-// it has, by the CDN rule if its type supports that. A row without results is
-// failed.
+// timeout ends a row whose time is up: complete, if one of its results can be
+// played or read once the CDN rule has been applied; otherwise failed.
 func (d *decider) timeout(m *merged) Decision {
 	var probe []string
 	results, playable := 0, 0
 	for i := range m.clips {
 		c := &m.clips[i]
 		if !d.Handlers.isNamed(*c) && !d.playable(*c) {
-			continue
+			continue // a placeholder that was never filled
 		}
 		results++
 		if url := d.fillFromCDN(c); url != "" {
@@ -34,8 +33,8 @@ func (d *decider) timeout(m *merged) Decision {
 	return out
 }
 
-// ended completes or fails the row, by the number of its results and of those that
-// can be played or read.
+// ended completes or fails the row. playable counts those of its results that can
+// be played or read.
 func (d *decider) ended(m *merged, results, playable int) Decision {
 	switch {
 	case results == 0:
@@ -86,15 +85,16 @@ func (d *decider) fillFromCDN(c *Clip) (unprobed string) {
 	return ""
 }
 
-// doneGrace is how long a provider may call a task complete without its audio
-// before the audio is looked for at the CDN.
-const doneGrace = time.Minute
+// audioWait is how long a provider may call a task complete without its audio
+// before the CDN is probed for it.
+const audioWait = time.Minute
 
-// completeFromCDN fills in the audio that is missing from a task that its
-// provider calls complete, if the probe of the CDN's URL said that it plays. It
-// returns the URLs that must be probed first.
+// completeFromCDN fills in the audio that a task lacks although its provider calls
+// it complete. Unlike fillFromCDN it takes only a URL that was probed and plays,
+// because the provider may still send the audio. It returns the URLs that must be
+// probed first.
 func (d *decider) completeFromCDN(m *merged) (unprobed []string) {
-	if !d.ProbeCDN || !d.h.SupportsTimeoutFallback() || d.now.Sub(d.mem.DoneAt) < doneGrace {
+	if !d.ProbeCDN || !d.h.SupportsTimeoutFallback() || d.now.Sub(d.mem.DoneAt) < audioWait {
 		return nil
 	}
 	for _, at := range m.results {

@@ -8,12 +8,12 @@ import (
 
 var uuidPattern = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// IsUUID reports whether id has the form of a UUID, as every real clip id at
-// Suno has.
+// IsUUID reports whether id has the form of a UUID, like every real clip id of
+// Suno's.
 func IsUUID(id string) bool { return uuidPattern.MatchString(id) }
 
 // CDNURL returns the address at which Suno's CDN serves the audio of a clip. It
-// is empty if id is no UUID: a placeholder must never become a link.
+// is empty if id is not a UUID: a placeholder must never become a link.
 func CDNURL(id string) string {
 	if !IsUUID(id) {
 		return ""
@@ -21,8 +21,7 @@ func CDNURL(id string) string {
 	return "https://cdn1.suno.ai/" + strings.ToLower(id) + ".mp3"
 }
 
-// Probe is the result of a probe of a URL, which is made before the URL is
-// published.
+// Probe is the result of the probe that is made before a URL is published.
 type Probe int
 
 // The results of a probe.
@@ -34,9 +33,9 @@ const (
 
 // usableURL returns raw if a row may carry it, and "" if not. A usable URL is
 // absolute, http or https, with a host, without user info and control
-// characters, and at most 8 KiB long. It does not lead nowhere: it is not the
-// sentinel that Suno uses for "no audio" since August 2026, nor a name that a
-// server made from an id that it did not have.
+// characters, and at most 8 KiB long. It is neither the sentinel that Suno has used
+// for "no audio" since August 2026, nor an address that a server built from an id
+// that it did not have ("none.mp3").
 func usableURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	if raw == "" || len(raw) > maxURL || strings.ContainsFunc(raw, isControl) {
@@ -47,24 +46,24 @@ func usableURL(raw string) string {
 		return ""
 	}
 	path := strings.TrimRight(u.Path, "/")
-	if strings.HasSuffix(path, "/api/forbidden") || namesNothing(path) || namesNothing(u.Query().Get("item_id")) {
+	if strings.HasSuffix(path, "/api/forbidden") || lacksID(path) || lacksID(u.Query().Get("item_id")) {
 		return ""
 	}
 	return raw
 }
 
-// nothing matches the words that servers write for an id that they do not have,
+// missingID matches the words that servers write for an id that they do not have,
 // as a whole name or as the name of an image, with or without an extension.
-var nothing = regexp.MustCompile(`(?i)^(image_(large_)?)?(none|null|undefined)(\.(mp3|m4a|m4b|wav|flac|ogg|oga|opus|aac|mp4|m4v|mov|webm|mkv|jpe?g|png|webp|gif|avif))?$`)
+var missingID = regexp.MustCompile(`(?i)^(image_(large_)?)?(none|null|undefined)(\.(mp3|m4a|m4b|wav|flac|ogg|oga|opus|aac|mp4|m4v|mov|webm|mkv|jpe?g|png|webp|gif|avif))?$`)
 
-// namesNothing reports whether the last part of path is such a word.
-func namesNothing(path string) bool {
-	return nothing.MatchString(strings.TrimSpace(path[strings.LastIndexByte(path, '/')+1:]))
+// lacksID reports whether the last part of path is a word for a missing id.
+func lacksID(path string) bool {
+	return missingID.MatchString(strings.TrimSpace(path[strings.LastIndexByte(path, '/')+1:]))
 }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' }
 
-// previewHost streams a song while it is being made; its URLs die later.
+// previewHost streams a song while Suno makes it; its URLs die later.
 const previewHost = "audiopipe.suno.ai"
 
 // finalURL returns raw if it is usable and not a preview, and "" if not.

@@ -18,12 +18,12 @@ const (
 // the WAL, and the position that may be confirmed.
 //
 // What must stay true: done never passes a row that is not handed on. A piece that
-// is handed on before an earlier piece leaves its end to the piece before it. So a
+// is handed on while an earlier piece waits passes its end on to that piece. So a
 // transaction that becomes visible late delays what is confirmed, never what is
 // handed on.
 type backlog struct {
-	batch int // the most ids of a piece, and of a take
-	limit int // the backlog is full from so many ids on
+	batch int // the most ids in a piece, and the most that take returns
+	limit int // with this many ids the backlog is full
 
 	mu     sync.Mutex
 	pieces []piece
@@ -38,8 +38,8 @@ type backlog struct {
 type piece struct {
 	xid   uint32
 	ids   []string
-	end   pglogrepl.LSN // the position that is done with this piece and all before it; 0 in the midst of a transaction
-	taken bool
+	end   pglogrepl.LSN // what may be confirmed after this piece and all before it; 0 in the midst of a transaction
+	taken bool          // take has returned its ids
 }
 
 func newBacklog(batch, limit int) *backlog {
@@ -95,14 +95,14 @@ func (b *backlog) empty() bool {
 	return len(b.pieces) == 0
 }
 
-// take returns the ids of the next pieces whose transactions are seen. The pieces
-// stay in the backlog until the caller calls finish or putBack.
-func (b *backlog) take(seen func(xid uint32) bool) (ids []string) {
+// take returns the ids of the next pieces whose transactions are visible. The pieces
+// stay in the backlog until the caller calls finish, or putBack if handing on failed.
+func (b *backlog) take(visible func(xid uint32) bool) (ids []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range b.pieces {
 		p := &b.pieces[i]
-		if !seen(p.xid) {
+		if !visible(p.xid) {
 			continue
 		}
 		if len(ids)+len(p.ids) > b.batch {
@@ -123,7 +123,7 @@ func (b *backlog) putBack() {
 	}
 }
 
-// finish removes the pieces that were taken: they are handed on.
+// finish removes the pieces that were taken, because they are handed on.
 func (b *backlog) finish() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

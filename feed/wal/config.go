@@ -12,8 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// HandOn takes the ids of new rows. Once it has returned nil it answers for them:
-// the slot does not give them again after they are confirmed. It may get an id twice.
+// HandOn takes the ids of new rows. Method HandOn returns nil only when the rows are
+// safe: the reader confirms them then, and the slot does not give them again. It may
+// get an id twice.
 type HandOn interface {
 	HandOn(ctx context.Context, ids []string) error
 }
@@ -32,7 +33,7 @@ type Config struct {
 
 	// Ready is called by Run when every row that is committed from now on will be
 	// handed on. Ready must sweep the rows that were committed before. No row is
-	// handed on until Ready has returned, and its error ends Run; default: nothing.
+	// handed on until Ready has returned, and its error ends Run. Default: it does nothing.
 	Ready func(ctx context.Context) error
 
 	// Evict is called by Run, again and again, while a process of the server reads
@@ -40,7 +41,7 @@ type Config struct {
 	// the other reader has certainly lost its place: two readers that end each other
 	// would never stop. Run waits on if Evict does nothing, or fails for lack of a
 	// right; other errors of Evict end Run. Default: it does nothing, and Run waits
-	// until the other reader ends, or the server gives it up (Timeout).
+	// until the other reader ends, or the server gives that reader up (Timeout).
 	Evict func(ctx context.Context, pid int) error
 
 	// SlotLimit is how many bytes of WAL the slot may hold before it is dropped;

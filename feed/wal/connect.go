@@ -31,7 +31,7 @@ type connection struct {
 	input *bufferedConn
 }
 
-// idle reports whether the receive buffers are empty, without a system call.
+// idle reports, without a system call, whether the receive buffers are empty.
 func (c *connection) idle() bool { return c.Frontend().ReadBufferLen() == 0 && c.input.idle() }
 
 // bufferedConn reads ahead: the server sends small messages, each of which would
@@ -39,7 +39,7 @@ func (c *connection) idle() bool { return c.Frontend().ReadBufferLen() == 0 && c
 type bufferedConn struct {
 	net.Conn
 	in    *bufio.Reader
-	fresh bool // something was read since the connection was idle
+	fresh bool // bytes have come since idle last returned true
 	full  bool // the last read filled the buffer
 }
 
@@ -53,7 +53,8 @@ func newBufferedConn(c net.Conn) *bufferedConn {
 func (c *bufferedConn) Read(p []byte) (int, error) { return c.in.Read(p) }
 
 // idle reports whether the buffer is empty and the last read did not fill it. It
-// does so once after a read: TLS may hold some of the bytes in a buffer of its own.
+// returns true only once until more bytes come: TLS may hold messages in a buffer of
+// its own, and the caller should not pause before each of them.
 func (c *bufferedConn) idle() bool {
 	idle := c.fresh && !c.full && c.in.Buffered() == 0
 	if idle {
@@ -62,7 +63,7 @@ func (c *bufferedConn) idle() bool {
 	return idle
 }
 
-// filler fills the buffer.
+// filler is what the buffer reads from.
 type filler struct{ *bufferedConn }
 
 // Read implements io.Reader.
@@ -72,8 +73,9 @@ func (f filler) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// wakeAt has the system report data only from size bytes on, where it can. Else
-// each message that arrives wakes the process, even while no goroutine reads.
+// wakeAt has the system report data only when size bytes have come. Without it each
+// message that arrives wakes the process, even while no goroutine reads. It does
+// nothing where the system cannot do that.
 func (c *bufferedConn) wakeAt(size int) {
 	sc, ok := c.Conn.(syscall.Conn)
 	if !ok {

@@ -6,8 +6,8 @@ import (
 )
 
 // cursor reads a message from its start. A read past the end returns zero and makes
-// the cursor bad, and every later read returns zero too. So it is enough to check
-// bad after the last read.
+// the cursor bad, and every later read returns zero too. So a caller need check bad
+// only after its last read.
 type cursor struct {
 	rest []byte
 	bad  bool

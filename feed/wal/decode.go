@@ -32,7 +32,7 @@ type decoder struct {
 	relations map[uint32]columns
 }
 
-// columns are the positions of the three columns in a table; -1: the table has no
+// columns holds the positions of the three columns in a table; -1: the table has no
 // such column.
 type columns struct{ id, taskType, status int }
 
@@ -130,7 +130,7 @@ func (d *decoder) insert(c *cursor) event {
 	return event{kind: row, id: id}
 }
 
-// column reads a column of a row. Only a column in text format has a value.
+// column reads a column of a row. A column that is not in text format has a nil value.
 func column(c *cursor) (value []byte, null bool) {
 	switch c.uint8() {
 	case 't':

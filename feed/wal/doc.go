@@ -13,8 +13,8 @@
 //
 // A replication slot is a position in the WAL, kept by the server on its disk. The
 // server removes no WAL after it, whether the slot is read or not, and moves it
-// only to where the reader says; the reader confirms only rows for which HandOn has
-// returned nil. So a row whose commit lies after the slot was made is handed on at
+// only as far as the reader confirms; the reader confirms only rows for which HandOn
+// has returned nil. So a row whose commit lies after the slot was made is handed on at
 // least once: a reader that is killed, cut off or replaced leaves the position to
 // the next reader. The sweep in Config.Ready, which runs after the slot is made and
 // before any row is handed on, finds the rows that were committed before.
@@ -22,7 +22,7 @@
 // A commit is in the WAL before other transactions can see it: for a moment, or for
 // as long as it waits for a synchronous standby. HandOn would look for the row and
 // not find it. So each transaction waits in the backlog until a snapshot sees it.
-// Later transactions are handed on before it; only what may be confirmed waits with
+// Later transactions are handed on before it; only the confirmed position waits for
 // it.
 //
 // # Why no disk fills
@@ -34,8 +34,8 @@
 // a new slot is made. The position also moves on when nothing happens to our table:
 // outside of a transaction the server tells how far it has read, and the reader
 // confirms that. A slot holds at least the WAL since the oldest transaction that is
-// open, and the WAL of the last 15 to 30 seconds: the server notes only that often
-// where reading could begin again.
+// open, and the WAL of the last 15 to 30 seconds, because the server notes only
+// every 15 seconds where a reader can begin.
 //
 // # What is read
 //
@@ -46,12 +46,12 @@
 // (a trigger on update can write one with pg_logical_emit_message) stands for a row
 // as an insert does. The sweep finds the rows that become pending without either.
 //
-// # What must not be
+// # Where the server waits for the reader
 //
-// The server waits for its readers in two places. Before it shuts down it waits
+// The server waits in two places. Before it shuts down it waits
 // until they have confirmed everything: Run ends when it learns of a shutdown,
 // and when handing on has failed for half a minute. And a commit that waits for
 // any standby (synchronous_standby_names with a *) would wait for this reader,
-// which waits until it can see that commit: Run refuses to read from such a
+// which waits until a snapshot sees that commit: Run refuses to read from such a
 // server.
 package wal

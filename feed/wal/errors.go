@@ -16,11 +16,11 @@ var ErrUnavailable = errors.New("the WAL cannot be read")
 
 // ErrSlotDropped is wrapped by the error of Run when Run had to drop the slot: the
 // slot held too much WAL, or could not be read any more. The next Run makes a new
-// slot; only a sweep finds the rows that were committed between.
+// slot; only a sweep finds the rows that were committed in between.
 var ErrSlotDropped = errors.New("the replication slot was dropped")
 
-// explain wraps err with the operation, and with ErrUnavailable and the next step
-// if steps has one for the error's code.
+// explain wraps err with the operation. If steps, by SQLSTATE, has a next step for
+// err, explain adds that step and ErrUnavailable.
 func explain(operation string, err error, steps map[string]string) error {
 	if step, ok := steps[database.Code(err)]; ok {
 		return fmt.Errorf("%w: %s: %w: %s", ErrUnavailable, operation, err, step)
@@ -54,8 +54,8 @@ var (
 	publicationSteps = map[string]string{database.InsufficientPrivilege: stepPublication + createPlain}
 )
 
-// lost reports whether err says that a slot cannot be read any more: the server
-// has removed its WAL, or the publication is younger than what it would read.
+// lost reports whether err says that a slot can never be read again: the server has
+// removed its WAL, or the publication is younger than the WAL to read.
 func lost(err error) bool {
 	return database.Code(err) == database.ObjectNotInPrerequisiteState || database.Code(err) == database.UndefinedObject
 }
@@ -70,7 +70,7 @@ func shuttingDown(err error) bool {
 	return false
 }
 
-// late reports whether ctx, made from parent, ran out of time while parent goes on.
+// late reports whether ctx ran out of time while its parent has not ended.
 func late(ctx, parent context.Context) bool {
 	return errors.Is(ctx.Err(), context.DeadlineExceeded) && parent.Err() == nil
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tasksync/internal/database"
-
 	"tasksync/internal/wait"
 )
 
@@ -16,16 +15,16 @@ const (
 	guardEvery = 5 * time.Second
 	// checkTimeout bounds one check.
 	checkTimeout = 5 * time.Second
-	// dropTimeout bounds the drop of a slot, before which its reader has to end.
+	// dropTimeout bounds the drop of a slot, with the end of its reader.
 	dropTimeout = 10 * time.Second
 )
 
-// Guard checks the slot once and drops it if it does harm: it holds more WAL than
-// the limit, the server is about to remove WAL that it needs or has removed it, or
-// it was not read for a while. Every daemon calls Guard now and then, whichever feed
-// it has: a daemon that is gone may have left the slot behind. Guard disconnects the
-// reader of a slot before it drops the slot. It needs the right to replicate only if
-// there is a slot to drop.
+// Guard checks the slot once and drops it if it does harm: the slot holds more WAL
+// than the limit, the server has removed WAL that the slot needs or is about to, or
+// the slot was not read for a while. Every daemon calls Guard now and then, whichever
+// feed it has: a daemon that is gone may have left the slot behind. Guard disconnects
+// the reader of a slot before it drops the slot. It needs the right to replicate only
+// if there is a slot to drop.
 func (r *Reader) Guard(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout+dropTimeout)
 	defer cancel()
@@ -56,8 +55,8 @@ func (r *Reader) harm(s Status) string {
 	return ""
 }
 
-// idle returns that the slot was not read for too long, as far as this daemon has
-// seen, or "".
+// idle returns why the slot must be dropped if this daemon has seen no reader of it
+// for SlotIdle, or "".
 func (r *Reader) idle(s Status) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,8 +92,8 @@ func (r *Reader) watch(ctx context.Context) error {
 	}
 }
 
-// checkSlot is one check of watch. It also notices a publication that is gone, or has
-// lost the table: the stream would only fall silent.
+// checkSlot checks the slot once. It also notices a publication that is gone or has
+// lost the table, after which the stream would only fall silent.
 func (r *Reader) checkSlot(ctx context.Context) error {
 	if err := r.Check(ctx); err != nil {
 		return err

@@ -11,16 +11,15 @@ import (
 )
 
 const (
-	// handOnTimeout bounds one try: a connection may be dead without an error.
+	// handOnTimeout bounds one try: a dead connection may report no error.
 	handOnTimeout = 10 * time.Second
-	// patience is how long handing on is tried before Run gives up. The slot keeps
-	// the WAL of rows that are not handed on, and a server that shuts down waits for
-	// the reader.
+	// patience is how long handing on is tried before Run gives up: a server that
+	// shuts down waits for a reader that has not confirmed everything.
 	patience       = 30 * time.Second
 	firstBackoff   = 100 * time.Millisecond
 	longestBackoff = 5 * time.Second
-	// firstPause and longestPause bound the waits until a transaction that was read
-	// is visible.
+	// firstPause and longestPause bound the waits between two looks whether a
+	// transaction that was read is visible.
 	firstPause   = time.Millisecond
 	longestPause = 50 * time.Millisecond
 )
@@ -47,7 +46,7 @@ func (r *Reader) handOn(ctx context.Context, b *backlog) error {
 	}
 }
 
-// handOnPatiently tries handOnOnce again when it fails.
+// handOnPatiently calls handOnOnce until it succeeds, for patience at most.
 func (r *Reader) handOnPatiently(ctx context.Context, b *backlog) (n int, err error) {
 	began, backoff := time.Now(), wait.Backoff{Least: firstBackoff, Most: longestBackoff}
 	for {
@@ -93,11 +92,11 @@ func (r *Reader) handOnOnce(ctx context.Context, b *backlog) (n int, err error) 
 	return len(ids), nil
 }
 
-// sees reports whether queries see what transaction xid has committed. A commit is
-// in the WAL before other transactions can see it: a moment before, or, if the
+// sees reports whether the snapshot sees what transaction xid has committed. A commit
+// is in the WAL before other transactions can see it: a moment before, or, if the
 // commit waits for a standby, a long time before. xid is the lower half of the
-// transaction's number; the whole number is the one that is nearest to the
-// snapshot's.
+// transaction's number; of the whole numbers with that half, the transaction has the
+// one nearest to the snapshot's.
 func sees(s queries.SnapshotGetRow, xid uint32) bool {
 	whole := s.NextXid + int64(int32(xid-uint32(s.NextXid)))
 	return whole < s.NextXid && !slices.Contains(s.Running, whole)

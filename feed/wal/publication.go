@@ -7,16 +7,15 @@ import (
 	"tasksync/internal/database"
 )
 
-// The publication publishes inserts only. With a publication of updates, Postgres
-// refuses every update of a table without a replica identity, and if the publication
-// also has a row filter, the updates of nearly any table: a write of the application
-// must never fail because of tasksync. The first daemon that wants the publication
-// makes it, not a migration, because not every database allows it, and only readers
-// of the WAL need it.
+// The publication publishes inserts only, because a write of the application must
+// never fail because of tasksync. If updates were published, Postgres would refuse
+// all updates of a table without a replica identity, and with a row filter those of
+// nearly any table. No migration makes the publication, because not every database
+// allows it, and only readers of the WAL need it: the first reader makes it.
 //
-// sqlc does not know these replication commands. createFiltered is for Postgres 15
-// and later; where it does not fit (an older server, a status that is an enum),
-// createPlain does, and the reader filters alone.
+// The statements are here because sqlc does not know them. createFiltered is for
+// Postgres 15 and later. Where the server refuses it (an older server, a status that
+// is an enum), createPlain is used, and only the reader filters.
 const (
 	createFiltered = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations (id, task_type, status)
 	WHERE (task_type IS NOT NULL AND status IN ('submitted', 'queued', 'processing', 'streaming'))
@@ -26,10 +25,10 @@ const (
 	dropPublication = `DROP PUBLICATION IF EXISTS tasksync`
 )
 
-// ensurePublication makes the publication unless there is one that publishes the
-// rows, which it leaves alone whatever its origin. It drops the slot first: a slot
-// that is older than the publication could never be read past the point where the
-// publication was made.
+// ensurePublication makes the publication, unless there is one that publishes the
+// rows, by whichever way it came about. It drops the slot first: a slot that is older
+// than its publication can never be read past the point where the publication was
+// made.
 func (r *Reader) ensurePublication(ctx context.Context) error {
 	p, err := r.queries.PublicationGet(ctx, r.cfg.Pool)
 	if err != nil {

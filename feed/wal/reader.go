@@ -11,7 +11,7 @@ import (
 	"tasksync/queries"
 )
 
-// Reader reads new rows from the WAL. Run is for one goroutine at a time; the
+// A Reader reads new rows from the WAL. Run is for one goroutine at a time; the
 // other methods are safe for concurrent use.
 type Reader struct {
 	cfg     Config
@@ -19,7 +19,7 @@ type Reader struct {
 	metrics *metrics
 
 	mu        sync.Mutex
-	idleSince time.Time // since then Guard has seen no reader of the slot; zero: it has seen one
+	idleSince time.Time // the time since which Guard has seen no reader of the slot; zero: it saw one last time
 }
 
 // New returns a reader that does not read yet. Its error names the field of cfg
@@ -40,7 +40,7 @@ func New(cfg Config) (*Reader, error) {
 // another daemon reads the slot, and then hands on every row that is committed,
 // until ctx ends or reading fails. It always returns an error, which is ctx.Err()
 // when ctx has ended. No row is lost when Run ends: the next Run, here or in another
-// daemon, goes on where this one stopped, and hands some rows on again at most. Only
+// daemon, goes on where this one stopped, and at worst hands some rows on again. Only
 // after an error that wraps ErrSlotDropped does the next Run start with a new slot,
 // which is why Ready sweeps. ErrUnavailable says that an operator has to act first.
 func (r *Reader) Run(ctx context.Context) error {
@@ -61,7 +61,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	err = r.read(ctx, s)
 	closeConn(conn)
 	if _, harm := errors.AsType[harmError](err); harm {
-		return r.dropped(ctx, err)
+		return r.dropBecause(ctx, err)
 	}
 	return err
 }
@@ -75,7 +75,7 @@ func (r *Reader) read(ctx context.Context, s *stream) error {
 	group.Go(func() error { return r.watch(groupCtx) })
 	err := group.Wait()
 	if !s.conn.IsClosed() {
-		_ = s.report() // the next reader need not read again what is confirmed now
+		_ = s.report() // the next reader need not read again what this confirms
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

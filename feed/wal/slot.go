@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"tasksync/internal/database"
-
 	"github.com/jackc/pglogrepl"
 
+	"tasksync/internal/database"
 	"tasksync/internal/wait"
 )
 
@@ -16,7 +15,7 @@ const (
 	// createTimeout bounds the making of a slot, which waits for all transactions
 	// that are open. A slot in the making holds WAL too.
 	createTimeout = 15 * time.Second
-	// slotPoll is how often a slot that another daemon reads is checked.
+	// slotPoll is the time between two checks of a slot that another daemon reads.
 	slotPoll = 100 * time.Millisecond
 )
 
@@ -42,7 +41,7 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 				return nil, err
 			}
 		case status.Present && lost(err):
-			return nil, r.dropped(ctx, err)
+			return nil, r.dropBecause(ctx, err)
 		default:
 			return nil, err
 		}
@@ -50,10 +49,10 @@ func (r *Reader) open(ctx context.Context) (*connection, error) {
 }
 
 // await returns when the slot has no reader, and is either fit to be read or not
-// there. It evicts a reader only when it sees the reader again: a reader that is
-// about to end by itself gets the time for it.
+// there. It evicts a reader only when it sees the reader a second time, so that a
+// reader that is about to end can do so by itself.
 func (r *Reader) await(ctx context.Context) (Status, error) {
-	evict := r.evict()
+	evict := r.evictWhileAllowed()
 	for seen := 0; ; {
 		status, err := r.Status(ctx)
 		if err != nil {
@@ -82,9 +81,9 @@ func (r *Reader) await(ctx context.Context) (Status, error) {
 	}
 }
 
-// evict returns Config.Evict, which does nothing any more once the role lacks the
-// right to end the reader.
-func (r *Reader) evict() func(ctx context.Context, pid int) error {
+// evictWhileAllowed returns a function that calls Config.Evict until the role turns
+// out to lack the right to end the reader, and does nothing from then on.
+func (r *Reader) evictWhileAllowed() func(ctx context.Context, pid int) error {
 	refused := false
 	return func(ctx context.Context, pid int) error {
 		if refused {
@@ -141,8 +140,9 @@ func (r *Reader) create(ctx context.Context, conn *connection, slot string) erro
 	}
 }
 
-// dropped drops the slot because of err, and returns err wrapped in ErrSlotDropped.
-func (r *Reader) dropped(ctx context.Context, err error) error {
+// dropBecause drops the slot because of err, and returns err wrapped in
+// ErrSlotDropped. It does so even if ctx has ended.
+func (r *Reader) dropBecause(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropTimeout)
 	defer cancel()
 	status, statusErr := r.Status(ctx)

@@ -8,13 +8,13 @@ import (
 
 // Status describes the slot of this database.
 type Status struct {
-	Slot          string // its name, whether there is such a slot or not
+	Slot          string // the slot's name, whether there is such a slot or not
 	Database      string
 	Present       bool
-	ActivePID     int    // the server process of its reader; 0: it has none
+	ActivePID     int    // the server process of the slot's reader; 0: there is none
 	WALStatus     string // reserved, extended, unreserved or lost
 	Confirmed     string // everything up to this position is handed on
-	RetainedBytes int64  // WAL that the server keeps for it
+	RetainedBytes int64  // WAL that the server keeps for the slot
 	LagBytes      int64  // WAL since Confirmed
 }
 
@@ -35,8 +35,8 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 	return status, nil
 }
 
-// Check returns nil if Run could read the WAL, as far as that can be seen without
-// reading it: the server's settings allow it, and there is a slot or room for one.
+// Check returns nil if Run could read the WAL, as far as Check can tell without
+// reading: the server's settings allow it, and there is a slot or room for one.
 // Its error wraps ErrUnavailable, unless the server could not be asked.
 func (r *Reader) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)

@@ -14,14 +14,15 @@ import (
 	"tasksync/internal/wait"
 )
 
-// silence is for how many Timeouts the server may send nothing, although the reader
-// asks it at every heartbeat. In the midst of a large transaction that does not
-// concern the reader, it answers only after half of Config.Timeout.
+// silence is the number of Timeouts for which the server may send nothing, although
+// the reader asks for an answer at every heartbeat. In the midst of a large
+// transaction that does not concern the reader, the server answers only after half of
+// Config.Timeout.
 const silence = 6
 
 const (
-	// pace is the shortest time between two waits for the server; busyPace is the
-	// shortest time if more than busy transactions came since the last wait.
+	// pace is the least time between two waits for the server, and busyPace the least
+	// time if more than busy transactions came since the last wait.
 	pace     = 5 * time.Millisecond
 	busyPace = 20 * time.Millisecond
 	busy     = 20
@@ -38,13 +39,13 @@ type stream struct {
 	backlog *backlog
 	decoder *decoder
 
-	open  bool // between begin and commit
-	xid   uint32
+	open  bool      // a transaction has begun and its commit has not come
+	xid   uint32    // of the last transaction that began
 	beat  time.Time // when the next status is due
-	heard time.Time
+	heard time.Time // when the server last sent something
 
 	paused time.Time // when the last wait for the server began
-	came   int       // transactions since
+	came   int       // transactions since then
 }
 
 // receive reads until ctx ends. It never waits for handOn: while the backlog is full
@@ -74,7 +75,7 @@ func (s *stream) readUntil(t time.Time) {
 func (s *stream) receiveUntilBeat(ctx context.Context) error {
 	for ctx.Err() == nil && time.Now().Before(s.beat) {
 		if s.backlog.full() {
-			s.heard = time.Now() // it is the reader that does not listen
+			s.heard = time.Now() // the silence is the reader's doing
 			s.awaitRoom(ctx)
 			continue
 		}
@@ -109,8 +110,9 @@ func (s *stream) awaitRoom(ctx context.Context) {
 
 // pause lets messages collect when they come fast: a wait and a wake-up for each
 // cost more than the message, and the writers may need the CPU. Between two
-// transactions, when the buffers are empty, pause waits until pace has passed since
-// its last call. So a message that comes alone is read at once.
+// transactions, when the buffers are empty and the reader would wait for the server,
+// pause waits until pace has passed since the last such wait. So a message that comes
+// alone is read at once.
 func (s *stream) pause(ctx context.Context) error {
 	if s.open || !s.conn.idle() {
 		return nil
@@ -129,9 +131,9 @@ func (s *stream) pause(ctx context.Context) error {
 	return wait.For(ctx, pause)
 }
 
-// report tells the server what is handed on, and asks it for an answer. The three
-// positions of the message are the same: the server keeps the WAL that is not
-// confirmed, and before it shuts down it waits until all of it is.
+// report tells the server what is handed on, and asks it for an answer. The message
+// has three positions (written, flushed, applied). All are the confirmed one: the
+// server keeps the WAL after it, and waits for it before a shutdown.
 func (s *stream) report() error {
 	if limit := silence * s.cfg.Timeout; time.Since(s.heard) > limit {
 		return fmt.Errorf("read the WAL: the server has been silent for %s", limit)
@@ -174,8 +176,8 @@ func (s *stream) data(data []byte) error {
 }
 
 // keepalive notes up to where the server has read the WAL. Outside of a transaction
-// this confirms WAL that does not concern the reader: on a quiet table the slot moves
-// on with the rest of the server.
+// this confirms WAL that does not concern the reader, so that the slot of a quiet
+// table moves on while other tables are written.
 func (s *stream) keepalive(data []byte) error {
 	k, err := pglogrepl.ParsePrimaryKeepaliveMessage(data)
 	if err != nil {
@@ -185,7 +187,7 @@ func (s *stream) keepalive(data []byte) error {
 		s.backlog.reached(k.ServerWALEnd)
 	}
 	if k.ReplyRequested {
-		s.beat = time.Time{} // now
+		s.beat = time.Time{} // due now
 	}
 	return nil
 }

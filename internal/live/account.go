@@ -36,8 +36,8 @@ func (b *Broker) leave(s *Subscription) {
 	b.open--
 }
 
-// hold and release count the bytes that s was given and is done with. The caller
-// holds mu.
+// hold counts bytes of batches that s gets, and release those that s is done with.
+// The caller holds mu.
 func (b *Broker) hold(s *Subscription, bytes int) {
 	s.held += bytes
 	b.accounts[s.user].held += bytes
@@ -62,9 +62,8 @@ func (b *Broker) discard(s *Subscription) {
 	}
 }
 
-// ready returns the waiting subscriptions that fit into their user's memory
-// budget: for each that resumes, the largest backlog is set aside. The caller
-// holds mu.
+// ready returns the waiting subscriptions that fit into their user's bytes: it sets
+// aside room for the largest backlog for each that resumes. The caller holds mu.
 func (b *Broker) ready() []*Subscription {
 	var ready []*Subscription
 	reserved := make(map[string]int)

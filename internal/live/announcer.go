@@ -9,16 +9,17 @@ import (
 )
 
 const (
-	// announcePause spaces announcements: one tells of all commits of a pause.
+	// announcePause is the time between two announcements. An announcement stands for
+	// all commits of a pause.
 	announcePause = 50 * time.Millisecond
 	// announceTimeout bounds one announcement.
 	announceTimeout = 2 * time.Second
 )
 
 // Announcer tells the brokers of all daemons that events may have committed, so
-// that they read at once and not within their Interval. It does so after the
-// commit and outside its transaction, so that no writer is delayed, and not at all
-// while no broker has subscribers.
+// that they read at once and not only after their Interval. It does so after the
+// commit and outside of the writer's transaction, so that no writer is delayed. It
+// sends no notification while no broker has a connection.
 type Announcer struct {
 	db      queries.DBTX
 	queries *queries.Queries
@@ -26,7 +27,7 @@ type Announcer struct {
 	pause   time.Duration
 }
 
-// NewAnnouncer makes an Announcer. db must be safe for concurrent use: a pool.
+// NewAnnouncer makes an Announcer. db must be safe for concurrent use, as a pool is.
 func NewAnnouncer(db queries.DBTX) *Announcer {
 	return &Announcer{db: db, queries: queries.New(), due: make(chan struct{}, 1), pause: announcePause}
 }
@@ -40,9 +41,9 @@ func (a *Announcer) Announce() {
 	}
 }
 
-// Run announces until ctx ends, the first commit after a pause at once. It
-// returns nil. Calls of Announce after that, or while the database is away, are
-// lost.
+// Run announces until ctx ends, and then returns nil. It announces a commit at once,
+// or else when the pause after the last announcement is over. Calls of Announce are
+// lost after Run has ended, and while the database is away.
 func (a *Announcer) Run(ctx context.Context) error {
 	for {
 		select {
@@ -51,11 +52,11 @@ func (a *Announcer) Run(ctx context.Context) error {
 		case <-a.due:
 		}
 		a.announce(ctx)
-		_ = wait.For(ctx, a.pause) // the loop asks ctx
+		_ = wait.For(ctx, a.pause) // the loop sees the end of ctx
 	}
 }
 
-// announce ignores errors: a lost notification costs a broker's Interval.
+// announce ignores errors: a lost notification costs at most a broker's Interval.
 func (a *Announcer) announce(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, announceTimeout)
 	defer cancel()

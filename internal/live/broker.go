@@ -36,19 +36,19 @@ var (
 
 // Config is what a Broker needs.
 type Config struct {
-	ConnConfig *pgx.ConnConfig // required
-	Logger     *slog.Logger    // default: discard
-	Registerer prometheus.Registerer
+	ConnConfig *pgx.ConnConfig       // required
+	Logger     *slog.Logger          // default: discard
+	Registerer prometheus.Registerer // default: none
 	// Foretell gives the etas of rows under way; nil: they have none.
 	Foretell view.Foretell
 	// Interval is the longest time between two steps while there are
-	// subscribers; default 1 s. Notifications make steps come sooner, but none may
-	// arrive behind a transaction pooler.
+	// subscribers; default 1 s. Notifications make steps come sooner, but behind a
+	// transaction pooler they may not arrive.
 	Interval       time.Duration
 	MaxSubscribers int // default 5000
 	MaxPerUser     int // default 50
-	// Buffer is how many batches a subscriber may be behind before it is
-	// dropped; default 16.
+	// Buffer is how many batches a subscription may be behind before it is ended;
+	// default 16.
 	Buffer int
 }
 
@@ -73,19 +73,19 @@ type Broker struct {
 
 	mu        sync.Mutex
 	users     map[string]map[*Subscription]bool // the subscriptions that have not ended, by user
-	total     int                               // the number of them
+	total     int                               // the number of subscriptions that have not ended
 	accounts  map[string]*account               // of the users with subscriptions that are not closed
 	open      int                               // the number of subscriptions that are not closed
 	joining   []*Subscription                   // the subscriptions that no step has taken up yet
 	lastEnd   time.Time                         // when a subscription last ended
-	interrupt context.CancelFunc                // ends the wait for the next step; nil during a step
-	closed    bool
-	arrived   chan struct{} // has a token after a subscription was added
+	interrupt context.CancelFunc                // ends the wait for the next step
+	closed    bool                              // Run has ended
+	arrived   chan struct{}                     // has a token after a subscription was added
 
 	// Used by Run's goroutine alone:
-	at          cursor       // where the joined subscriptions stand
-	stuck       int          // steps in a row that failed while the database answered
-	interrupted bool         // the last connection was lost or not made
+	at          cursor       // the joined subscriptions have what it sees
+	stuck       int          // steps in a row that failed on a connection that works, or took too long
+	interrupted bool         // a connection was lost or not made, and no step has succeeded since
 	backoff     wait.Backoff // between connections
 }
 
@@ -96,12 +96,12 @@ type bounds struct {
 	chunk       int           // resuming subscriptions in one query
 	budget      int           // events in a step, above which no further chunk is read
 	views       int           // generations in one query
-	missedBytes int           // bytes that one subscription may have missed, above which it is reset
+	missedBytes int           // bytes of the events that one subscription may have missed, above which it is reset
 	userBytes   int           // bytes that a user's subscriptions may hold
 	pause       time.Duration // between steps
 	refresh     time.Duration // after which a subscription gets a new cursor without events
 	idle        time.Duration // after which a connection without subscriptions is closed
-	step        time.Duration // for one step
+	step        time.Duration // that one step may take
 	backoff     time.Duration // the longest between two connections
 	stuck       int           // steps in a row that failed, after which all subscriptions are reset
 }
@@ -125,12 +125,12 @@ func New(cfg Config) *Broker {
 
 var userPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 
-// Subscribe follows the events of a user, from since, the cursor of a batch, or
-// from now on if since is "". The first batch comes as soon as the broker can
-// read, even if it is empty. It is a Reset if the cursor is of no use. The error
-// is ErrUser, ErrFull, ErrUserFull or ErrClosing. The caller has to tell the
-// subscription which batches it is Done with, and to Close it: until then it
-// counts.
+// Subscribe follows the events of a user from since on, which is the cursor of a
+// batch, or from now on if since is "". The first batch comes as soon as the broker
+// can read, even if it is empty. It is a Reset if the cursor is of no use. The error
+// is ErrUser, ErrFull, ErrUserFull or ErrClosing. The caller has to call Done for the
+// batches that it takes, and Close: until then the subscription counts against
+// MaxSubscribers and MaxPerUser.
 func (b *Broker) Subscribe(userID, since string) (*Subscription, error) {
 	if !userPattern.MatchString(userID) {
 		return nil, ErrUser

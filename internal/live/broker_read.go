@@ -9,8 +9,9 @@ import (
 	"tasksync/queries"
 )
 
-// read reads what is new for the plan. Without joining subscriptions only one
-// statement depends on the snapshot, and a step without news is one round trip.
+// read reads what is new for the subscriptions of p. It needs a transaction only if
+// some of them join: else one statement reads all that depends on the snapshot, and a
+// step without news is one round trip.
 func (b *Broker) read(ctx context.Context, l *listener, p plan) (result, error) {
 	if b.stuck >= b.bounds.stuck {
 		return b.resetAll(ctx, l, p)
@@ -23,7 +24,7 @@ func (b *Broker) read(ctx context.Context, l *listener, p plan) (result, error) 
 	if err != nil {
 		return result{}, fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing; else the connection is given up
+	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing; else Run gives the connection up
 	res, err := b.readBy(ctx, tx, p)
 	if err != nil {
 		return result{}, err
@@ -34,8 +35,8 @@ func (b *Broker) read(ctx context.Context, l *listener, p plan) (result, error) 
 	return res, nil
 }
 
-// readBy reads the events of the joined subscriptions, then those of the joining
-// ones, and then the generations of both.
+// readBy reads the events of the joined subscriptions, then the events of those that
+// join, and then the generations of all these events.
 func (b *Broker) readBy(ctx context.Context, db queries.DBTX, p plan) (result, error) {
 	r := reading{
 		queries: b.queries, bounds: b.bounds, foretell: b.cfg.Foretell, db: db,
@@ -60,7 +61,7 @@ func (b *Broker) readBy(ctx context.Context, db queries.DBTX, p plan) (result, e
 }
 
 // resetAll gives up the unread events, because reading them fails or takes too
-// long: all subscriptions are reset.
+// long. It resets all subscriptions, except those that start now and so miss nothing.
 func (b *Broker) resetAll(ctx context.Context, l *listener, p plan) (result, error) {
 	now, err := b.snapshot(ctx, l.conn)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // Run serves the subscriptions until ctx ends, then ends them with ErrClosing and
 // returns nil. It has a database connection while there are subscriptions, and
-// for a minute after the last one has ended. When the connection is lost, Run
+// for a minute after the last of them has ended. When the connection is lost, Run
 // makes another; subscribers only get their events later.
 func (b *Broker) Run(ctx context.Context) error {
 	defer b.close()
@@ -31,7 +31,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	return nil
 }
 
-// awaitSubscriber returns true when there is a subscription, false when ctx has
+// awaitSubscriber returns true when there is a subscription, and false when ctx has
 // ended.
 func (b *Broker) awaitSubscriber(ctx context.Context) bool {
 	for ctx.Err() == nil {
@@ -46,8 +46,8 @@ func (b *Broker) awaitSubscriber(ctx context.Context) bool {
 	return false
 }
 
-// serve makes one connection and steps until it fails or ctx ends. It returns nil
-// when the connection is not needed any more.
+// serve makes one connection and runs steps until one fails or ctx ends. It returns
+// nil when the connection is not needed any more.
 func (b *Broker) serve(ctx context.Context) error {
 	l, err := connect(ctx, b.cfg.ConnConfig)
 	if err != nil {
@@ -56,7 +56,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	defer l.close()
 	for ctx.Err() == nil {
 		n, lastEnd := b.audience()
-		if n == 0 {
+		if n == 0 { // keep the connection for a while: a subscriber may come back
 			rest := b.bounds.idle - time.Since(lastEnd)
 			if rest <= 0 {
 				return nil
@@ -69,7 +69,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		if err := b.step(ctx, l); err != nil {
 			return err
 		}
-		if err := wait.For(ctx, b.bounds.pause); err != nil {
+		if err := wait.For(ctx, b.bounds.pause); err != nil { // notifications collect
 			return err
 		}
 		if err := b.wait(ctx, l, b.cfg.Interval-b.bounds.pause); err != nil {
@@ -79,7 +79,8 @@ func (b *Broker) serve(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// audience returns the number of subscriptions, and when one last ended.
+// audience returns the number of subscriptions that have not ended, and when one last
+// ended.
 func (b *Broker) audience() (n int, lastEnd time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,8 +98,8 @@ func (b *Broker) wait(ctx context.Context, l *listener, d time.Duration) error {
 	return l.wait(ctx)
 }
 
-// setInterrupt stores what the next subscription that can join calls. It returns
-// false if there is such a subscription already.
+// setInterrupt stores cancel, which wake calls when a subscription can join. It
+// returns false if a subscription can join already.
 func (b *Broker) setInterrupt(cancel context.CancelFunc) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

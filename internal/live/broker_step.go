@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// plan is the set of subscriptions that a step reads for.
+// plan says for which subscriptions a step reads.
 type plan struct {
 	users   map[string]bool // the users with joined subscriptions
 	joining []*Subscription // the subscriptions that can join in this step
@@ -17,9 +17,9 @@ type plan struct {
 
 // result is what a step has read.
 type result struct {
-	now      cursor
-	reset    bool                    // the joined subscriptions have to read anew
-	unread   bool                    // nothing but the snapshot was read
+	now      cursor                  // the snapshot that was read with
+	reset    bool                    // the joined subscriptions have to read everything anew
+	unread   bool                    // only the snapshot was read
 	overflow bool                    // there are too many events: the joined subscriptions resume one by one
 	events   map[string][]Event      // for joined subscriptions, by user
 	first    map[*Subscription]Batch // the first batches of the subscriptions that join
@@ -50,6 +50,7 @@ func (b *Broker) step(ctx context.Context, l *listener) error {
 	return nil
 }
 
+// recovered ends an interruption: a step has succeeded.
 func (b *Broker) recovered() {
 	if b.interrupted {
 		b.cfg.Logger.Info("[TaskSync] Live updates go on")
@@ -73,8 +74,8 @@ func (b *Broker) plan() plan {
 	return p
 }
 
-// deliver sends the batches of res. Then all joined subscriptions stand at
-// res.now, the new ones included.
+// deliver sends the batches of res. Then all joined subscriptions, the new ones
+// included, have what res.now sees.
 func (b *Broker) deliver(res result) {
 	now := time.Now()
 	b.mu.Lock()
@@ -100,8 +101,8 @@ func (b *Broker) deliver(res result) {
 	b.at = res.now
 }
 
-// rejoin has the joined subscriptions resume from where they stand, so that each
-// is bounded by itself. The caller holds mu.
+// rejoin has the joined subscriptions resume from the broker's cursor, so that the
+// bounds apply to each of them. The caller holds mu.
 func (b *Broker) rejoin() {
 	for _, subscriptions := range b.users {
 		for s := range subscriptions {

@@ -10,7 +10,7 @@ import (
 const maxCursor = 8 << 10
 
 // cursor is a Postgres snapshot: transactions before xmin had ended, transactions
-// from xmax on had not begun, and of those between, the ones in xip were in
+// from xmax on had not begun, and of those between, the transactions in xip were in
 // progress. xip is in ascending order.
 type cursor struct {
 	text       string // as Postgres has it: xmin:xmax:xip,xip
@@ -18,8 +18,8 @@ type cursor struct {
 	xip        []uint64
 }
 
-// parseCursor accepts exactly the texts that Postgres writes, so every cursor that
-// a client brings back.
+// parseCursor accepts exactly the texts that Postgres writes, and so the cursor of
+// every batch.
 func parseCursor(text string) (cursor, bool) {
 	c := cursor{text: text}
 	parts := strings.Split(text, ":")
@@ -56,7 +56,7 @@ func parseXID(text string) (uint64, bool) {
 	return xid, err == nil
 }
 
-// sees reports whether transaction xid had ended.
+// sees reports whether transaction xid had ended when the snapshot was taken.
 func (c cursor) sees(xid uint64) bool {
 	if xid < c.xmin || xid >= c.xmax {
 		return xid < c.xmin

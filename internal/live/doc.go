@@ -1,9 +1,9 @@
 // Package live tells subscribers of changes of status as they commit: any number
 // of subscribers, over one database connection.
 //
-// Table generation_events is the truth. The difficulty is to read it without
-// gaps and without duplicates, because neither its ids nor its times are in the
-// order in which transactions commit:
+// Table generation_events is the truth. It is hard to read without gaps and without
+// duplicates, because neither its ids nor its times are in the order in which
+// transactions commit:
 //
 //	time        ───────────────────────────────────────────────▶
 //	A (xid 10)   ├─ writes event 1 ────────────── commits ─┤
@@ -18,18 +18,17 @@
 //	S1 = 10:12:10   transactions before 10 had ended; 12 and later had not begun;
 //	                of those between, 10 was in progress
 //
-// New at S2 is what A and the transactions from 12 on have written, as far as S2
-// sees it: each event once, however late it commits.
+// At S2, the events of A and of the transactions from 12 on are new, as far as S2
+// sees them: each event once, however late it commits.
 //
 // The broker works in steps. A step reads with one snapshot S: by one statement,
-// or in a repeatable-read transaction if subscriptions join. For subscriptions
-// that have joined it reads what is new since the last step, and for each that
-// joins what is new since the cursor that the subscriber brings; then all of them
-// stand at S. Joining has no gap and no duplicate because no time passes between
-// the two reads.
+// or in a repeatable-read transaction if subscriptions join. It reads what is new
+// since the last step, for the subscriptions that have joined, and what is new since
+// the subscriber's cursor, for each subscription that joins. Then all of them have
+// what S sees. Joining has no gap and no duplicate because both reads use S.
 //
 // LISTEN only makes the next step come sooner: the Announcer of the daemon that
-// has committed notifies all brokers. A lost notification costs the interval
-// between two steps, and a lost connection the time to make another: the cursor
-// stays.
+// has committed notifies all brokers. A lost notification costs at most the interval
+// between two steps. A lost connection costs the time to make another, and no event,
+// because the broker keeps its cursor.
 package live

@@ -9,7 +9,7 @@ import (
 // Batch is what one step has for a subscriber. Subscribers share its contents,
 // which must not be changed.
 type Batch struct {
-	// Cursor is where to resume once this batch is dealt with.
+	// Cursor is where a subscriber resumes that has dealt with this batch.
 	Cursor string
 	// Reset says that there is a gap before this batch: the subscriber has to
 	// read everything anew.
@@ -18,11 +18,11 @@ type Batch struct {
 	// only brings a cursor.
 	Events []Event
 
-	size int // bytes of memory that Events take
+	size int // the bytes that Events take in memory
 }
 
-// Event is a committed change of a generation's status. The doc tags are the
-// texts of the OpenAPI description.
+// Event is a committed change of a generation's status. Its doc tags are texts of
+// the OpenAPI description.
 type Event struct {
 	ID             int64     `json:"id"`
 	GenerationID   string    `json:"generation_id" format:"uuid"`

@@ -6,8 +6,8 @@ import (
 	"tasksync/internal/view"
 )
 
-// hydrate gives every event its generation as it is now. A subscription whose
-// backlog is too heavy is reset.
+// hydrate gives every event its generation as it is now, and resets subscriptions
+// whose backlogs are too heavy.
 func (r *reading) hydrate(ctx context.Context) error {
 	h := r.hydration()
 	if err := h.load(ctx); err != nil {
@@ -31,22 +31,22 @@ func (r *reading) hydrate(ctx context.Context) error {
 type hydration struct {
 	*reading
 
-	ids     []string                   // in the order of their loading
-	missed  map[string][]*Subscription // by id: the resuming subscriptions with an event of it
-	follow  map[string]bool            // by id: whether joined subscriptions have an event of it
-	views   map[string]*view.Generation
-	weights map[*Subscription]int // bytes of the backlogs, as far as they are loaded
+	ids      []string                    // of the generations to load, in that order
+	resuming map[string][]*Subscription  // by generation: the resuming subscriptions with events of it
+	joined   map[string]bool             // by generation: whether joined subscriptions have events of it
+	views    map[string]*view.Generation // those that are loaded, by id
+	weights  map[*Subscription]int       // bytes of the backlogs, as far as they are loaded
 }
 
 func (r *reading) hydration() *hydration {
 	h := &hydration{
-		reading: r, missed: make(map[string][]*Subscription), follow: make(map[string]bool),
+		reading: r, resuming: make(map[string][]*Subscription), joined: make(map[string]bool),
 		views: make(map[string]*view.Generation), weights: make(map[*Subscription]int),
 	}
 	for _, events := range r.events {
 		for _, e := range events {
-			if !h.follow[e.GenerationID] {
-				h.follow[e.GenerationID] = true
+			if !h.joined[e.GenerationID] {
+				h.joined[e.GenerationID] = true
 				h.ids = append(h.ids, e.GenerationID)
 			}
 		}
@@ -58,6 +58,7 @@ func (r *reading) hydration() *hydration {
 	return h
 }
 
+// addBacklog notes the generations of a resuming subscription's events.
 func (h *hydration) addBacklog(s *Subscription, events []Event) {
 	known := make(map[string]bool)
 	for _, e := range events {
@@ -65,15 +66,15 @@ func (h *hydration) addBacklog(s *Subscription, events []Event) {
 			continue
 		}
 		known[e.GenerationID] = true
-		if !h.follow[e.GenerationID] && h.missed[e.GenerationID] == nil {
+		if !h.joined[e.GenerationID] && h.resuming[e.GenerationID] == nil {
 			h.ids = append(h.ids, e.GenerationID)
 		}
-		h.missed[e.GenerationID] = append(h.missed[e.GenerationID], s)
+		h.resuming[e.GenerationID] = append(h.resuming[e.GenerationID], s)
 	}
 }
 
-// load loads the generations, a few at a time, except those that only backlogs
-// need that are too heavy already.
+// load loads the generations, a few at a time. It leaves out a generation if only
+// backlogs that are too heavy already have events of it.
 func (h *hydration) load(ctx context.Context) error {
 	for ids := h.next(); len(ids) > 0; ids = h.next() {
 		generations, err := view.Load(ctx, h.db, ids, h.foretell)
@@ -83,7 +84,7 @@ func (h *hydration) load(ctx context.Context) error {
 		for i := range generations {
 			g := &generations[i]
 			h.views[g.ID] = g
-			for _, s := range h.missed[g.ID] {
+			for _, s := range h.resuming[g.ID] {
 				h.weights[s] += weighGeneration(g)
 			}
 		}
@@ -91,6 +92,7 @@ func (h *hydration) load(ctx context.Context) error {
 	return nil
 }
 
+// next returns the ids of the generations to load next.
 func (h *hydration) next() (ids []string) {
 	for len(h.ids) > 0 && len(ids) < h.bounds.views {
 		if h.wanted(h.ids[0]) {
@@ -102,15 +104,16 @@ func (h *hydration) next() (ids []string) {
 }
 
 func (h *hydration) wanted(id string) bool {
-	for _, s := range h.missed[id] {
+	for _, s := range h.resuming[id] {
 		if h.weights[s] <= h.bounds.missedBytes {
 			return true
 		}
 	}
-	return h.follow[id]
+	return h.joined[id]
 }
 
-// attach leaves out generations that belong to another user now.
+// attach gives events their generations, except those that belong to another user
+// now.
 func attach(events []Event, user string, views map[string]*view.Generation) {
 	for i := range events {
 		g := views[events[i].GenerationID]

@@ -22,10 +22,10 @@ const (
 	closeTimeout = time.Second
 )
 
-// listener is the connection that is notified of events and reads them.
+// listener is the connection that hears that there are events, and reads them.
 type listener struct {
 	conn     *pgx.Conn
-	notified bool // of events that the last step may not have seen
+	notified bool // a notification has come that no step and no wait has used
 }
 
 func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
@@ -49,7 +49,7 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 		l.close()
 		return nil, fmt.Errorf("listen %q: %w", channel, err)
 	}
-	// Events that were not announced before this are in the first step.
+	// Events that commit before this may not be announced: the first step reads them.
 	if err := queries.New().EventHear(ctx, l.conn); err != nil {
 		l.close()
 		return nil, fmt.Errorf("have events announced: %w", err)
@@ -57,8 +57,8 @@ func connect(ctx context.Context, config *pgx.ConnConfig) (*listener, error) {
 	return l, nil
 }
 
-// wait returns at the first notification since the last wait that no step has
-// accounted for, and when ctx ends, which does the connection no harm.
+// wait returns at a notification, at once if one has come since the last step began.
+// It also returns when ctx ends, and leaves the connection usable.
 func (l *listener) wait(ctx context.Context) error {
 	if !l.notified {
 		_, err := l.conn.WaitForNotification(ctx)

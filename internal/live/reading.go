@@ -11,7 +11,7 @@ import (
 	"tasksync/queries"
 )
 
-// reading is a result that is being read.
+// reading reads the result of a step.
 type reading struct {
 	result
 
@@ -19,10 +19,11 @@ type reading struct {
 	bounds   bounds
 	foretell view.Foretell
 	db       queries.DBTX // a transaction if subscriptions join
-	count    int          // of the events read
+	count    int          // events read so far
 }
 
-// follow reads the events of users that are new since a cursor.
+// follow reads the events that are new since a cursor, for the joined subscriptions
+// of users.
 func (r *reading) follow(ctx context.Context, since cursor, users map[string]bool) error {
 	rows, err := r.queries.EventListSince(ctx, r.db, queries.EventListSinceParams{
 		Since: since.text, MaxRows: int32(r.bounds.joined) + 1,
@@ -42,7 +43,7 @@ func (r *reading) follow(ctx context.Context, since cursor, users map[string]boo
 		return nil
 	}
 	for _, row := range rows {
-		if row.ID == 0 || !users[row.UserID] { // 0: there are no events
+		if row.ID == 0 || !users[row.UserID] { // 0: the row only brings the snapshot
 			continue
 		}
 		r.count++
@@ -54,8 +55,8 @@ func (r *reading) follow(ctx context.Context, since cursor, users map[string]boo
 	return nil
 }
 
-// join makes the first batches of new subscriptions. It reads their backlogs up
-// to the budget; the rest of them join in a later step.
+// join makes the first batches of the subscriptions that join. It reads backlogs up
+// to the budget; the subscriptions whose turn has not come join in a later step.
 func (r *reading) join(ctx context.Context, joining []*Subscription) error {
 	var resuming []*Subscription
 	for _, s := range joining {
@@ -88,8 +89,8 @@ func (r *reading) join(ctx context.Context, joining []*Subscription) error {
 
 // oldest returns the transaction of the oldest event, if older events were
 // deleted: a cursor that does not see this transaction may have missed some of
-// them. It returns 0, which every cursor sees, if none were deleted, or if the
-// event comes from a dump.
+// them. It returns 0, which every cursor sees, if the first event (with id 1) is
+// there, if there are no events, or if the oldest comes from a dump.
 func (r *reading) oldest(ctx context.Context) (uint64, error) {
 	rows, err := r.queries.EventOldest(ctx, r.db)
 	if err != nil {
@@ -105,7 +106,7 @@ func (r *reading) oldest(ctx context.Context) (uint64, error) {
 	return xid, nil
 }
 
-// resume reads the backlogs of subscriptions.
+// resume reads the backlogs of resuming subscriptions, and makes their first batches.
 func (r *reading) resume(ctx context.Context, resuming []*Subscription, oldest uint64) error {
 	p := queries.EventListResumedParams{MaxRows: int32(r.bounds.missed) + 1}
 	for i, s := range resuming {

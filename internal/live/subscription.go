@@ -15,12 +15,12 @@ type Subscription struct {
 	// Guarded by the broker's mu:
 	start  start
 	since  cursor    // with startAtCursor
-	joined bool      // a step has taken it up: it stands where the broker does
+	joined bool      // a step has taken it up: it gets what is new since the broker's cursor
 	sent   time.Time // when it was last sent a batch
-	ended  bool
-	err    error
-	held   int // bytes of the batches that were sent and are not done
-	closed bool
+	ended  bool      // it gets no batch any more
+	err    error     // why it has ended
+	held   int       // bytes of the batches that were sent and are not done
+	closed bool      // Close was called: it does not count any more
 }
 
 // start is where a subscription that has not joined begins.
@@ -33,8 +33,8 @@ const (
 )
 
 // Batches returns the batches in their order. The channel is closed when the
-// subscription has ended; batches that were in it by then can still be read,
-// unless the subscription was too slow.
+// subscription has ended. If it ended with ErrClosing, the batches in the channel can
+// still be read; else they are dropped.
 func (s *Subscription) Batches() <-chan Batch { return s.batches }
 
 // Err returns why the subscription has ended: ErrSlow, ErrClosing, or nil after
@@ -45,16 +45,16 @@ func (s *Subscription) Err() error {
 	return s.err
 }
 
-// Done says that a batch was dealt with and is not kept. It is called once for
-// each batch, before the next one is taken, or left to Close.
+// Done says that the caller has dealt with a batch and does not keep it. It is called
+// once for each batch, before the next one is taken, or left to Close.
 func (s *Subscription) Done(batch Batch) {
 	s.broker.mu.Lock()
 	defer s.broker.mu.Unlock()
 	s.broker.release(s, batch.size)
 }
 
-// Close ends the subscription and says that none of its batches is kept. It may be
-// called at any time and more than once.
+// Close ends the subscription and says that the caller keeps none of its batches. It
+// may be called at any time and more than once.
 func (s *Subscription) Close() {
 	s.broker.mu.Lock()
 	defer s.broker.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *Subscription) startFrom(since string) {
 	}
 }
 
-// add has s join in the next step. The caller holds mu.
+// add has s join as soon as a step has room for it. The caller holds mu.
 func (b *Broker) add(s *Subscription) {
 	if b.users[s.user] == nil {
 		b.users[s.user] = make(map[*Subscription]bool)
@@ -121,7 +121,8 @@ func (b *Broker) end(s *Subscription, err error) {
 	}
 }
 
-// send sends s a batch, or ends s if it has no room for one. The caller holds mu.
+// send sends s a batch, or ends s if there is no room for the batch: in the channel,
+// or in the user's bytes unless s holds none. The caller holds mu.
 func (b *Broker) send(s *Subscription, batch Batch, now time.Time) {
 	if s.ended {
 		return

@@ -2,7 +2,7 @@ package live
 
 import "tasksync/internal/view"
 
-// The bytes of memory that a value takes beside its texts, rounded up.
+// The bytes that a value takes in memory without its texts, rounded up.
 const (
 	eventWeight      = 256
 	generationWeight = 512
@@ -10,7 +10,7 @@ const (
 )
 
 // weigh returns the bytes that events take with their generations. A generation
-// counts once.
+// that several events share counts once.
 func weigh(events []Event) int {
 	bytes := len(events) * eventWeight
 	known := make(map[*view.Generation]bool)

@@ -62,7 +62,7 @@ type Planner struct {
 
 	mu      sync.Mutex
 	models  map[subject]*model
-	markets map[string]*market // by the provider's name
+	markets map[string]*looks.Market // by the provider's name
 	ended   []ended            // what is to be learnt
 
 	since time.Time // Run's: when the models were last read, by the database's clock
@@ -79,12 +79,6 @@ type model struct {
 	*looks.Model
 	made  time.Time // when the first of the plans was made
 	plans map[terms]*looks.Plan
-}
-
-// market is where the price of a provider's looks is found.
-type market struct {
-	looks.Market
-	budget float64 // the last one, in looks per second
 }
 
 // terms are what plans are made for, in steps, so that many rows share a plan.
@@ -123,7 +117,7 @@ func New(cfg Config) *Planner {
 	}
 	return &Planner{
 		cfg: cfg, queries: queries.New(), seldom: recent.Seldom{Again: time.Minute},
-		models: make(map[subject]*model), markets: make(map[string]*market),
+		models: make(map[subject]*model), markets: make(map[string]*looks.Market),
 	}
 }
 
@@ -147,18 +141,17 @@ func (p *Planner) Every(r Row) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m, now := p.model(subject{source.Name, r.Type}), p.cfg.Now()
-	trade := p.markets[source.Name]
-	if trade == nil {
-		trade = &market{}
-		p.markets[source.Name] = trade
+	market := p.markets[source.Name]
+	if market == nil {
+		market = &looks.Market{}
+		p.markets[source.Name] = market
 	}
 	share := time.Duration(min(max(1, r.Sharing), max(1, source.Batch)))
 	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/share).Next(r.Age) - r.Age
 	budget := source.budget() * float64(share) // in looks
-	trade.budget = budget
-	price := trade.Price(now, p.cfg.Pace, budget)
+	price := market.Price(now, p.cfg.Pace, budget)
 	ahead := p.plan(m, r.Track, source.Least, price/share).Next(r.Age) - r.Age
-	trade.Planned(now, ahead, own, budget)
+	market.Planned(now, ahead, own, budget)
 	return ahead
 }
 
