@@ -63,7 +63,7 @@ type Planner struct {
 	mu      sync.Mutex
 	models  map[subject]*model
 	markets map[string]*looks.Market // by the provider's name
-	ended   []ended            // what is to be learnt
+	ended   []ended                  // what is to be learnt
 
 	since time.Time // Run's: when the models were last read, by the database's clock
 }
