@@ -339,9 +339,14 @@ func (q *queue) before(c claim) int {
 // demand is how many slots of a span would be taken if there were enough: those that
 // were taken, and the calls that wait.
 func (q *queue) demand(now time.Time) int {
-	n := q.window.used(now)
+	n := 0
 	for _, l := range q.lanes {
 		n += l.waiting
+	}
+	for _, s := range q.window.last {
+		if s != nil && s.at.Add(q.window.span).After(now) {
+			n++
+		}
 	}
 	return n
 }
