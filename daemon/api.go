@@ -66,9 +66,9 @@ func (d *daemon) openAPI(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.broker = live.New(live.Config{ConnConfig: conn, Logger: d.cfg.Logger, Registerer: d.registry})
+	d.broker = live.New(live.Config{ConnConfig: conn, Logger: d.cfg.Logger, Registerer: d.registry, Foretell: d.foretell})
 	c := api.Config{
-		Pool: d.pool, Syncer: d.syncer, Live: d.broker, CORSOrigins: d.cfg.API.CORSOrigins,
+		Pool: d.pool, Syncer: d.syncer, Live: d.broker, Foretell: d.foretell, CORSOrigins: d.cfg.API.CORSOrigins,
 		WebhookTokens: d.cfg.API.WebhookTokens, Webhooks: d.cfg.webhooks(),
 		Spacing: d.upstreams.spacing, WebhookSpacing: d.upstreams.spacing,
 		Version: d.cfg.Version, Logger: d.cfg.Logger, Registerer: d.registry, Now: d.now,

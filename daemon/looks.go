@@ -8,6 +8,7 @@ import (
 
 	"tasksync/internal/budget"
 	"tasksync/internal/planner"
+	"tasksync/internal/view"
 	"tasksync/looks"
 	"tasksync/upstream"
 )
@@ -28,6 +29,9 @@ func sourceOf(name string, a upstream.Adapter) planner.Source {
 	if limits.Requests > 0 && limits.Window > 0 {
 		perSecond := float64(limits.Requests) / limits.Window.Seconds()
 		s.Budget = func() float64 { return perSecond }
+		if client, ok := a.(interface{ Used() int }); ok {
+			s.Used = func() float64 { return float64(client.Used()) / float64(limits.Requests) }
+		}
 	}
 	return s
 }
@@ -52,6 +56,14 @@ func (d *daemon) openLooks() {
 			Demand: s.Demand, Apply: s.ShareOut, Logger: d.cfg.Logger.With("provider", name),
 		}))
 	}
+}
+
+// foretell says when a row under way is expected to end.
+func (d *daemon) foretell(r view.Pending) (p50, p90 time.Time, ok bool) {
+	now := d.now()
+	return d.planner.Eta(planner.Pending{
+		Provider: r.Row.Provider, Type: r.Row.Type, Stage: r.Stage, Began: d.cfg.policy().Began(now, r.Row), Entered: r.Entered,
+	}, now)
 }
 
 // runLooks learns and shares until ctx ends.

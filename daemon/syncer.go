@@ -26,7 +26,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 		d.health.check("upstream "+name, paused)
 	}
 	d.health.check("upstream answers", func() string { return troubleReason(d.syncer.Trouble()) })
-	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg))
+	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg), d.planner.Collector())
 	return nil
 }
 

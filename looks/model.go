@@ -11,6 +11,8 @@ import (
 // has had no look. It stands in the output of the row's job.
 type Track struct {
 	Stage task.Stage `json:"s,omitempty"`
+	// Looks is how many looks have found the row under way.
+	Looks int `json:"n,omitempty"`
 	// Last is the row's age at the last look that found it under way; Entered are
 	// its ages at the looks that first found it in each stage. In milliseconds.
 	Last    int64         `json:"l,omitempty"`
@@ -25,6 +27,7 @@ func (t Track) Looked(age time.Duration, stage task.Stage) Track {
 		t.Entered[stage] = age.Milliseconds()
 	}
 	t.Stage, t.Last = stage, age.Milliseconds()
+	t.Looks++
 	return t
 }
 

@@ -175,14 +175,16 @@ ORDER BY id
 LIMIT @max_rows;
 
 -- name: GenerationListViews :many
--- Whole rows, as the HTTP side shows them. The year 1, Go's zero time, stands
--- for a time that is missing or infinite.
-SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
-    coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, coalesce(status, '')::text AS status,
-    coalesce(error_code, '')::text AS error_code, coalesce(error_message, '')::text AS error_message,
-    (CASE WHEN isfinite(created_at) THEN created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
-    (CASE WHEN isfinite(updated_at) THEN updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at,
-    (CASE WHEN isfinite(completed_at) THEN completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+-- Whole rows, as the HTTP side shows them, and when their time began. The year 1,
+-- Go's zero time, stands for a time that is missing or infinite.
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id,
+    coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status,
+    coalesce(g.error_code, '')::text AS error_code, coalesce(g.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(g.updated_at) THEN g.updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at,
+    (CASE WHEN isfinite(g.completed_at) THEN g.completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at,
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
 FROM public.music_generations AS g
+LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.id = ANY (@ids::uuid[])
 ORDER BY g.created_at, g.id;

@@ -13,6 +13,8 @@ type metrics struct {
 	first    prometheus.Histogram
 	rejected prometheus.Counter
 	late     *prometheus.CounterVec
+	delay    *prometheus.HistogramVec
+	looks    prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -38,10 +40,36 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.late = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_late_results_total", Help: "Results that came after their rows had ended: kept beside the row, completing it, or the final audio for a preview.",
 	}, []string{"effect"})
+	m.addEnds()
 	if reg != nil {
-		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late)
+		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late, m.delay, m.looks)
 	}
 	return m
+}
+
+// addEnds makes the metrics of the ends that passes find.
+func (m *metrics) addEnds() {
+	m.delay = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "tasksync_detection_delay_seconds",
+		Help: "Estimated time from the end of a task to the commit of its results, by what caused the look that found the end. " +
+			"The end is taken to lie in the middle between the last look that found the task under way (or the beginning of the generation, if none did) and the look that found the end; " +
+			"for a webhook, at the beginning of its look. Generations past their deadline are left out.",
+		Buckets: prometheus.ExponentialBuckets(0.1, 2, 12),
+	}, []string{"via"})
+	for _, via := range []Via{ViaPoll, ViaWebhook, ViaRequest} {
+		m.delay.WithLabelValues(string(via))
+	}
+	m.looks = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "tasksync_generation_looks",
+		Help:    "Answered looks at a generation's task, from its beginning to the one that found its end. Generations past their deadline are left out.",
+		Buckets: []float64{1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50},
+	})
+}
+
+// ended counts a generation whose end a pass has written.
+func (m *metrics) ended(via Via, looks int, delay time.Duration) {
+	m.delay.WithLabelValues(string(via)).Observe(max(0, delay).Seconds())
+	m.looks.Observe(float64(looks))
 }
 
 func (m *metrics) commitTimer() *prometheus.Timer { return prometheus.NewTimer(m.commit) }

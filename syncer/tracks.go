@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ func newTracks() *tracks { return &tracks{byID: recent.Map[looks.Track]{Size: ma
 func (t *tracks) latest(id string, given looks.Track) looks.Track {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known, ok := t.byID.Get(id); ok && known.Last > given.Last {
+	if known, ok := t.byID.Get(id); ok && cmp.Or(cmp.Compare(known.Last, given.Last), cmp.Compare(known.Looks, given.Looks)) > 0 {
 		return known
 	}
 	return given
@@ -80,20 +81,33 @@ func (s *Syncer) track(due []*member) {
 	}
 }
 
-// learn lets the planner learn from the members that their providers have ended, and
-// whose end this pass has written. A row past its deadline teaches nothing: it may have
-// waited for a look for long.
+// learn measures the members that their providers have ended, and whose end this pass
+// has written, and lets the planner learn from them. A row past its deadline teaches
+// nothing: it may have waited for a look for long.
 func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
-	if s.cfg.Planner == nil {
-		return
-	}
 	now := s.cfg.Now()
 	for _, m := range due {
 		age := s.age(m, now)
-		if m.answered && results[m.g.ID].NewStatus.Terminal() && age <= s.cfg.Policy.Timeout && !m.decision.Late {
+		if !m.answered || !results[m.g.ID].NewStatus.Terminal() || age > s.cfg.Policy.Timeout || m.decision.Late {
+			continue
+		}
+		s.metrics.ended(via, m.track.Looks+1, now.Sub(s.endOf(via, m)))
+		if s.cfg.Planner != nil {
 			s.cfg.Planner.Ended(s.row(m, age), via == ViaWebhook)
 		}
 	}
+}
+
+// endOf is when the task of a member ended, as far as its looks tell: in the middle
+// between the last one that found it under way and the one that found the end. A
+// callback's look begins with the end.
+func (s *Syncer) endOf(via Via, m *member) time.Time {
+	found := m.seen.AskedAt
+	if via == ViaWebhook {
+		return found
+	}
+	underWay := s.cfg.Policy.Began(found, m.g).Add(time.Duration(m.track.Last) * time.Millisecond)
+	return found.Add(-max(0, found.Sub(underWay)) / 2)
 }
 
 // joins reports whether a member that is not due yet is asked for with others that

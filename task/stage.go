@@ -27,3 +27,27 @@ func stageOf(seen []Clip) Stage {
 	}
 	return stage
 }
+
+// StageOf is the stage that a clip shows as it is stored. What the application wrote
+// into a clip, as its title, is no sign: a clip counts once its status is beyond
+// submitted, which comes with the first item that is joined into it.
+func StageOf(stored Clip) Stage {
+	if stored.Status.rank() <= Submitted.rank() {
+		return StageSubmitted
+	}
+	return stageOf([]Clip{stored})
+}
+
+// String is the stage in a word: submitted, text, preview or first.
+func (s Stage) String() string {
+	switch s {
+	case StageWorded:
+		return "text"
+	case StagePreview:
+		return "preview"
+	case StagePartial:
+		return "first"
+	default:
+		return "submitted"
+	}
+}

@@ -204,6 +204,9 @@ func (c *Client) Credential() string {
 // Demand is how many calls would be made in a window if the limit were no matter.
 func (c *Client) Demand() int { return c.gate.demand() }
 
+// Used is how many calls this client has sent in the last window of its limit.
+func (c *Client) Used() int { return c.gate.used() }
+
 // ShareOut gives the client a share of its limit, in calls per window, until a time
 // after which it is 0. A client that was never given a share has the whole limit.
 func (c *Client) ShareOut(share int, until time.Time) { c.gate.shareOut(share, until) }

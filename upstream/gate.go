@@ -116,6 +116,13 @@ func (g *gate) demand() int {
 	return g.queue.demand(time.Now())
 }
 
+// used is how many calls of the last window were sent.
+func (g *gate) used() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.queue.window.used(time.Now())
+}
+
 // sent records that the call of s was written at that time. Setting up a
 // connection takes time: without this correction, the calls that needed one would
 // reach the provider closer together than the gate let them through.

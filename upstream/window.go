@@ -113,6 +113,17 @@ func (w *window) taken(lane task.Lane, now time.Time) int {
 	return n
 }
 
+// used is how many slots of the last span were taken.
+func (w *window) used(now time.Time) int {
+	n := 0
+	for _, s := range w.last {
+		if s != nil && s.at.Add(w.span).After(now) {
+			n++
+		}
+	}
+	return n
+}
+
 // take gives out a slot at now. The caller has made sure that one is open.
 func (w *window) take(now time.Time, lane task.Lane) *slot {
 	s := &slot{at: now, lane: lane}

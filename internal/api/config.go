@@ -12,6 +12,7 @@ import (
 
 	"tasksync/internal/auth"
 	"tasksync/internal/live"
+	"tasksync/internal/view"
 	"tasksync/internal/wakeup"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 	// Verifier verifies bearer tokens; nil: the endpoints for users respond with 501.
 	Verifier Verifier
 	Live     *live.Broker // required with a Verifier
+	// Foretell gives the etas of rows under way; nil: they have none.
+	Foretell view.Foretell
 	// WebhookTokens are the tokens in the addresses of the webhooks; none: the webhooks
 	// respond with 501.
 	WebhookTokens []string

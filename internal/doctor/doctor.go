@@ -93,6 +93,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.seeTriggers(ctx)
 	d.seeFeed(ctx)
 	d.seeSlot(ctx)
+	d.seeLooks(ctx)
 	d.seeRows(ctx)
 	d.seeOverdue(ctx)
 	d.seeLate(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/view"
 	"tasksync/internal/wait"
 	"tasksync/queries"
 )
@@ -38,6 +39,8 @@ type Config struct {
 	ConnConfig *pgx.ConnConfig       // required
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // default: none
+	// Foretell gives the etas of rows under way; nil: they have none.
+	Foretell view.Foretell
 	// Interval is the longest time between two steps while there are
 	// subscribers; default 1 s. Notifications make steps come sooner, but behind a
 	// transaction pooler they may not arrive.

@@ -39,6 +39,9 @@ type Source struct {
 	Least time.Duration
 	// Budget is how many requests per second may be made now; 0: no limit. Nil: none.
 	Budget func() float64
+	// Used is which part of the limit the calls of the last window were. Nil: it is
+	// not known.
+	Used func() float64
 	// Batch is how many looks one request can carry; 0 counts as 1.
 	Batch int
 }

@@ -64,6 +64,9 @@ func (p *Planner) tell(ctx context.Context, s subject) error {
 	return m.Merge(known)
 }
 
+// Load takes over what all daemons have learnt, for a planner that does not run.
+func (p *Planner) Load(ctx context.Context) error { return p.hear(ctx) }
+
 // hear takes over the models that have changed since it was last called. What this
 // daemon has learnt and could not tell yet stays.
 func (p *Planner) hear(ctx context.Context) error {

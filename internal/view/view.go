@@ -25,6 +25,8 @@ type Generation struct {
 	CreatedAt    *time.Time `json:"created_at"`
 	UpdatedAt    *time.Time `json:"updated_at"`
 	CompletedAt  *time.Time `json:"completed_at" doc:"When the row became complete or failed."`
+	Stage        *string    `json:"stage" enum:"submitted,text,preview,first" doc:"What its clips show while it is pending: nothing yet, titles or lyrics, something to stream, a clip that is complete. Null once it has ended."`
+	Eta          *Eta       `json:"eta" doc:"When it is expected to end, by what tasksync has learnt of such tasks and by the row's age and stage now. Null where too little is known, once it has ended, and for a row that takes longer than nearly all did."`
 	Clips        []Clip     `json:"clips" nullable:"false"`
 }
 
@@ -48,8 +50,9 @@ type Clip struct {
 }
 
 // Load reads generations with their clips, by two queries, in the order of their
-// creation. An id without a row is left out.
-func Load(ctx context.Context, db queries.DBTX, ids []string) ([]Generation, error) {
+// creation. An id without a row is left out. foretell, which may be nil, gives the
+// etas of rows under way.
+func Load(ctx context.Context, db queries.DBTX, ids []string, foretell Foretell) ([]Generation, error) {
 	generations := make([]Generation, 0, len(ids))
 	if len(ids) == 0 {
 		return generations, nil
@@ -72,6 +75,9 @@ func Load(ctx context.Context, db queries.DBTX, ids []string) ([]Generation, err
 		if i, ok := at[c.GenerationID]; ok {
 			generations[i].Clips = append(generations[i].Clips, clip(c))
 		}
+	}
+	for _, r := range rows {
+		generations[at[r.ID]].foretell(r, foretell)
 	}
 	return generations, nil
 }

@@ -92,6 +92,36 @@ func TestDaemonRestartedInBetween(t *testing.T) {
 	b.requireSamePage()
 }
 
+// A row under way shows how long it still takes, counted down by the page's own clock.
+func TestTimeLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.teach(task.Generate)
+	w.start(w.addr)
+	b := openTab(t, w.link(time.Hour))
+	b.awaitLive()
+	song, _ := w.insert(me, task.Generate, simulator.Stuck)
+	lyrics, _ := w.insert(me, task.Lyrics, simulator.Stuck)
+	b.awaitPending(lyrics)
+	shows := func(pattern string) {
+		t.Helper()
+		b.await(pattern + `.test(` + card(song) + `?.querySelector('.left:not([hidden])')?.textContent)`)
+	}
+	shows(`/^about 3:[234]0 min left$/`)
+	require.True(t, ask[bool](b, card(lyrics)+`.querySelector('.left').hidden`), "of lyrics nothing is known")
+	ask[int](b, `(() => { const now = Date.now.bind(Date); Date.now = () => now() + 1000 * (window.__ahead || 0); return 0; })()`)
+	ask[int](b, `window.__ahead = 160`)
+	shows(`/^about \d[05] s left$/`)
+	b.shoot("time-left")
+	ask[int](b, `window.__ahead = 240`)
+	shows(`/^any moment now$/`)
+	ask[int](b, `window.__ahead = 3600`)
+	b.await(card(song) + `.querySelector('.left').hidden`)
+	ask[int](b, `window.__ahead = 0`)
+	shows(`/left$/`)
+	w.letTimePass()
+}
+
 // A reload loses nothing, and the token does not stay in the address bar.
 func TestReload(t *testing.T) {
 	t.Parallel()

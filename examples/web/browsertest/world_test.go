@@ -21,6 +21,8 @@ import (
 	"tasksync/examples/web"
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/internal/simulator"
+	"tasksync/looks"
+	"tasksync/queries"
 	"tasksync/task"
 	"tasksync/upstream/sunoapi"
 )
@@ -78,6 +80,21 @@ func (w *world) serveUpstream() {
 	server.Start()
 	w.Cleanup(server.Close)
 	w.Cleanup(w.sim.Close)
+}
+
+// teach lets daemons know that tasks of this type take from one to six minutes.
+func (w *world) teach(kind task.Type) {
+	w.Helper()
+	model := looks.NewModel(func(time.Duration) float64 { return 0.5 })
+	for i := range 150 {
+		end := time.Minute + time.Duration(i*97%150)*2*time.Second
+		model.Learn(looks.Track{}.Looked(end-time.Second, task.StageSubmitted), end+time.Second, false)
+	}
+	lesson, _ := model.Lesson()
+	_, err := queries.New().LookModelLearn(w.Context(), w.pool, queries.LookModelLearnParams{
+		Provider: "sunoapi", TaskType: string(kind), Keep: lesson.Keep, Add: lesson.Add,
+	})
+	require.NoError(w, err)
 }
 
 // letTimePass moves the upstream's clock past the end of its tasks.
