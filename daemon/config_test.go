@@ -102,8 +102,8 @@ func TestRate(t *testing.T) {
 	t.Parallel()
 	ten, none := upstream.Rate{Requests: 10, Window: time.Second}, upstream.Rate{}
 	for name, tc := range map[string]struct {
-		limit       *upstream.Rate
-		counts, has upstream.Rate
+		limit          *upstream.Rate
+		counts, opened upstream.Rate
 	}{
 		"its own": {nil, upstream.Rate{Requests: 20, Window: 10 * time.Second}, upstream.Rate{Requests: 20, Window: 10 * time.Second}},
 		"another": {&ten, ten, ten},
@@ -113,7 +113,8 @@ func TestRate(t *testing.T) {
 		require.Equal(t, tc.counts, p.Rate(), name)
 		a, err := p.open(Config{}, nil)
 		require.NoError(t, err, name)
-		require.Equal(t, tc.has, upstream.Rate{Requests: a.Limits().Requests, Window: a.Limits().Window}, name)
+		has := a.Limits()
+		require.Equal(t, tc.opened, upstream.Rate{Requests: has.Requests, Window: has.Window}, name)
 	}
 }
 

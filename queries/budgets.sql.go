@@ -42,7 +42,10 @@ func (q *Queries) ShareRelease(ctx context.Context, db DBTX, arg ShareReleasePar
 
 const shareRenew = `-- name: ShareRenew :one
 SELECT r.share::integer AS share, r.closed_ms::bigint AS closed_ms, r.agreed::boolean AS agreed
-FROM tasksync.renew_share($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) AS r
+FROM tasksync.renew_share(
+    $1::text, $2::uuid, $3::integer, $4::integer, $5::bigint, $6::bigint,
+    $7::integer, $8::bigint, $9::bigint, $10::timestamptz
+) AS r
 `
 
 type ShareRenewParams struct {

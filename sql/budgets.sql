@@ -1,7 +1,10 @@
 -- name: ShareRenew :one
 -- The time is for tests; NULL is the database's own. See migration 00018.
 SELECT r.share::integer AS share, r.closed_ms::bigint AS closed_ms, r.agreed::boolean AS agreed
-FROM tasksync.renew_share(@credential, @holder, @demand, @requests, @window_ms, @lease_ms, @held, sqlc.narg(since_ms), @told_ms, sqlc.narg(at)) AS r;
+FROM tasksync.renew_share(
+    @credential::text, @holder::uuid, @demand::integer, @requests::integer, @window_ms::bigint, @lease_ms::bigint,
+    @held::integer, sqlc.narg(since_ms)::bigint, @told_ms::bigint, sqlc.narg(at)::timestamptz
+) AS r;
 
 -- name: ShareRelease :exec
 -- Ends a lease. The requests that were sent under it still count for a window.

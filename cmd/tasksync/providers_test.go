@@ -75,8 +75,10 @@ func TestProvidersFromTheEnvironment(t *testing.T) {
 		"no rate":      {upstreamFlags{RateLimit: "0"}, env(), []account{{name: "sunoapi", rate: &upstream.Rate{}}}, ""},
 		"bad general":  {upstreamFlags{RateLimit: "10/10"}, env(), nil, `TASKSYNC_RATE_LIMIT "10/10" is not a rate limit`},
 		"own before general rate": {
-			upstreamFlags{Providers: []string{"kie"}, RateLimit: "5"}, env("TASKSYNC_KIE_RATE_LIMIT", "600/m"),
-			[]account{{name: "kie", rate: &upstream.Rate{Requests: 600, Window: time.Minute}}}, "",
+			upstreamFlags{Providers: []string{"kie"}, RateLimit: "5"},
+			env("TASKSYNC_KIE_RATE_LIMIT", "600/m"),
+			[]account{{name: "kie", rate: &upstream.Rate{Requests: 600, Window: time.Minute}}},
+			"",
 		},
 		"its own, both": {upstreamFlags{Providers: []string{"kie"}}, env("TASKSYNC_KIE_API_KEY", "k", "TASKSYNC_KIE_API_KEY_FILE", file), nil, "both TASKSYNC_KIE_API_KEY"},
 	} {

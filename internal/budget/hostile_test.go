@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -159,6 +160,25 @@ func TestRenewalsAtOnce(t *testing.T) {
 			all.Wait()
 			require.NotZero(t, shares)
 		})
+	}
+}
+
+// A pooler in transaction mode changes nothing, whether statements are prepared or not.
+func TestHolderBehindAPooler(t *testing.T) {
+	t.Parallel()
+	pooler := postgrestest.PgBouncer(t, postgrestest.URL(t), "transaction")
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		cfg, err := pgxpool.ParseConfig(pooler)
+		require.NoError(t, err)
+		cfg.ConnConfig.DefaultQueryExecMode = mode
+		pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+		require.NoError(t, err)
+		t.Cleanup(pool.Close)
+		h := New(Config{DB: pool, Credential: mode.String(), Requests: 20, Window: 10 * time.Second, Gate: newFakeGate()})
+		h.runOnce(t.Context())
+		h.runOnce(t.Context())
+		require.NoError(t, h.failure)
+		require.Equal(t, 20, h.Share(), mode)
 	}
 }
 
