@@ -22,6 +22,7 @@ import (
 	"tasksync/internal/simulator"
 	"tasksync/internal/wait"
 	"tasksync/task"
+	"tasksync/upstream"
 	"tasksync/upstream/sunoapi"
 )
 
@@ -76,7 +77,7 @@ func setupOn(t *testing.T, database string) *bundle {
 func (b *bundle) config() Config {
 	return Config{
 		DatabaseURL: b.database,
-		Providers:   []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: b.simURL, RateLimit: new(0.0)}},
+		Providers:   []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: b.simURL, RateLimit: &upstream.Rate{}}},
 		ListenAddr:  "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Version: "test",
 	}
 }

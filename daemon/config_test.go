@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +21,6 @@ const goodURL = "postgres://user:pass@localhost:5432/app"
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	rate := func(r float64) *float64 { return &r }
 	for name, tc := range map[string]struct {
 		change func(*Config)
 		want   string // empty: it is good
@@ -33,7 +30,7 @@ func TestConfig(t *testing.T) {
 		"own, no key":        {func(c *Config) { c.Providers = []Provider{{Provider: own("mine")}} }, ""},
 		"own beside":         {func(c *Config) { c.Providers = append(c.Providers, Provider{Provider: own("My.own_1")}) }, ""},
 		"kie":                {func(c *Config) { c.Providers[0].Provider = sunoapi.Kie() }, ""},
-		"no limit":           {func(c *Config) { c.Providers[0].RateLimit = rate(0) }, ""},
+		"no limit":           {func(c *Config) { c.Providers[0].RateLimit = &upstream.Rate{} }, ""},
 		"shortest poll":      {func(c *Config) { c.PollInterval = 50 * time.Millisecond }, ""},
 		"no database":        {func(c *Config) { c.DatabaseURL = "" }, "DatabaseURL is not set"},
 		"no key":             {func(c *Config) { c.Providers[0].APIKey = "" }, "Providers[0].APIKey is not set"},
@@ -55,9 +52,9 @@ func TestConfig(t *testing.T) {
 		"negative timeout":   {func(c *Config) { c.Timeout = -time.Minute }, "Timeout -1m0s"},
 		"poll too often":     {func(c *Config) { c.PollInterval = time.Millisecond }, "PollInterval 1ms"},
 		"negative poll":      {func(c *Config) { c.PollInterval = -1 }, "PollInterval"},
-		"negative limit":     {func(c *Config) { c.Providers[0].RateLimit = rate(-1) }, "Providers[0].RateLimit -1"},
-		"limit is no number": {func(c *Config) { c.Providers[0].RateLimit = rate(math.NaN()) }, "Providers[0].RateLimit NaN"},
-		"limit is infinite":  {func(c *Config) { c.Providers[0].RateLimit = rate(math.Inf(1)) }, "Providers[0].RateLimit +Inf"},
+		"negative limit":     {func(c *Config) { c.Providers[0].RateLimit = &upstream.Rate{Requests: -1, Window: time.Second} }, "Providers[0].RateLimit -1/1s is not a rate limit"},
+		"limit of no time":   {func(c *Config) { c.Providers[0].RateLimit = &upstream.Rate{Requests: 1} }, "Providers[0].RateLimit 1/0s is not"},
+		"limit of years":     {func(c *Config) { c.Providers[0].RateLimit = &upstream.Rate{Requests: 1, Window: 10000 * time.Hour} }, "Providers[0].RateLimit 1/10000h0m0s is not"},
 		"no URL":             {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" }, "DatabaseURL"},
 		"URL that escapes":   {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2%zz@h/db" }, "DatabaseURL"},
 		"keywords that fail": {func(c *Config) { c.DatabaseURL = "host=h password='hunter2' port=x" }, "DatabaseURL"},
@@ -101,16 +98,25 @@ func TestConfigDefaults(t *testing.T) {
 	require.NotNil(t, c.Logger)
 }
 
-func TestWindow(t *testing.T) {
+func TestRate(t *testing.T) {
 	t.Parallel()
-	for perSecond, want := range map[float64]string{
-		0: "-1 0s", 0.01: "1 1m40s", 0.05: "1 20s", 0.1: "1 10s", 2: "20 10s", 0.5: "5 10s", 1e6: "10000000 10s",
+	ten, none := upstream.Rate{Requests: 10, Window: time.Second}, upstream.Rate{}
+	for name, tc := range map[string]struct {
+		limit          *upstream.Rate
+		counts, opened upstream.Rate
+	}{
+		"its own": {nil, upstream.Rate{Requests: 20, Window: 10 * time.Second}, upstream.Rate{Requests: 20, Window: 10 * time.Second}},
+		"another": {&ten, ten, ten},
+		"none":    {&none, none, none},
 	} {
-		requests, span := window(&perSecond)
-		require.Equal(t, want, fmt.Sprint(requests, span), "%g", perSecond)
+		p := Provider{Provider: sunoapi.SunoAPI(), APIKey: "key", RateLimit: tc.limit}
+		require.Equal(t, tc.counts, p.Rate(), name)
+		a, err := p.open(Config{}, nil)
+		require.NoError(t, err, name)
+		opened := a.Limits()
+		require.Equal(t, tc.opened.Requests, opened.Requests, name)
+		require.Equal(t, tc.opened.Window, opened.Window, name)
 	}
-	requests, span := window(nil)
-	require.Equal(t, "0 0s", fmt.Sprint(requests, span))
 }
 
 func TestPollIntervalOfTheProvider(t *testing.T) {
@@ -133,7 +139,7 @@ func TestProviders(t *testing.T) {
 		"own":         {Provider{Provider: own("mine")}, ""},
 		"no key":      {Provider{Provider: sunoapi.Kie()}, "Providers[1].APIKey is not set"},
 		"no address":  {Provider{Provider: sunoproxy.Provider()}, "Providers[1].APIURL is not set"},
-		"bad limit":   {Provider{Provider: sunoclips.Provider(), APIKey: "k", RateLimit: new(-1.0)}, "Providers[1].RateLimit -1"},
+		"bad limit":   {Provider{Provider: sunoclips.Provider(), APIKey: "k", RateLimit: &upstream.Rate{Requests: -1}}, "Providers[1].RateLimit -1/0s is not"},
 		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
 		"no adapter":  {Provider{Provider: upstream.Provider{Name: "mine", BaseURL: "x", Keyless: true, New: noAdapter}}, "mine: New returned no adapter"},
 	} {

@@ -10,7 +10,6 @@ import (
 	"tasksync/feed"
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
-	"tasksync/internal/budget"
 	"tasksync/internal/live"
 	"tasksync/internal/planner"
 	"tasksync/jobs"
@@ -46,7 +45,7 @@ type daemon struct {
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
 	planner   *planner.Planner
-	holders   []*budget.Holder // of this daemon's shares of the limits
+	holders   []share // of the limits
 	syncer    *syncer.Syncer
 	announcer *live.Announcer // tells the streams of all daemons what was committed
 	broker    *live.Broker

@@ -1,9 +1,13 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/internal/budget"
@@ -17,8 +21,7 @@ import (
 // [upstream.Client] are.
 type shared interface {
 	Credential() string
-	Demand() int
-	ShareOut(share int, until time.Time)
+	budget.Gate
 }
 
 // source is what plans must know of a provider. The budget is the limit: the planner
@@ -42,19 +45,8 @@ func (d *daemon) openLooks() {
 		DB: d.pool, Handlers: d.cfg.Handlers, Deadline: d.cfg.Timeout, Pace: looks.Pace(d.cfg.Pace),
 		Sources: d.upstreams.sources, Now: d.now, Logger: d.cfg.Logger,
 	})
-	held := map[string]bool{}
-	for name, a := range d.upstreams.all {
-		s, ok := a.(shared)
-		limits := a.Limits()
-		if !ok || limits.Requests <= 0 || held[s.Credential()] {
-			continue
-		}
-		held[s.Credential()] = true
-		s.ShareOut(0, time.Time{}) // until the database has answered
-		d.holders = append(d.holders, budget.New(budget.Config{
-			DB: d.pool, Credential: s.Credential(), Requests: limits.Requests, Window: limits.Window,
-			Demand: s.Demand, Apply: s.ShareOut, Logger: d.cfg.Logger.With("provider", name),
-		}))
+	for _, name := range slices.Sorted(maps.Keys(d.upstreams.all)) {
+		d.openShare(name, d.upstreams.all[name])
 	}
 }
 
@@ -64,6 +56,34 @@ func (d *daemon) foretell(r view.Pending) (p50, p90 time.Time, ok bool) {
 	return d.planner.Eta(planner.Pending{
 		Provider: r.Row.Provider, Type: r.Row.Type, Stage: r.Stage, Began: d.cfg.policy().Began(now, r.Row), Entered: r.Entered,
 	}, now)
+}
+
+// openShare makes the holder of a provider's share, if its limit is shared.
+func (d *daemon) openShare(name string, a upstream.Adapter) {
+	s, ok := a.(shared)
+	limits := a.Limits()
+	if !ok || limits.Requests <= 0 {
+		return
+	}
+	s.ShareOut(0, time.Time{}) // until the database has answered
+	d.holders = append(d.holders, share{name, budget.New(budget.Config{
+		DB: d.pool, Credential: s.Credential(), Requests: limits.Requests, Window: cmp.Or(limits.Window, time.Second),
+		Gate: s, Logger: d.cfg.Logger.With("provider", name),
+	})})
+}
+
+// share is a daemon's share of a provider's limit.
+type share struct {
+	provider string
+	*budget.Holder
+}
+
+// gauge shows the share.
+func (s share) gauge() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tasksync_upstream_share", ConstLabels: prometheus.Labels{"provider": s.provider},
+		Help: "Calls that this daemon may make in a window of the upstream's rate limit, which daemons share.",
+	}, func() float64 { return float64(s.Share()) })
 }
 
 // runLooks learns and shares until ctx ends.

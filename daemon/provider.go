@@ -22,8 +22,9 @@ type Provider struct {
 	APIURL string
 	// APIKey is the credential. Required, unless the provider is Keyless.
 	APIKey string `json:"-"`
-	// RateLimit is in requests per second; nil: the provider's own limit; 0: none.
-	RateLimit *float64
+	// RateLimit is what the account may send, from all daemons of a database together;
+	// nil: the provider's own limit; the zero Rate: no limit.
+	RateLimit *upstream.Rate
 	// WebhookSecret checks the signatures of the provider's webhooks, if the provider
 	// signs them; default: signatures are not checked.
 	WebhookSecret string `json:"-"`
@@ -31,9 +32,6 @@ type Provider struct {
 
 // providerName matches names that need no escapes in a path or in a label.
 var providerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-// maxRate is the highest RateLimit, in requests per second.
-const maxRate = 1e6
 
 // validateProviders names the first field that is wrong.
 func validateProviders(all []Provider) error {
@@ -63,8 +61,8 @@ func (p Provider) validate() *FieldError {
 		return wrong("APIKey", "is not set; give the key of your %s account", p.Name)
 	case p.APIURL == "" && p.BaseURL == "":
 		return wrong("APIURL", "is not set; give the address of your %s server%s", p.Name, p.without())
-	case p.RateLimit != nil && !(*p.RateLimit >= 0 && *p.RateLimit <= maxRate):
-		return wrong("RateLimit", "%g is not between 0 and %g", *p.RateLimit, maxRate)
+	case p.RateLimit != nil && p.RateLimit.Validate() != nil:
+		return wrong("RateLimit", "%s", p.RateLimit.Validate())
 	case p.WebhookSecret != "" && p.VerifyCallback == nil:
 		return wrong("WebhookSecret", "is set, but %s does not sign its webhooks", p.Name)
 	}
@@ -86,9 +84,9 @@ const callTimeout = 8 * time.Second
 
 // open makes the provider's adapter.
 func (p Provider) open(cfg Config, reg prometheus.Registerer) (upstream.Adapter, error) {
-	requests, span := window(p.RateLimit)
+	limit := p.limit()
 	a, err := p.New(upstream.Config{
-		Provider: p.Name, BaseURL: cmp.Or(p.APIURL, p.BaseURL), APIKey: p.APIKey, Requests: requests, Window: span,
+		Provider: p.Name, BaseURL: cmp.Or(p.APIURL, p.BaseURL), APIKey: p.APIKey, Requests: limit.Requests, Window: limit.Window,
 		Timeout:   callTimeout,
 		UserAgent: "tasksync/" + cfg.Version, Registerer: reg, Logger: cfg.Logger,
 	})
@@ -101,19 +99,23 @@ func (p Provider) open(cfg Config, reg prometheus.Registerer) (upstream.Adapter,
 	return a, nil
 }
 
-// window converts a limit in requests per second to what adapters take: a number of
-// requests in any 10 s, or one request in a longer span. Nil is the provider's own
-// limit (0 requests), 0 is no limit (a negative number).
-func window(perSecond *float64) (requests int, span time.Duration) {
-	const ten = 10 * time.Second
+// Rate returns the limit that counts: RateLimit, else the provider's own.
+func (p Provider) Rate() upstream.Rate {
+	if p.RateLimit != nil {
+		return *p.RateLimit
+	}
+	return upstream.Rate{Requests: p.Limits.Requests, Window: p.Limits.Window}
+}
+
+// limit is the RateLimit as adapters take it: 0 requests are the provider's own limit,
+// a negative number is no limit.
+func (p Provider) limit() upstream.Rate {
 	switch {
-	case perSecond == nil:
-		return 0, 0
-	case *perSecond == 0:
-		return -1, 0
-	case *perSecond < 0.1:
-		return 1, time.Duration(float64(time.Second) / *perSecond)
+	case p.RateLimit == nil:
+		return upstream.Rate{}
+	case p.RateLimit.Requests == 0:
+		return upstream.Rate{Requests: -1}
 	default:
-		return int(*perSecond * ten.Seconds()), ten
+		return *p.RateLimit
 	}
 }

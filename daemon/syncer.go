@@ -26,6 +26,10 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 		d.health.check("upstream "+name, paused)
 	}
 	d.health.check("upstream answers", func() string { return troubleReason(d.syncer.Trouble()) })
+	for _, h := range d.holders {
+		d.health.check("rate limit "+h.provider, h.Trouble)
+		d.registry.MustRegister(h.gauge())
+	}
 	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg), d.planner.Collector())
 	return nil
 }

@@ -11,6 +11,19 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+const budgetDeleteOld = `-- name: BudgetDeleteOld :exec
+DELETE FROM tasksync.budgets
+WHERE credential IN (
+    SELECT b.credential FROM tasksync.budgets AS b WHERE b.updated_at < now() - interval '7 days' FOR UPDATE SKIP LOCKED
+)
+`
+
+// Deletes what was shared of credentials that have had no holder for a week.
+func (q *Queries) BudgetDeleteOld(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, budgetDeleteOld)
+	return err
+}
+
 const shareRelease = `-- name: ShareRelease :exec
 UPDATE tasksync.budget_shares SET until = least(until, clock_timestamp()), demand = 0
 WHERE credential = $1 AND holder = $2::uuid
@@ -28,7 +41,11 @@ func (q *Queries) ShareRelease(ctx context.Context, db DBTX, arg ShareReleasePar
 }
 
 const shareRenew = `-- name: ShareRenew :one
-SELECT tasksync.renew_share($1, $2, $3, $4, $5, $6, $7)::integer AS share
+SELECT r.share::integer AS share, r.closed_ms::bigint AS closed_ms, r.agreed::boolean AS agreed
+FROM tasksync.renew_share(
+    $1::text, $2::uuid, $3::integer, $4::integer, $5::bigint, $6::bigint,
+    $7::integer, $8::bigint, $9::bigint, $10::timestamptz
+) AS r
 `
 
 type ShareRenewParams struct {
@@ -38,11 +55,20 @@ type ShareRenewParams struct {
 	Requests   int32
 	WindowMs   int64
 	LeaseMs    int64
+	Held       int32
+	SinceMs    pgtype.Int8
+	ToldMs     int64
 	At         pgtype.Timestamptz
 }
 
-// The time is for tests; NULL is the database's own.
-func (q *Queries) ShareRenew(ctx context.Context, db DBTX, arg ShareRenewParams) (int32, error) {
+type ShareRenewRow struct {
+	Share    int32
+	ClosedMs int64
+	Agreed   bool
+}
+
+// The time is for tests; NULL is the database's own. See migration 00018.
+func (q *Queries) ShareRenew(ctx context.Context, db DBTX, arg ShareRenewParams) (ShareRenewRow, error) {
 	row := db.QueryRow(ctx, shareRenew,
 		arg.Credential,
 		arg.Holder,
@@ -50,9 +76,12 @@ func (q *Queries) ShareRenew(ctx context.Context, db DBTX, arg ShareRenewParams)
 		arg.Requests,
 		arg.WindowMs,
 		arg.LeaseMs,
+		arg.Held,
+		arg.SinceMs,
+		arg.ToldMs,
 		arg.At,
 	)
-	var share int32
-	err := row.Scan(&share)
-	return share, err
+	var i ShareRenewRow
+	err := row.Scan(&i.Share, &i.ClosedMs, &i.Agreed)
+	return i, err
 }

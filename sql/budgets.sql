@@ -1,8 +1,19 @@
 -- name: ShareRenew :one
--- The time is for tests; NULL is the database's own.
-SELECT tasksync.renew_share(@credential, @holder, @demand, @requests, @window_ms, @lease_ms, sqlc.narg(at))::integer AS share;
+-- The time is for tests; NULL is the database's own. See migration 00018.
+SELECT r.share::integer AS share, r.closed_ms::bigint AS closed_ms, r.agreed::boolean AS agreed
+FROM tasksync.renew_share(
+    @credential::text, @holder::uuid, @demand::integer, @requests::integer, @window_ms::bigint, @lease_ms::bigint,
+    @held::integer, sqlc.narg(since_ms)::bigint, @told_ms::bigint, sqlc.narg(at)::timestamptz
+) AS r;
 
 -- name: ShareRelease :exec
 -- Ends a lease. The requests that were sent under it still count for a window.
 UPDATE tasksync.budget_shares SET until = least(until, clock_timestamp()), demand = 0
 WHERE credential = @credential AND holder = @holder::uuid;
+
+-- name: BudgetDeleteOld :exec
+-- Deletes what was shared of credentials that have had no holder for a week.
+DELETE FROM tasksync.budgets
+WHERE credential IN (
+    SELECT b.credential FROM tasksync.budgets AS b WHERE b.updated_at < now() - interval '7 days' FOR UPDATE SKIP LOCKED
+);

@@ -211,6 +211,17 @@ func (c *Client) Used() int { return c.gate.used() }
 // after which it is 0. A client that was never given a share has the whole limit.
 func (c *Client) ShareOut(share int, until time.Time) { c.gate.shareOut(share, until) }
 
+// ClosedUntil is until when the provider has told this client to make no calls.
+func (c *Client) ClosedUntil() time.Time {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	return c.gate.told
+}
+
+// CloseUntil lets no call go before until, because the provider has told so to
+// another client of the credential.
+func (c *Client) CloseUntil(until time.Time) { c.gate.close(until) }
+
 // Redact makes a text from outside fit to be stored and logged: it cuts out the
 // key, then all that [task.Redact] knows.
 func (c *Client) Redact(text string) string { return task.Redact(c.cred.scrub(text)) }

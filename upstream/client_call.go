@@ -192,7 +192,7 @@ func (c *Client) settle(sent time.Time, err error) {
 		f.RetryAfter = c.pause.trip(time.Now(), f)
 	case f.Reason == ReasonRateLimited:
 		f.RetryAfter = max(f.RetryAfter, time.Second)
-		c.gate.close(time.Now().Add(f.RetryAfter))
+		c.gate.tell(time.Now().Add(f.RetryAfter))
 	case f.Verdict == task.UnknownTask || f.Verdict == task.TaskDead || f.Verdict == task.Permanent: // an answer to an accepted key
 		c.pause.accepted(sent)
 	}

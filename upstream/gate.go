@@ -18,6 +18,7 @@ type gate struct {
 	queue *queue
 	times callTimes
 	timer *time.Timer // runs when the next call may go
+	told  time.Time   // until when the provider wants no calls, by an answer to one of these
 }
 
 func newGate(requests int, span time.Duration, concurrency int) *gate {
@@ -89,6 +90,14 @@ func (g *gate) leave(s *slot) {
 	defer g.mu.Unlock()
 	g.queue.leave(s)
 	g.serve(time.Now())
+}
+
+// tell closes the gate because an answer to one of its calls said so.
+func (g *gate) tell(until time.Time) {
+	g.mu.Lock()
+	g.told = later(g.told, until)
+	g.mu.Unlock()
+	g.close(until)
 }
 
 // close lets no call through before until.

@@ -136,3 +136,27 @@ func TestRateLimitAnswerClosesTheWindow(t *testing.T) {
 		})
 	}
 }
+
+// What the provider told a client, others are told; what it was told by others, it
+// keeps to itself.
+func TestClosingIsShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		transport := &answers{status: 429, body: `{}`, header: http.Header{"Retry-After": {"7"}}}
+		open := func() *Client {
+			c, err := NewClient(Config{Provider: "p", BaseURL: "http://api.example", Transport: transport})
+			require.NoError(t, err)
+			return c
+		}
+		one, two := open(), open()
+		require.Zero(t, one.ClosedUntil())
+		start := time.Now()
+		require.Error(t, one.Get(t.Context(), "/x", nil, accept))
+		require.Equal(t, start.Add(7*time.Second), one.ClosedUntil())
+		two.CloseUntil(one.ClosedUntil())
+		require.Zero(t, two.ClosedUntil())
+		transport.status = 200
+		require.NoError(t, two.Get(t.Context(), "/x", nil, accept))
+		require.Equal(t, 7*time.Second, time.Since(start))
+	})
+}

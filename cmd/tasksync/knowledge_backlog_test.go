@@ -20,7 +20,7 @@ func TestBacklogIsAskedFor(t *testing.T) {
 		rateLimit string
 	}{
 		{"sunoapi", 500, "20"},
-		{"sunoapi", 40, "2"}, // 20 in 10 s, the provider's own limit
+		{"sunoapi", 40, "20/10s"}, // the provider's own limit
 		{"kie", 100, "5"},
 		{"sunoproxy", 500, "0.3"},
 		{"acedata", 500, "10"},
@@ -75,7 +75,7 @@ func TestNewRowsOvertakeTheBacklog(t *testing.T) {
 	w := newWorld(t, "sunoapi")
 	w.add(t, stale, simulator.Success, time.Hour)
 	w.finish()
-	settings := w.with("TASKSYNC_RATE_LIMIT", "2", "TASKSYNC_TIMEOUT", "10m")
+	settings := w.with("TASKSYNC_RATE_LIMIT", "20/10s", "TASKSYNC_TIMEOUT", "10m")
 	d := start(t, settings, "run")
 	d.ready(t)
 	w.await(t, d, "the backlog is under way", func() bool { _, calls := w.front.askedFor(); return calls > 5 })

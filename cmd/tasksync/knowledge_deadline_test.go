@@ -19,7 +19,7 @@ func TestDaemonAwayPastTheDeadline(t *testing.T) {
 		t.Run(provider, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, provider)
-			settings := w.with("TASKSYNC_RATE_LIMIT", "2") // 20 in 10 s, the limit of sunoapi
+			settings := w.with("TASKSYNC_RATE_LIMIT", "20/10s") // the limit of sunoapi
 			d := start(t, settings, "run")
 			d.ready(t)
 			tasks := w.add(t, rows, simulator.Success, 0)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"tasksync/daemon"
@@ -91,7 +90,11 @@ func (f upstreamFlags) provider(name string, general, own bool, getenv func(stri
 		return p, nil
 	}
 	key, err := readKey(generalPrefix, f.APIKey, f.APIKeyFile)
-	p.APIURL, p.APIKey, p.RateLimit = cmp.Or(p.APIURL, f.APIURL), cmp.Or(p.APIKey, key), cmp.Or(p.RateLimit, f.RateLimit)
+	if err != nil {
+		return p, err
+	}
+	rate, err := parseRate(generalPrefix, f.RateLimit)
+	p.APIURL, p.APIKey, p.RateLimit = cmp.Or(p.APIURL, f.APIURL), cmp.Or(p.APIKey, key), cmp.Or(p.RateLimit, rate)
 	return p, err
 }
 
@@ -121,13 +124,14 @@ func readKey(prefix, key, file string) (string, error) {
 	return key, nil
 }
 
-func parseRate(prefix, text string) (*float64, error) {
+// parseRate reads a limit; nil: none was given.
+func parseRate(prefix, text string) (*upstream.Rate, error) {
 	if text == "" {
 		return nil, nil //nolint:nilnil // no limit was given
 	}
-	rate, err := strconv.ParseFloat(text, 64)
+	rate, err := upstream.ParseRate(text)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%sRATE_LIMIT %q is not a number", prefix, text)}
+		return nil, usageError{fmt.Errorf("%sRATE_LIMIT %w", prefix, err)}
 	}
 	return &rate, nil
 }

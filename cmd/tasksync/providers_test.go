@@ -13,12 +13,13 @@ import (
 
 	"tasksync/daemon"
 	"tasksync/internal/simulator"
+	"tasksync/upstream"
 )
 
 // account is the settings of one provider.
 type account struct {
 	name, key, url string
-	rate           *float64
+	rate           *upstream.Rate
 }
 
 func TestProvidersFromTheEnvironment(t *testing.T) {
@@ -49,7 +50,7 @@ func TestProvidersFromTheEnvironment(t *testing.T) {
 		"two": {
 			upstreamFlags{Providers: []string{"kie", "acedata"}},
 			env("TASKSYNC_KIE_API_KEY", "a", "TASKSYNC_ACEDATA_API_KEY_FILE", file, "TASKSYNC_ACEDATA_API_URL", "u", "TASKSYNC_ACEDATA_RATE_LIMIT", "2.5"),
-			[]account{{name: "kie", key: "a"}, {name: "acedata", key: "key-in-a-file", url: "u", rate: new(2.5)}},
+			[]account{{name: "kie", key: "a"}, {name: "acedata", key: "key-in-a-file", url: "u", rate: &upstream.Rate{Requests: 3, Window: 1200 * time.Millisecond}}},
 			"",
 		},
 		"the default is not the first": {
@@ -64,12 +65,21 @@ func TestProvidersFromTheEnvironment(t *testing.T) {
 			[]account{{name: "kie", key: "own"}},
 			"",
 		},
-		"twice":         {upstreamFlags{Providers: []string{"kie", "kie"}}, env(), nil, "names kie twice"},
-		"not among":     {upstreamFlags{Provider: "sunoapi", Providers: []string{"kie"}}, env(), nil, `"sunoapi" is not among TASKSYNC_PROVIDERS kie`},
-		"key and file":  {upstreamFlags{APIKey: "k", APIKeyFile: file}, env(), nil, "both TASKSYNC_API_KEY and TASKSYNC_API_KEY_FILE"},
-		"empty file":    {upstreamFlags{APIKeyFile: empty}, env(), nil, "is empty"},
-		"missing file":  {upstreamFlags{APIKeyFile: empty + "-not"}, env(), nil, "TASKSYNC_API_KEY_FILE"},
-		"bad rate":      {upstreamFlags{Providers: []string{"kie"}}, env("TASKSYNC_KIE_RATE_LIMIT", "many"), nil, `TASKSYNC_KIE_RATE_LIMIT "many" is not a number`},
+		"twice":        {upstreamFlags{Providers: []string{"kie", "kie"}}, env(), nil, "names kie twice"},
+		"not among":    {upstreamFlags{Provider: "sunoapi", Providers: []string{"kie"}}, env(), nil, `"sunoapi" is not among TASKSYNC_PROVIDERS kie`},
+		"key and file": {upstreamFlags{APIKey: "k", APIKeyFile: file}, env(), nil, "both TASKSYNC_API_KEY and TASKSYNC_API_KEY_FILE"},
+		"empty file":   {upstreamFlags{APIKeyFile: empty}, env(), nil, "is empty"},
+		"missing file": {upstreamFlags{APIKeyFile: empty + "-not"}, env(), nil, "TASKSYNC_API_KEY_FILE"},
+		"bad rate":     {upstreamFlags{Providers: []string{"kie"}}, env("TASKSYNC_KIE_RATE_LIMIT", "many"), nil, `TASKSYNC_KIE_RATE_LIMIT "many" is not a rate limit: give requests and a time, like 20/10s`},
+		"rate":         {upstreamFlags{RateLimit: "20/10s"}, env(), []account{{name: "sunoapi", rate: &upstream.Rate{Requests: 20, Window: 10 * time.Second}}}, ""},
+		"no rate":      {upstreamFlags{RateLimit: "0"}, env(), []account{{name: "sunoapi", rate: &upstream.Rate{}}}, ""},
+		"bad general":  {upstreamFlags{RateLimit: "10/10"}, env(), nil, `TASKSYNC_RATE_LIMIT "10/10" is not a rate limit`},
+		"own before general rate": {
+			upstreamFlags{Providers: []string{"kie"}, RateLimit: "5"},
+			env("TASKSYNC_KIE_RATE_LIMIT", "600/m"),
+			[]account{{name: "kie", rate: &upstream.Rate{Requests: 600, Window: time.Minute}}},
+			"",
+		},
 		"its own, both": {upstreamFlags{Providers: []string{"kie"}}, env("TASKSYNC_KIE_API_KEY", "k", "TASKSYNC_KIE_API_KEY_FILE", file), nil, "both TASKSYNC_KIE_API_KEY"},
 	} {
 		all, err := tc.flags.providers(tc.env)
@@ -110,18 +120,19 @@ func TestErrorsNameVariables(t *testing.T) {
 		"DATABASE_URL is not set; give the address": func(c *daemon.Config) { c.DatabaseURL = "" },
 		"DATABASE_URL: ":        func(c *daemon.Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" },
 		"TASKSYNC_LISTEN_URL: ": func(c *daemon.Config) { c.ListenURL = "postgres://u:hunter2@h:port/db" },
-		`TASKSYNC_FEED "x" is not one of [auto notify wal poll]`: func(c *daemon.Config) { c.Feed = "x" },
-		"TASKSYNC_FEED_POLL_INTERVAL 1ms is under 10ms":          func(c *daemon.Config) { c.FeedPollInterval = time.Millisecond },
-		"TASKSYNC_SLOT_LIMIT 1 is under 16MiB":                   func(c *daemon.Config) { c.SlotLimit = 1 },
-		"TASKSYNC_TIMEOUT 1ms is under a second":                 func(c *daemon.Config) { c.Timeout = time.Millisecond },
-		"TASKSYNC_GRACE 1ms is under a second":                   func(c *daemon.Config) { c.Grace = time.Millisecond },
-		`TASKSYNC_LATE "x" is not one of [event complete off]`:   func(c *daemon.Config) { c.Late = "x" },
-		"TASKSYNC_POLL_INTERVAL 1ms is under 50ms":               func(c *daemon.Config) { c.PollInterval = time.Millisecond },
+		`TASKSYNC_FEED "x" is not one of [auto notify wal poll]`:  func(c *daemon.Config) { c.Feed = "x" },
+		`TASKSYNC_PACE "x" is not one of [frugal balanced eager]`: func(c *daemon.Config) { c.Pace = "x" },
+		"TASKSYNC_FEED_POLL_INTERVAL 1ms is under 10ms":           func(c *daemon.Config) { c.FeedPollInterval = time.Millisecond },
+		"TASKSYNC_SLOT_LIMIT 1 is under 16MiB":                    func(c *daemon.Config) { c.SlotLimit = 1 },
+		"TASKSYNC_TIMEOUT 1ms is under a second":                  func(c *daemon.Config) { c.Timeout = time.Millisecond },
+		"TASKSYNC_GRACE 1ms is under a second":                    func(c *daemon.Config) { c.Grace = time.Millisecond },
+		`TASKSYNC_LATE "x" is not one of [event complete off]`:    func(c *daemon.Config) { c.Late = "x" },
+		"TASKSYNC_POLL_INTERVAL 1ms is under 50ms":                func(c *daemon.Config) { c.PollInterval = time.Millisecond },
 		"TASKSYNC_API_KEY is not set; give the key of your sunoapi account, or TASKSYNC_API_KEY_FILE with a file that holds it":     func(c *daemon.Config) { c.Providers[0].APIKey = "" },
 		"TASKSYNC_KIE_API_KEY is not set; give the key of your kie account, or TASKSYNC_KIE_API_KEY_FILE with a file that holds it": func(c *daemon.Config) { c.Providers[1].APIKey = "" },
 		"TASKSYNC_SUNOPROXY_API_URL is not set; give the address of your sunoproxy server, without /suno":                           func(c *daemon.Config) { c.Providers[2].APIURL = "" },
-		"TASKSYNC_RATE_LIMIT -1 is not between 0 and 1e+06":                                                                         func(c *daemon.Config) { c.Providers[0].RateLimit = new(-1.0) },
-		"TASKSYNC_KIE_RATE_LIMIT -1 is not between 0 and 1e+06":                                                                     func(c *daemon.Config) { c.Providers[1].RateLimit = new(-1.0) },
+		"TASKSYNC_RATE_LIMIT -1/1s is not a rate limit":                                                                             func(c *daemon.Config) { c.Providers[0].RateLimit = &upstream.Rate{Requests: -1, Window: time.Second} },
+		"TASKSYNC_KIE_RATE_LIMIT 1/0s is not a rate limit":                                                                          func(c *daemon.Config) { c.Providers[1].RateLimit = &upstream.Rate{Requests: 1} },
 		`TASKSYNC_PROVIDER "acme" is not one of sunoapi, kie, sunoproxy, acedata, sunoclips`:                                        func(c *daemon.Config) { c.Providers[1].Provider = named("acme") },
 		`TASKSYNC_PROVIDER "a/b" is not one of sunoapi, kie`:                                                                        func(c *daemon.Config) { c.Providers[0].Provider = named("a/b") },
 		"TASKSYNC_JWT_SECRET is shorter than 16 bytes":                                                                              func(c *daemon.Config) { c.API.JWTSecret = "hunter2" },

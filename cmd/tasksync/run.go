@@ -53,7 +53,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	}
 	cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.ListenAddr, c.NoMigrate, logger, c.api()
 	cfg.Started = func(addr net.Addr) {
-		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String())
+		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "rate_limit", cfg.Providers[0].Rate().String(), "pace", cfg.Pace, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String())
 	}
 	return asUsage(daemon.Run(ctx, cfg))
 }

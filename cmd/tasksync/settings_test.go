@@ -24,12 +24,13 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, task.DefaultTimeout, cfg.Timeout)
 	require.Equal(t, task.DefaultGrace, cfg.Grace)
 	require.Equal(t, string(task.LateEvent), cfg.Late)
+	require.Equal(t, daemon.Config{}.WithDefaults().Pace, cfg.Pace)
 	require.Equal(t, task.DefaultPolicy().ProbeCDN, !cfg.NoCDNProbe)
 	require.Equal(t, feed.Auto, cfg.Feed)
 	require.Equal(t, feed.DefaultPollInterval, cfg.FeedPollInterval)
 	require.EqualValues(t, wal.DefaultSlotLimit, cfg.SlotLimit)
 	require.Equal(t, builtIn()[0].Name, cfg.Providers[0].Name)
-	for field, choices := range map[string][]string{"Late": daemon.LateModes(), "Feed": daemon.Feeds()} {
+	for field, choices := range map[string][]string{"Late": daemon.LateModes(), "Pace": daemon.Paces(), "Feed": daemon.Feeds()} {
 		f, ok := reflect.TypeFor[runCmd]().FieldByName(field)
 		require.True(t, ok)
 		require.ElementsMatch(t, choices, strings.Split(f.Tag.Get("enum"), ","))

@@ -105,7 +105,7 @@ func simulatorUpstream(n int) (daemon.Config, []string, func()) {
 
 // unlimited returns provider sunoapi, simulated at url, without a rate limit.
 func unlimited(url string) []daemon.Provider {
-	return []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIURL: url, APIKey: "bench", RateLimit: new(0.0)}}
+	return []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIURL: url, APIKey: "bench", RateLimit: &upstream.Rate{}}}
 }
 
 // instantly returns a provider whose adapter is instant.

@@ -5,10 +5,13 @@
 // half: function tasksync.renew_share divides the limit by demand, and gives out no
 // slot that another daemon may have used less than a window ago. So the sum of
 // what is sent in any window never exceeds the limit, whatever joins, dies, hangs or comes
-// back. No request to a provider costs a request to Postgres.
+// back, and while the clock of the database is set or its tables are emptied. No request
+// to a provider costs a request to Postgres.
 //
-//	Demand() ──▶ renew_share ──▶ Apply(share, until)
-//	             no answer: the share ends with the lease
+//	demand, what it holds ──▶ renew_share ──▶ share, until when
+//	                          no answer: the share ends with the lease
+//
+// By the same way the daemons tell each other until when a provider wants no requests.
 package budget
 
 import (
@@ -16,6 +19,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -23,6 +28,18 @@ import (
 	"tasksync/internal/wait"
 	"tasksync/queries"
 )
+
+// Gate is what keeps to a share. An [upstream.Client] is one.
+type Gate interface {
+	// Demand is how many requests would be sent in a window, if that were possible.
+	Demand() int
+	// ShareOut sets the share, in requests per window, and the time after which it is 0.
+	ShareOut(share int, until time.Time)
+	// ClosedUntil is until when the provider has told this gate to send nothing.
+	ClosedUntil() time.Time
+	// CloseUntil closes the gate, because the provider has told another one.
+	CloseUntil(until time.Time)
+}
 
 // Config says what is shared.
 type Config struct {
@@ -32,19 +49,18 @@ type Config struct {
 	// Requests may be sent in any span of Window, by all daemons together.
 	Requests int
 	Window   time.Duration
-	// Demand is how many requests this daemon would send in a window, if it could.
-	Demand func() int
-	// Apply sets this daemon's share, in requests per window, and the time after
-	// which it is 0. It is called by Run only.
-	Apply  func(share int, until time.Time)
-	Logger *slog.Logger // default: none
+	Gate     Gate
+	Logger   *slog.Logger // default: none
 }
 
 const (
-	// leaseTime is how long a share is held without an answer of the database. Then a
+	// leaseTime is how long the database keeps a share for a daemon that is silent. So a
 	// dead daemon's share is free again after this and a window.
 	leaseTime = 5 * time.Second
-	// renewEvery is how far apart renewals are: three may get lost.
+	// useTime is how long a daemon uses its share without an answer of the database. It is
+	// shorter, because a call is written and arrives a little after its slot was taken.
+	useTime = 4 * time.Second
+	// renewEvery is how far apart renewals are: one may get lost.
 	renewEvery = 1500 * time.Millisecond
 	// renewTimeout bounds one renewal.
 	renewTimeout = 2 * time.Second
@@ -52,12 +68,19 @@ const (
 	releaseTimeout = time.Second
 )
 
-// Holder holds one daemon's share of one credential.
+// Holder holds one daemon's share of one credential. Share and Trouble are safe for
+// concurrent use.
 type Holder struct {
 	cfg     Config
 	id      string
 	queries *queries.Queries
-	failing bool
+
+	mu       sync.Mutex
+	share    int
+	answered time.Time // when the last renewal that was answered was sent; zero: none was
+	failure  error     // of the last renewal
+	ended    bool      // the log says that the lease has ended
+	disagree bool      // likewise that another daemon has another limit
 }
 
 // New returns a holder without a share.
@@ -76,9 +99,35 @@ func newID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
+// Share is how many requests in a window this daemon may send now.
+func (h *Holder) Share() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.shareAt(time.Now())
+}
+
+func (h *Holder) shareAt(now time.Time) int {
+	if h.answered.IsZero() || now.Sub(h.answered) >= useTime {
+		return 0
+	}
+	return h.share
+}
+
+// Trouble tells why this daemon has no share; empty: it has one, or the others need
+// the limit.
+func (h *Holder) Trouble() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.ended {
+		return ""
+	}
+	return fmt.Sprintf("no share of the rate limit, so that no calls are made, because the database does not renew it: %s", h.failure)
+}
+
 // Run holds a share until ctx ends, and then gives it back.
 func (h *Holder) Run(ctx context.Context) error {
 	defer h.release(ctx)
+	_ = h.queries.BudgetDeleteOld(ctx, h.cfg.DB) // else the next daemon does
 	for {
 		h.runOnce(ctx)
 		if err := wait.For(ctx, renewEvery); err != nil {
@@ -93,31 +142,70 @@ func (h *Holder) runOnce(ctx context.Context) {
 	sent := time.Now()
 	renewCtx, cancel := context.WithTimeout(ctx, renewTimeout)
 	defer cancel()
-	share, err := h.queries.ShareRenew(renewCtx, h.cfg.DB, h.params(pgtype.Timestamptz{}))
-	if err == nil {
-		h.failing = false
-		h.cfg.Apply(int(share), sent.Add(leaseTime))
-		return
+	row, err := h.queries.ShareRenew(renewCtx, h.cfg.DB, h.params(sent))
+	switch {
+	case err == nil:
+		h.apply(row, sent)
+	case ctx.Err() == nil:
+		h.unanswered(err)
 	}
-	if ctx.Err() != nil {
-		return
-	}
-	if !h.failing {
-		h.cfg.Logger.Warn("[TaskSync] Renewing the share of the rate limit failed; trying again", "error", err)
-	}
-	h.failing = true
 }
 
-func (h *Holder) params(at pgtype.Timestamptz) queries.ShareRenewParams {
+func (h *Holder) params(now time.Time) queries.ShareRenewParams {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return queries.ShareRenewParams{
 		Credential: h.cfg.Credential, Holder: h.id,
-		Demand: int32(min(max(1, h.cfg.Demand()), h.cfg.Requests)), Requests: int32(h.cfg.Requests), //nolint:gosec // small numbers
-		WindowMs: h.cfg.Window.Milliseconds(), LeaseMs: leaseTime.Milliseconds(), At: at,
+		Demand: number(min(h.cfg.Gate.Demand(), h.cfg.Requests)), Requests: number(h.cfg.Requests),
+		WindowMs: inMs(h.cfg.Window), LeaseMs: inMs(leaseTime),
+		Held: number(h.share), SinceMs: pgtype.Int8{Int64: inMs(now.Sub(h.answered)), Valid: !h.answered.IsZero()},
+		ToldMs: inMs(max(0, h.cfg.Gate.ClosedUntil().Sub(now))),
+	}
+}
+
+func number(n int) int32 { return int32(max(0, min(n, math.MaxInt32))) } //nolint:gosec // bounded
+
+// inMs rounds up: no window may be too short.
+func inMs(d time.Duration) int64 { return (d + time.Millisecond - 1).Milliseconds() }
+
+// apply takes over what the database has answered to a renewal sent at that time.
+func (h *Holder) apply(row queries.ShareRenewRow, sent time.Time) {
+	h.cfg.Gate.ShareOut(int(row.Share), sent.Add(useTime))
+	if row.ClosedMs > 0 {
+		h.cfg.Gate.CloseUntil(time.Now().Add(time.Duration(row.ClosedMs) * time.Millisecond))
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failure != nil {
+		h.cfg.Logger.Info("[TaskSync] Renewing the share of the rate limit works again", "share", row.Share)
+	}
+	if !row.Agreed && !h.disagree {
+		h.cfg.Logger.Warn("[TaskSync] Another daemon on this database has another rate limit for the same credential; the lower one counts",
+			"requests", h.cfg.Requests, "window", h.cfg.Window.String(), "hint", "give all daemons the same TASKSYNC_RATE_LIMIT")
+	}
+	h.share, h.answered, h.failure, h.ended, h.disagree = int(row.Share), sent, nil, false, !row.Agreed
+}
+
+// unanswered notes that a renewal has failed, and logs once that it did and once that
+// the lease has ended.
+func (h *Holder) unanswered(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.failure == nil {
+		h.cfg.Logger.Warn("[TaskSync] Renewing the share of the rate limit failed; trying again", "error", err)
+	}
+	h.failure = err
+	if now := time.Now(); !h.ended && (h.answered.IsZero() || now.Sub(h.answered) >= useTime) {
+		h.ended = true
+		h.cfg.Logger.Error("[TaskSync] The share of the rate limit has ended; calls wait until the database renews it", "error", err)
 	}
 }
 
 func (h *Holder) release(ctx context.Context) {
-	h.cfg.Apply(0, time.Time{})
+	h.cfg.Gate.ShareOut(0, time.Time{})
+	h.mu.Lock()
+	h.share = 0
+	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	_ = h.queries.ShareRelease(ctx, h.cfg.DB, queries.ShareReleaseParams{Credential: h.cfg.Credential, Holder: h.id}) // else it ends by itself

@@ -1,8 +1,12 @@
 package budget
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,19 +23,16 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 // daemon is one that sends all that it may, in a time that the test makes.
 type daemon struct {
-	id     string
-	demand int
-	share  int
-	until  time.Time
-	sent   []time.Time
+	id       string
+	demand   int
+	share    int
+	answered time.Time // zero: it has no answer
+	sent     []time.Time
 }
 
-// mayUse is the daemon's share at that time.
-func (d *daemon) mayUse(now time.Time) int {
-	if now.Before(d.until) {
-		return d.share
-	}
-	return 0
+// holds reports whether the daemon has a lease.
+func (d *daemon) holds(now time.Time) bool {
+	return !d.answered.IsZero() && now.Sub(d.answered) < leaseTime
 }
 
 // send sends as many as the share and the last window permit.
@@ -42,7 +43,7 @@ func (d *daemon) send(now time.Time, window time.Duration) (n int) {
 			recent++
 		}
 	}
-	for ; recent < min(d.mayUse(now), d.demand); recent++ {
+	for ; d.holds(now) && recent < min(d.share, d.demand); recent++ {
 		d.sent = append(d.sent, now)
 		n++
 	}
@@ -56,18 +57,25 @@ type fleet struct {
 	requests   int
 	window     time.Duration
 	now        time.Time
+	skew       time.Duration // of the database's clock
 	daemons    []*daemon
 	all        []time.Time // what was sent, by all
 }
 
+func (f *fleet) params(d *daemon) queries.ShareRenewParams {
+	return queries.ShareRenewParams{
+		Credential: f.credential, Holder: d.id, Demand: number(d.demand), Requests: number(f.requests),
+		WindowMs: inMs(f.window), LeaseMs: inMs(leaseTime), Held: number(d.share),
+		SinceMs: pgtype.Int8{Int64: inMs(f.now.Sub(d.answered)), Valid: !d.answered.IsZero()},
+		At:      pgtype.Timestamptz{Time: f.now.Add(f.skew), Valid: true},
+	}
+}
+
 func (f *fleet) renew(t require.TestingT, ctx context.Context, d *daemon, answered bool) {
-	share, err := queries.New().ShareRenew(ctx, f.pool, queries.ShareRenewParams{
-		Credential: f.credential, Holder: d.id, Demand: int32(d.demand), Requests: int32(f.requests), //nolint:gosec // small numbers
-		WindowMs: f.window.Milliseconds(), LeaseMs: leaseTime.Milliseconds(), At: pgtype.Timestamptz{Time: f.now, Valid: true},
-	})
+	row, err := queries.New().ShareRenew(ctx, f.pool, f.params(d))
 	require.NoError(t, err)
 	if answered {
-		d.share, d.until = int(share), f.now.Add(leaseTime)
+		d.share, d.answered = int(row.Share), f.now
 	}
 }
 
@@ -99,6 +107,9 @@ func TestTheSumNeverExceedsTheLimit(t *testing.T) {
 		f := newFleet(pool, rapid.IntRange(1, 40).Draw(t, "requests"), time.Duration(rapid.IntRange(1, 60).Draw(t, "window s"))*time.Second)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			f.now = f.now.Add(time.Duration(rapid.IntRange(0, 4000).Draw(t, "ms")) * time.Millisecond)
+			if rapid.IntRange(0, 19).Draw(t, "upset") == 0 {
+				f.upset(t, ctx)
+			}
 			if len(f.daemons) == 0 || len(f.daemons) < 5 && rapid.IntRange(0, 9).Draw(t, "joins") == 0 {
 				f.join(rapid.IntRange(1, 60).Draw(t, "demand"))
 			}
@@ -109,7 +120,7 @@ func TestTheSumNeverExceedsTheLimit(t *testing.T) {
 			case 1:
 				f.renew(t, ctx, d, false)
 			case 2: // it dies, and another one takes its place
-				d.id, d.share, d.sent = newID(), 0, nil
+				*d = daemon{id: newID(), demand: d.demand}
 			case 3, 4, 5, 6:
 				f.renew(t, ctx, d, true)
 			}
@@ -118,6 +129,27 @@ func TestTheSumNeverExceedsTheLimit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// upset sets the clock of the database or empties the tables. A daemon that holds a share
+// is the next that renews it: the table alone cannot tell.
+func (f *fleet) upset(t *rapid.T, ctx context.Context) {
+	by := rapid.SampledFrom([]time.Duration{0, time.Minute, -time.Minute, 24 * time.Hour, -24 * time.Hour}).Draw(t, "set by")
+	f.skew += by
+	if by == 0 {
+		_, err := f.pool.Exec(ctx, `DELETE FROM tasksync.budgets WHERE credential = $1`, f.credential)
+		require.NoError(t, err)
+	}
+	for _, d := range f.daemons {
+		if d.holds(f.now) {
+			f.renew(t, ctx, d, rapid.Bool().Draw(t, "answered"))
+			return
+		}
+	}
+	for _, d := range f.daemons { // all leases have ended; so have the windows
+		d.share = 0
+	}
+	f.now = f.now.Add(leaseTime + f.window)
 }
 
 // rounds lets each living daemon renew and send every second and a half.
@@ -160,26 +192,107 @@ func TestADeadDaemonsShareIsFreeAgain(t *testing.T) {
 	}
 }
 
+// fakeGate is a gate that wants all.
+type fakeGate struct {
+	mu           sync.Mutex
+	told, closed time.Time
+	outs         chan int
+}
+
+func (*fakeGate) Demand() int { return 100 }
+
+func (g *fakeGate) ShareOut(share int, _ time.Time) { g.outs <- share }
+
+func (g *fakeGate) ClosedUntil() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.told
+}
+
+func (g *fakeGate) CloseUntil(until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = until
+}
+
+func newFakeGate() *fakeGate { return &fakeGate{outs: make(chan int, 100)} }
+
 func TestHolderAppliesItsShareAndGivesItBack(t *testing.T) {
 	t.Parallel()
 	pool := postgrestest.Pool(t)
-	shares := make(chan int, 100)
-	h := New(Config{
-		DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second,
-		Demand: func() int { return 100 }, Apply: func(share int, _ time.Time) { shares <- share },
-	})
+	gate := newFakeGate()
+	h := New(Config{DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: gate})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
-	require.Equal(t, 20, <-shares)
+	require.Equal(t, 20, <-gate.outs)
+	require.Eventually(t, func() bool { return h.Share() == 20 }, time.Minute, time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
 	last := -1
-	for len(shares) > 0 {
-		last = <-shares
+	for len(gate.outs) > 0 {
+		last = <-gate.outs
 	}
 	require.Zero(t, last)
+	require.Zero(t, h.Share())
 	var held bool
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT until > clock_timestamp() FROM tasksync.budget_shares`).Scan(&held))
 	require.False(t, held)
+}
+
+// Each daemon hears what the provider has told one of them.
+func TestAllHoldersClose(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.Pool(t)
+	holder := func(g *fakeGate) *Holder {
+		return New(Config{DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: g})
+	}
+	one, two := newFakeGate(), newFakeGate()
+	one.told = time.Now().Add(time.Minute)
+	first, second := holder(one), holder(two)
+	second.runOnce(t.Context())
+	require.Zero(t, two.closed)
+	first.runOnce(t.Context())
+	second.runOnce(t.Context())
+	require.WithinDuration(t, one.told, two.closed, 10*time.Second)
+	require.Zero(t, two.ClosedUntil(), "what it has from another it does not tell")
+	two.closed = time.Time{}
+	one.told = time.Time{}
+	second.runOnce(t.Context())
+	require.NotZero(t, two.closed, "it stands")
+}
+
+// Without the database a holder keeps its share until its lease ends, says so once, and
+// has a share again when the database is back.
+func TestHolderWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.Pool(t)
+	var log bytes.Buffer
+	h := New(Config{
+		DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: newFakeGate(),
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	h.runOnce(t.Context())
+	require.Equal(t, 20, h.Share())
+	rename := func(from, to string) {
+		_, err := pool.Exec(t.Context(), `ALTER TABLE tasksync.`+from+` RENAME TO `+to)
+		require.NoError(t, err)
+	}
+	rename("budgets", "away")
+	h.runOnce(t.Context())
+	require.Equal(t, 20, h.Share(), "its last share")
+	require.Empty(t, h.Trouble())
+	h.answered = h.answered.Add(-useTime) // the lease ends
+	for range 3 {
+		h.runOnce(t.Context())
+	}
+	require.Zero(t, h.Share())
+	require.Contains(t, h.Trouble(), "no share of the rate limit")
+	require.Equal(t, 1, strings.Count(log.String(), "trying again"), log.String())
+	require.Equal(t, 1, strings.Count(log.String(), "has ended"), log.String())
+	rename("away", "budgets")
+	h.runOnce(t.Context())
+	require.Equal(t, 20, h.Share())
+	require.Empty(t, h.Trouble())
+	require.Contains(t, log.String(), "works again")
 }

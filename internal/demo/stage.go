@@ -19,6 +19,7 @@ import (
 	"tasksync/internal/postgres"
 	"tasksync/internal/simulator"
 	"tasksync/task"
+	"tasksync/upstream"
 )
 
 // anyPort is the address of a listener for this machine alone.
@@ -98,7 +99,7 @@ func (s *stage) openDaemon(ctx context.Context) error {
 	ready := make(chan net.Addr, 1)
 	cfg := daemon.Config{
 		DatabaseURL: s.server.URL(),
-		Providers:   []daemon.Provider{{Provider: s.Provider, APIURL: s.simURL, APIKey: "demo", RateLimit: new(0.0)}},
+		Providers:   []daemon.Provider{{Provider: s.Provider, APIURL: s.simURL, APIKey: "demo", RateLimit: &upstream.Rate{}}},
 		Timeout:     timeout, Handlers: faster(task.DefaultHandlers(), speed), NoCDNProbe: true,
 		ListenAddr: anyPort, Version: s.Version, Logger: s.logger(), API: s.page.api(),
 		Started: func(addr net.Addr) { ready <- addr },

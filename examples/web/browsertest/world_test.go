@@ -24,6 +24,7 @@ import (
 	"tasksync/looks"
 	"tasksync/queries"
 	"tasksync/task"
+	"tasksync/upstream"
 	"tasksync/upstream/sunoapi"
 )
 
@@ -107,7 +108,7 @@ func (w *world) start(addr string) (stop func()) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	cfg := daemon.Config{
 		DatabaseURL:  w.database,
-		Providers:    []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key", APIURL: w.simURL, RateLimit: new(0.0)}},
+		Providers:    []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key", APIURL: w.simURL, RateLimit: &upstream.Rate{}}},
 		PollInterval: 100 * time.Millisecond,
 		NoCDNProbe:   true, ListenAddr: addr, Logger: slog.New(slog.DiscardHandler),
 		API:     daemon.API{JWTSecret: secret, CORSOrigins: []string{w.page}},
