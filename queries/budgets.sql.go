@@ -25,18 +25,21 @@ func (q *Queries) BudgetDeleteOld(ctx context.Context, db DBTX) error {
 }
 
 const shareRelease = `-- name: ShareRelease :exec
-UPDATE tasksync.budget_shares SET until = least(until, clock_timestamp()), demand = 0
-WHERE credential = $1 AND holder = $2::uuid
+UPDATE tasksync.budget_shares
+SET until = least(until, clock_timestamp()), demand = 0, share = least(share, $1::integer), held = '{}', held_until = '{}'
+WHERE credential = $2 AND holder = $3::uuid
 `
 
 type ShareReleaseParams struct {
+	Used       int32
 	Credential string
 	Holder     string
 }
 
-// Ends a lease. The requests that were sent under it still count for a window.
+// Ends a lease. What counts for a window more is what was sent in the last one, which
+// the holder knows best.
 func (q *Queries) ShareRelease(ctx context.Context, db DBTX, arg ShareReleaseParams) error {
-	_, err := db.Exec(ctx, shareRelease, arg.Credential, arg.Holder)
+	_, err := db.Exec(ctx, shareRelease, arg.Used, arg.Credential, arg.Holder)
 	return err
 }
 

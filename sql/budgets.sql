@@ -7,8 +7,10 @@ FROM tasksync.renew_share(
 ) AS r;
 
 -- name: ShareRelease :exec
--- Ends a lease. The requests that were sent under it still count for a window.
-UPDATE tasksync.budget_shares SET until = least(until, clock_timestamp()), demand = 0
+-- Ends a lease. What counts for a window more is what was sent in the last one, which
+-- the holder knows best.
+UPDATE tasksync.budget_shares
+SET until = least(until, clock_timestamp()), demand = 0, share = least(share, @used::integer), held = '{}', held_until = '{}'
 WHERE credential = @credential AND holder = @holder::uuid;
 
 -- name: BudgetDeleteOld :exec

@@ -33,6 +33,8 @@ import (
 type Gate interface {
 	// Demand is how many requests would be sent in a window, if that were possible.
 	Demand() int
+	// Used is how many requests were sent in the last window.
+	Used() int
 	// ShareOut sets the share, in requests per window, and the time after which it is 0.
 	ShareOut(share int, until time.Time)
 	// ClosedUntil is until when the provider has told this gate to send nothing.
@@ -208,5 +210,7 @@ func (h *Holder) release(ctx context.Context) {
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	_ = h.queries.ShareRelease(ctx, h.cfg.DB, queries.ShareReleaseParams{Credential: h.cfg.Credential, Holder: h.id}) // else it ends by itself
+	_ = h.queries.ShareRelease(ctx, h.cfg.DB, queries.ShareReleaseParams{
+		Credential: h.cfg.Credential, Holder: h.id, Used: number(h.cfg.Gate.Used()),
+	}) // else it ends by itself
 }

@@ -201,6 +201,8 @@ type fakeGate struct {
 
 func (*fakeGate) Demand() int { return 100 }
 
+func (*fakeGate) Used() int { return 3 }
+
 func (g *fakeGate) ShareOut(share int, _ time.Time) { g.outs <- share }
 
 func (g *fakeGate) ClosedUntil() time.Time {
@@ -238,6 +240,9 @@ func TestHolderAppliesItsShareAndGivesItBack(t *testing.T) {
 	var held bool
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT until > clock_timestamp() FROM tasksync.budget_shares`).Scan(&held))
 	require.False(t, held)
+	next := newFakeGate()
+	New(Config{DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: next}).runOnce(t.Context())
+	require.Equal(t, 17, <-next.outs, "what the other one has not sent is free at once")
 }
 
 // Each daemon hears what the provider has told one of them.
