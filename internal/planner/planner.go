@@ -19,7 +19,7 @@ import (
 
 // Config is what a planner needs.
 type Config struct {
-	DB       queries.DBTX
+	DB       queries.DBTX // nil: what is learnt is not shared, and a restart forgets it
 	Handlers task.Handlers
 	// Deadline is when a row's time is up, after its beginning. Required.
 	Deadline time.Duration
@@ -238,7 +238,7 @@ func priorOf(s task.Schedule) looks.Prior {
 // Run learns and teaches until ctx ends.
 func (p *Planner) Run(ctx context.Context) error {
 	for {
-		if err := p.runOnce(ctx); err != nil && ctx.Err() == nil && p.seldom.First("share", p.cfg.Now()) {
+		if err := p.Learn(ctx); err != nil && ctx.Err() == nil && p.seldom.First("share", p.cfg.Now()) {
 			p.cfg.Logger.Warn("[TaskSync] Sharing what was learnt of durations failed; trying again", "error", err)
 		}
 		if err := wait.For(ctx, learnEvery); err != nil {

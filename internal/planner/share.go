@@ -17,10 +17,15 @@ import (
 // an update time before the last reading.
 const overlap = 30 * time.Second
 
-// runOnce learns from the rows that have ended, adds the lessons to what all
-// daemons know, and takes over what others have added. After an error the lessons
-// are told the next time.
-func (p *Planner) runOnce(ctx context.Context) error {
+// Learn learns from the rows that have ended, adds the lessons to what all daemons
+// know, and takes over what others have added. After an error the lessons are told
+// the next time. Without a database that is all of it. [Planner.Run] calls Learn
+// every few seconds; only one goroutine may.
+func (p *Planner) Learn(ctx context.Context) error {
+	if p.cfg.DB == nil {
+		p.learn()
+		return nil
+	}
 	var errs []error
 	for _, s := range p.learn() {
 		errs = append(errs, p.tell(ctx, s))
