@@ -96,6 +96,22 @@ func (p *Plan) Next(age time.Duration) time.Duration {
 	return max(age, seconds(next))
 }
 
+// Looks is how many looks the plan makes of a row between two ages at which it was
+// under way, the last one in part.
+func (p *Plan) Looks(from, to time.Duration) float64 {
+	const most = 1000 // in case that the plan does not come on
+	n := 0.0
+	for n < most && from < to {
+		next := p.Next(from)
+		if next > to || next <= from {
+			return n + min(1, float64(to-from)/float64(max(next-from, 1)))
+		}
+		from = next
+		n++
+	}
+	return n
+}
+
 // Expect is how many looks a row still takes that was under way at this age, and
 // how long it then waits after its end.
 func (p *Plan) Expect(age time.Duration) (looks float64, waiting time.Duration) {

@@ -62,9 +62,7 @@ func (s *Syncer) planLooks(due []*member) {
 	for _, m := range due {
 		m.sharing = sharing[m.g.Provider]
 		m.seen.Every = func(stage task.Stage, age time.Duration) time.Duration {
-			row := s.row(m, age)
-			row.Track = row.Track.Looked(age, stage)
-			return s.cfg.Planner.Every(row)
+			return s.cfg.Planner.Every(s.row(m, age), stage)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"runtime"
 	"slices"
 	"time"
@@ -126,17 +127,18 @@ type table struct {
 }
 
 // playLooks plays all worlds and prints a table of each.
-func playLooks(out io.Writer) error {
+func playLooks(out io.Writer, match *regexp.Regexp) error {
 	began := time.Now()
 	fmt.Fprintln(out, machine())
 	fmt.Fprintf(out, "software  %s\ncommand   go run ./internal/bench -only looks\n", runtime.Version())
 	fmt.Fprintf(out, "\nlooks in virtual time: %d requests in %s, calls of %s, Poisson arrivals, seed %d;\n", limitRequests, limitWindow, callTime, seed)
 	fmt.Fprintln(out, "600 rows of 8 users are measured after 200 that are learnt from; the shares of daemons follow the rule of")
 	fmt.Fprintln(out, "migration 18 in Go. The optimum knows the distribution, sees no stages, and has the balanced price or what fits the limit.")
-	tables := make([]table, len(worlds()))
+	all := slices.DeleteFunc(worlds(), func(w world) bool { return !match.MatchString(w.String()) })
+	tables := make([]table, len(all))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, w := range worlds() {
+	for i, w := range all {
 		group.Go(func() error {
 			tables[i] = w.table()
 			return nil

@@ -3,4 +3,4 @@ package main
 import "io"
 
 func printAims(io.Writer, []table) {}
-func drawLooks(string) error { return nil }
+func drawLooks(string) error       { return nil }

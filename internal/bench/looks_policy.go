@@ -65,9 +65,7 @@ func asked(r *row, age time.Duration) planner.Row {
 }
 
 func (p *planned) next(daemon int, r *row, age time.Duration, stage task.Stage) time.Duration {
-	row := asked(r, age)
-	row.Track = row.Track.Looked(age, stage)
-	return p.planners[daemon].Every(row)
+	return p.planners[daemon].Every(asked(r, age), stage)
 }
 
 func (p *planned) value(daemon int, r *row, age time.Duration) float64 {

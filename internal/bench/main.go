@@ -46,7 +46,7 @@ func main() {
 	flag.StringVar(&o.svg, "svg", "", "draw the looks of a learnt model into that file, and do nothing else")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the writers' table, of which the medians are shown")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of the writers")
-	match := flag.String("match", "", "measure only those writers whose name matches, beside those without a trigger")
+	match := flag.String("match", "", "measure only those writers whose name matches, beside those without a trigger; or those worlds of looks")
 	flag.Parse()
 	o.match, o.at = regexp.MustCompile(*match), []int{1, 8, 32}
 	if *match != "" {
@@ -66,7 +66,7 @@ func run(ctx context.Context, o options) error {
 	case o.svg != "":
 		return drawLooks(o.svg)
 	case o.only == "looks":
-		return playLooks(os.Stdout)
+		return playLooks(os.Stdout, o.match)
 	default:
 		return bench(ctx, o)
 	}

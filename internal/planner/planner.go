@@ -71,10 +71,9 @@ type subject struct {
 	taskType task.Type
 }
 
-// model is a model with the plans that were made of it.
+// model is a model with the plans that were made of it since it last learnt.
 type model struct {
 	*looks.Model
-	made  time.Time // when the first of the plans was made
 	plans map[terms]*looks.Plan
 }
 
@@ -93,8 +92,7 @@ type ended struct {
 }
 
 const (
-	// learnEvery is how far apart lessons are written, and the longest time for which
-	// a plan is kept.
+	// learnEvery is how far apart lessons are learnt, written and read.
 	learnEvery = 5 * time.Second
 	// maxEnded bounds what waits to be learnt. What is more is not learnt.
 	maxEnded = 10_000
@@ -128,28 +126,57 @@ type Row struct {
 	Sharing int
 }
 
-// Every returns how long to wait until the next look at a row, after the look of its
-// track; 0 for a provider that is not configured, or a type without a handler.
-func (p *Planner) Every(r Row) time.Duration {
+// Every returns how long to wait until the next look at a row, after a look at its
+// age that found it under way in this stage; 0 for a provider that is not configured,
+// or a type without a handler.
+func (p *Planner) Every(r Row, stage task.Stage) time.Duration {
 	source, ok := p.source(r)
 	if !ok {
 		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m, now := p.model(subject{source.Name, r.Type}), p.cfg.Now()
-	market := p.markets[source.Name]
+	p.looked(r, source, r.Age)
+	m := p.model(subject{source.Name, r.Type})
+	price := p.market(source).Price(p.cfg.Now(), p.cfg.Pace, r.budget(source))
+	return p.plan(m, r.Track.Looked(r.Age, stage), source.Least, price/r.share(source)).Next(r.Age) - r.Age
+}
+
+// looked tells the market of a look at a row that was under way until the age alive.
+// The caller holds the lock.
+func (p *Planner) looked(r Row, source Source, alive time.Duration) {
+	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
+	last := time.Duration(r.Track.Last) * time.Millisecond
+	if last == 0 {
+		market.Unplanned(now)
+		return
+	}
+	m := p.model(subject{source.Name, r.Type})
+	price := market.Price(now, p.cfg.Pace, budget)
+	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/r.share(source)).Looks(last, alive)
+	asked := own
+	if price > p.cfg.Pace.Price() {
+		asked = p.plan(m, r.Track, source.Least, price/r.share(source)).Looks(last, alive)
+	}
+	market.Looked(now, own, asked, budget)
+}
+
+// share is how many looks share a request.
+func (r Row) share(s Source) time.Duration {
+	return time.Duration(min(max(1, r.Sharing), max(1, s.Batch)))
+}
+
+// budget is the source's, in looks.
+func (r Row) budget(s Source) float64 { return s.budget() * float64(r.share(s)) }
+
+// market is the market of a source. The caller holds the lock.
+func (p *Planner) market(s Source) *looks.Market {
+	market := p.markets[s.Name]
 	if market == nil {
 		market = &looks.Market{}
-		p.markets[source.Name] = market
+		p.markets[s.Name] = market
 	}
-	share := time.Duration(min(max(1, r.Sharing), max(1, source.Batch)))
-	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/share).Next(r.Age) - r.Age
-	budget := source.budget() * float64(share) // in looks
-	price := market.Price(now, p.cfg.Pace, budget)
-	ahead := p.plan(m, r.Track, source.Least, price/share).Next(r.Age) - r.Age
-	market.Planned(now, ahead, own, budget)
-	return ahead
+	return market
 }
 
 // Value returns how much waiting, in seconds, a look at a row is expected to end.
@@ -176,10 +203,18 @@ func (p *Planner) source(r Row) (Source, bool) {
 // Ended learns that a row has ended, found by a look at this age, and whether a
 // hint made the look.
 func (p *Planner) Ended(r Row, hinted bool) {
-	source, ok := p.cfg.Sources[r.Provider]
+	source, ok := p.source(r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ok && len(p.ended) < maxEnded {
+	if !ok {
+		return
+	}
+	if hinted {
+		p.market(source).Unplanned(p.cfg.Now())
+	} else {
+		p.looked(r, source, (time.Duration(r.Track.Last)*time.Millisecond+r.Age)/2)
+	}
+	if len(p.ended) < maxEnded {
 		p.ended = append(p.ended, ended{subject{source.Name, r.Type}, r.Track, r.Age, hinted})
 	}
 }
@@ -194,11 +229,10 @@ func (p *Planner) model(s subject) *model {
 	return m
 }
 
-// plan is the plan of a model for a row, made anew when it is old. The caller holds the lock.
+// plan is the plan of a model for a row, made anew when the model has learnt. The caller holds the lock.
 func (p *Planner) plan(m *model, t looks.Track, least, price time.Duration) *looks.Plan {
-	now := p.cfg.Now()
-	if now.Sub(m.made).Abs() > learnEvery || len(m.plans) >= maxPlans {
-		m.plans, m.made = make(map[terms]*looks.Plan), now
+	if m.plans == nil || len(m.plans) >= maxPlans {
+		m.plans = make(map[terms]*looks.Plan)
 	}
 	entered, hinted := float64(t.Entered[t.Stage]), m.Hints.Share()
 	k := terms{t.Stage, step(entered, 12), step(float64(price), 4), int(math.Round(16 * hinted))}

@@ -60,7 +60,7 @@ func teach(p *Planner, n int) {
 
 func every(t *testing.T, p *Planner, r Row) time.Duration {
 	t.Helper()
-	d := p.Every(r)
+	d := p.Every(r, r.Track.Stage)
 	require.Positive(t, d)
 	return d
 }
@@ -72,8 +72,8 @@ func TestBeforeAnythingWasLearntTheScheduleIsThePrior(t *testing.T) {
 		got := every(t, p, Row{Type: task.Generate, Age: age, Track: looks.Track{}.Looked(age, task.StageSubmitted)})
 		require.InDelta(t, want.Seconds(), got.Seconds(), 0.35*want.Seconds(), age)
 	}
-	require.Zero(t, p.Every(Row{Provider: "nowhere", Type: task.Generate}))
-	require.Zero(t, p.Every(Row{Type: "unheard of"}))
+	require.Zero(t, p.Every(Row{Provider: "nowhere", Type: task.Generate}, 0))
+	require.Zero(t, p.Every(Row{Type: "unheard of"}, 0))
 }
 
 func TestPlansArePolite(t *testing.T) {
@@ -167,7 +167,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	for range 8 {
 		callers.Go(func() {
 			for i := range 200 {
-				_ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second})
+				_ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second}, 0)
 				teach(p, 1)
 				c.forward(50 * time.Millisecond)
 			}

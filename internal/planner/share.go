@@ -39,7 +39,9 @@ func (p *Planner) learn() []subject {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.ended {
-		p.model(e.subject).Learn(e.track, e.age, e.hinted)
+		m := p.model(e.subject)
+		m.Learn(e.track, e.age, e.hinted)
+		m.plans = nil
 	}
 	p.ended = nil
 	var telling []subject
@@ -66,6 +68,7 @@ func (p *Planner) tell(ctx context.Context, s subject) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	m.plans = nil
 	return m.Merge(known)
 }
 
@@ -86,6 +89,7 @@ func (p *Planner) hear(ctx context.Context) error {
 		if _, untold := m.Lesson(); untold {
 			continue
 		}
+		m.plans = nil
 		if err := m.Merge(row.Numbers); err != nil && !errors.Is(err, looks.ErrSize) {
 			return err
 		}

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -19,7 +20,11 @@ type Call[T any] struct {
 	Claim
 	Caller T // whatever the caller wants back with it
 
-	number uint64 // calls of the same value are served as they came
+	// rank orders the calls of a user: when the call came, less its value. The longer
+	// a look waits the more waiting it ends, so that a call of little value does not
+	// wait for ever.
+	rank   time.Time
+	number uint64 // calls of the same rank are served as they came
 }
 
 // Parts of the limit, per lane, in the order in which the lanes are served. A lane
@@ -37,6 +42,12 @@ var guaranteed = [...]struct { //nolint:gochecknoglobals // a constant table
 	{task.LaneDue, 0.2, false},
 	{task.LaneUser, 0.1, true},
 	{task.LaneBacklog, 0.1, true},
+}
+
+// rankAt is the rank of a call that comes now.
+func (c Claim) rankAt(now time.Time) time.Time {
+	const most = 24 * time.Hour
+	return now.Add(-min(time.Duration(min(c.Value, most.Seconds())*float64(time.Second)), most))
 }
 
 // lane is one lane's calls.
@@ -69,10 +80,7 @@ func (l *lane[T]) add(w *Call[T], now time.Time) {
 	}
 	t := l.turns[i]
 	at, _ := slices.BinarySearchFunc(t.calls, w, func(a, b *Call[T]) int {
-		if a.Value > b.Value || a.Value == b.Value && a.number < b.number {
-			return -1
-		}
-		return 1
+		return cmp.Or(a.rank.Compare(b.rank), cmp.Compare(a.number, b.number))
 	})
 	t.calls = slices.Insert(t.calls, at, w)
 }

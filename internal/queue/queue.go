@@ -22,7 +22,8 @@ const (
 //   - The user lane leaves as many slots open as it has taken. The backlog takes one
 //     slot at a time, evenly, and never the last tenth of the window: however long
 //     it is, a look that is due finds an open slot.
-//   - In a lane users take turns; of a user's calls the most valuable goes first.
+//   - In a lane users take turns; of a user's calls the most valuable goes first,
+//     where a second in the queue adds a second to the value.
 //
 // Without a limit the lanes share only the calls under way.
 type Queue[T any] struct {
@@ -56,7 +57,7 @@ func (q *Queue[T]) lane(id task.Lane) *lane[T] {
 // Add lets a call wait.
 func (q *Queue[T]) Add(w *Call[T], now time.Time) {
 	q.numbers++
-	w.number = q.numbers
+	w.number, w.rank = q.numbers, w.rankAt(now)
 	q.lane(w.Lane).add(w, now)
 }
 
@@ -221,13 +222,13 @@ func (q *Queue[T]) Leave(s *Slot) {
 }
 
 // before is how many calls of its lane go before a call that would be added now: all
-// calls of its user that are worth as much, and as many of each other user.
-func (q *Queue[T]) before(c Claim) int {
+// calls of its user that rank as high, and as many of each other user.
+func (q *Queue[T]) before(c Claim, now time.Time) int {
 	l := q.lane(c.Lane)
 	own := 0
 	if i := l.turnOf(c.User); i >= 0 {
 		for _, w := range l.turns[i].calls {
-			if w.Value >= c.Value {
+			if !w.rank.After(c.rankAt(now)) {
 				own++
 			}
 		}
@@ -273,7 +274,7 @@ func (q *Queue[T]) Waiting(id task.Lane) int { return q.lane(id).waiting }
 // Expect is when a call with this claim would go that was added now. It is exact
 // for the next call, and an estimate for the others.
 func (q *Queue[T]) Expect(c Claim, now time.Time) time.Time {
-	return q.opening(q.lane(c.Lane), q.before(c), now)
+	return q.opening(q.lane(c.Lane), q.before(c, now), now)
 }
 
 // Opening is when the window has a slot for the next call, whatever its lane is.

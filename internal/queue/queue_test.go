@@ -113,7 +113,7 @@ func TestUsersTakeTurns(t *testing.T) {
 	for range 3 {
 		q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, User: "one", Value: 1}}, start)
 	}
-	require.Equal(t, 4, q.before(Claim{Lane: task.LaneDue, User: "another"})-q.before(Claim{Lane: task.LaneDue, User: "nobody's"})+4)
+	require.Equal(t, 4, q.before(Claim{Lane: task.LaneDue, User: "another"}, start)-q.before(Claim{Lane: task.LaneDue, User: "nobody's"}, start)+4)
 	slots := drive(q, start, start.Add(9*time.Second), func(time.Time) {})
 	var users []string
 	for _, s := range slots[:7] {
@@ -142,6 +142,26 @@ func TestTheMostValuableGoesFirst(t *testing.T) {
 			require.True(t, values[a] > values[b] || values[a] == values[b] && a < b)
 		}
 	})
+}
+
+// A call of little value goes at last, whatever comes after it.
+func TestALookOfLittleValueDoesNotStarve(t *testing.T) {
+	t.Parallel()
+	q := New[int](20, 10*time.Second, 16)
+	start := time.Unix(0, 0)
+	q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue}, Caller: 1}, start)
+	for i, s := range drive(q, start, start.Add(time.Minute), func(now time.Time) {
+		for q.Waiting(task.LaneDue) < 50 {
+			q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, Value: 8}}, now)
+		}
+	}) {
+		if s.num == 1 {
+			require.Positive(t, i, "the others are worth more")
+			require.LessOrEqual(t, s.at.Sub(start), 35*time.Second)
+			return
+		}
+	}
+	require.Fail(t, "it has no slot in a minute")
 }
 
 func TestAShareIsKeptAndEnds(t *testing.T) {
