@@ -43,9 +43,10 @@ func (c curve) plan(t Terms) *Plan {
 	moment := c.moments()
 	price := max(t.Price.Seconds(), 1e-3)
 	cost := make([]float64, n)
+	latest := n - 1
 	for i := n - 2; i >= 0; i-- {
 		best := -1.0
-		for j := i + 1; j < n; j++ {
+		for j := i + 1; j <= latest; j++ {
 			if c.ages[j]-c.ages[i] < t.Least.Seconds() && j < n-1 {
 				continue
 			}
@@ -58,7 +59,7 @@ func (c curve) plan(t Terms) *Plan {
 				p.next[i], p.looks[i], p.waiting[i] = j, look+p.looks[j], wait+p.waiting[j]
 			}
 		}
-		cost[i] = best
+		cost[i], latest = best, p.next[i]
 	}
 	for i, s := range c.survival { // what follows is given that the row is under way
 		if s > 0 {

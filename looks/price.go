@@ -63,12 +63,14 @@ const (
 
 // Looked enters a planned look that was made. Since the row's last look a plan at the
 // pace's own price would have made so many looks as own says, and one at the price
-// that was set so many as asked says. The budget is in looks per second; 0: no limit.
+// that was set so many as asked says; for a row that had ended, those until its end and
+// half a look more. The budget is in looks per second; 0: no limit.
 func (m *Market) Looked(now time.Time, own, asked, budget float64) {
 	past := m.fade(now)
 	if budget > 0 && m.asked > 0 {
 		m.excess += past / excessSpan.Seconds() * math.Log(m.asked/m.room(budget))
-		m.excess = min(max(m.excess, 0), math.Log(dearest))
+		least := min(0, -2*math.Log(m.own/m.room(budget))) // the price stays above the pace's own
+		m.excess = min(max(m.excess, least), math.Log(dearest))
 	}
 	m.own += own / marketSpan.Seconds()
 	m.asked += asked / marketSpan.Seconds()
@@ -111,5 +113,5 @@ func (m *Market) Price(now time.Time, pace Pace, budget float64) time.Duration {
 	if over <= 1 {
 		return own
 	}
-	return time.Duration(float64(own) * min(over*over*math.Exp(m.excess), dearest))
+	return time.Duration(float64(own) * min(max(1, over*over*math.Exp(m.excess)), dearest))
 }

@@ -77,12 +77,16 @@ func market(t *testing.T, c curve, own *Plan, arrivals, budget float64) (rates [
 			if j.age > 0 {
 				count++
 			}
-			if age := now - j.born; age < j.end {
-				clock := began.Add(seconds(now))
-				plan := at(m.Price(clock, Balanced, budget))
-				if j.age > 0 {
-					m.Looked(clock, own.Looks(seconds(j.last), seconds(age)), plan.Looks(seconds(j.last), seconds(age)), budget)
+			clock, age := began.Add(seconds(now)), now-j.born
+			plan := at(m.Price(clock, Balanced, budget))
+			if alive := seconds(min(age, j.end)); j.age > 0 {
+				rest := 0.0
+				if age >= j.end {
+					rest = 0.5
 				}
+				m.Looked(clock, own.Looks(seconds(j.last), alive)+rest, plan.Looks(seconds(j.last), alive)+rest, budget)
+			}
+			if age < j.end {
 				j.last, j.age = age, plan.Next(seconds(age)).Seconds()
 				kept = append(kept, j)
 			}

@@ -71,9 +71,11 @@ type subject struct {
 	taskType task.Type
 }
 
-// model is a model with the plans that were made of it since it last learnt.
+// model is a model with the plans that were made of it.
 type model struct {
 	*looks.Model
+	moved bool      // since the first of the plans was made
+	made  time.Time // when that was
 	plans map[terms]*looks.Plan
 }
 
@@ -94,6 +96,8 @@ type ended struct {
 const (
 	// learnEvery is how far apart lessons are learnt, written and read.
 	learnEvery = 5 * time.Second
+	// planTime is how long plans are kept when the model has moved.
+	planTime = 20 * time.Second
 	// maxEnded bounds what waits to be learnt. What is more is not learnt.
 	maxEnded = 10_000
 	// maxPlans bounds the plans of one model.
@@ -136,17 +140,21 @@ func (p *Planner) Every(r Row, stage task.Stage) time.Duration {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.looked(r, source, r.Age)
+	p.looked(r, source, false)
 	m := p.model(subject{source.Name, r.Type})
 	price := p.market(source).Price(p.cfg.Now(), p.cfg.Pace, r.budget(source))
 	return p.plan(m, r.Track.Looked(r.Age, stage), source.Least, price/r.share(source)).Next(r.Age) - r.Age
 }
 
-// looked tells the market of a look at a row that was under way until the age alive.
-// The caller holds the lock.
-func (p *Planner) looked(r Row, source Source, alive time.Duration) {
+// looked tells the market of a look, and whether it found that the row had ended: at
+// an unknown time since the last look. The caller holds the lock.
+func (p *Planner) looked(r Row, source Source, ended bool) {
 	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
 	last := time.Duration(r.Track.Last) * time.Millisecond
+	alive, rest := r.Age, 0.0
+	if ended {
+		alive, rest = (last+r.Age)/2, 0.5
+	}
 	if last == 0 {
 		market.Unplanned(now)
 		return
@@ -158,7 +166,7 @@ func (p *Planner) looked(r Row, source Source, alive time.Duration) {
 	if price > p.cfg.Pace.Price() {
 		asked = p.plan(m, r.Track, source.Least, price/r.share(source)).Looks(last, alive)
 	}
-	market.Looked(now, own, asked, budget)
+	market.Looked(now, own+rest, asked+rest, budget)
 }
 
 // share is how many looks share a request.
@@ -212,7 +220,7 @@ func (p *Planner) Ended(r Row, hinted bool) {
 	if hinted {
 		p.market(source).Unplanned(p.cfg.Now())
 	} else {
-		p.looked(r, source, (time.Duration(r.Track.Last)*time.Millisecond+r.Age)/2)
+		p.looked(r, source, true)
 	}
 	if len(p.ended) < maxEnded {
 		p.ended = append(p.ended, ended{subject{source.Name, r.Type}, r.Track, r.Age, hinted})
@@ -231,8 +239,9 @@ func (p *Planner) model(s subject) *model {
 
 // plan is the plan of a model for a row, made anew when the model has learnt. The caller holds the lock.
 func (p *Planner) plan(m *model, t looks.Track, least, price time.Duration) *looks.Plan {
-	if m.plans == nil || len(m.plans) >= maxPlans {
-		m.plans = make(map[terms]*looks.Plan)
+	now := p.cfg.Now()
+	if m.plans == nil || len(m.plans) >= maxPlans || m.moved && now.Sub(m.made).Abs() > planTime {
+		m.plans, m.made, m.moved = make(map[terms]*looks.Plan), now, false
 	}
 	entered, hinted := float64(t.Entered[t.Stage]), m.Hints.Share()
 	k := terms{t.Stage, step(entered, 12), step(float64(price), 4), int(math.Round(16 * hinted))}

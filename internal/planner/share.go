@@ -22,29 +22,33 @@ const overlap = 30 * time.Second
 // the next time. Without a database that is all of it. [Planner.Run] calls Learn
 // every few seconds; only one goroutine may.
 func (p *Planner) Learn(ctx context.Context) error {
+	p.learn()
 	if p.cfg.DB == nil {
-		p.learn()
 		return nil
 	}
 	var errs []error
-	for _, s := range p.learn() {
+	for _, s := range p.telling() {
 		errs = append(errs, p.tell(ctx, s))
 	}
 	return errors.Join(append(errs, p.hear(ctx))...)
 }
 
-// learn enters the rows that have ended into their models, and gives the subjects
-// of the models that have something to tell.
-func (p *Planner) learn() []subject {
+// learn enters the rows that have ended into their models.
+func (p *Planner) learn() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.ended {
 		m := p.model(e.subject)
 		m.Learn(e.track, e.age, e.hinted)
-		m.plans = nil
+		m.moved = true
 	}
 	p.ended = nil
-	var telling []subject
+}
+
+// telling gives the subjects of the models that have something to tell.
+func (p *Planner) telling() (telling []subject) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for s, m := range p.models {
 		if _, learnt := m.Lesson(); learnt {
 			telling = append(telling, s)
@@ -68,7 +72,7 @@ func (p *Planner) tell(ctx context.Context, s subject) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m.plans = nil
+	m.moved = true
 	return m.Merge(known)
 }
 
@@ -89,7 +93,7 @@ func (p *Planner) hear(ctx context.Context) error {
 		if _, untold := m.Lesson(); untold {
 			continue
 		}
-		m.plans = nil
+		m.moved = true
 		if err := m.Merge(row.Numbers); err != nil && !errors.Is(err, looks.ErrSize) {
 			return err
 		}
