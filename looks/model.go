@@ -68,12 +68,18 @@ func NewModel(prior Prior) *Model {
 // longestAge is the oldest age at an end that teaches anything.
 const longestAge = 24 * time.Hour
 
+// hintDelay is how long before the answer to a hint's look a row ended at most.
+const hintDelay = 3 * time.Second
+
 // Learn learns that a row ended between its last look and the age by, and whether a
-// hint told of it. It learns nothing from ages that cannot be.
+// hint told of it: then it ended just before. It learns nothing from ages that cannot be.
 func (m *Model) Learn(t Track, by time.Duration, hinted bool) {
 	after := float64(t.Last) / 1000
 	if !t.sound() || by <= 0 || by > longestAge || by.Seconds() < after {
 		return
+	}
+	if hinted {
+		after = max(after, (by - hintDelay).Seconds())
 	}
 	m.Hints.Learn(hinted)
 	m.hints++
