@@ -60,12 +60,12 @@ func measure(w world, c contestant) measured {
 func (r *play) measured(name string) measured {
 	m := measured{name: name}
 	var delays []float64
-	for _, row := range r.rows[r.learnt:] {
+	for _, row := range r.measuredRows() {
 		m.requests += float64(row.requests) / float64(r.world.rows)
 		delays = append(delays, row.delay.Seconds())
 	}
 	m.mean, m.p95 = mean(delays), quantile(delays, 0.95)
-	from, to := r.rows[r.learnt].born, r.rows[len(r.rows)-1].born
+	from, to := r.measuredRows()[0].born, r.measuredRows()[r.world.rows-1].born
 	sent := 0
 	for i, at := range r.sent {
 		if at >= from && at < to {
@@ -77,6 +77,8 @@ func (r *play) measured(name string) measured {
 	m.used = float64(sent) / (to - from).Seconds() / (limitRequests / limitWindow.Seconds())
 	return m
 }
+
+func (r *play) measuredRows() []*row { return r.rows[r.learnt:][:r.world.rows] }
 
 func mean(of []float64) (sum float64) {
 	for _, x := range of {
@@ -105,17 +107,21 @@ func worlds() []world {
 	}
 	plain := func(*world) {}
 	stages := func(w *world) { w.stages = true }
-	hooks := func(w *world) { w.stages, w.hooks = true, true }
+	hooks := func(w *world) { w.stages, w.hooks = true, 0.97 }
 	add(logNormal(), plain, 0.02, 0.1, 0.25, 0.4, 0.8)
 	add(logNormal(), stages, 0.02, 0.1, 0.25, 0.4, 0.8)
-	add(logNormal(), func(w *world) { w.hooks = true }, 0.25)
+	add(logNormal(), func(w *world) { w.hooks = 0.97 }, 0.25)
 	add(logNormal(), hooks, 0.02, 0.25, 0.8)
+	add(logNormal(), func(w *world) { w.stages, w.hooks = true, 1 }, 0.25)
 	add(twoHumped(), plain, 0.1, 0.4)
 	add(twoHumped(), stages, 0.1, 0.4)
 	add(drifting(), plain, 0.1)
 	add(drifting(), stages, 0.1, 0.4)
 	add(logNormal(), func(w *world) { w.stages, w.daemons = true, 3 }, 0.02, 0.25, 0.8)
-	add(logNormal(), func(w *world) { w.stages, w.hooks, w.daemons = true, true, 3 }, 0.25)
+	add(logNormal(), func(w *world) { w.stages, w.hooks, w.daemons = true, 0.97, 3 }, 0.25)
+	for _, crowd := range []int{0, 500} {
+		add(logNormal(), func(w *world) { w.stages, w.users, w.crowd = true, 1, crowd }, 0.05)
+	}
 	return all
 }
 

@@ -61,7 +61,7 @@ func newPlanned(pace looks.Pace, daemons int, now func() time.Time, budget func(
 }
 
 func asked(r *row, age time.Duration) planner.Row {
-	return planner.Row{Type: task.Generate, Track: r.track, Age: age, Sharing: 1}
+	return planner.Row{Type: task.Generate, User: r.user, Track: r.track, Age: age, Sharing: 1}
 }
 
 func (p *planned) next(daemon int, r *row, age time.Duration, stage task.Stage) time.Duration {

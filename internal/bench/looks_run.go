@@ -55,7 +55,7 @@ func newPlay(w world, seed uint64) *play {
 	}
 	for _, row := range r.rows {
 		r.at(row.born, func() { r.ask(r.home(row), &look{row: row}, task.LaneFirst) })
-		if w.hooks && r.hints.Float64() < hintsThatCome {
+		if r.hints.Float64() < w.hooks {
 			by := r.daemons[r.hints.IntN(w.daemons)]
 			r.at(row.ends+hintAfter, func() { r.ask(by, &look{row: row, hint: true}, task.LaneHint) })
 		}

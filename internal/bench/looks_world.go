@@ -16,7 +16,6 @@ const (
 	limitWindow   = 10 * time.Second
 	callTime      = 200 * time.Millisecond // the answer tells of its middle
 	hintAfter     = 300 * time.Millisecond
-	hintsThatCome = 0.97
 	deadline      = task.DefaultTimeout
 	longest       = deadline - 20*time.Second // no task takes longer
 )
@@ -26,7 +25,8 @@ type world struct {
 	lengths lengths
 	rate    float64 // rows per second
 	stages  bool
-	hooks   bool
+	hooks   float64 // part of the ends of which a hint tells
+	crowd   int     // rows that another user makes at once, every ten minutes
 	daemons int
 	users   int
 	learnt  int // rows before those that are measured
@@ -38,8 +38,11 @@ func (w world) String() string {
 	if w.stages {
 		text += "; stages"
 	}
-	if w.hooks {
-		text += "; webhooks"
+	if w.hooks > 0 {
+		text += fmt.Sprintf("; webhooks, %g %% come", 100*w.hooks)
+	}
+	if w.crowd > 0 {
+		text += fmt.Sprintf("; and %d rows at once of another user", w.crowd)
 	}
 	if w.daemons > 1 {
 		text += fmt.Sprintf("; %d daemons", w.daemons)
@@ -145,6 +148,16 @@ func (w world) population(seed uint64) []*row {
 		rows[i] = &row{
 			number: i, user: fmt.Sprint("user ", r.IntN(w.users)),
 			born: born, ends: born + w.lengths.draw(r, part),
+		}
+	}
+	return append(rows, w.crowds(r, rows[w.learnt].born, rows[len(rows)-1].born)...)
+}
+
+// crowds are the rows of a user who makes many at once.
+func (w world) crowds(r *rand.Rand, from, to time.Duration) (rows []*row) {
+	for ; w.crowd > 0 && from < to; from += 10 * time.Minute {
+		for range w.crowd {
+			rows = append(rows, &row{number: len(rows), user: "crowd", born: from, ends: from + w.lengths.draw(r, 0)})
 		}
 	}
 	return rows

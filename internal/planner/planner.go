@@ -59,8 +59,8 @@ type Planner struct {
 
 	mu      sync.Mutex
 	models  map[subject]*model
-	markets map[string]*looks.Market // by the provider's name
-	ended   []ended                  // what is to be learnt
+	markets map[string]*market // by the provider's name
+	ended   []ended            // what is to be learnt
 
 	since time.Time // Run's: when the models were last read, by the database's clock
 }
@@ -69,6 +69,12 @@ type Planner struct {
 type subject struct {
 	provider string
 	taskType task.Type
+}
+
+// market is where the looks at one provider have their price.
+type market struct {
+	looks.Market
+	users looks.Users
 }
 
 // model is a model with the plans that were made of it.
@@ -116,7 +122,7 @@ func New(cfg Config) *Planner {
 	}
 	return &Planner{
 		cfg: cfg, queries: queries.New(), seldom: recent.Seldom{Again: time.Minute},
-		models: make(map[subject]*model), markets: make(map[string]*looks.Market),
+		models: make(map[subject]*model), markets: make(map[string]*market),
 	}
 }
 
@@ -124,6 +130,7 @@ func New(cfg Config) *Planner {
 type Row struct {
 	Provider string // as its column has it
 	Type     task.Type
+	User     string      // whose row it is
 	Track    looks.Track // of the looks before this one
 	Age      time.Duration
 	// Sharing is how many rows would be looked at together, this one included.
@@ -142,7 +149,7 @@ func (p *Planner) Every(r Row, stage task.Stage) time.Duration {
 	defer p.mu.Unlock()
 	p.looked(r, source, false)
 	m := p.model(subject{source.Name, r.Type})
-	price := p.market(source).Price(p.cfg.Now(), p.cfg.Pace, r.budget(source))
+	price := p.price(r, source)
 	return p.plan(m, r.Track.Looked(r.Age, stage), source.Least, price/r.share(source)).Next(r.Age) - r.Age
 }
 
@@ -157,16 +164,25 @@ func (p *Planner) looked(r Row, source Source, ended bool) {
 	}
 	if last == 0 {
 		market.Unplanned(now)
+		market.users.Asked(now, r.User, 1)
 		return
 	}
 	m := p.model(subject{source.Name, r.Type})
-	price := market.Price(now, p.cfg.Pace, budget)
+	price := p.price(r, source)
 	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/r.share(source)).Looks(last, alive)
 	asked := own
 	if price > p.cfg.Pace.Price() {
 		asked = p.plan(m, r.Track, source.Least, price/r.share(source)).Looks(last, alive)
 	}
 	market.Looked(now, own+rest, asked+rest, budget)
+	market.users.Asked(now, r.User, own+rest)
+}
+
+// price is what a look at the row costs now. The caller holds the lock.
+func (p *Planner) price(r Row, source Source) time.Duration {
+	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
+	price := market.Price(now, p.cfg.Pace, budget)
+	return market.users.Price(now, r.User, p.cfg.Pace.Price(), price, budget)
 }
 
 // share is how many looks share a request.
@@ -178,13 +194,13 @@ func (r Row) share(s Source) time.Duration {
 func (r Row) budget(s Source) float64 { return s.budget() * float64(r.share(s)) }
 
 // market is the market of a source. The caller holds the lock.
-func (p *Planner) market(s Source) *looks.Market {
-	market := p.markets[s.Name]
-	if market == nil {
-		market = &looks.Market{}
-		p.markets[s.Name] = market
+func (p *Planner) market(s Source) *market {
+	m := p.markets[s.Name]
+	if m == nil {
+		m = &market{}
+		p.markets[s.Name] = m
 	}
-	return market
+	return m
 }
 
 // Value returns how much waiting, in seconds, a look at a row is expected to end.
