@@ -39,9 +39,9 @@ type Model struct {
 	stages [stages][]expert
 	prior  func(age float64) float64 // survival
 
-	base    []float64   // what was known at the last merge
-	lessons [stages]int // samples since then, by stage
-	hints   int         // and of hints
+	base    []float64       // what was known at the last merge
+	lessons [stages]float64 // samples since then, by stage
+	hints   int             // and of hints
 }
 
 // Prior is how long tasks take before any was seen: the chance that one is still
@@ -104,14 +104,25 @@ func (t Track) sound() bool {
 	return t.Last >= last && t.Stage < stages
 }
 
+// telling is the part up to which a foretold end teaches as much as a sample: the
+// nearer to 1 it was foretold that the row would end between two looks, the less
+// they tell. Rows that were not looked at for long must not blur what is known.
+const telling = 0.5
+
 func (m *Model) learn(s task.Stage, after, by, entered float64) {
-	m.lessons[s]++
-	for i := range m.stages[s] {
-		e := &m.stages[s][i]
-		held := e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))
-		left := e.survival(entered, entered, m.prior(entered))
-		e.judge(held / max(left, 1e-6))
-		e.learn(after, by, entered)
+	experts, beliefs := m.stages[s], m.beliefs(s)
+	held, foretold := make([]float64, len(experts)), 0.0
+	for i := range experts {
+		e := &experts[i]
+		left := max(e.survival(entered, entered, m.prior(entered)), 1e-6)
+		held[i] = (e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))) / left
+		foretold += beliefs[i] * held[i]
+	}
+	weight := min(1, (1-min(1, foretold))/(1-telling))
+	m.lessons[s] += weight
+	for i := range experts {
+		experts[i].judge(held[i], weight)
+		experts[i].learn(after, by, entered, weight)
 	}
 }
 

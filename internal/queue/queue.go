@@ -22,7 +22,7 @@ const (
 //   - The user lane leaves as many slots open as it has taken. The backlog takes one
 //     slot at a time, evenly, and never the last tenth of the window: however long
 //     it is, a look that is due finds an open slot.
-//   - In a lane users take turns; of a user's calls the most valuable goes first,
+//   - In a lane users take turns, and none fills the lane of first looks; of a user's calls the most valuable goes first,
 //     where a second in the queue adds a second to the value.
 //
 // Without a limit the lanes share only the calls under way.
@@ -56,9 +56,24 @@ func (q *Queue[T]) lane(id task.Lane) *lane[T] {
 
 // Add lets a call wait.
 func (q *Queue[T]) Add(w *Call[T], now time.Time) {
+	w.Lane = q.laneFor(w.Claim)
 	q.numbers++
 	w.number, w.rank = q.numbers, w.rankAt(now)
 	q.lane(w.Lane).add(w, now)
+}
+
+// laneFor is where a call waits: in its lane, but a user's first looks beyond a
+// quarter of the limit wait with those that are due. Otherwise the first looks at
+// hundreds of rows of one user would go before all that others wait for.
+func (q *Queue[T]) laneFor(c Claim) task.Lane {
+	if c.Lane != task.LaneFirst || !q.window.limited() {
+		return c.Lane
+	}
+	l := q.lane(c.Lane)
+	if i := l.turnOf(c.User); i >= 0 && len(l.turns[i].calls) >= (q.Limit()+3)/4 {
+		return task.LaneDue
+	}
+	return c.Lane
 }
 
 // Remove takes a call out of the queue. It reports whether the call was in it.
@@ -274,6 +289,7 @@ func (q *Queue[T]) Waiting(id task.Lane) int { return q.lane(id).waiting }
 // Expect is when a call with this claim would go that was added now. It is exact
 // for the next call, and an estimate for the others.
 func (q *Queue[T]) Expect(c Claim, now time.Time) time.Time {
+	c.Lane = q.laneFor(c)
 	return q.opening(q.lane(c.Lane), q.before(c, now), now)
 }
 

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -38,12 +39,14 @@ func drive(q *Queue[int], start, end time.Time, refill func(now time.Time)) []gi
 	return out
 }
 
-// full keeps so many calls waiting in each of the lanes.
+// full keeps so many calls waiting in each of the lanes, each of another user.
 func full(q *Queue[int], lanes []task.Lane) func(time.Time) {
+	users := 0
 	return func(now time.Time) {
 		for _, l := range lanes {
 			for q.lane(l).waiting < 5 {
-				q.Add(&Call[int]{Claim: Claim{Lane: l}}, now)
+				users++
+				q.Add(&Call[int]{Claim: Claim{Lane: l, User: fmt.Sprint(users)}}, now)
 			}
 		}
 	}
