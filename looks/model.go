@@ -11,8 +11,9 @@ import (
 // has had no look. It stands in the output of the row's job.
 type Track struct {
 	Stage task.Stage `json:"s,omitempty"`
-	// Last is the row's age at the last look that found it under way; Entered are
-	// its ages at the looks that first found it in each stage. In milliseconds.
+	// Last is the row's age at the last look that found it under way; Entered are its
+	// ages when it came into each stage: in the middle between the look that first
+	// found it there and the one before. In milliseconds.
 	Last    int64         `json:"l,omitempty"`
 	Entered [stages]int64 `json:"e,omitzero"`
 }
@@ -22,7 +23,7 @@ type Track struct {
 func (t Track) Looked(age time.Duration, stage task.Stage) Track {
 	stage = min(max(stage, t.Stage), stages-1)
 	if stage > t.Stage {
-		t.Entered[stage] = age.Milliseconds()
+		t.Entered[stage] = (t.Last + age.Milliseconds()) / 2
 	}
 	t.Stage, t.Last = stage, age.Milliseconds()
 	return t
