@@ -59,9 +59,10 @@ func (e *expert) survival(age, entered, prior float64) float64 {
 	return (e.foretells.survival(x) + priorWeight*prior) / (e.count + priorWeight)
 }
 
-// learn learns that a row ended between two ages. Where in between is not known: the
-// buckets get as much as the expert foretold, but no less than a part that is even.
-func (e *expert) learn(after, by, entered float64) {
+// learn learns that a row ended between two ages, which counts as so much of a
+// sample. Where in between is not known: the buckets get as much as the expert
+// foretold, but no less than a part that is even.
+func (e *expert) learn(after, by, entered, weight float64) {
 	low, high := max(0, e.basis.of(after, entered)), e.basis.of(by, entered)
 	if e.foretells == nil {
 		e.foretells = e.smooth()
@@ -83,14 +84,14 @@ func (e *expert) learn(after, by, entered float64) {
 		sum += chance[i]
 	}
 	for i := first; i <= last; i++ {
-		chance[i] /= sum
+		chance[i] *= weight / sum
 	}
-	e.decay(e.keep)
+	e.decay(math.Pow(e.keep, weight))
 	e.add(&chance)
 	e.foretells = nil
 }
 
 // judge enters how likely the expert held what came.
-func (e *expert) judge(chance float64) {
-	e.score = e.score*believing + math.Log(max(chance, 1e-6))
+func (e *expert) judge(chance, weight float64) {
+	e.score = e.score*math.Pow(believing, weight) + weight*math.Log(max(chance, 1e-6))
 }

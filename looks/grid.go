@@ -11,25 +11,25 @@ const (
 	buckets     = perOctave * octaves
 )
 
-// lower is where bucket i begins.
-func lower(i int) float64 {
-	if i <= 0 {
-		return 0
+// lower is where each bucket begins, and the last one ends.
+var lower = func() (at [buckets + 1]float64) { //nolint:gochecknoglobals // a constant table
+	for i := 1; i <= buckets; i++ {
+		at[i] = math.Exp2(firstOctave + float64(i)/perOctave)
 	}
-	return math.Exp2(firstOctave + float64(i)/perOctave)
-}
+	return at
+}()
 
 // place is the bucket of x, and which part of the bucket lies below x.
 func place(x float64) (i int, part float64) {
-	if !(x > lower(1)) {
-		return 0, max(0, x) / lower(1)
+	if !(x > lower[1]) {
+		return 0, max(0, x) / lower[1]
 	}
 	at := (math.Log2(x) - firstOctave) * perOctave
 	if at >= buckets {
 		return buckets - 1, 1
 	}
 	i = int(at)
-	return i, min(1, (x-lower(i))/(lower(i+1)-lower(i)))
+	return i, min(1, (x-lower[i])/(lower[i+1]-lower[i]))
 }
 
 // ages are the times at which a plan may look, in seconds: half a second apart at

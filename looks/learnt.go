@@ -40,7 +40,7 @@ const tiny = 1e-9
 
 // Lesson gives what was learnt since the last [Model.Merge]; false: nothing was.
 func (m *Model) Lesson() (Lesson, bool) {
-	if m.lessons == ([stages]int{}) && m.hints == 0 {
+	if m.lessons == ([stages]float64{}) && m.hints == 0 {
 		return Lesson{}, false
 	}
 	now := m.numbers()
@@ -80,7 +80,7 @@ func (m *Model) Merge(known []float32) error {
 	})
 	m.Hints.Ended = sane(next(), 0, mostWeight)
 	m.Hints.Hinted = sane(next(), 0, m.Hints.Ended)
-	m.base, m.lessons, m.hints = m.numbers(), [stages]int{}, 0
+	m.base, m.lessons, m.hints = m.numbers(), [stages]float64{}, 0
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (m *Model) each(do func(*expert)) {
 func (m *Model) keeps() []float64 {
 	out := make([]float64, 0, Size)
 	for s := range m.stages {
-		n := float64(m.lessons[s])
+		n := m.lessons[s]
 		for i := range m.stages[s] {
 			for range buckets {
 				out = append(out, math.Pow(m.stages[s][i].keep, n))

@@ -13,8 +13,9 @@ type Track struct {
 	Stage task.Stage `json:"s,omitempty"`
 	// Looks is how many looks have found the row under way.
 	Looks int `json:"n,omitempty"`
-	// Last is the row's age at the last look that found it under way; Entered are
-	// its ages at the looks that first found it in each stage. In milliseconds.
+	// Last is the row's age at the last look that found it under way; Entered are its
+	// ages when it came into each stage: in the middle between the look that first
+	// found it there and the one before. In milliseconds.
 	Last    int64         `json:"l,omitempty"`
 	Entered [stages]int64 `json:"e,omitzero"`
 }
@@ -24,7 +25,7 @@ type Track struct {
 func (t Track) Looked(age time.Duration, stage task.Stage) Track {
 	stage = min(max(stage, t.Stage), stages-1)
 	if stage > t.Stage {
-		t.Entered[stage] = age.Milliseconds()
+		t.Entered[stage] = (t.Last + age.Milliseconds()) / 2
 	}
 	t.Stage, t.Last = stage, age.Milliseconds()
 	t.Looks++
@@ -42,9 +43,9 @@ type Model struct {
 	stages [stages][]expert
 	prior  func(age float64) float64 // survival
 
-	base    []float64   // what was known at the last merge
-	lessons [stages]int // samples since then, by stage
-	hints   int         // and of hints
+	base    []float64       // what was known at the last merge
+	lessons [stages]float64 // samples since then, by stage
+	hints   int             // and of hints
 }
 
 // Prior is how long tasks take before any was seen: the chance that one is still
@@ -71,12 +72,18 @@ func NewModel(prior Prior) *Model {
 // longestAge is the oldest age at an end that teaches anything.
 const longestAge = 24 * time.Hour
 
+// hintDelay is how long before the answer to a hint's look a row ended at most.
+const hintDelay = 3 * time.Second
+
 // Learn learns that a row ended between its last look and the age by, and whether a
-// hint told of it. It learns nothing from ages that cannot be.
+// hint told of it: then it ended just before. It learns nothing from ages that cannot be.
 func (m *Model) Learn(t Track, by time.Duration, hinted bool) {
 	after := float64(t.Last) / 1000
 	if !t.sound() || by <= 0 || by > longestAge || by.Seconds() < after {
 		return
+	}
+	if hinted {
+		after = max(after, (by - hintDelay).Seconds())
 	}
 	m.Hints.Learn(hinted)
 	m.hints++
@@ -101,14 +108,25 @@ func (t Track) sound() bool {
 	return t.Last >= last && t.Stage < stages
 }
 
+// telling is the part up to which a foretold end teaches as much as a sample: the
+// nearer to 1 it was foretold that the row would end between two looks, the less
+// they tell. Rows that were not looked at for long must not blur what is known.
+const telling = 0.5
+
 func (m *Model) learn(s task.Stage, after, by, entered float64) {
-	m.lessons[s]++
-	for i := range m.stages[s] {
-		e := &m.stages[s][i]
-		held := e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))
-		left := e.survival(entered, entered, m.prior(entered))
-		e.judge(held / max(left, 1e-6))
-		e.learn(after, by, entered)
+	experts, beliefs := m.stages[s], m.beliefs(s)
+	held, foretold := make([]float64, len(experts)), 0.0
+	for i := range experts {
+		e := &experts[i]
+		left := max(e.survival(entered, entered, m.prior(entered)), 1e-6)
+		held[i] = (e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))) / left
+		foretold += beliefs[i] * held[i]
+	}
+	weight := min(1, (1-min(1, foretold))/(1-telling))
+	m.lessons[s] += weight
+	for i := range experts {
+		experts[i].judge(held[i], weight)
+		experts[i].learn(after, by, entered, weight)
 	}
 }
 

@@ -43,9 +43,10 @@ func (c curve) plan(t Terms) *Plan {
 	moment := c.moments()
 	price := max(t.Price.Seconds(), 1e-3)
 	cost := make([]float64, n)
+	latest := n - 1
 	for i := n - 2; i >= 0; i-- {
 		best := -1.0
-		for j := i + 1; j < n; j++ {
+		for j := i + 1; j <= latest; j++ {
 			if c.ages[j]-c.ages[i] < t.Least.Seconds() && j < n-1 {
 				continue
 			}
@@ -58,7 +59,7 @@ func (c curve) plan(t Terms) *Plan {
 				p.next[i], p.looks[i], p.waiting[i] = j, look+p.looks[j], wait+p.waiting[j]
 			}
 		}
-		cost[i] = best
+		cost[i], latest = best, p.next[i]
 	}
 	for i, s := range c.survival { // what follows is given that the row is under way
 		if s > 0 {
@@ -94,6 +95,22 @@ func (p *Plan) Next(age time.Duration) time.Duration {
 	// The plan's last look was a little before the row's: so is the next one.
 	next = min(next+age.Seconds()-p.ages[i], p.ages[len(p.ages)-1])
 	return max(age, seconds(next))
+}
+
+// Looks is how many looks the plan makes of a row between two ages at which it was
+// under way, the last one in part.
+func (p *Plan) Looks(from, to time.Duration) float64 {
+	const most = 1000 // in case that the plan does not come on
+	n := 0.0
+	for n < most && from < to {
+		next := p.Next(from)
+		if next > to || next <= from {
+			return n + min(1, float64(to-from)/float64(max(next-from, 1)))
+		}
+		from = next
+		n++
+	}
+	return n
 }
 
 // Expect is how many looks a row still takes that was under way at this age, and

@@ -19,7 +19,7 @@ const (
 func (p Pace) Price() time.Duration {
 	switch p {
 	case Frugal:
-		return 2 * time.Second
+		return 3 * time.Second
 	case Eager:
 		return 125 * time.Millisecond
 	default:
@@ -34,11 +34,13 @@ func (p Pace) Price() time.Duration {
 // The price follows from what would be asked for at the pace's own price. That does
 // not depend on the price that is set, so nothing swings: looks go with 1/√price, so
 // a demand of twice the budget makes a look four times as dear. Where rows take
-// few looks this is not exact, so a slow correction follows what is asked for in
-// fact.
+// few looks this is not exact, so a slow correction follows what is asked for at the
+// price that is set. A look that waited for its turn has been asked for all the while:
+// what was made can never exceed the budget, what was asked for does.
 type Market struct {
 	own    float64 // looks per second at the pace's own price, smoothed
-	actual float64 // looks per second that were planned, smoothed
+	asked  float64 // looks per second at the price that was set, smoothed
+	others float64 // looks per second that no price changes, smoothed
 	excess float64 // logarithm of the correction
 	at     time.Time
 }
@@ -50,37 +52,54 @@ const (
 	// are apart, so that it sees its own effect.
 	excessSpan = 3 * time.Minute
 	// budgetUsed is how much of the budget planned looks may use; the rest is for
-	// looks that were not planned.
+	// looks that come unevenly.
 	budgetUsed = 0.9
+	// leastPlanned is the part of the budget that is left to planned looks, however
+	// many others there are.
+	leastPlanned = 0.05
 	// dearest bounds the price, and the correction, as multiples.
 	dearest = 1e4
 )
 
-// Planned enters a look that was planned so far ahead, and would have been planned
-// as far as own at the pace's own price. The budget is in looks per second; 0: no
-// limit.
-func (m *Market) Planned(now time.Time, ahead, own time.Duration, budget float64) {
-	past := 0.0
+// Looked enters a planned look that was made. Since the row's last look a plan at the
+// pace's own price would have made so many looks as own says, and one at the price
+// that was set so many as asked says; for a row that had ended, those until its end and
+// half a look more. The budget is in looks per second; 0: no limit.
+func (m *Market) Looked(now time.Time, own, asked, budget float64) {
+	past := m.fade(now)
+	if budget > 0 && m.asked > 0 {
+		m.excess += past / excessSpan.Seconds() * math.Log(m.asked/m.room(budget))
+		least := min(0, -2*math.Log(m.own/m.room(budget))) // the price stays above the pace's own
+		m.excess = min(max(m.excess, least), math.Log(dearest))
+	}
+	m.own += own / marketSpan.Seconds()
+	m.asked += asked / marketSpan.Seconds()
+}
+
+// Unplanned enters a look that is made at any price: a row's first one, or after a hint.
+func (m *Market) Unplanned(now time.Time) {
+	m.fade(now)
+	m.others += 1 / marketSpan.Seconds()
+}
+
+// fade forgets what is long ago, and gives the seconds since it last did.
+func (m *Market) fade(now time.Time) (past float64) {
 	if !m.at.IsZero() {
 		past = max(0, now.Sub(m.at).Seconds())
 	}
-	m.at = now
-	if budget > 0 && m.actual > 0 {
-		m.excess += past / excessSpan.Seconds() * math.Log(m.actual/(budgetUsed*budget))
-		m.excess = min(max(m.excess, 0), math.Log(dearest))
-	}
-	fade := math.Exp(-past / marketSpan.Seconds())
-	weight := 1.0
-	if own > 0 && ahead > own {
-		weight = float64(ahead) / float64(own)
-	}
-	m.own = m.own*fade + weight/marketSpan.Seconds()
-	m.actual = m.actual*fade + 1/marketSpan.Seconds()
+	keep := math.Exp(-past / marketSpan.Seconds())
+	m.own, m.asked, m.others, m.at = m.own*keep, m.asked*keep, m.others*keep, now
+	return past
+}
+
+// room is how many planned looks per second the budget has room for.
+func (m *Market) room(budget float64) float64 {
+	return max(budgetUsed*budget-m.others, leastPlanned*budget)
 }
 
 // Demand is how many looks per second would be asked for at the pace's own price.
 func (m *Market) Demand(now time.Time) float64 {
-	return m.own * math.Exp(-max(0, now.Sub(m.at)).Seconds()/marketSpan.Seconds())
+	return (m.own + m.others) * math.Exp(-max(0, now.Sub(m.at)).Seconds()/marketSpan.Seconds())
 }
 
 // Price is the price of a look now.
@@ -89,9 +108,10 @@ func (m *Market) Price(now time.Time, pace Pace, budget float64) time.Duration {
 	if budget <= 0 {
 		return own
 	}
-	over := m.Demand(now) / (budgetUsed * budget)
+	m.fade(now)
+	over := m.own / m.room(budget)
 	if over <= 1 {
 		return own
 	}
-	return time.Duration(float64(own) * min(over*over*math.Exp(m.excess), dearest))
+	return time.Duration(float64(own) * min(max(1, over*over*math.Exp(m.excess)), dearest))
 }

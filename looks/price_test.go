@@ -16,7 +16,7 @@ func TestPriceWithoutNeedIsThePaces(t *testing.T) {
 	require.Equal(t, 500*time.Millisecond, m.Price(now, Balanced, 1))
 	for range 1000 {
 		now = now.Add(2 * time.Second)
-		m.Planned(now, time.Second, time.Second, 1)
+		m.Looked(now, 1, 1, 1)
 	}
 	require.InDelta(t, 0.5, m.Demand(now), 0.05)
 	require.Equal(t, 500*time.Millisecond, m.Price(now, "", 1))
@@ -60,13 +60,13 @@ func market(t *testing.T, c curve, own *Plan, arrivals, budget float64) (rates [
 		}
 		return plans[k]
 	}
-	type job struct{ born, age, end float64 }
+	type job struct{ born, last, age, end float64 }
 	var jobs []job
 	const step, span = 0.25, 240.0
 	count, due := 0, 0.0
 	for now := 0.0; now < 3600; now += step {
 		for due += arrivals * step; due >= 1; due-- {
-			jobs = append(jobs, job{now, 0, 110 * math.Exp(0.35*r.NormFloat64())})
+			jobs = append(jobs, job{now, 0, 0, 110 * math.Exp(0.35*r.NormFloat64())})
 		}
 		kept := jobs[:0]
 		for _, j := range jobs {
@@ -77,11 +77,17 @@ func market(t *testing.T, c curve, own *Plan, arrivals, budget float64) (rates [
 			if j.age > 0 {
 				count++
 			}
-			if age := now - j.born; age < j.end {
-				clock := began.Add(seconds(now))
-				next := at(m.Price(clock, Balanced, budget)).Next(seconds(age))
-				m.Planned(clock, next-seconds(age), own.Next(seconds(age))-seconds(age), budget)
-				j.age = next.Seconds()
+			clock, age := began.Add(seconds(now)), now-j.born
+			plan := at(m.Price(clock, Balanced, budget))
+			if alive := seconds(min(age, j.end)); j.age > 0 {
+				rest := 0.0
+				if age >= j.end {
+					rest = 0.5
+				}
+				m.Looked(clock, own.Looks(seconds(j.last), alive)+rest, plan.Looks(seconds(j.last), alive)+rest, budget)
+			}
+			if age < j.end {
+				j.last, j.age = age, plan.Next(seconds(age)).Seconds()
 				kept = append(kept, j)
 			}
 		}

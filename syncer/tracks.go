@@ -62,10 +62,13 @@ func (s *Syncer) planLooks(due []*member) {
 	}
 	for _, m := range due {
 		m.sharing = sharing[m.g.Provider]
+		row, every := s.row(m, 0), time.Duration(0)
 		m.seen.Every = func(stage task.Stage, age time.Duration) time.Duration {
-			row := s.row(m, age)
-			row.Track = row.Track.Looked(age, stage)
-			return s.cfg.Planner.Every(row)
+			if every == 0 { // a look is decided on more than once, and asked for once
+				row.Age = age
+				every = s.cfg.Planner.Every(row, stage)
+			}
+			return every
 		}
 	}
 }

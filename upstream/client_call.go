@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"tasksync/internal/queue"
 	"tasksync/task"
 )
 
@@ -81,7 +82,7 @@ type callEnd struct {
 }
 
 // exchange sends the call and has its answer read.
-func (c *Client) exchange(ctx context.Context, s *slot, k call) callEnd {
+func (c *Client) exchange(ctx context.Context, s *queue.Slot, k call) callEnd {
 	callCtx, cancel := c.callContext(ctx)
 	defer cancel()
 	callCtx = httptrace.WithClientTrace(callCtx, &httptrace.ClientTrace{

@@ -6,23 +6,35 @@ import (
 	"sync"
 	"time"
 
+	"tasksync/internal/queue"
 	"tasksync/task"
 )
 
-// gate lets a call through when its turn comes: see [queue], which decides. A call
+// gate lets a call through when its turn comes: see [queue.Queue], which decides. A call
 // is sent as soon as it has its slot, since slots are given out only when they can
 // be used. (If slots were given out earlier, calls that wait for a slow upstream
 // would pile up slots and later use them in one burst.)
 type gate struct {
 	mu    sync.Mutex
-	queue *queue
+	queue *queue.Queue[*waiter]
 	times callTimes
 	timer *time.Timer // runs when the next call may go
 	told  time.Time   // until when the provider wants no calls, by an answer to one of these
 }
 
 func newGate(requests int, span time.Duration, concurrency int) *gate {
-	return &gate{queue: newQueue(requests, span, concurrency)}
+	return &gate{queue: queue.New[*waiter](requests, span, concurrency)}
+}
+
+// waiter is the caller of a call without a slot.
+type waiter struct {
+	call     queue.Call[*waiter]
+	deadline time.Time    // zero: none
+	admit    func() error // asked last
+
+	done chan struct{} // closed when slot or err is set
+	slot *queue.Slot
+	err  error
 }
 
 // claimKey is the key of a claim's user and value in a context.
@@ -31,12 +43,12 @@ type claimKey struct{}
 // withClaim returns a context whose calls are about rows of one user, and worth
 // so much.
 func withClaim(ctx context.Context, user string, value float64) context.Context {
-	return context.WithValue(ctx, claimKey{}, claim{user: user, value: value})
+	return context.WithValue(ctx, claimKey{}, queue.Claim{User: user, Value: value})
 }
 
-func claimOf(ctx context.Context) claim {
-	c, _ := ctx.Value(claimKey{}).(claim)
-	c.lane = task.LaneOf(ctx)
+func claimOf(ctx context.Context) queue.Claim {
+	c, _ := ctx.Value(claimKey{}).(queue.Claim)
+	c.Lane = task.LaneOf(ctx)
 	return c
 }
 
@@ -45,8 +57,9 @@ func claimOf(ctx context.Context) claim {
 // ends during the wait, the error wraps ctx.Err(). After a nil error the caller
 // must call leave. enter calls admit last, when a slot is open: an error of admit
 // becomes enter's, and the slot stays open. admit must not call the gate.
-func (g *gate) enter(ctx context.Context, admit func() error) (*slot, error) {
-	w := &waiter{claim: claimOf(ctx), admit: admit, done: make(chan struct{})}
+func (g *gate) enter(ctx context.Context, admit func() error) (*queue.Slot, error) {
+	w := &waiter{admit: admit, done: make(chan struct{})}
+	w.call = queue.Call[*waiter]{Claim: claimOf(ctx), Caller: w}
 	w.deadline, _ = ctx.Deadline()
 	if err := g.join(w); err != nil {
 		return nil, err
@@ -68,11 +81,10 @@ func (g *gate) join(w *waiter) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	l := g.queue.lane(w.lane)
-	if err := g.turnAway(w, now, g.queue.opening(l, g.queue.before(w.claim), now)); err != nil {
+	if err := g.turnAway(w, now, g.queue.Expect(w.call.Claim, now)); err != nil {
 		return err
 	}
-	g.queue.add(w, now)
+	g.queue.Add(&w.call, now)
 	g.serve(now)
 	return nil
 }
@@ -81,21 +93,23 @@ func (g *gate) join(w *waiter) error {
 func (g *gate) quit(w *waiter) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.queue.remove(w)
+	return g.queue.Remove(&w.call)
 }
 
 // leave ends the call that used s.
-func (g *gate) leave(s *slot) {
+func (g *gate) leave(s *queue.Slot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.queue.leave(s)
+	g.queue.Leave(s)
 	g.serve(time.Now())
 }
 
 // tell closes the gate because an answer to one of its calls said so.
 func (g *gate) tell(until time.Time) {
 	g.mu.Lock()
-	g.told = later(g.told, until)
+	if until.After(g.told) {
+		g.told = until
+	}
 	g.mu.Unlock()
 	g.close(until)
 }
@@ -104,7 +118,7 @@ func (g *gate) tell(until time.Time) {
 func (g *gate) close(until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.queue.window.close(until)
+	g.queue.Close(until)
 	now := time.Now()
 	g.turnAwayWaiting(now)
 	g.serve(now)
@@ -114,7 +128,7 @@ func (g *gate) close(until time.Time) {
 func (g *gate) shareOut(share int, until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.queue.window.shareOut(share, until)
+	g.queue.ShareOut(share, until)
 	g.serve(time.Now())
 }
 
@@ -122,23 +136,23 @@ func (g *gate) shareOut(share int, until time.Time) {
 func (g *gate) demand() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.queue.demand(time.Now())
+	return g.queue.Demand(time.Now())
 }
 
 // used is how many calls of the last window were sent.
 func (g *gate) used() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.queue.window.used(time.Now())
+	return g.queue.Used(time.Now())
 }
 
 // sent records that the call of s was written at that time. Setting up a
 // connection takes time: without this correction, the calls that needed one would
 // reach the provider closer together than the gate let them through.
-func (g *gate) sent(s *slot, at time.Time) {
+func (g *gate) sent(s *queue.Slot, at time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s.at = at
+	s.At = at
 }
 
 // took records how long a call took to its end.
@@ -152,17 +166,18 @@ func (g *gate) took(d time.Duration) {
 // may. The caller holds the lock.
 func (g *gate) serve(now time.Time) {
 	for {
-		w, wait := g.queue.next(now)
-		if w == nil {
+		call, wait := g.queue.Next(now)
+		if call == nil {
 			g.comeBack(wait)
 			return
 		}
+		w := call.Caller
 		if err := g.turnAway(w, now, now); err != nil {
 			g.answer(w, err)
 		} else if err := w.admit(); err != nil {
 			g.answer(w, err)
 		} else {
-			w.slot = g.queue.take(w, now)
+			w.slot = g.queue.Take(call, now)
 			close(w.done)
 		}
 	}
@@ -170,7 +185,7 @@ func (g *gate) serve(now time.Time) {
 
 // answer ends the wait of a call that gets no slot. The caller holds the lock.
 func (g *gate) answer(w *waiter, err error) {
-	g.queue.remove(w)
+	g.queue.Remove(&w.call)
 	w.err = err
 	close(w.done)
 }
@@ -194,11 +209,9 @@ func (g *gate) comeBack(d time.Duration) {
 // turnAwayWaiting turns away the waiting calls that now come too late. The caller
 // holds the lock.
 func (g *gate) turnAwayWaiting(now time.Time) {
-	for _, l := range g.queue.lanes {
-		for _, w := range l.all() {
-			if err := g.turnAway(w, now, g.queue.window.opening(0, now)); err != nil {
-				g.answer(w, err)
-			}
+	for _, call := range g.queue.Calls() {
+		if err := g.turnAway(call.Caller, now, g.queue.Opening(now)); err != nil {
+			g.answer(call.Caller, err)
 		}
 	}
 }

@@ -12,17 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"tasksync/internal/queue"
 	"tasksync/task"
 )
 
 // enterBacklog enters the gate in the backlog lane.
-func enterBacklog(ctx context.Context, g *gate) (*slot, error) {
+func enterBacklog(ctx context.Context, g *gate) (*queue.Slot, error) {
 	return enter(task.InLane(ctx, task.LaneBacklog), g)
 }
 
 // crowd has n callers enter again and again until ctx ends, and calls taken for each
 // slot; the calls themselves take no time.
-func crowd(ctx context.Context, n int, enter func() (*slot, error), g *gate, taken func()) *sync.WaitGroup {
+func crowd(ctx context.Context, n int, enter func() (*queue.Slot, error), g *gate, taken func()) *sync.WaitGroup {
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
@@ -68,7 +69,7 @@ func TestBacklogLeavesRoom(t *testing.T) {
 		g := newGate(20, 10*time.Second, 16)
 		ctx, cancel := context.WithCancel(t.Context())
 		var slots times
-		all := crowd(ctx, 3000, func() (*slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
+		all := crowd(ctx, 3000, func() (*queue.Slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
 		synctest.Wait()
 		start := time.Now()
 		for i := range 200 {
@@ -82,7 +83,7 @@ func TestBacklogLeavesRoom(t *testing.T) {
 		passed := time.Since(start)
 		cancel()
 		all.Wait()
-		require.Zero(t, g.queue.lane(task.LaneBacklog).waiting)
+		require.Zero(t, g.queue.Waiting(task.LaneBacklog))
 		require.Greater(t, len(slots.at), int(passed/(10*time.Second))*9, "what is left is the backlog's")
 	})
 }
@@ -95,7 +96,7 @@ func TestBacklogAlone(t *testing.T) {
 		g := newGate(20, 10*time.Second, 16)
 		ctx, cancel := context.WithCancel(t.Context())
 		var slots times
-		all := crowd(ctx, 30, func() (*slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
+		all := crowd(ctx, 30, func() (*queue.Slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
 		time.Sleep(100 * time.Second)
 		cancel()
 		all.Wait()
@@ -128,9 +129,9 @@ func TestBacklogHasItsTenth(t *testing.T) {
 				var slots times
 				var others atomic.Int64
 				start := time.Now()
-				waiting := crowd(ctx, 50, func() (*slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
+				waiting := crowd(ctx, 50, func() (*queue.Slot, error) { return enterBacklog(ctx, g) }, g, slots.note)
 				synctest.Wait()
-				greedy := crowd(ctx, 50, func() (*slot, error) { return enter(task.InLane(ctx, tc.lane), g) }, g, func() { others.Add(1) })
+				greedy := crowd(ctx, 50, func() (*queue.Slot, error) { return enter(task.InLane(ctx, tc.lane), g) }, g, func() { others.Add(1) })
 				time.Sleep(10 * time.Minute)
 				cancel()
 				waiting.Wait()
@@ -182,7 +183,7 @@ func TestBacklogSharesTheFlight(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		require.Zero(t, g.queue.lane(task.LaneBacklog).waiting)
+		require.Zero(t, g.queue.Waiting(task.LaneBacklog))
 	})
 }
 
@@ -260,7 +261,7 @@ func TestUnsentCallTakesNoSlot(t *testing.T) {
 		_, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		require.Zero(t, time.Since(start))
-		require.Zero(t, g.queue.lane(task.LaneDue).waiting)
+		require.Zero(t, g.queue.Waiting(task.LaneDue))
 	})
 }
 

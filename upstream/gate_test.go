@@ -10,52 +10,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
+	"tasksync/internal/queue"
 	"tasksync/task"
 )
-
-func TestWindowIsExact(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		limit := rapid.IntRange(1, 20).Draw(t, "limit")
-		span := time.Duration(rapid.IntRange(1, 100).Draw(t, "span")) * 100 * time.Millisecond
-		w := newWindow(limit, span)
-		now := time.Unix(0, 0)
-		var sent []time.Time
-		for range rapid.IntRange(1, 100).Draw(t, "requests") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "idle")) * time.Millisecond)
-			opening := w.opening(0, now)
-			now = opening
-			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane"))
-			// Calls are written after their slot was given out, some of them late.
-			s.at = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
-			sent = append(sent, s.at)
-		}
-		slices.SortFunc(sent, time.Time.Compare)
-		for i := limit; i < len(sent); i++ {
-			if d := sent[i].Sub(sent[i-limit]); d < span {
-				t.Fatalf("%d requests within %s", limit+1, d)
-			}
-		}
-	})
-}
-
-func TestWindowWastesNothing(t *testing.T) {
-	t.Parallel()
-	w := newWindow(2, time.Second)
-	now := time.Unix(0, 0)
-	for range 2 {
-		require.Equal(t, now, w.opening(0, now))
-		w.take(now, task.LaneDue)
-	}
-	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(0, now))
-	require.Equal(t, now.Add(time.Second+windowMargin), w.opening(1, now))
-	require.Equal(t, now.Add(2*(time.Second+windowMargin)), w.opening(2, now))
-	w.close(now.Add(time.Minute))
-	w.close(now.Add(time.Second)) // an earlier end changes nothing
-	require.Equal(t, now.Add(time.Minute), w.opening(0, now))
-}
 
 func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 	t.Parallel()
@@ -79,7 +37,7 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 			synctest.Wait() // so that they queue up in this order
 		}
 		all.Wait()
-		const span = time.Second + windowMargin
+		const span = time.Second + queue.Margin
 		for i := 0; i < 9; i += 3 { // the three of a span wake in any order
 			slices.Sort(order[i : i+3])
 		}
@@ -103,11 +61,11 @@ func TestGateTurnsAwayCallersThatItCannotServeInTime(t *testing.T) {
 		require.ErrorAs(t, err, &f)
 		require.Equal(t, task.Transient, f.Verdict)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
-		require.Equal(t, time.Second+windowMargin, f.RetryAfter)
+		require.Equal(t, time.Second+queue.Margin, f.RetryAfter)
 
 		_, err = enter(t.Context(), g) // the caller that was turned away took no slot
 		require.NoError(t, err)
-		require.Equal(t, time.Second+windowMargin, time.Since(start))
+		require.Equal(t, time.Second+queue.Margin, time.Since(start))
 	})
 }
 
@@ -124,7 +82,7 @@ func TestGateCountsCallersAhead(t *testing.T) {
 		_, err := enter(ctx, g)
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
-		require.Equal(t, 3*(time.Second+windowMargin), f.RetryAfter)
+		require.Equal(t, 3*(time.Second+queue.Margin), f.RetryAfter)
 		time.Sleep(time.Minute)
 	})
 }
@@ -145,10 +103,10 @@ func TestGateForgetsCallersThatLeaveTheQueue(t *testing.T) {
 		cancel()
 		require.ErrorIs(t, <-left, context.Canceled)
 		require.ErrorIs(t, <-left, context.Canceled)
-		require.Zero(t, g.queue.lane(task.LaneDue).waiting)
+		require.Zero(t, g.queue.Waiting(task.LaneDue))
 		_, err = enter(t.Context(), g)
 		require.NoError(t, err)
-		require.Equal(t, time.Second+windowMargin, time.Since(start))
+		require.Equal(t, time.Second+queue.Margin, time.Since(start))
 	})
 }
 
@@ -221,7 +179,7 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 				defer g.leave(s)
 				time.Sleep(time.Duration(i%7) * 100 * time.Millisecond)
 				mu.Lock()
-				sent = append(sent, s.at)
+				sent = append(sent, s.At)
 				mu.Unlock()
 			})
 		}
@@ -235,19 +193,19 @@ func TestGateUnderManyGoroutines(t *testing.T) {
 }
 
 // enterUser enters the gate in the user lane.
-func enterUser(ctx context.Context, g *gate) (*slot, error) {
+func enterUser(ctx context.Context, g *gate) (*queue.Slot, error) {
 	return enter(task.InLane(ctx, task.LaneUser), g)
 }
 
 // enter enters the gate; nothing else keeps the call from being made.
-func enter(ctx context.Context, g *gate) (*slot, error) {
+func enter(ctx context.Context, g *gate) (*queue.Slot, error) {
 	return g.enter(ctx, func() error { return nil })
 }
 
 func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const limit, span = 20, 10*time.Second + windowMargin
+		const limit, span = 20, 10*time.Second + queue.Margin
 		g := newGate(limit, 10*time.Second, 16)
 		ctx, cancel := context.WithCancel(t.Context())
 		var greedy sync.WaitGroup
@@ -280,7 +238,7 @@ func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 		require.LessOrEqual(t, taken, limit)
 		cancel()
 		greedy.Wait()
-		require.Zero(t, g.queue.lane(task.LaneUser).waiting)
+		require.Zero(t, g.queue.Waiting(task.LaneUser))
 	})
 }
 
@@ -359,40 +317,6 @@ func TestGateKeepsCallsOpenForOthers(t *testing.T) {
 		}
 		cancel()
 		synctest.Wait()
-		require.Zero(t, g.queue.lane(task.LaneUser).waiting)
-	})
-}
-
-// TestWindowIsFair: after each slot of the user lane, at least as many slots are
-// open as other slots of that lane are taken.
-func TestWindowIsFair(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		limit := rapid.IntRange(1, 20).Draw(t, "limit")
-		w := newWindow(limit, time.Second)
-		now := time.Unix(0, 0)
-		for range rapid.IntRange(1, 100).Draw(t, "requests") {
-			now = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "idle")) * time.Millisecond)
-			lane := rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane")
-			user := lane == task.LaneUser
-			reserve := 0
-			if user {
-				reserve = w.reserve(now)
-			}
-			now = w.opening(reserve, now)
-			free, others := -1, 0 // beside the slot to be taken
-			for _, s := range w.last {
-				switch {
-				case s == nil || !s.at.Add(w.span).After(now):
-					free++
-				case s.lane == task.LaneUser:
-					others++
-				}
-			}
-			w.take(now, lane)
-			if user && free < others {
-				t.Fatalf("%d open, %d of users", free, others)
-			}
-		}
+		require.Zero(t, g.queue.Waiting(task.LaneUser))
 	})
 }

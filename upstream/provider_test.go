@@ -27,7 +27,7 @@ func TestProviderDefaults(t *testing.T) {
 		c, limits, err := p.Open(Config{Provider: "q", APIKey: "k", Requests: tc.requests, Window: tc.window})
 		require.NoError(t, err, name)
 		require.Equal(t, Limits{Batch: 50, Requests: tc.wantRequests, Window: tc.wantWindow, MinInterval: time.Second}, limits, name)
-		require.Len(t, c.gate.queue.window.last, tc.wantRequests, name)
+		require.Equal(t, tc.wantRequests, c.gate.queue.Limit(), name)
 		require.Equal(t, "p", c.pause.provider, name)
 		require.Equal(t, "api.example", c.base.Host, name)
 	}

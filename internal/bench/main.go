@@ -2,7 +2,8 @@
 // with fsync on: what each feed costs the writers, how soon a new row's task is
 // asked for, and how many generations are finished per second, beside pgbench,
 // which finishes the same rows in one transaction each. It prints the results with
-// the machine and the versions. Run `make bench`.
+// the machine and the versions. Run `make bench`. With -only looks it plays the looks
+// at rows in virtual time, and needs no Postgres.
 package main
 
 import (
@@ -33,6 +34,7 @@ type options struct {
 	seconds int
 	match   *regexp.Regexp
 	at      []int
+	svg     string
 }
 
 func main() {
@@ -40,10 +42,11 @@ func main() {
 	flag.IntVar(&o.inserts, "inserts", 200, "rows inserted one by one for the latency")
 	flag.IntVar(&o.rows, "rows", 20_000, "pending rows for the throughput")
 	flag.IntVar(&o.clients, "clients", 32, "pgbench clients")
-	flag.StringVar(&o.only, "only", "", "writers: measure the writers only")
+	flag.StringVar(&o.only, "only", "", "writers: measure the writers only; looks: play the looks in virtual time only, without Postgres")
+	flag.StringVar(&o.svg, "svg", "", "draw the looks of a learnt model into that file, and do nothing else")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the writers' table, of which the medians are shown")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of the writers")
-	match := flag.String("match", "", "measure only those writers whose name matches, beside those without a trigger")
+	match := flag.String("match", "", "measure only those writers whose name matches, beside those without a trigger; or those worlds of looks")
 	flag.Parse()
 	o.match, o.at = regexp.MustCompile(*match), []int{1, 8, 32}
 	if *match != "" {
@@ -51,10 +54,21 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := bench(ctx, o); err != nil {
+	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has run
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	switch {
+	case o.svg != "":
+		return drawLooks(o.svg)
+	case o.only == "looks":
+		return playLooks(os.Stdout, o.match)
+	default:
+		return bench(ctx, o)
 	}
 }
 
@@ -101,9 +115,13 @@ func bench(ctx context.Context, o options) error {
 }
 
 func describe(server *postgres.Server, o options) {
-	fmt.Printf("machine   %s, %d cores, %s/%s\n", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+	fmt.Println(machine())
 	fmt.Printf("software  Postgres %s (fsync on), %s\n", server.Version(), runtime.Version())
 	fmt.Printf("command   go run ./internal/bench -inserts %d -rows %d -clients %d -rounds %d -seconds %d\n", o.inserts, o.rows, o.clients, o.rounds, o.seconds)
+}
+
+func machine() string {
+	return fmt.Sprintf("machine   %s, %d cores, %s/%s", cpu(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 }
 
 func cpu() string {

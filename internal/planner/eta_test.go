@@ -17,7 +17,7 @@ func taught(t *testing.T) (p *Planner, now time.Time) {
 	c := &clock{at: time.Now()}
 	p = newPlanner(postgrestest.Pool(t), c)
 	teach(p, 200)
-	require.NoError(t, p.runOnce(t.Context()))
+	require.NoError(t, p.Learn(t.Context()))
 	return p, c.at
 }
 
@@ -76,7 +76,7 @@ func TestEtaFollowsTheStage(t *testing.T) {
 		track := looks.Track{}.Looked(preview, task.StagePreview).Looked(preview+29*time.Second, task.StagePreview)
 		p.Ended(Row{Type: task.Generate, Track: track, Age: preview + 31*time.Second}, false)
 	}
-	require.NoError(t, p.runOnce(t.Context()))
+	require.NoError(t, p.Learn(t.Context()))
 	left := func(r Pending) float64 {
 		p50, _, ok := p.Eta(r, now)
 		require.True(t, ok)

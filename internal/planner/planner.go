@@ -19,7 +19,7 @@ import (
 
 // Config is what a planner needs.
 type Config struct {
-	DB       queries.DBTX
+	DB       queries.DBTX // nil: what is learnt is not shared, and a restart forgets it
 	Handlers task.Handlers
 	// Deadline is when a row's time is up, after its beginning. Required.
 	Deadline time.Duration
@@ -62,8 +62,8 @@ type Planner struct {
 
 	mu      sync.Mutex
 	models  map[subject]*model
-	markets map[string]*looks.Market // by the provider's name
-	ended   []ended                  // what is to be learnt
+	markets map[string]*market // by the provider's name
+	ended   []ended            // what is to be learnt
 
 	since time.Time // Run's: when the models were last read, by the database's clock
 }
@@ -74,10 +74,17 @@ type subject struct {
 	taskType task.Type
 }
 
+// market is where the looks at one provider have their price.
+type market struct {
+	looks.Market
+	users looks.Users
+}
+
 // model is a model with the plans that were made of it.
 type model struct {
 	*looks.Model
-	made  time.Time // when the first of the plans was made
+	moved bool      // since the first of the plans was made
+	made  time.Time // when that was
 	plans map[terms]*looks.Plan
 }
 
@@ -96,9 +103,10 @@ type ended struct {
 }
 
 const (
-	// learnEvery is how far apart lessons are written, and the longest time for which
-	// a plan is kept.
+	// learnEvery is how far apart lessons are learnt, written and read.
 	learnEvery = 5 * time.Second
+	// planTime is how long plans are kept when the model has moved.
+	planTime = 20 * time.Second
 	// maxEnded bounds what waits to be learnt. What is more is not learnt.
 	maxEnded = 10_000
 	// maxPlans bounds the plans of one model.
@@ -117,7 +125,7 @@ func New(cfg Config) *Planner {
 	}
 	return &Planner{
 		cfg: cfg, queries: queries.New(), seldom: recent.Seldom{Again: time.Minute},
-		models: make(map[subject]*model), markets: make(map[string]*looks.Market),
+		models: make(map[subject]*model), markets: make(map[string]*market),
 	}
 }
 
@@ -125,34 +133,77 @@ func New(cfg Config) *Planner {
 type Row struct {
 	Provider string // as its column has it
 	Type     task.Type
+	User     string      // whose row it is
 	Track    looks.Track // of the looks before this one
 	Age      time.Duration
 	// Sharing is how many rows would be looked at together, this one included.
 	Sharing int
 }
 
-// Every returns how long to wait until the next look at a row, after the look of its
-// track; 0 for a provider that is not configured, or a type without a handler.
-func (p *Planner) Every(r Row) time.Duration {
+// Every returns how long to wait until the next look at a row, after a look at its
+// age that found it under way in this stage; 0 for a provider that is not configured,
+// or a type without a handler.
+func (p *Planner) Every(r Row, stage task.Stage) time.Duration {
 	source, ok := p.source(r)
 	if !ok {
 		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m, now := p.model(subject{source.Name, r.Type}), p.cfg.Now()
-	market := p.markets[source.Name]
-	if market == nil {
-		market = &looks.Market{}
-		p.markets[source.Name] = market
+	p.looked(r, source, false)
+	m := p.model(subject{source.Name, r.Type})
+	price := p.price(r, source)
+	return p.plan(m, r.Track.Looked(r.Age, stage), source.Least, price/r.share(source)).Next(r.Age) - r.Age
+}
+
+// looked tells the market of a look, and whether it found that the row had ended: at
+// an unknown time since the last look. The caller holds the lock.
+func (p *Planner) looked(r Row, source Source, ended bool) {
+	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
+	last := time.Duration(r.Track.Last) * time.Millisecond
+	alive, rest := r.Age, 0.0
+	if ended {
+		alive, rest = (last+r.Age)/2, 0.5
 	}
-	share := time.Duration(min(max(1, r.Sharing), max(1, source.Batch)))
-	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/share).Next(r.Age) - r.Age
-	budget := source.budget() * float64(share) // in looks
+	if last == 0 {
+		market.Unplanned(now)
+		market.users.Asked(now, r.User, 1)
+		return
+	}
+	m := p.model(subject{source.Name, r.Type})
+	price := p.price(r, source)
+	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/r.share(source)).Looks(last, alive)
+	asked := own
+	if price > p.cfg.Pace.Price() {
+		asked = p.plan(m, r.Track, source.Least, price/r.share(source)).Looks(last, alive)
+	}
+	market.Looked(now, own+rest, asked+rest, budget)
+	market.users.Asked(now, r.User, own+rest)
+}
+
+// price is what a look at the row costs now. The caller holds the lock.
+func (p *Planner) price(r Row, source Source) time.Duration {
+	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
 	price := market.Price(now, p.cfg.Pace, budget)
-	ahead := p.plan(m, r.Track, source.Least, price/share).Next(r.Age) - r.Age
-	market.Planned(now, ahead, own, budget)
-	return ahead
+	return market.users.Price(now, r.User, p.cfg.Pace.Price(), price, budget)
+}
+
+// share is how many looks share a request.
+func (r Row) share(s Source) time.Duration {
+	return time.Duration(min(max(1, r.Sharing), max(1, s.Batch)))
+}
+
+// budget is the source's, in looks.
+func (r Row) budget(s Source) float64 { return s.budget() * float64(r.share(s)) }
+
+// market is the market of a source. The caller holds the lock.
+func (p *Planner) market(s Source) *market {
+	m := p.markets[s.Name]
+	if m == nil {
+		m = &market{}
+		p.markets[s.Name] = m
+	}
+	return m
 }
 
 // Value returns how much waiting, in seconds, a look at a row is expected to end.
@@ -179,10 +230,18 @@ func (p *Planner) source(r Row) (Source, bool) {
 // Ended learns that a row has ended, found by a look at this age, and whether a
 // hint made the look.
 func (p *Planner) Ended(r Row, hinted bool) {
-	source, ok := p.cfg.Sources[r.Provider]
+	source, ok := p.source(r)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ok && len(p.ended) < maxEnded {
+	if !ok {
+		return
+	}
+	if hinted {
+		p.market(source).Unplanned(p.cfg.Now())
+	} else {
+		p.looked(r, source, true)
+	}
+	if len(p.ended) < maxEnded {
 		p.ended = append(p.ended, ended{subject{source.Name, r.Type}, r.Track, r.Age, hinted})
 	}
 }
@@ -197,11 +256,11 @@ func (p *Planner) model(s subject) *model {
 	return m
 }
 
-// plan is the plan of a model for a row, made anew when it is old. The caller holds the lock.
+// plan is the plan of a model for a row, made anew when the model has learnt. The caller holds the lock.
 func (p *Planner) plan(m *model, t looks.Track, least, price time.Duration) *looks.Plan {
 	now := p.cfg.Now()
-	if now.Sub(m.made).Abs() > learnEvery || len(m.plans) >= maxPlans {
-		m.plans, m.made = make(map[terms]*looks.Plan), now
+	if m.plans == nil || len(m.plans) >= maxPlans || m.moved && now.Sub(m.made).Abs() > planTime {
+		m.plans, m.made, m.moved = make(map[terms]*looks.Plan), now, false
 	}
 	entered, hinted := float64(t.Entered[t.Stage]), m.Hints.Share()
 	k := terms{t.Stage, step(entered, 12), step(float64(price), 4), int(math.Round(16 * hinted))}
@@ -241,7 +300,7 @@ func priorOf(s task.Schedule) looks.Prior {
 // Run learns and teaches until ctx ends.
 func (p *Planner) Run(ctx context.Context) error {
 	for {
-		if err := p.runOnce(ctx); err != nil && ctx.Err() == nil && p.seldom.First("share", p.cfg.Now()) {
+		if err := p.Learn(ctx); err != nil && ctx.Err() == nil && p.seldom.First("share", p.cfg.Now()) {
 			p.cfg.Logger.Warn("[TaskSync] Sharing what was learnt of durations failed; trying again", "error", err)
 		}
 		if err := wait.For(ctx, learnEvery); err != nil {

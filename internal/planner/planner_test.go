@@ -13,6 +13,7 @@ import (
 
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/looks"
+	"tasksync/queries"
 	"tasksync/task"
 )
 
@@ -37,8 +38,12 @@ func (c *clock) forward(d time.Duration) {
 }
 
 func newPlanner(pool *pgxpool.Pool, c *clock) *Planner {
+	var db queries.DBTX
+	if pool != nil {
+		db = pool
+	}
 	return New(Config{
-		DB: pool, Handlers: task.DefaultHandlers(), Deadline: 10 * time.Minute, Now: c.now,
+		DB: db, Handlers: task.DefaultHandlers(), Deadline: 10 * time.Minute, Now: c.now,
 		Sources: map[string]Source{"": {Name: "sunoapi"}, "kie": {Name: "kie", Least: 10 * time.Second}, "sunoapi": {Name: "sunoapi"}},
 	})
 }
@@ -55,7 +60,7 @@ func teach(p *Planner, n int) {
 
 func every(t *testing.T, p *Planner, r Row) time.Duration {
 	t.Helper()
-	d := p.Every(r)
+	d := p.Every(r, r.Track.Stage)
 	require.Positive(t, d)
 	return d
 }
@@ -67,8 +72,8 @@ func TestBeforeAnythingWasLearntTheScheduleIsThePrior(t *testing.T) {
 		got := every(t, p, Row{Type: task.Generate, Age: age, Track: looks.Track{}.Looked(age, task.StageSubmitted)})
 		require.InDelta(t, want.Seconds(), got.Seconds(), 0.35*want.Seconds(), age)
 	}
-	require.Zero(t, p.Every(Row{Provider: "nowhere", Type: task.Generate}))
-	require.Zero(t, p.Every(Row{Type: "unheard of"}))
+	require.Zero(t, p.Every(Row{Provider: "nowhere", Type: task.Generate}, 0))
+	require.Zero(t, p.Every(Row{Type: "unheard of"}, 0))
 }
 
 func TestPlansArePolite(t *testing.T) {
@@ -87,20 +92,29 @@ func TestDaemonsTeachEachOtherAndARestartForgetsNothing(t *testing.T) {
 	before := every(t, one, row)
 	for range 3 {
 		teach(one, 20)
-		require.NoError(t, one.runOnce(t.Context()))
+		require.NoError(t, one.Learn(t.Context()))
 		teach(other, 30)
-		require.NoError(t, other.runOnce(t.Context()))
+		require.NoError(t, other.Learn(t.Context()))
 	}
-	require.NoError(t, one.runOnce(t.Context()))
-	require.NoError(t, newPlanner(pool, c).runOnce(t.Context()))
+	require.NoError(t, one.Learn(t.Context()))
+	require.NoError(t, newPlanner(pool, c).Learn(t.Context()))
 	c.forward(time.Minute)
 	require.Greater(t, every(t, one, row), 2*before, "songs do not end in their first half minute")
 	fresh := newPlanner(pool, c)
-	require.NoError(t, fresh.runOnce(t.Context()))
+	require.NoError(t, fresh.Learn(t.Context()))
 	require.Equal(t, one.Learnt(), other.Learnt())
 	require.Equal(t, one.Learnt(), fresh.Learnt())
 	require.Len(t, fresh.Learnt(), 1)
 	require.InDelta(t, 110, fresh.Learnt()[0].Half.Seconds(), 15)
+}
+
+func TestWithoutADatabaseAPlannerLearnsAllTheSame(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(nil, &clock{at: time.Now()})
+	teach(p, 60)
+	require.Empty(t, p.Learnt())
+	require.NoError(t, p.Learn(t.Context()))
+	require.InDelta(t, 110, p.Learnt()[0].Half.Seconds(), 15)
 }
 
 func TestWhatCannotBeToldIsToldLater(t *testing.T) {
@@ -110,11 +124,11 @@ func TestWhatCannotBeToldIsToldLater(t *testing.T) {
 	teach(p, 40)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Error(t, p.runOnce(gone))
+	require.Error(t, p.Learn(gone))
 	teach(p, 1)
-	require.NoError(t, p.runOnce(t.Context()))
+	require.NoError(t, p.Learn(t.Context()))
 	fresh := newPlanner(pool, c)
-	require.NoError(t, fresh.runOnce(t.Context()))
+	require.NoError(t, fresh.Learn(t.Context()))
 	require.Equal(t, p.Learnt(), fresh.Learnt())
 	require.Greater(t, fresh.Learnt()[0].Rows, 38.0)
 }
@@ -130,13 +144,13 @@ func TestNumbersThatAreNoModelsHurtNothing(t *testing.T) {
 		require.NoError(t, err)
 	}
 	p := newPlanner(pool, c)
-	require.NoError(t, p.runOnce(t.Context()))
+	require.NoError(t, p.Learn(t.Context()))
 	require.Positive(t, every(t, p, Row{Type: task.Generate, Age: time.Minute}))
 	teach(p, 40)
 	p.Ended(Row{Provider: "kie", Type: task.Generate, Age: time.Minute}, false)
-	require.NoError(t, p.runOnce(t.Context()))
+	require.NoError(t, p.Learn(t.Context()))
 	fresh := newPlanner(pool, c)
-	require.NoError(t, fresh.runOnce(t.Context()))
+	require.NoError(t, fresh.Learn(t.Context()))
 	c.forward(time.Minute)
 	require.Equal(t, p.Learnt(), fresh.Learnt(), "what was there is mended")
 	require.InDelta(t, 110, fresh.Learnt()[len(fresh.Learnt())-1].Half.Seconds(), 20)
@@ -153,7 +167,7 @@ func TestManyCallersAtOnce(t *testing.T) {
 	for range 8 {
 		callers.Go(func() {
 			for i := range 200 {
-				_ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second})
+				_ = p.Every(Row{Type: task.Generate, Age: time.Duration(i) * time.Second}, 0)
 				teach(p, 1)
 				c.forward(50 * time.Millisecond)
 			}

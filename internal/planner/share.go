@@ -17,27 +17,38 @@ import (
 // an update time before the last reading.
 const overlap = 30 * time.Second
 
-// runOnce learns from the rows that have ended, adds the lessons to what all
-// daemons know, and takes over what others have added. After an error the lessons
-// are told the next time.
-func (p *Planner) runOnce(ctx context.Context) error {
+// Learn learns from the rows that have ended, adds the lessons to what all daemons
+// know, and takes over what others have added. After an error the lessons are told
+// the next time. Without a database that is all of it. [Planner.Run] calls Learn
+// every few seconds; only one goroutine may.
+func (p *Planner) Learn(ctx context.Context) error {
+	p.learn()
+	if p.cfg.DB == nil {
+		return nil
+	}
 	var errs []error
-	for _, s := range p.learn() {
+	for _, s := range p.telling() {
 		errs = append(errs, p.tell(ctx, s))
 	}
 	return errors.Join(append(errs, p.hear(ctx))...)
 }
 
-// learn enters the rows that have ended into their models, and gives the subjects
-// of the models that have something to tell.
-func (p *Planner) learn() []subject {
+// learn enters the rows that have ended into their models.
+func (p *Planner) learn() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, e := range p.ended {
-		p.model(e.subject).Learn(e.track, e.age, e.hinted)
+		m := p.model(e.subject)
+		m.Learn(e.track, e.age, e.hinted)
+		m.moved = true
 	}
 	p.ended = nil
-	var telling []subject
+}
+
+// telling gives the subjects of the models that have something to tell.
+func (p *Planner) telling() (telling []subject) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for s, m := range p.models {
 		if _, learnt := m.Lesson(); learnt {
 			telling = append(telling, s)
@@ -61,6 +72,7 @@ func (p *Planner) tell(ctx context.Context, s subject) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	m.moved = true
 	return m.Merge(known)
 }
 
@@ -84,6 +96,7 @@ func (p *Planner) hear(ctx context.Context) error {
 		if _, untold := m.Lesson(); untold {
 			continue
 		}
+		m.moved = true
 		if err := m.Merge(row.Numbers); err != nil && !errors.Is(err, looks.ErrSize) {
 			return err
 		}

@@ -1,4 +1,4 @@
-package upstream
+package queue
 
 import (
 	"time"
@@ -6,15 +6,18 @@ import (
 	"tasksync/task"
 )
 
-// windowMargin is how much longer a window is here than at the provider, since
+// Margin is how much longer a window is here than at the provider, since
 // calls take different times to reach it.
-const windowMargin = 50 * time.Millisecond
+const Margin = 50 * time.Millisecond
 
-// slot is the permission to send one call.
-type slot struct {
-	at   time.Time // when the slot was given out; once known, when its call was sent
+// Slot is the permission to send one call.
+type Slot struct {
+	At   time.Time // when the slot was given out; the caller sets when its call was sent
 	lane task.Lane
 }
+
+// Sent corrects when the call of the slot was sent.
+func (s *Slot) Sent(at time.Time) { s.At = at }
 
 // window is an exact sliding window: the n-th call may go when the (n-limit)th is
 // older than the span. So no span of the provider's clock, wherever it begins,
@@ -22,7 +25,7 @@ type slot struct {
 // time.
 type window struct {
 	span   time.Duration
-	last   []*slot // the last limit slots, a ring; empty: there is no limit
+	last   []*Slot // the last limit slots, a ring; empty: there is no limit
 	next   int     // index of the oldest slot in last
 	closed time.Time
 
@@ -32,7 +35,7 @@ type window struct {
 }
 
 func newWindow(limit int, span time.Duration) window {
-	return window{span: span + windowMargin, last: make([]*slot, max(limit, 0))}
+	return window{span: span + Margin, last: make([]*Slot, max(limit, 0))}
 }
 
 // limited reports whether the window has a limit at all.
@@ -71,7 +74,7 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 		return now.Add(noShare)
 	}
 	if s := w.last[(w.next+len(w.last)-limit+ahead%limit)%len(w.last)]; s != nil {
-		at = later(at, s.at.Add(w.span))
+		at = later(at, s.At.Add(w.span))
 	}
 	return at.Add(time.Duration(ahead/limit) * w.span)
 }
@@ -80,7 +83,7 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 // as many as the lane has in the window by then.
 func (w *window) reserve(now time.Time) int {
 	limit := w.limit(now)
-	latest := func(i int) *slot { return w.last[(w.next+len(w.last)-limit+i)%len(w.last)] }
+	latest := func(i int) *Slot { return w.last[(w.next+len(w.last)-limit+i)%len(w.last)] }
 	users := 0
 	for i := range limit {
 		users += latest(i).ofUser()
@@ -95,7 +98,7 @@ func (w *window) reserve(now time.Time) int {
 }
 
 // ofUser is 1 for a slot of the user lane, else 0.
-func (s *slot) ofUser() int {
+func (s *Slot) ofUser() int {
 	if s != nil && s.lane == task.LaneUser {
 		return 1
 	}
@@ -106,7 +109,7 @@ func (s *slot) ofUser() int {
 func (w *window) taken(lane task.Lane, now time.Time) int {
 	n := 0
 	for _, s := range w.last {
-		if s != nil && s.lane == lane && s.at.Add(w.span).After(now) {
+		if s != nil && s.lane == lane && s.At.Add(w.span).After(now) {
 			n++
 		}
 	}
@@ -117,7 +120,7 @@ func (w *window) taken(lane task.Lane, now time.Time) int {
 func (w *window) used(now time.Time) int {
 	n := 0
 	for _, s := range w.last {
-		if s != nil && s.at.Add(w.span).After(now) {
+		if s != nil && s.At.Add(w.span).After(now) {
 			n++
 		}
 	}
@@ -125,8 +128,8 @@ func (w *window) used(now time.Time) int {
 }
 
 // take gives out a slot at now. The caller has made sure that one is open.
-func (w *window) take(now time.Time, lane task.Lane) *slot {
-	s := &slot{at: now, lane: lane}
+func (w *window) take(now time.Time, lane task.Lane) *Slot {
+	s := &Slot{At: now, lane: lane}
 	if w.limited() {
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)

@@ -1,6 +1,7 @@
-package upstream
+package queue
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -23,27 +24,29 @@ type given struct {
 
 // drive serves a queue until the end; refill is asked for new calls before each
 // step, so that lanes can be kept full. Calls take no time.
-func drive(q *queue, start, end time.Time, refill func(now time.Time)) []given {
+func drive(q *Queue[int], start, end time.Time, refill func(now time.Time)) []given {
 	var out []given
 	for now := start; now.Before(end); {
 		refill(now)
-		w, wait := q.next(now)
+		w, wait := q.Next(now)
 		if w == nil {
 			now = now.Add(max(wait, 10*time.Millisecond))
 			continue
 		}
-		q.leave(q.take(w, now))
-		out = append(out, given{now, w.lane, w.user, w.number})
+		q.Leave(q.Take(w, now))
+		out = append(out, given{now, w.Lane, w.User, w.number})
 	}
 	return out
 }
 
-// full keeps so many calls waiting in each of the lanes.
-func full(q *queue, lanes []task.Lane) func(time.Time) {
+// full keeps so many calls waiting in each of the lanes, each of another user.
+func full(q *Queue[int], lanes []task.Lane) func(time.Time) {
+	users := 0
 	return func(now time.Time) {
 		for _, l := range lanes {
 			for q.lane(l).waiting < 5 {
-				q.add(&waiter{claim: claim{lane: l}}, now)
+				users++
+				q.Add(&Call[int]{Claim: Claim{Lane: l, User: fmt.Sprint(users)}}, now)
 			}
 		}
 	}
@@ -56,7 +59,7 @@ func TestNoLaneStarves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 60).Draw(t, "limit")
 		lanes := rapid.SliceOfNDistinct(rapid.SampledFrom(allLanes), 1, len(allLanes), rapid.ID[task.Lane]).Draw(t, "lanes")
-		q := newQueue(limit, 10*time.Second, 16)
+		q := New[int](limit, 10*time.Second, 16)
 		start := time.Unix(0, 0)
 		end := start.Add(time.Duration(max(10, 600/limit)) * 10 * time.Second)
 		slots := drive(q, start, end, full(q, lanes))
@@ -87,7 +90,7 @@ func TestNoLaneStarves(t *testing.T) {
 func TestALaneWaitsNoLongerThanItsPart(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{1, 3, 10, 20, 100} {
-		q := newQueue(limit, 10*time.Second, 16)
+		q := New[int](limit, 10*time.Second, 16)
 		start := time.Unix(0, 0)
 		slots := drive(q, start, start.Add(20*time.Minute), full(q, allLanes))
 		last := map[task.Lane]time.Time{}
@@ -105,15 +108,15 @@ func TestALaneWaitsNoLongerThanItsPart(t *testing.T) {
 
 func TestUsersTakeTurns(t *testing.T) {
 	t.Parallel()
-	q := newQueue(20, 10*time.Second, 16)
+	q := New[int](20, 10*time.Second, 16)
 	start := time.Unix(0, 0)
 	for range 500 {
-		q.add(&waiter{claim: claim{lane: task.LaneDue, user: "crowd", value: 9}}, start)
+		q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, User: "crowd", Value: 9}}, start)
 	}
 	for range 3 {
-		q.add(&waiter{claim: claim{lane: task.LaneDue, user: "one", value: 1}}, start)
+		q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, User: "one", Value: 1}}, start)
 	}
-	require.Equal(t, 4, q.before(claim{lane: task.LaneDue, user: "another"})-q.before(claim{lane: task.LaneDue, user: "nobody's"})+4)
+	require.Equal(t, 4, q.before(Claim{Lane: task.LaneDue, User: "another"}, start)-q.before(Claim{Lane: task.LaneDue, User: "nobody's"}, start)+4)
 	slots := drive(q, start, start.Add(9*time.Second), func(time.Time) {})
 	var users []string
 	for _, s := range slots[:7] {
@@ -126,13 +129,13 @@ func TestUsersTakeTurns(t *testing.T) {
 func TestTheMostValuableGoesFirst(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		q := newQueue(0, 0, 100)
+		q := New[int](0, 0, 100)
 		start := time.Unix(0, 0)
 		values := map[uint64]float64{}
 		for range rapid.IntRange(1, 40).Draw(t, "calls") {
-			w := &waiter{claim: claim{lane: task.LaneDue, value: float64(rapid.IntRange(0, 5).Draw(t, "value"))}}
-			q.add(w, start)
-			values[w.number] = w.value
+			w := &Call[int]{Claim: Claim{Lane: task.LaneDue, Value: float64(rapid.IntRange(0, 5).Draw(t, "value"))}}
+			q.Add(w, start)
+			values[w.number] = w.Value
 		}
 		n := len(values)
 		slots := drive(q, start, start.Add(50*time.Millisecond), func(time.Time) {})
@@ -144,9 +147,29 @@ func TestTheMostValuableGoesFirst(t *testing.T) {
 	})
 }
 
+// A call of little value goes at last, whatever comes after it.
+func TestALookOfLittleValueDoesNotStarve(t *testing.T) {
+	t.Parallel()
+	q := New[int](20, 10*time.Second, 16)
+	start := time.Unix(0, 0)
+	q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue}, Caller: 1}, start)
+	for i, s := range drive(q, start, start.Add(time.Minute), func(now time.Time) {
+		for q.Waiting(task.LaneDue) < 50 {
+			q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, Value: 8}}, now)
+		}
+	}) {
+		if s.num == 1 {
+			require.Positive(t, i, "the others are worth more")
+			require.LessOrEqual(t, s.at.Sub(start), 35*time.Second)
+			return
+		}
+	}
+	require.Fail(t, "it has no slot in a minute")
+}
+
 func TestAShareIsKeptAndEnds(t *testing.T) {
 	t.Parallel()
-	q := newQueue(20, 10*time.Second, 16)
+	q := New[int](20, 10*time.Second, 16)
 	start := time.Unix(0, 0)
 	q.window.shareOut(0, start.Add(time.Hour))
 	require.Empty(t, drive(q, start, start.Add(time.Minute), full(q, allLanes)), "without a share nothing is sent")
@@ -170,7 +193,7 @@ func TestAShareIsKeptAndEnds(t *testing.T) {
 func TestAWindowOfChangingSharesHoldsNoMoreThanTheLargest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		q := newQueue(30, 10*time.Second, 16)
+		q := New[int](30, 10*time.Second, 16)
 		now := time.Unix(0, 0)
 		type held struct {
 			share int

@@ -1,0 +1,310 @@
+package queue
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"tasksync/task"
+)
+
+const (
+	// keptForOthers: the backlog leaves one slot in ten open.
+	keptForOthers = 10
+	// paceOfBacklog: the backlog takes at most that part of the slots, evenly spaced.
+	paceOfBacklog = 0.9
+)
+
+// Queue decides which call goes next, and when. It is not safe for concurrent use.
+//
+//   - No span of the window holds more slots than its limit.
+//   - The lanes are served in their order, but none starves: see guaranteed.
+//   - The user lane leaves as many slots open as it has taken. The backlog takes one
+//     slot at a time, evenly, and never the last tenth of the window: however long
+//     it is, a look that is due finds an open slot.
+//   - In a lane users take turns, and none fills the lane of first looks. Of a user's
+//     calls the most valuable goes first, where a second in the queue adds a second to
+//     the value.
+//
+// Without a limit the lanes share only the calls under way.
+type Queue[T any] struct {
+	window window
+	lanes  []*lane[T] // in the order in which they are served
+	flying int        // calls under way
+	most   int        // of them
+
+	numbers uint64
+}
+
+// New returns a queue without calls, for so many requests in any span, of which so
+// many may be under way; 0 requests: no limit but that.
+func New[T any](requests int, span time.Duration, concurrency int) *Queue[T] {
+	q := &Queue[T]{window: newWindow(requests, span), most: concurrency}
+	for _, g := range guaranteed {
+		l := &lane[T]{id: g.lane, part: g.part, most: concurrency}
+		if g.half {
+			l.most = max(1, concurrency/2)
+		}
+		q.lanes = append(q.lanes, l)
+	}
+	return q
+}
+
+func (q *Queue[T]) lane(id task.Lane) *lane[T] {
+	i := slices.IndexFunc(q.lanes, func(l *lane[T]) bool { return l.id == id })
+	return q.lanes[i]
+}
+
+// Add lets a call wait.
+func (q *Queue[T]) Add(w *Call[T], now time.Time) {
+	w.Lane = q.laneFor(w.Claim)
+	q.numbers++
+	w.number, w.rank = q.numbers, w.rankAt(now)
+	q.lane(w.Lane).add(w, now)
+}
+
+// laneFor is where a call waits: in its lane, but a user's first looks beyond a
+// quarter of the limit wait with those that are due. Otherwise the first looks at
+// hundreds of rows of one user would go before all that others wait for.
+func (q *Queue[T]) laneFor(c Claim) task.Lane {
+	if c.Lane != task.LaneFirst || !q.window.limited() {
+		return c.Lane
+	}
+	l := q.lane(c.Lane)
+	if i := l.turnOf(c.User); i >= 0 && len(l.turns[i].calls) >= (q.Limit()+3)/4 {
+		return task.LaneDue
+	}
+	return c.Lane
+}
+
+// Remove takes a call out of the queue. It reports whether the call was in it.
+func (q *Queue[T]) Remove(w *Call[T]) bool { return q.lane(w.Lane).remove(w) }
+
+// Next is the call that may go now; without one, how long it is until one may: 0
+// when that needs the end of a call or a new caller.
+func (q *Queue[T]) Next(now time.Time) (w *Call[T], wait time.Duration) {
+	if q.flying >= q.most {
+		return nil, 0
+	}
+	var first time.Time
+	for _, l := range q.byUrgency(now) {
+		if !l.wants() {
+			continue
+		}
+		opening := q.opening(l, 0, now)
+		if !opening.After(now) {
+			return l.turns[0].calls[0], 0
+		}
+		if first.IsZero() || opening.Before(first) {
+			first = opening
+		}
+	}
+	if first.IsZero() {
+		return nil, 0
+	}
+	return nil, first.Sub(now)
+}
+
+// byUrgency are the lanes in the order of now: those that are owed a slot by the
+// time at which it was owed, then the others.
+func (q *Queue[T]) byUrgency(now time.Time) []*lane[T] {
+	order := slices.Clone(q.lanes)
+	slices.SortStableFunc(order, func(a, b *lane[T]) int {
+		switch owedA, owedB := q.owed(a, now), q.owed(b, now); {
+		case owedA && owedB:
+			return q.owedAt(a, 1).Compare(q.owedAt(b, 1))
+		case owedA:
+			return -1
+		case owedB:
+			return 1
+		default:
+			return 0
+		}
+	})
+	return order
+}
+
+// owed reports whether the lane has waited for its part of the limit long enough.
+func (q *Queue[T]) owed(l *lane[T], now time.Time) bool {
+	return q.window.limited() && l.wants() && !now.Before(q.owedAt(l, 1)) && q.window.taken(l.id, now) < q.part(l)
+}
+
+// owedAt is when the lane is owed the n-th slot from now on.
+func (q *Queue[T]) owedAt(l *lane[T], n int) time.Time {
+	return l.since.Add(time.Duration(n) * q.allowance(l))
+}
+
+// opening is when a call of the lane may go that has so many calls of the lane
+// before it. It is exact for the first call, as things are, and an estimate for the
+// calls behind it.
+func (q *Queue[T]) opening(l *lane[T], before int, now time.Time) time.Time {
+	if !q.window.limited() {
+		return q.window.opening(0, now)
+	}
+	ahead := before
+	for _, other := range q.lanes {
+		if other.id < l.id && other.flying < other.most {
+			ahead += other.waiting
+		}
+	}
+	ahead += q.reserved(l, now)
+	var left time.Time
+	switch l.id {
+	case task.LaneBacklog:
+		left = q.window.opening(ahead+q.slack(now), now)
+		if !l.last.IsZero() {
+			left = later(left, l.last.Add(q.pace(before+1)))
+		}
+	case task.LaneUser:
+		left = q.window.opening(ahead+q.window.reserve(now), now)
+	default:
+		left = q.window.opening(ahead, now)
+	}
+	if q.window.taken(l.id, now) >= q.part(l) {
+		return left
+	}
+	if owed := later(q.window.opening(before, now), q.owedAt(l, before+1)); owed.Before(left) {
+		return owed
+	}
+	return left
+}
+
+// reserved is how many slots the lane leaves open for those after it that wait. One
+// slot is nobody's: where the limit is one, only the order counts.
+func (q *Queue[T]) reserved(l *lane[T], now time.Time) int {
+	n := 0
+	for _, other := range q.lanes {
+		if other.id > l.id && other.wants() {
+			n += q.rest(other, now)
+		}
+	}
+	return min(n, max(0, q.window.limit(now)-1))
+}
+
+// rest is how many slots the lane is owed within a span from now, beside those that
+// its own slots in the window free for it.
+func (q *Queue[T]) rest(l *lane[T], now time.Time) int {
+	owed := int(float64(now.Add(q.window.span).Sub(l.since))/float64(q.allowance(l)) + 1e-6)
+	return max(0, min(owed, q.part(l))-q.window.taken(l.id, now))
+}
+
+// part is how many slots of a window are the lane's, one at least.
+func (q *Queue[T]) part(l *lane[T]) int {
+	return int(math.Ceil(l.part*float64(len(q.window.last)) - 1e-6))
+}
+
+// allowance is the time in which the lane's part of the limit has one slot.
+func (q *Queue[T]) allowance(l *lane[T]) time.Duration {
+	if !q.window.limited() {
+		return 0
+	}
+	return time.Duration(float64(q.window.span) / (l.part * float64(len(q.window.last))))
+}
+
+// slack is how many slots the backlog leaves open; 0 where the limit is one slot.
+func (q *Queue[T]) slack(now time.Time) int {
+	limit := q.window.limit(now)
+	return max(0, min(max(1, limit/keptForOthers), limit-1))
+}
+
+// pace is the shortest time in which the backlog takes so many slots.
+func (q *Queue[T]) pace(slots int) time.Duration {
+	return time.Duration(float64(q.window.span) * float64(slots) / (paceOfBacklog * float64(len(q.window.last))))
+}
+
+// Take gives the call its slot. The caller has it from [Queue.Next].
+func (q *Queue[T]) Take(w *Call[T], now time.Time) *Slot {
+	l := q.lane(w.Lane)
+	i := l.turnOf(w.User)
+	l.remove(w)
+	if i < len(l.turns) && l.turns[i].user == w.User { // the next turn is another user's
+		t := l.turns[i]
+		l.turns = append(slices.Delete(l.turns, i, i+1), t)
+	}
+	l.since = later(now.Add(-q.allowance(l)), q.owedAt(l, 1)) // a slot that comes late delays not the next one
+	if l.since.After(now) {
+		l.since = now
+	}
+	l.last = now
+	l.flying++
+	q.flying++
+	return q.window.take(now, w.Lane)
+}
+
+// Leave ends the call that used s.
+func (q *Queue[T]) Leave(s *Slot) {
+	q.lane(s.lane).flying--
+	q.flying--
+}
+
+// before is how many calls of its lane go before a call that would be added now: all
+// calls of its user that rank as high, and as many of each other user.
+func (q *Queue[T]) before(c Claim, now time.Time) int {
+	l := q.lane(c.Lane)
+	own := 0
+	if i := l.turnOf(c.User); i >= 0 {
+		for _, w := range l.turns[i].calls {
+			if !w.rank.After(c.rankAt(now)) {
+				own++
+			}
+		}
+	}
+	n := own
+	for _, t := range l.turns {
+		if t.user != c.User {
+			n += min(len(t.calls), own+1)
+		}
+	}
+	return n
+}
+
+// Demand is how many slots of a span would be taken if there were enough: those that
+// were taken, and the calls that wait.
+func (q *Queue[T]) Demand(now time.Time) int {
+	n := 0
+	for _, l := range q.lanes {
+		n += l.waiting
+	}
+	for _, s := range q.window.last {
+		if s != nil && s.At.Add(q.window.span).After(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// Calls are the calls that wait, by lane and user.
+func (q *Queue[T]) Calls() []*Call[T] {
+	var all []*Call[T]
+	for _, l := range q.lanes {
+		for _, t := range l.turns {
+			all = append(all, t.calls...)
+		}
+	}
+	return all
+}
+
+// Waiting is how many calls wait in a lane.
+func (q *Queue[T]) Waiting(id task.Lane) int { return q.lane(id).waiting }
+
+// Expect is when a call with this claim would go that was added now. It is exact
+// for the next call, and an estimate for the others.
+func (q *Queue[T]) Expect(c Claim, now time.Time) time.Time {
+	c.Lane = q.laneFor(c)
+	return q.opening(q.lane(c.Lane), q.before(c, now), now)
+}
+
+// Opening is when the window has a slot for the next call, whatever its lane is.
+func (q *Queue[T]) Opening(now time.Time) time.Time { return q.window.opening(0, now) }
+
+// Limit is how many calls any span may hold; 0: no limit.
+func (q *Queue[T]) Limit() int { return len(q.window.last) }
+
+// ShareOut gives the queue a share of its limit until then; after that it has none.
+func (q *Queue[T]) ShareOut(share int, until time.Time) { q.window.shareOut(share, until) }
+
+// Close lets no call go before until. An earlier time changes nothing.
+func (q *Queue[T]) Close(until time.Time) { q.window.close(until) }
+
+// Used is how many slots of the last span were taken.
+func (q *Queue[T]) Used(now time.Time) int { return q.window.used(now) }
