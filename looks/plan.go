@@ -97,6 +97,16 @@ func (p *Plan) Next(age time.Duration) time.Duration {
 	return max(age, seconds(next))
 }
 
+// Survival is the chance that a row takes longer than this age.
+func (p *Plan) Survival(age time.Duration) float64 {
+	i := p.at(age)
+	if i == len(p.ages)-1 {
+		return p.survival[i]
+	}
+	part := min(max(0, (age.Seconds()-p.ages[i])/(p.ages[i+1]-p.ages[i])), 1)
+	return p.survival[i] + part*(p.survival[i+1]-p.survival[i])
+}
+
 // Looks is how many looks the plan makes of a row between two ages at which it was
 // under way, the last one in part.
 func (p *Plan) Looks(from, to time.Duration) float64 {

@@ -12,8 +12,7 @@ const (
 	renewEvery = 1500 * time.Millisecond
 )
 
-// shares is the function tasksync.renew_share of the database in Go, for daemons
-// that live for ever.
+// shares is the function tasksync.renew_share of the database in Go.
 type shares struct{ holders []holder }
 
 type holder struct {
@@ -30,8 +29,11 @@ func (s *shares) renew(mine, demand int, now time.Duration) int {
 	h := &s.holders[mine]
 	taken, others := 0, 0
 	for i, other := range s.holders {
-		if i != mine && other.until > now {
-			taken += other.counts(now)
+		if i == mine {
+			continue
+		}
+		taken += other.counts(now)
+		if other.until > now {
 			others++
 		}
 	}
@@ -50,10 +52,14 @@ func (s *shares) renew(mine, demand int, now time.Duration) int {
 
 // counts is what a holder may have used less than a window ago.
 func (h holder) counts(now time.Duration) int {
-	if h.heldUntil > now {
+	switch {
+	case h.heldUntil > now:
 		return max(h.share, h.held)
+	case h.until+limitWindow < now:
+		return 0
+	default:
+		return h.share
 	}
-	return h.share
 }
 
 // fair is what a daemon has of the limit by max-min fairness, and what no demand
