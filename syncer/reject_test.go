@@ -37,7 +37,7 @@ func TestOneCauseIsOneCauseForAllRows(t *testing.T) {
 			for _, r := range b.sync(b.cohort(0, titles...)...) {
 				require.Equal(t, ReasonClipsUpdateFailed, r.Reason)
 			}
-			require.Equal(t, 1, strings.Count(b.log.String(), "The database refuses results"), b.log)
+			require.Equal(t, 1, strings.Count(b.log.String(), "The database rejects results"), b.log)
 			require.Contains(t, b.log.String(), c.shown)
 			for _, title := range titles {
 				require.NotContains(t, b.log.String(), "called "+title)
@@ -60,7 +60,7 @@ func TestTwoTriggersAreTwoCauses(t *testing.T) {
 		CREATE TRIGGER one BEFORE INSERT ON music_clips FOR EACH ROW WHEN (NEW.title = 'one song') EXECUTE FUNCTION one();
 		CREATE TRIGGER two BEFORE INSERT ON music_clips FOR EACH ROW WHEN (NEW.title = 'two songs') EXECUTE FUNCTION two()`)
 	b.sync(b.cohort(time.Hour, "one song", "two songs")...)
-	require.Equal(t, 2, strings.Count(b.log.String(), "The database refuses results"), b.log)
+	require.Equal(t, 2, strings.Count(b.log.String(), "The database rejects results"), b.log)
 	require.Contains(t, b.log.String(), "not one of them")
 	require.Contains(t, b.log.String(), "not two of them")
 	waiting, err := b.syncer.queries.MemoryRefusedList(t.Context(), b.pool)
