@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"cmp"
+	"context"
 	"slices"
 
 	"tasksync/task"
@@ -51,4 +52,17 @@ func (r *roundState) kind(ref task.Ref) (kind string, batch bool) {
 		return "", true
 	}
 	return r.Kind(ref)
+}
+
+// claim returns a context whose call waits for the looks of g: among the calls of
+// their user, if they have one alone, and worth what they are worth together.
+func (g group) claim(ctx context.Context) context.Context {
+	user, value := g.looks[0].ref.User, 0.0
+	for _, l := range g.looks {
+		value += l.ref.Value
+		if l.ref.User != user {
+			user = ""
+		}
+	}
+	return withClaim(ctx, user, value)
 }

@@ -289,16 +289,3 @@ func (r *roundState) next(g retry) []pair {
 		}}
 	}
 }
-
-// claim returns a context whose call waits for the looks of g: among the calls of
-// their user, if they have one alone, and worth what they are worth together.
-func (g group) claim(ctx context.Context) context.Context {
-	user, value := g.looks[0].ref.User, 0.0
-	for _, l := range g.looks {
-		value += l.ref.Value
-		if l.ref.User != user {
-			user = ""
-		}
-	}
-	return withClaim(ctx, user, value)
-}
