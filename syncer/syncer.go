@@ -36,12 +36,12 @@ type Config struct {
 	Pool *pgxpool.Pool // required
 	// Upstreams by the name that rows have in column provider; "" is for rows
 	// without a name. Rows with any other name are left pending.
-	Upstreams  map[string]Upstream
-	Prober     Prober       // nil: no URL is probed, and none is known to play
-	Policy     task.Policy  // required; see task.DefaultPolicy
+	Upstreams map[string]Upstream
+	Prober    Prober      // nil: no URL is probed, and none is known to play
+	Policy    task.Policy // required; see task.DefaultPolicy
 	// Planner plans the looks before a row's deadline; nil: the schedules of the task
 	// types do.
-	Planner *planner.Planner
+	Planner    *planner.Planner
 	Logger     *slog.Logger // default: discard
 	Registerer prometheus.Registerer
 	// FetchTimeout bounds the calls of a pass; default 10 s. Members that were not

@@ -18,16 +18,16 @@ func aims() []aim {
 	at := func(rate float64, stages bool, hooks float64) func(world) bool {
 		return func(w world) bool { return one(w) && w.rate == rate && w.stages == stages && w.hooks == hooks }
 	}
-	const any = 1e9
+	const free = 1e9
 	return []aim{
 		{at(0.1, true, 0), "tasksync, balanced", 9, 3.5, 0},
 		{at(0.1, true, 0), "tasksync, frugal", 4.6, 9, 0},
 		{at(0.25, true, 1), "tasksync, balanced", 3, 0.7, 0},
 		{at(0.25, true, 0.97), "tasksync, balanced", 3, 0.7, 0},
-		{at(0.4, true, 0), "tasksync, balanced", any, 10, 0},
-		{at(0.1, false, 0), "tasksync, frugal", any, any, 1.1},
-		{at(0.1, false, 0), "tasksync, balanced", any, any, 1.1},
-		{at(0.02, false, 0), "tasksync, eager", any, any, 1.1},
+		{at(0.4, true, 0), "tasksync, balanced", free, 10, 0},
+		{at(0.1, false, 0), "tasksync, frugal", free, free, 1.1},
+		{at(0.1, false, 0), "tasksync, balanced", free, free, 1.1},
+		{at(0.02, false, 0), "tasksync, eager", free, free, 1.1},
 	}
 }
 
