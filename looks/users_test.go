@@ -48,6 +48,7 @@ func TestTheLevelIsMaxMinFair(t *testing.T) {
 			u.by[string(rune('a'+i))] = &asking{rate, now}
 		}
 		require.InDelta(t, min(c.want, 1e9), min(u.fair(now, c.budget), 1e9), 1e-9, "%v", c.rates)
-		require.Len(t, u.by, len(c.rates), "what is not asked for any more is forgotten")
+		u.Asked(now, "a", 0)
+		require.Len(t, u.by, len(c.rates), "who asks for nothing any more is forgotten")
 	}
 }
