@@ -25,21 +25,13 @@ func (h *histogram) add(chance *[buckets]float64) {
 	}
 }
 
-// merge adds what another daemon has learnt, or this one at another time.
-func (h *histogram) merge(other *histogram) {
-	h.count += other.count
-	for i, w := range other.weight {
-		h.weight[i] += w
-	}
-}
-
 // smooth spreads each bucket over its neighbours by the rule of thumb of Silverman
 // for the width of a kernel: 1.06·σ·n^(-1/5), here of the logarithm. A few
 // samples are no proof that nothing lies between them.
 func (h *histogram) smooth() *distribution {
 	kernel := gauss(h.width())
 	var d distribution
-	for i, w := range h.weight {
+	for i, w := range &h.weight {
 		if w == 0 {
 			continue
 		}
@@ -60,7 +52,7 @@ func (h *histogram) width() float64 {
 		return perOctave
 	}
 	mean, square := 0.0, 0.0
-	for i, w := range h.weight {
+	for i, w := range &h.weight {
 		mean += w * float64(i)
 		square += w * float64(i) * float64(i)
 	}

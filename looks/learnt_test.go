@@ -96,3 +96,33 @@ func TestMergeRefusesAndMendsOddNumbers(t *testing.T) {
 		require.GreaterOrEqual(t, s, 0.0)
 	}
 }
+
+// Rows that were not looked at for long do not blur what is known.
+func TestWideIntervalsTeachLittle(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 3))
+	m := NewModel(func(age time.Duration) float64 { return math.Exp(-age.Seconds() / 100) })
+	length := func() time.Duration { return seconds(110 * math.Exp(0.35*r.NormFloat64())) }
+	for range 200 {
+		end := length()
+		m.Learn(Track{}.Looked(end-3*time.Second, 0), end+3*time.Second, false)
+	}
+	terms := Terms{Price: Balanced.Price()}
+	before, _ := m.Plan(Track{}, 10*time.Minute, terms).Expect(0)
+	for range 500 {
+		m.Learn(Track{}.Looked(time.Second, 0), length()+seconds(200*r.Float64()), false)
+	}
+	after, _ := m.Plan(Track{}, 10*time.Minute, terms).Expect(0)
+	require.InEpsilon(t, before, after, 0.35)
+}
+
+// A hint tells when a row ended, however long ago its last look was.
+func TestHintsTellWhenRowsEnd(t *testing.T) {
+	t.Parallel()
+	m := NewModel(func(age time.Duration) float64 { return math.Exp(-age.Seconds() / 100) })
+	for range 100 {
+		m.Learn(Track{}.Looked(time.Second, 0), 100*time.Second, true)
+	}
+	plan := m.Plan(Track{}, 10*time.Minute, Terms{Price: time.Second})
+	require.Greater(t, plan.Survival(80*time.Second)-plan.Survival(120*time.Second), 0.8)
+}

@@ -119,11 +119,11 @@ func TestNextLookIsAheadPoliteAndNotAfterTheDeadline(t *testing.T) {
 func TestFrequentLooksComeNearTheirBound(t *testing.T) {
 	t.Parallel()
 	c := curve{ages: ages(600)}
-	integral, dt := 0.0, 0.0
+	integral := 0.0
 	for i, age := range c.ages {
 		c.survival = append(c.survival, lognormal(age, 110, 0.35))
 		if i > 0 {
-			dt = age - c.ages[i-1]
+			dt := age - c.ages[i-1]
 			f := (c.survival[i-1] - c.survival[i]) / dt
 			integral += math.Sqrt(f*(c.survival[i-1]+c.survival[i])/2) * dt
 		}

@@ -19,7 +19,7 @@ const (
 func (p Pace) Price() time.Duration {
 	switch p {
 	case Frugal:
-		return 3 * time.Second
+		return 4 * time.Second
 	case Eager:
 		return 125 * time.Millisecond
 	default:

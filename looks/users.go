@@ -1,6 +1,7 @@
 package looks
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -18,6 +19,7 @@ type Users struct {
 	by      map[string]*asking
 	level   float64 // looks per second
 	levelAt time.Time
+	swept   time.Time // when users who ask for nothing any more were forgotten
 }
 
 // asking is one user's demand in looks per second, smoothed.
@@ -31,6 +33,8 @@ const (
 	usersSpan = time.Minute
 	// levelTime is how long a level holds.
 	levelTime = time.Second
+	// leastAsked is the demand below which a user asks for nothing.
+	leastAsked = 1e-3
 )
 
 func (a *asking) now(now time.Time) float64 {
@@ -48,6 +52,10 @@ func (u *Users) Asked(now time.Time, user string, looks float64) {
 		u.by[user] = a
 	}
 	a.rate, a.at = a.now(now)+looks/usersSpan.Seconds(), now
+	if now.Sub(u.swept).Abs() >= usersSpan {
+		u.swept = now
+		maps.DeleteFunc(u.by, func(_ string, a *asking) bool { return a.now(now) < leastAsked })
+	}
 }
 
 // Price is what the user pays, between the pace's own price and that of the market: the
@@ -64,17 +72,13 @@ func (u *Users) Price(now time.Time, user string, own, market time.Duration, bud
 	return time.Duration(float64(own) * math.Pow(float64(market)/float64(own), part))
 }
 
-// fair is the level at which the budget is used up. It forgets users who ask for
-// nothing any more.
+// fair is the level at which the budget is used up.
 func (u *Users) fair(now time.Time, budget float64) float64 {
 	rates := make([]float64, 0, len(u.by))
-	for user, a := range u.by {
-		rate := a.now(now)
-		if rate < 1e-3 {
-			delete(u.by, user)
-			continue
+	for _, a := range u.by {
+		if rate := a.now(now); rate >= leastAsked {
+			rates = append(rates, rate)
 		}
-		rates = append(rates, rate)
 	}
 	slices.Sort(rates)
 	for i, rate := range rates {

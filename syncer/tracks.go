@@ -42,7 +42,7 @@ func (t *tracks) put(id string, track looks.Track, now time.Time) {
 
 // row is the member as the planner takes it.
 func (s *Syncer) row(m *member, age time.Duration) planner.Row {
-	return planner.Row{Provider: m.g.Provider, Type: m.g.Type, Track: m.track, Age: age, Sharing: m.sharing}
+	return planner.Row{Provider: m.g.Provider, Type: m.g.Type, User: m.g.UserID, Track: m.track, Age: age, Sharing: m.sharing}
 }
 
 // age is how old the row is.

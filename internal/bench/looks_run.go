@@ -72,7 +72,7 @@ func (r *play) home(row *row) *daemonRun { return r.daemons[row.number%len(r.dae
 func (r *play) run(p policy, until time.Duration) {
 	r.policy = p
 	for r.left > 0 && len(r.events) > 0 && r.now < until {
-		e := heap.Pop(&r.events).(event) //nolint:errcheck,forcetypeassert // it holds nothing else
+		e := heap.Pop(&r.events).(event)
 		r.now = e.at
 		e.do()
 	}
@@ -171,7 +171,7 @@ func (e events) Less(i, j int) bool {
 func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
 
 // Push implements heap.Interface.
-func (e *events) Push(x any) { *e = append(*e, x.(event)) } //nolint:errcheck,forcetypeassert // likewise
+func (e *events) Push(x any) { *e = append(*e, x.(event)) }
 
 // Pop implements heap.Interface.
 func (e *events) Pop() any {

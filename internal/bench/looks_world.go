@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"tasksync/looks"
@@ -150,7 +151,7 @@ func (w world) population(seed uint64) []*row {
 			born: born, ends: born + w.lengths.draw(r, part),
 		}
 	}
-	return append(rows, w.crowds(r, rows[w.learnt].born, rows[len(rows)-1].born)...)
+	return slices.Concat(rows, w.crowds(r, rows[w.learnt].born, rows[len(rows)-1].born))
 }
 
 // crowds are the rows of a user who makes many at once.

@@ -167,6 +167,27 @@ func TestALookOfLittleValueDoesNotStarve(t *testing.T) {
 	require.Fail(t, "it has no slot in a minute")
 }
 
+// The first looks at hundreds of rows of one user leave room for what others wait for.
+func TestNoUserFillsTheLaneOfFirstLooks(t *testing.T) {
+	t.Parallel()
+	q := New[int](20, 10*time.Second, 16)
+	start := time.Unix(0, 0)
+	for range 500 {
+		q.Add(&Call[int]{Claim: Claim{Lane: task.LaneFirst, User: "crowd"}}, start)
+	}
+	require.Equal(t, 5, q.Waiting(task.LaneFirst))
+	for range 5 {
+		q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, User: "one"}}, start)
+	}
+	q.Add(&Call[int]{Claim: Claim{Lane: task.LaneFirst, User: "one"}}, start)
+	require.Equal(t, 6, q.Waiting(task.LaneFirst))
+	users := map[string]int{}
+	for _, s := range drive(q, start, start.Add(9*time.Second), func(time.Time) {}) {
+		users[s.user]++
+	}
+	require.Equal(t, map[string]int{"one": 6, "crowd": 14}, users)
+}
+
 func TestAShareIsKeptAndEnds(t *testing.T) {
 	t.Parallel()
 	q := New[int](20, 10*time.Second, 16)
