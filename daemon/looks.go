@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -21,22 +22,37 @@ import (
 // [upstream.Client] are.
 type shared interface {
 	Credential() string
+	Share() int
 	budget.Gate
 }
 
-// source is what plans must know of a provider. The budget is the limit: the planner
-// is told of the demand of this daemon, and the gate keeps to the share.
+// sourceOf is what plans must know of a provider.
 func sourceOf(name string, a upstream.Adapter) planner.Source {
 	limits := a.Limits()
 	s := planner.Source{Name: name, Least: limits.MinInterval, Batch: limits.Batch}
-	if limits.Requests > 0 && limits.Window > 0 {
-		perSecond := float64(limits.Requests) / limits.Window.Seconds()
-		s.Budget = func() float64 { return perSecond }
-		if client, ok := a.(interface{ Used() int }); ok {
-			s.Used = func() float64 { return float64(client.Used()) / float64(limits.Requests) }
-		}
+	if limits.Requests <= 0 {
+		return s
+	}
+	window := cmp.Or(limits.Window, time.Second).Seconds()
+	s.Budget = func() float64 { return float64(limits.Requests) / window }
+	if client, ok := a.(shared); ok {
+		s.Budget = func() float64 { return float64(max(1, client.Share())) / window }
+		s.Used = func() float64 { return float64(client.Used()) / float64(limits.Requests) }
 	}
 	return s
+}
+
+// demanding is a gate with the demand of the planner beside its own: a price keeps
+// looks back that the gate never hears of.
+type demanding struct {
+	shared
+	planned func() float64 // calls per second
+	window  time.Duration
+}
+
+// Demand implements [budget.Gate].
+func (d demanding) Demand() int {
+	return max(d.shared.Demand(), int(math.Ceil(d.planned()*d.window.Seconds())))
 }
 
 // openLooks makes the planner, and holders of the shares of the limits.
@@ -66,9 +82,10 @@ func (d *daemon) openShare(name string, a upstream.Adapter) {
 		return
 	}
 	s.ShareOut(0, time.Time{}) // until the database has answered
+	window := cmp.Or(limits.Window, time.Second)
 	d.holders = append(d.holders, share{name, budget.New(budget.Config{
-		DB: d.pool, Credential: s.Credential(), Requests: limits.Requests, Window: cmp.Or(limits.Window, time.Second),
-		Gate: s, Logger: d.cfg.Logger.With("provider", name),
+		DB: d.pool, Credential: s.Credential(), Requests: limits.Requests, Window: window,
+		Gate: demanding{s, func() float64 { return d.planner.Demand(name) }, window}, Logger: d.cfg.Logger.With("provider", name),
 	})})
 }
 

@@ -207,6 +207,10 @@ func (c *Client) Demand() int { return c.gate.demand() }
 // Used is how many calls this client has sent in the last window of its limit.
 func (c *Client) Used() int { return c.gate.used() }
 
+// Share is how many calls may be made in a window now: the share of the limit, or all
+// of it. 0 is none, or that there is no limit.
+func (c *Client) Share() int { return c.gate.share() }
+
 // ShareOut gives the client a share of its limit, in calls per window, until a time
 // after which it is 0. A client that was never given a share has the whole limit.
 func (c *Client) ShareOut(share int, until time.Time) { c.gate.shareOut(share, until) }

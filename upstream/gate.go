@@ -139,6 +139,13 @@ func (g *gate) demand() int {
 	return g.queue.Demand(time.Now())
 }
 
+// share is how many calls a window may hold now.
+func (g *gate) share() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.queue.Share(time.Now())
+}
+
 // used is how many calls of the last window were sent.
 func (g *gate) used() int {
 	g.mu.Lock()

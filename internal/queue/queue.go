@@ -296,15 +296,3 @@ func (q *Queue[T]) Expect(c Claim, now time.Time) time.Time {
 
 // Opening is when the window has a slot for the next call, whatever its lane is.
 func (q *Queue[T]) Opening(now time.Time) time.Time { return q.window.opening(0, now) }
-
-// Limit is how many calls any span may hold; 0: no limit.
-func (q *Queue[T]) Limit() int { return len(q.window.last) }
-
-// ShareOut gives the queue a share of its limit until then; after that it has none.
-func (q *Queue[T]) ShareOut(share int, until time.Time) { q.window.shareOut(share, until) }
-
-// Close lets no call go before until. An earlier time changes nothing.
-func (q *Queue[T]) Close(until time.Time) { q.window.close(until) }
-
-// Used is how many slots of the last span were taken.
-func (q *Queue[T]) Used(now time.Time) int { return q.window.used(now) }

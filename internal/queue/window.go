@@ -146,3 +146,18 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// Limit is how many calls any span may hold; 0: no limit.
+func (q *Queue[T]) Limit() int { return len(q.window.last) }
+
+// Share is how many calls a span may hold now.
+func (q *Queue[T]) Share(now time.Time) int { return q.window.limit(now) }
+
+// ShareOut gives the queue a share of its limit until then; after that it has none.
+func (q *Queue[T]) ShareOut(share int, until time.Time) { q.window.shareOut(share, until) }
+
+// Close lets no call go before until. An earlier time changes nothing.
+func (q *Queue[T]) Close(until time.Time) { q.window.close(until) }
+
+// Used is how many slots of the last span were taken.
+func (q *Queue[T]) Used(now time.Time) int { return q.window.used(now) }
