@@ -59,10 +59,10 @@ func (e *expert) survival(age, entered, prior float64) float64 {
 	return (e.foretells.survival(x) + priorWeight*prior) / (e.count + priorWeight)
 }
 
-// learn learns that a row ended between two ages, which counts as so much of a
-// sample. Where in between is not known: the buckets get as much as the expert
-// foretold, but no less than a part that is even.
-func (e *expert) learn(after, by, entered, weight float64) {
+// learn learns that a row ended between two ages. Where in between is not known: the
+// buckets get as much as the expert foretold and, the more the end is news, an even
+// part.
+func (e *expert) learn(after, by, entered, news float64) {
 	low, high := max(0, e.basis.of(after, entered)), e.basis.of(by, entered)
 	if e.foretells == nil {
 		e.foretells = e.smooth()
@@ -71,7 +71,7 @@ func (e *expert) learn(after, by, entered, weight float64) {
 	last, upTo := place(high)
 	var chance [buckets]float64
 	sum := 0.0
-	even := e.count / float64(last-first+1) / 4
+	even := news * e.count / float64(last-first+1) / 4
 	for i := first; i <= last; i++ {
 		part := 1.0
 		if i == first {
@@ -84,14 +84,14 @@ func (e *expert) learn(after, by, entered, weight float64) {
 		sum += chance[i]
 	}
 	for i := first; i <= last; i++ {
-		chance[i] *= weight / sum
+		chance[i] /= sum
 	}
-	e.decay(math.Pow(e.keep, weight))
+	e.decay(e.keep)
 	e.add(&chance)
 	e.foretells = nil
 }
 
 // judge enters how likely the expert held what came.
-func (e *expert) judge(chance, weight float64) {
-	e.score = e.score*math.Pow(believing, weight) + weight*math.Log(max(chance, 1e-6))
+func (e *expert) judge(chance float64) {
+	e.score = e.score*believing + math.Log(max(chance, 1e-6))
 }

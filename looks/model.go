@@ -108,9 +108,10 @@ func (t Track) sound() bool {
 	return t.Last >= last && t.Stage < stages
 }
 
-// telling is the part up to which a foretold end teaches as much as a sample: the
+// telling is the part up to which an end that was foretold tells where it was: the
 // nearer to 1 it was foretold that the row would end between two looks, the less
-// they tell. Rows that were not looked at for long must not blur what is known.
+// they tell of where in between. Rows that were not looked at for long must not blur
+// what is known, but they confirm it.
 const telling = 0.5
 
 func (m *Model) learn(s task.Stage, after, by, entered float64) {
@@ -122,11 +123,11 @@ func (m *Model) learn(s task.Stage, after, by, entered float64) {
 		held[i] = (e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))) / left
 		foretold += beliefs[i] * held[i]
 	}
-	weight := min(1, (1-min(1, foretold))/(1-telling))
-	m.lessons[s] += weight
+	news := min(1, (1-min(1, foretold))/(1-telling))
+	m.lessons[s]++
 	for i := range experts {
-		experts[i].judge(held[i], weight)
-		experts[i].learn(after, by, entered, weight)
+		experts[i].judge(held[i])
+		experts[i].learn(after, by, entered, news)
 	}
 }
 

@@ -70,13 +70,15 @@ func TestEtaSaysNothingWithoutKnowledge(t *testing.T) {
 func TestEtaFollowsTheStage(t *testing.T) {
 	t.Parallel()
 	c := &clock{at: time.Now()}
-	p, now := newPlanner(postgrestest.Pool(t), c), c.at
+	p := newPlanner(postgrestest.Pool(t), c)
 	for i := range 200 {
 		preview := time.Duration(20+i) * time.Second
-		track := looks.Track{}.Looked(preview, task.StagePreview).Looked(preview+29*time.Second, task.StagePreview)
+		track := looks.Track{}.Looked(preview-time.Second, task.StageSubmitted).Looked(preview+time.Second, task.StagePreview).Looked(preview+29*time.Second, task.StagePreview)
 		p.Ended(Row{Type: task.Generate, Track: track, Age: preview + 31*time.Second}, false)
 	}
 	require.NoError(t, p.Learn(t.Context()))
+	c.forward(planTime + time.Second)
+	now := c.now()
 	left := func(r Pending) float64 {
 		p50, _, ok := p.Eta(r, now)
 		require.True(t, ok)

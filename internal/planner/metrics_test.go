@@ -43,7 +43,7 @@ tasksync_look_price_seconds{provider="sunoapi"} 0.5
 	teach(p, 5)
 	require.NoError(t, p.Learn(t.Context()))
 	for range 500 {
-		p.Every(Row{Type: task.Generate, Age: time.Minute, Track: looks.Track{}.Looked(time.Minute, task.StageSubmitted)}, task.StageSubmitted)
+		p.Every(Row{Type: task.Generate, Age: time.Minute, Track: looks.Track{}.Looked(10*time.Second, task.StageSubmitted)}, task.StageSubmitted)
 	}
 	price, rows := 0.0, 0.0
 	families, err := reg.Gather()
