@@ -25,8 +25,13 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d := &daemon{cfg: cfg, health: newHealth("database", "feed", "jobs")}
-	err := d.run(ctx, d.parts())
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+	return unlessAsked(ctx, d.run(ctx, d.parts()))
+}
+
+// unlessAsked returns err, or nil if err is no more than that ctx has ended, for
+// whatever cause.
+func unlessAsked(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.Cause(ctx))) {
 		return nil
 	}
 	return err

@@ -170,3 +170,23 @@ func TestNamesOfParts(t *testing.T) {
 	}
 	require.Equal(t, []string{"metrics", "HTTP server", "database", "schema", "syncer", "API", "jobs", "requests", "feed"}, names)
 }
+
+// A stop that was asked for is no error, whatever its cause, also when a part hangs.
+func TestAStopForAnyCause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rollout := errors.New("rollout")
+		timed, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		caused, end := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Minute, func() { end(rollout) })
+		for _, ctx := range []context.Context{timed, caused} {
+			d := &diary{}
+			err := newTestDaemon().run(ctx, []part{d.running("hangs", time.Hour)})
+			require.NoError(t, unlessAsked(ctx, err))
+			require.ErrorIs(t, unlessAsked(ctx, errPart), errPart)
+			require.ErrorIs(t, unlessAsked(t.Context(), err), err)
+		}
+		time.Sleep(2 * time.Hour)
+	})
+}
