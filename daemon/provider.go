@@ -107,15 +107,11 @@ func (p Provider) Rate() upstream.Rate {
 	return upstream.Rate{Requests: p.Limits.Requests, Window: p.Limits.Window}
 }
 
-// limit is the RateLimit as adapters take it: 0 requests are the provider's own limit,
-// a negative number is no limit.
+// limit is the limit that counts as adapters take it, in parts of ten seconds: 0
+// requests are the provider's own limit, a negative number is no limit.
 func (p Provider) limit() upstream.Rate {
-	switch {
-	case p.RateLimit == nil:
-		return upstream.Rate{}
-	case p.RateLimit.Requests == 0:
+	if p.RateLimit != nil && p.RateLimit.Requests == 0 {
 		return upstream.Rate{Requests: -1}
-	default:
-		return *p.RateLimit
 	}
+	return p.Rate().Short()
 }

@@ -2,10 +2,12 @@ package daemon
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/internal/database"
+	"tasksync/internal/wait"
 	"tasksync/syncer"
 )
 
@@ -36,12 +38,29 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	group.Go(func() error { return d.runLooks(ctx) })
 	defer group.Wait() //nolint:errcheck // its error would be that of a share that ends anyway
 	defer stop()
+	if err := d.awaitShares(ctx); err != nil {
+		return nil, err
+	}
 	// Without an announcer, the streams of daemons hear of it within a second.
 	results, err := syncer.New(d.syncerConfig()).Sync(ctx, syncer.Request{IDs: ids, Via: syncer.ViaRequest})
 	if err != nil {
 		return nil, err
 	}
 	return results, d.upstreams.refused()
+}
+
+// awaitShares waits until this process may make calls: a busy daemon that shares the
+// limit leaves some after a lease and a window.
+func (d *daemon) awaitShares(ctx context.Context) error {
+	deadline := time.Now().Add(30 * time.Second)
+	for _, h := range d.holders {
+		for h.Share() == 0 && time.Now().Before(deadline) {
+			if err := wait.For(ctx, 50*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Retry puts failed generations back under way, with an event each; a running

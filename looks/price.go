@@ -38,11 +38,13 @@ func (p Pace) Price() time.Duration {
 // price that is set. A look that waited for its turn has been asked for all the while:
 // what was made can never exceed the budget, what was asked for does.
 type Market struct {
-	own    float64 // looks per second at the pace's own price, smoothed
-	asked  float64 // looks per second at the price that was set, smoothed
-	others float64 // looks per second that no price changes, smoothed
-	excess float64 // logarithm of the correction
-	at     time.Time
+	own    float64   // looks per second at the pace's own price, smoothed
+	asked  float64   // looks per second at the price that was set, smoothed
+	others float64   // looks per second that no price changes, smoothed
+	excess float64   // logarithm of the correction
+	at     time.Time // of the smoothed values
+
+	corrected time.Time
 }
 
 const (
@@ -66,7 +68,12 @@ const (
 // that was set so many as asked says; for a row that had ended, those until its end and
 // half a look more. The budget is in looks per second; 0: no limit.
 func (m *Market) Looked(now time.Time, own, asked, budget float64) {
-	past := m.fade(now)
+	m.fade(now)
+	past := 0.0 // since the last correction
+	if !m.corrected.IsZero() {
+		past = max(0, now.Sub(m.corrected).Seconds())
+	}
+	m.corrected = now
 	if budget > 0 && m.asked > 0 {
 		m.excess += past / excessSpan.Seconds() * math.Log(m.asked/m.room(budget))
 		least := min(0, -2*math.Log(m.own/m.room(budget))) // the price stays above the pace's own
@@ -76,20 +83,21 @@ func (m *Market) Looked(now time.Time, own, asked, budget float64) {
 	m.asked += asked / marketSpan.Seconds()
 }
 
-// Unplanned enters a look that is made at any price: a row's first one, or after a hint.
-func (m *Market) Unplanned(now time.Time) {
+// Unplanned enters so many looks that are made at any price: a row's first one, or one
+// after a hint.
+func (m *Market) Unplanned(now time.Time, looks float64) {
 	m.fade(now)
-	m.others += 1 / marketSpan.Seconds()
+	m.others += looks / marketSpan.Seconds()
 }
 
-// fade forgets what is long ago, and gives the seconds since it last did.
-func (m *Market) fade(now time.Time) (past float64) {
+// fade forgets what is long ago.
+func (m *Market) fade(now time.Time) {
+	past := 0.0
 	if !m.at.IsZero() {
 		past = max(0, now.Sub(m.at).Seconds())
 	}
 	keep := math.Exp(-past / marketSpan.Seconds())
 	m.own, m.asked, m.others, m.at = m.own*keep, m.asked*keep, m.others*keep, now
-	return past
 }
 
 // room is how many planned looks per second the budget has room for.

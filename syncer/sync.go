@@ -102,7 +102,7 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 	var due []*member
 	now := s.cfg.Now()
 	for id, m := range members {
-		m.track = s.tracks.latest(id, req.Tracks[id])
+		m.track = s.tracks.latest(m, req.Tracks[id], s.age(m, now))
 	}
 	joining := slices.ContainsFunc(ids, func(id string) bool { return !req.NotBefore[id].After(now) })
 	for _, id := range ids {

@@ -24,20 +24,27 @@ type tracks struct {
 
 func newTracks() *tracks { return &tracks{byID: recent.Map[looks.Track]{Size: maxTracks}} }
 
-// latest returns the track of the later look: the one given, or the one remembered.
-func (t *tracks) latest(id string, given looks.Track) looks.Track {
+// latest returns the track of the later look at the row's task: the one given, or the
+// one remembered. A track that is older than the row is of an earlier life: the row
+// was retried since.
+func (t *tracks) latest(m *member, given looks.Track, age time.Duration) looks.Track {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if known, ok := t.byID.Get(id); ok && cmp.Or(cmp.Compare(known.Last, given.Last), cmp.Compare(known.Looks, given.Looks)) > 0 {
-		return known
+	if known, ok := t.byID.Get(trackKey(m.g)); ok && cmp.Or(cmp.Compare(known.Last, given.Last), cmp.Compare(known.Looks, given.Looks)) > 0 {
+		given = known
+	}
+	if given.Last > age.Milliseconds() {
+		return looks.Track{}
 	}
 	return given
 }
 
-func (t *tracks) put(id string, track looks.Track, now time.Time) {
+func trackKey(g task.Generation) string { return g.ID + " " + g.TaskID }
+
+func (t *tracks) put(g task.Generation, track looks.Track, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.byID.Put(id, track, now)
+	t.byID.Put(trackKey(g), track, now)
 }
 
 // row is the member as the planner takes it.
@@ -79,7 +86,7 @@ func (s *Syncer) track(due []*member) {
 	for _, m := range due {
 		if m.answered && !m.decision.Status.Terminal() && !m.decision.Open() {
 			m.track = m.track.Looked(s.age(m, m.seen.AskedAt), m.decision.Stage)
-			s.tracks.put(m.g.ID, m.track, s.cfg.Now())
+			s.tracks.put(m.g, m.track, s.cfg.Now())
 		}
 	}
 }
@@ -113,15 +120,20 @@ func (s *Syncer) endOf(via Via, m *member) time.Time {
 	return found.Add(-max(0, found.Sub(underWay)) / 2)
 }
 
+// joinAhead is how long before its time a row may be looked at with others.
+const joinAhead = 10 * time.Second
+
 // joins reports whether a member that is not due yet is asked for with others that
 // are: in a call that can carry it, its look costs nothing. It must have waited for
-// half of its time.
+// half of its time, and for the least time of its provider; a fixed interval is kept.
 func (s *Syncer) joins(m *member, at, now time.Time) bool {
-	if s.cfg.Planner == nil || !s.cfg.Planner.Batched(m.g.Provider) || m.track.Last == 0 {
+	p := s.cfg.Planner
+	if p == nil || !p.Batched(m.g.Provider) || m.track.Last == 0 || s.cfg.Policy.PollInterval > 0 || m.g.Memory.Reason != "" {
 		return false
 	}
 	last := s.cfg.Policy.Began(now, m.g).Add(time.Duration(m.track.Last) * time.Millisecond)
-	return now.Sub(last) >= at.Sub(now)
+	waited, ahead := now.Sub(last), at.Sub(now)
+	return waited >= ahead && waited >= p.Least(m.g.Provider) && ahead <= joinAhead
 }
 
 // valueOf is what the look at a member is worth among the others.

@@ -223,6 +223,10 @@ func (g *gate) turnAwayWaiting(now time.Time) {
 	}
 }
 
+// longestTurn is the longest wait that a caller is told which is turned away for those
+// before it. The estimate follows from a share that may soon be larger.
+const longestTurn = 15 * time.Second
+
 // turnAway returns a *task.Failure when the caller's deadline comes before the
 // opening of its slot plus the time that a call takes. The result has type error,
 // so that nil stays nil in the caller's error. The caller holds the lock.
@@ -236,6 +240,6 @@ func (g *gate) turnAway(w *waiter, now, opening time.Time) error {
 	}
 	return &task.Failure{
 		Verdict: task.Transient, Reason: ReasonTurnedAway, Message: message,
-		RetryAfter: max(0, opening.Sub(now)), Unsent: true,
+		RetryAfter: max(0, min(opening.Sub(now), max(longestTurn, g.queue.Opening(now).Sub(now)))), Unsent: true,
 	}
 }

@@ -22,6 +22,24 @@ type Rate struct {
 	Window   time.Duration
 }
 
+// shortWindow is the longest window of [Rate.Short].
+const shortWindow = 10 * time.Second
+
+// Short returns a rate over ten seconds at most, or over the time of one request,
+// that keeps to r and permits nine tenths of it at least. What was sent counts for a
+// window: with a long one a daemon that begins, or whose share grows, would wait for it.
+func (r Rate) Short() Rate {
+	if r.Requests <= 0 || r.Window <= shortWindow {
+		return r
+	}
+	for parts := int((r.Window + shortWindow - 1) / shortWindow); parts < r.Requests; parts++ {
+		if n := r.Requests / parts; 10*n*parts >= 9*r.Requests {
+			return Rate{n, (r.Window + time.Duration(parts) - 1) / time.Duration(parts)}
+		}
+	}
+	return Rate{1, (r.Window + time.Duration(r.Requests) - 1) / time.Duration(r.Requests)}
+}
+
 // errRate says what a rate may be.
 var errRate = errors.New("is not a rate limit: give requests and a time, like 20/10s, 10/s or 600/m, or requests per second, like 10 or 0.5; " +
 	"1 to 1000000 requests, 1ms to 24h; 0 is no limit")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 func TestParseRate(t *testing.T) {
@@ -72,5 +73,32 @@ func FuzzParseRate(f *testing.F) {
 		again, err := ParseRate(r.String())
 		require.NoError(t, err, r.String())
 		require.Equal(t, r, again)
+	})
+}
+
+func TestShortRates(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ from, to Rate }{
+		{Rate{}, Rate{}},
+		{Rate{20, 10 * time.Second}, Rate{20, 10 * time.Second}},
+		{Rate{10, time.Second}, Rate{10, time.Second}},
+		{Rate{600, time.Minute}, Rate{100, 10 * time.Second}},
+		{Rate{3600, time.Hour}, Rate{10, 10 * time.Second}},
+		{Rate{1, time.Minute}, Rate{1, time.Minute}},
+	} {
+		require.Equal(t, tc.to, tc.from.Short())
+	}
+}
+
+// A short rate keeps to the long one in any span of its window, and wastes no more
+// than a tenth.
+func TestShortRatesKeepToTheLongOnes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := Rate{rapid.IntRange(1, 10_000).Draw(t, "requests"), time.Duration(rapid.Int64Range(1, int64(24*time.Hour)).Draw(t, "window"))}
+		short := r.Short()
+		spans := (r.Window + short.Window - 1) / short.Window // a span of r touches as many of short's, at most
+		require.LessOrEqual(t, int(spans)*short.Requests, r.Requests)
+		require.GreaterOrEqual(t, 10.1*float64(short.Requests)*float64(r.Window), 9*float64(r.Requests)*float64(short.Window))
 	})
 }

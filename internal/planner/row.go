@@ -34,18 +34,19 @@ func (p *Planner) Every(r Row, stage task.Stage) time.Duration {
 	return p.plan(m, r.Track.Looked(r.Age, stage), source.Least, price/r.share(source)).Next(r.Age) - r.Age
 }
 
-// looked tells the market of a look, and whether it found that the row had ended: at
-// an unknown time since the last look. The caller holds the lock.
+// looked tells the market of a look, in parts of the call that it shares, and whether
+// it found that the row had ended: at an unknown time since the last look. The caller
+// holds the lock.
 func (p *Planner) looked(r Row, source Source, ended bool) {
-	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
+	now, market, call := p.cfg.Now(), p.market(source), 1/float64(r.share(source))
 	last := time.Duration(r.Track.Last) * time.Millisecond
 	alive, rest := r.Age, 0.0
 	if ended {
 		alive, rest = (last+r.Age)/2, 0.5
 	}
 	if last == 0 {
-		market.Unplanned(now)
-		market.users.Asked(now, r.User, 1)
+		market.Unplanned(now, call)
+		market.users.Asked(now, r.User, call)
 		return
 	}
 	m := p.model(subject{source.Name, r.Type})
@@ -55,13 +56,13 @@ func (p *Planner) looked(r Row, source Source, ended bool) {
 	if price > p.cfg.Pace.Price() {
 		asked = p.plan(m, r.Track, source.Least, price/r.share(source)).Looks(last, alive)
 	}
-	market.Looked(now, own+rest, asked+rest, budget)
-	market.users.Asked(now, r.User, own+rest)
+	market.Looked(now, call*(own+rest), call*(asked+rest), source.budget())
+	market.users.Asked(now, r.User, call*(own+rest))
 }
 
-// price is what a look at the row costs now. The caller holds the lock.
+// price is what a call costs now. The caller holds the lock.
 func (p *Planner) price(r Row, source Source) time.Duration {
-	now, market, budget := p.cfg.Now(), p.market(source), r.budget(source)
+	now, market, budget := p.cfg.Now(), p.market(source), source.budget()
 	price := market.Price(now, p.cfg.Pace, budget)
 	return market.users.Price(now, r.User, p.cfg.Pace.Price(), price, budget)
 }
@@ -70,9 +71,6 @@ func (p *Planner) price(r Row, source Source) time.Duration {
 func (r Row) share(s Source) time.Duration {
 	return time.Duration(min(max(1, r.Sharing), max(1, s.Batch)))
 }
-
-// budget is the source's, in looks.
-func (r Row) budget(s Source) float64 { return s.budget() * float64(r.share(s)) }
 
 // market is the market of a source. The caller holds the lock.
 func (p *Planner) market(s Source) *market {
@@ -84,7 +82,7 @@ func (p *Planner) market(s Source) *market {
 	return m
 }
 
-// Demand returns how many looks per second at a provider, by its own name, would be
+// Demand returns how many calls per second to a provider, by its own name, would be
 // worth the pace's own price.
 func (p *Planner) Demand(name string) float64 {
 	p.mu.Lock()
@@ -107,6 +105,9 @@ func (p *Planner) Value(r Row) float64 {
 	return plan.Value(time.Duration(r.Track.Last)*time.Millisecond, r.Age).Seconds()
 }
 
+// Least returns the least time between two looks at one task of a provider.
+func (p *Planner) Least(provider string) time.Duration { return p.cfg.Sources[provider].Least }
+
 // Batched reports whether one request can carry looks at several rows of a provider.
 func (p *Planner) Batched(provider string) bool { return p.cfg.Sources[provider].Batch > 1 }
 
@@ -126,7 +127,7 @@ func (p *Planner) Ended(r Row, hinted bool) {
 		return
 	}
 	if hinted {
-		p.market(source).Unplanned(p.cfg.Now())
+		p.market(source).Unplanned(p.cfg.Now(), 1/float64(r.share(source)))
 	} else {
 		p.looked(r, source, true)
 	}

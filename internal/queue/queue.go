@@ -112,7 +112,7 @@ func (q *Queue[T]) byUrgency(now time.Time) []*lane[T] {
 	slices.SortStableFunc(order, func(a, b *lane[T]) int {
 		switch owedA, owedB := q.owed(a, now), q.owed(b, now); {
 		case owedA && owedB:
-			return q.owedAt(a, 1).Compare(q.owedAt(b, 1))
+			return q.urgentAt(a, now).Compare(q.urgentAt(b, now))
 		case owedA:
 			return -1
 		case owedB:
@@ -124,14 +124,31 @@ func (q *Queue[T]) byUrgency(now time.Time) []*lane[T] {
 	return order
 }
 
+// urgentAt orders the lanes that are owed a slot: by when it was owed, hints first.
+func (q *Queue[T]) urgentAt(l *lane[T], now time.Time) time.Time {
+	if q.atOnce(l, now) {
+		return time.Time{}
+	}
+	return q.owedAt(l, 1, now)
+}
+
+// atOnce reports whether the lane is that of hints and has not had its part of the
+// window: a hint finds something, so its slots are its own at any time.
+func (q *Queue[T]) atOnce(l *lane[T], now time.Time) bool {
+	return l.id == task.LaneHint && q.window.taken(l.id, now) < int(l.part*q.limitNow(now)+1e-6)
+}
+
 // owed reports whether the lane has waited for its part of the limit long enough.
 func (q *Queue[T]) owed(l *lane[T], now time.Time) bool {
-	return q.window.limited() && l.wants() && !now.Before(q.owedAt(l, 1)) && q.window.taken(l.id, now) < q.part(l)
+	return q.window.limited() && l.wants() && !now.Before(q.owedAt(l, 1, now)) && q.window.taken(l.id, now) < q.part(l, now)
 }
 
 // owedAt is when the lane is owed the n-th slot from now on.
-func (q *Queue[T]) owedAt(l *lane[T], n int) time.Time {
-	return l.since.Add(time.Duration(n) * q.allowance(l))
+func (q *Queue[T]) owedAt(l *lane[T], n int, now time.Time) time.Time {
+	if q.atOnce(l, now) {
+		return l.since
+	}
+	return l.since.Add(time.Duration(n) * q.allowance(l, now))
 }
 
 // opening is when a call of the lane may go that has so many calls of the lane
@@ -153,17 +170,17 @@ func (q *Queue[T]) opening(l *lane[T], before int, now time.Time) time.Time {
 	case task.LaneBacklog:
 		left = q.window.opening(ahead+q.slack(now), now)
 		if !l.last.IsZero() {
-			left = later(left, l.last.Add(q.pace(before+1)))
+			left = later(left, l.last.Add(q.pace(before+1, now)))
 		}
 	case task.LaneUser:
 		left = q.window.opening(ahead+q.window.reserve(now), now)
 	default:
 		left = q.window.opening(ahead, now)
 	}
-	if q.window.taken(l.id, now) >= q.part(l) {
+	if q.window.taken(l.id, now) >= q.part(l, now) {
 		return left
 	}
-	if owed := later(q.window.opening(before, now), q.owedAt(l, before+1)); owed.Before(left) {
+	if owed := later(q.window.opening(before, now), q.owedAt(l, before+1, now)); owed.Before(left) {
 		return owed
 	}
 	return left
@@ -184,22 +201,25 @@ func (q *Queue[T]) reserved(l *lane[T], now time.Time) int {
 // rest is how many slots the lane is owed within a span from now, beside those that
 // its own slots in the window free for it.
 func (q *Queue[T]) rest(l *lane[T], now time.Time) int {
-	owed := int(float64(now.Add(q.window.span).Sub(l.since))/float64(q.allowance(l)) + 1e-6)
-	return max(0, min(owed, q.part(l))-q.window.taken(l.id, now))
+	owed := int(float64(now.Add(q.window.span).Sub(l.since))/float64(q.allowance(l, now)) + 1e-6)
+	return max(0, min(owed, q.part(l, now))-q.window.taken(l.id, now))
 }
 
 // part is how many slots of a window are the lane's, one at least.
-func (q *Queue[T]) part(l *lane[T]) int {
-	return int(math.Ceil(l.part*float64(len(q.window.last)) - 1e-6))
+func (q *Queue[T]) part(l *lane[T], now time.Time) int {
+	return int(math.Ceil(l.part*q.limitNow(now) - 1e-6))
 }
 
 // allowance is the time in which the lane's part of the limit has one slot.
-func (q *Queue[T]) allowance(l *lane[T]) time.Duration {
+func (q *Queue[T]) allowance(l *lane[T], now time.Time) time.Duration {
 	if !q.window.limited() {
 		return 0
 	}
-	return time.Duration(float64(q.window.span) / (l.part * float64(len(q.window.last))))
+	return time.Duration(float64(q.window.span) / (l.part * q.limitNow(now)))
 }
+
+// limitNow is how many slots a window has now, one at least.
+func (q *Queue[T]) limitNow(now time.Time) float64 { return float64(max(1, q.window.limit(now))) }
 
 // slack is how many slots the backlog leaves open; 0 where the limit is one slot.
 func (q *Queue[T]) slack(now time.Time) int {
@@ -208,8 +228,8 @@ func (q *Queue[T]) slack(now time.Time) int {
 }
 
 // pace is the shortest time in which the backlog takes so many slots.
-func (q *Queue[T]) pace(slots int) time.Duration {
-	return time.Duration(float64(q.window.span) * float64(slots) / (paceOfBacklog * float64(len(q.window.last))))
+func (q *Queue[T]) pace(slots int, now time.Time) time.Duration {
+	return time.Duration(float64(q.window.span) * float64(slots) / (paceOfBacklog * q.limitNow(now)))
 }
 
 // Take gives the call its slot. The caller has it from [Queue.Next].
@@ -221,7 +241,7 @@ func (q *Queue[T]) Take(w *Call[T], now time.Time) *Slot {
 		t := l.turns[i]
 		l.turns = append(slices.Delete(l.turns, i, i+1), t)
 	}
-	l.since = later(now.Add(-q.allowance(l)), q.owedAt(l, 1)) // a slot that comes late delays not the next one
+	l.since = later(now.Add(-q.allowance(l, now)), q.owedAt(l, 1, now)) // a slot that comes late delays not the next one
 	if l.since.After(now) {
 		l.since = now
 	}
@@ -272,27 +292,3 @@ func (q *Queue[T]) Demand(now time.Time) int {
 	}
 	return n
 }
-
-// Calls are the calls that wait, by lane and user.
-func (q *Queue[T]) Calls() []*Call[T] {
-	var all []*Call[T]
-	for _, l := range q.lanes {
-		for _, t := range l.turns {
-			all = append(all, t.calls...)
-		}
-	}
-	return all
-}
-
-// Waiting is how many calls wait in a lane.
-func (q *Queue[T]) Waiting(id task.Lane) int { return q.lane(id).waiting }
-
-// Expect is when a call with this claim would go that was added now. It is exact
-// for the next call, and an estimate for the others.
-func (q *Queue[T]) Expect(c Claim, now time.Time) time.Time {
-	c.Lane = q.laneFor(c)
-	return q.opening(q.lane(c.Lane), q.before(c, now), now)
-}
-
-// Opening is when the window has a slot for the next call, whatever its lane is.
-func (q *Queue[T]) Opening(now time.Time) time.Time { return q.window.opening(0, now) }

@@ -161,3 +161,27 @@ func (q *Queue[T]) Close(until time.Time) { q.window.close(until) }
 
 // Used is how many slots of the last span were taken.
 func (q *Queue[T]) Used(now time.Time) int { return q.window.used(now) }
+
+// Calls are the calls that wait, by lane and user.
+func (q *Queue[T]) Calls() []*Call[T] {
+	var all []*Call[T]
+	for _, l := range q.lanes {
+		for _, t := range l.turns {
+			all = append(all, t.calls...)
+		}
+	}
+	return all
+}
+
+// Waiting is how many calls wait in a lane.
+func (q *Queue[T]) Waiting(id task.Lane) int { return q.lane(id).waiting }
+
+// Expect is when a call with this claim would go that was added now. It is exact
+// for the next call, and an estimate for the others.
+func (q *Queue[T]) Expect(c Claim, now time.Time) time.Time {
+	c.Lane = q.laneFor(c)
+	return q.opening(q.lane(c.Lane), q.before(c, now), now)
+}
+
+// Opening is when the window has a slot for the next call, whatever its lane is.
+func (q *Queue[T]) Opening(now time.Time) time.Time { return q.window.opening(0, now) }
