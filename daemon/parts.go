@@ -37,6 +37,9 @@ func (d *daemon) run(ctx context.Context, parts []part) error {
 	d.grace, cancel = withGrace(ctx, stopTimeout)
 	defer cancel()
 	opened, failed := openParts(ctx, group, parts)
+	if failed != nil && ctx.Err() != nil { // a stop is why the part could not be opened
+		failed = context.Cause(ctx)
+	}
 	if failed != nil {
 		group.Go(func() error { return failed }) // which ends ctx
 	}

@@ -58,18 +58,24 @@ func (u *Users) Asked(now time.Time, user string, looks float64) {
 	}
 }
 
+// Quote is what a call costs and how many there are.
+type Quote struct {
+	Own, Market time.Duration // the pace's own price, and that of the market
+	Budget      float64       // calls per second
+}
+
 // Price is what the user pays, between the pace's own price and that of the market: the
 // market's for those who ask for the level at least, the pace's own up to half of it.
-func (u *Users) Price(now time.Time, user string, own, market time.Duration, budget float64) time.Duration {
+func (u *Users) Price(now time.Time, user string, q Quote) time.Duration {
 	a := u.by[user]
-	if market <= own || a == nil {
-		return market
+	if q.Market <= q.Own || a == nil {
+		return q.Market
 	}
 	if now.Sub(u.levelAt).Abs() >= levelTime {
-		u.level, u.levelAt = u.fair(now, budget), now
+		u.level, u.levelAt = u.fair(now, q.Budget), now
 	}
 	part := min(max(0, 2*a.now(now)/u.level-1), 1)
-	return time.Duration(float64(own) * math.Pow(float64(market)/float64(own), part))
+	return time.Duration(float64(q.Own) * math.Pow(float64(q.Market)/float64(q.Own), part))
 }
 
 // fair is the level at which the budget is used up.

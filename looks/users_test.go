@@ -13,17 +13,17 @@ func TestWhoAsksForLittlePaysThePacesPrice(t *testing.T) {
 	var u Users
 	const own, market = time.Second, 100 * time.Second
 	now := time.Now()
-	require.Equal(t, market, u.Price(now, "nobody knows", own, market, 2))
+	require.Equal(t, market, u.Price(now, "nobody knows", Quote{own, market, 2}))
 	for range 300 {
 		now = now.Add(time.Second)
 		u.Asked(now, "crowd", 9)
 		u.Asked(now, "one", 0.3)
 		u.Asked(now, "another", 1)
 	}
-	require.Equal(t, own, u.Price(now, "one", own, market, 2))
-	require.Equal(t, market, u.Price(now, "crowd", own, market, 2))
-	require.Equal(t, own, u.Price(now, "crowd", own, own, 2), "nothing is scarce")
-	between := u.Price(now.Add(time.Second), "another", own, market, 3)
+	require.Equal(t, own, u.Price(now, "one", Quote{own, market, 2}))
+	require.Equal(t, market, u.Price(now, "crowd", Quote{own, market, 2}))
+	require.Equal(t, own, u.Price(now, "crowd", Quote{own, own, 2}), "nothing is scarce")
+	between := u.Price(now.Add(time.Second), "another", Quote{own, market, 3})
 	require.Greater(t, between, own)
 	require.Less(t, between, market)
 }

@@ -64,7 +64,7 @@ func (p *Planner) looked(r Row, source Source, ended bool) {
 func (p *Planner) price(r Row, source Source) time.Duration {
 	now, market, budget := p.cfg.Now(), p.market(source), source.budget()
 	price := market.Price(now, p.cfg.Pace, budget)
-	return market.users.Price(now, r.User, p.cfg.Pace.Price(), price, budget)
+	return market.users.Price(now, r.User, looks.Quote{Own: p.cfg.Pace.Price(), Market: price, Budget: budget})
 }
 
 // share is how many looks share a request.
