@@ -185,3 +185,51 @@ func TestSize(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 3062, looks.Size)
 }
+
+// A call that carries a hundred looks costs as much as one that carries one: a row that
+// is asked for alone does not pay for its cohort.
+func TestALoneRowAtABatchProviderPaysForItself(t *testing.T) {
+	t.Parallel()
+	c := &clock{at: time.Now()}
+	p := New(Config{
+		Handlers: task.DefaultHandlers(), Deadline: 10 * time.Minute, Now: c.now,
+		Sources: map[string]Source{"": {Name: "acedata", Batch: 100, Budget: func() float64 { return 2 }}},
+	})
+	lone := Row{Type: task.Generate, User: "u", Age: time.Minute, Sharing: 1, Track: looks.Track{}.Looked(50*time.Second, task.StageSubmitted)}
+	before := every(t, p, lone)
+	for range 60 { // a cohort, six calls a minute
+		c.forward(10 * time.Second)
+		for range 100 {
+			_ = p.Every(Row{Type: task.Generate, User: "u", Age: time.Minute, Sharing: 100, Track: looks.Track{}.Looked(50*time.Second, task.StageSubmitted)}, 0)
+		}
+	}
+	require.Less(t, every(t, p, lone), 2*before)
+	require.Less(t, p.Demand("acedata"), 2.0, "in calls")
+}
+
+// What the price leaves too many of it corrects in time, also when it is asked often.
+func TestThePriceIsCorrected(t *testing.T) {
+	t.Parallel()
+	c := &clock{at: time.Now()}
+	p := New(Config{
+		Handlers: task.DefaultHandlers(), Deadline: 10 * time.Minute, Now: c.now,
+		Sources: map[string]Source{"": {Name: "sunoapi", Budget: func() float64 { return 0.3 }}},
+	})
+	row := Row{Type: task.Generate, Age: time.Minute, Track: looks.Track{}.Looked(10*time.Second, task.StageSubmitted)}
+	price := func() time.Duration {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		source, _ := p.source(row)
+		return p.price(row, source)
+	}
+	prices := make([]time.Duration, 2)
+	for i := range prices {
+		for range 300 {
+			c.forward(time.Second)
+			_ = p.Every(row, 0)
+			_ = price()
+		}
+		prices[i] = price()
+	}
+	require.Greater(t, prices[1], prices[0], "more was asked for than there is, so it gets dearer still")
+}

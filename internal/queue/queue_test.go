@@ -250,3 +250,31 @@ func TestAWindowOfChangingSharesHoldsNoMoreThanTheLargest(t *testing.T) {
 		}
 	})
 }
+
+// A hint goes with the next slot, also under a share and while all other lanes are
+// full.
+func TestAHintGoesNext(t *testing.T) {
+	t.Parallel()
+	for _, share := range []int{20, 6} {
+		q := New[int](20, 10*time.Second, 16)
+		start := time.Unix(0, 0)
+		q.ShareOut(share, start.Add(time.Hour))
+		others := full(q, allLanes[1:])
+		served, longest := 0, time.Duration(0)
+		var hint *Call[int]
+		came := start
+		drive(q, start, start.Add(10*time.Minute), func(now time.Time) {
+			others(now)
+			if hint != nil && q.Waiting(task.LaneHint) == 0 {
+				longest, hint = max(longest, now.Sub(came)), nil
+				served++
+			}
+			if hint == nil && now.Sub(came) > 17*time.Second {
+				hint, came = &Call[int]{Claim: Claim{Lane: task.LaneHint}}, now
+				q.Add(hint, now)
+			}
+		})
+		require.Greater(t, served, 20)
+		require.Less(t, longest, 11*time.Second, "share %d", share)
+	}
+}
