@@ -25,6 +25,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"tasksync/internal/database"
 	"tasksync/internal/wait"
 	"tasksync/queries"
 )
@@ -81,6 +82,7 @@ type Holder struct {
 	share    int
 	answered time.Time // when the last renewal that was answered was sent; zero: none was
 	failure  error     // of the last renewal
+	alone    error     // why the table of shares is of no use; nil: it is
 	ended    bool      // the log says that the lease has ended
 	disagree bool      // likewise that another daemon has another limit
 }
@@ -115,12 +117,15 @@ func (h *Holder) shareAt(now time.Time) int {
 	return h.share
 }
 
-// Trouble tells why this daemon has no share; empty: it has one, or the others need
-// the limit.
+// Trouble tells why this daemon has no share, or cannot share; empty: it has one, or
+// the others need the limit.
 func (h *Holder) Trouble() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !h.ended {
+	switch {
+	case h.alone != nil:
+		return fmt.Sprintf("the rate limit cannot be shared with other daemons: %s", h.alone)
+	case !h.ended:
 		return ""
 	}
 	return fmt.Sprintf("no share of the rate limit, so that no calls are made, because the database does not renew it: %s", h.failure)
@@ -148,9 +153,33 @@ func (h *Holder) runOnce(ctx context.Context) {
 	switch {
 	case err == nil:
 		h.apply(row, sent)
+	case ctx.Err() == nil && unusable(err):
+		h.goAlone(err, sent)
 	case ctx.Err() == nil:
 		h.unanswered(err)
 	}
+}
+
+// unusable reports whether the database has no table of shares for this role: tries do
+// not mend that, and rows must not wait for it.
+func unusable(err error) bool {
+	switch database.Code(err) {
+	case database.InsufficientPrivilege, database.UndefinedTable, database.UndefinedFunction:
+		return true
+	}
+	return false
+}
+
+// goAlone takes the whole limit, as the only daemon may, and says so.
+func (h *Holder) goAlone(err error, sent time.Time) {
+	h.cfg.Gate.ShareOut(h.cfg.Requests, sent.Add(useTime))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.alone == nil {
+		h.cfg.Logger.Error("[TaskSync] The rate limit cannot be shared with other daemons; this one uses all of it", "error", err,
+			"hint", "give the role USAGE on schema tasksync, and all rights on its tables; `tasksync migrate up` makes those that are missing")
+	}
+	h.share, h.answered, h.alone = h.cfg.Requests, sent, err
 }
 
 func (h *Holder) params(now time.Time) queries.ShareRenewParams {
@@ -186,6 +215,7 @@ func (h *Holder) apply(row queries.ShareRenewRow, sent time.Time) {
 			"requests", h.cfg.Requests, "window", h.cfg.Window.String(), "hint", "give all daemons the same TASKSYNC_RATE_LIMIT")
 	}
 	h.share, h.answered, h.failure, h.ended, h.disagree = int(row.Share), sent, nil, false, !row.Agreed
+	h.alone = nil
 }
 
 // unanswered notes that a renewal has failed, and logs once that it did and once that

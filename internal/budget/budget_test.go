@@ -279,11 +279,10 @@ func TestHolderWithoutItsDatabase(t *testing.T) {
 	})
 	h.runOnce(t.Context())
 	require.Equal(t, 20, h.Share())
-	rename := func(from, to string) {
-		_, err := pool.Exec(t.Context(), `ALTER TABLE tasksync.`+from+` RENAME TO `+to)
-		require.NoError(t, err)
-	}
-	rename("budgets", "away")
+	away, err := pgxpool.New(t.Context(), pool.Config().ConnString())
+	require.NoError(t, err)
+	away.Close()
+	h.cfg.DB = away
 	h.runOnce(t.Context())
 	require.Equal(t, 20, h.Share(), "its last share")
 	require.Empty(t, h.Trouble())
@@ -295,9 +294,36 @@ func TestHolderWithoutItsDatabase(t *testing.T) {
 	require.Contains(t, h.Trouble(), "no share of the rate limit")
 	require.Equal(t, 1, strings.Count(log.String(), "trying again"), log.String())
 	require.Equal(t, 1, strings.Count(log.String(), "has ended"), log.String())
-	rename("away", "budgets")
+	h.cfg.DB = pool
 	h.runOnce(t.Context())
 	require.Equal(t, 20, h.Share())
 	require.Empty(t, h.Trouble())
 	require.Contains(t, log.String(), "works again")
+}
+
+// A role that may not use the table of shares makes calls all the same, and says so:
+// rows must not wait for an operator.
+func TestWithoutTheTableADaemonGoesAlone(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]string{
+		"no right on a table": `REVOKE ALL ON tasksync.budgets FROM CURRENT_USER`,
+		"no table":            `DROP TABLE tasksync.budget_shares CASCADE`,
+		"no function":         `DROP FUNCTION tasksync.fair_share CASCADE`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool, gate := postgrestest.Pool(t), newFakeGate()
+			h := New(Config{DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: gate})
+			h.runOnce(t.Context())
+			require.Equal(t, 20, <-gate.outs)
+			require.Empty(t, h.Trouble())
+			_, err := pool.Exec(t.Context(), sql)
+			require.NoError(t, err)
+			for range 3 {
+				h.runOnce(t.Context())
+				require.Equal(t, 20, <-gate.outs)
+			}
+			require.Contains(t, h.Trouble(), "cannot be shared")
+		})
+	}
 }

@@ -25,6 +25,8 @@ const (
 	SyntaxError                       = "42601"
 	UndefinedObject                   = "42704"
 	DuplicateObject                   = "42710"
+	UndefinedFunction                 = "42883"
+	UndefinedTable                    = "42P01"
 	DiskFull                          = "53100"
 	TooManyConnections                = "53300"
 	ConfigurationLimitExceeded        = "53400"
