@@ -117,15 +117,12 @@ func (h *Holder) shareAt(now time.Time) int {
 	return h.share
 }
 
-// Trouble tells why this daemon has no share, or cannot share; empty: it has one, or
-// the others need the limit.
+// Trouble tells why this daemon has no share; empty: it has one, or the others need
+// the limit.
 func (h *Holder) Trouble() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.alone != nil:
-		return fmt.Sprintf("the rate limit cannot be shared with other daemons: %s", h.alone)
-	case !h.ended:
+	if !h.ended {
 		return ""
 	}
 	return fmt.Sprintf("no share of the rate limit, so that no calls are made, because the database does not renew it: %s", h.failure)
@@ -170,7 +167,8 @@ func unusable(err error) bool {
 	return false
 }
 
-// goAlone takes the whole limit, as the only daemon may, and says so.
+// goAlone takes the whole limit, as the only daemon may, and says so. The daemon stays
+// ready: it does its work.
 func (h *Holder) goAlone(err error, sent time.Time) {
 	h.cfg.Gate.ShareOut(h.cfg.Requests, sent.Add(useTime))
 	h.mu.Lock()

@@ -313,17 +313,22 @@ func TestWithoutTheTableADaemonGoesAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool, gate := postgrestest.Pool(t), newFakeGate()
-			h := New(Config{DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: gate})
+			var log bytes.Buffer
+			h := New(Config{
+				DB: pool, Credential: "the credential", Requests: 20, Window: 10 * time.Second, Gate: gate,
+				Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			})
 			h.runOnce(t.Context())
 			require.Equal(t, 20, <-gate.outs)
-			require.Empty(t, h.Trouble())
 			_, err := pool.Exec(t.Context(), sql)
 			require.NoError(t, err)
 			for range 3 {
 				h.runOnce(t.Context())
 				require.Equal(t, 20, <-gate.outs)
 			}
-			require.Contains(t, h.Trouble(), "cannot be shared")
+			require.Empty(t, h.Trouble())
+			require.Equal(t, 20, h.Share())
+			require.Equal(t, 1, strings.Count(log.String(), "cannot be shared"), log.String())
 		})
 	}
 }
