@@ -14,6 +14,7 @@ import (
 	"tasksync/internal/planner"
 	"tasksync/jobs"
 	"tasksync/syncer"
+	"tasksync/task"
 )
 
 // Run serves until ctx ends and then stops within 10 s; a stop that was asked
@@ -49,6 +50,7 @@ type daemon struct {
 	pooled    bool             // through a pooler in transaction mode
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
+	providers task.ProviderWords
 	planner   *planner.Planner
 	holders   []share // of the limits
 	syncer    *syncer.Syncer

@@ -38,13 +38,20 @@ SELECT current_setting('wal_level')::text AS wal_level,
 
 -- name: PublicationGet :one
 -- A partitioned table is published under its own name only if the publication
--- says so; if not, it does not count as published.
+-- says so; if not, it does not count as published. Its row filter is outdated if it
+-- is one of an older version, which compared the status as it stands. Postgres 14 has
+-- neither row filters nor their column in the view.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')::boolean AS present,
     EXISTS (
         SELECT FROM pg_catalog.pg_publication AS p
         JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
         WHERE p.pubname = 'tasksync' AND p.pubinsert AND t.schemaname = 'public' AND t.tablename = 'music_generations'
-    )::boolean AS usable;
+    )::boolean AS usable,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_publication_tables AS t
+        WHERE t.pubname = 'tasksync' AND t.schemaname = 'public' AND t.tablename = 'music_generations'
+            AND to_jsonb(t) ->> 'rowfilter' LIKE '%submitted%' AND to_jsonb(t) ->> 'rowfilter' NOT LIKE '%inprogress%'
+    )::boolean AS outdated;
 
 -- name: SnapshotGet :one
 -- The transactions that a query would not see now: the running ones, and all

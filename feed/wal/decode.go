@@ -124,7 +124,7 @@ func (d *decoder) insert(c *cursor) event {
 			status = string(value)
 		}
 	}
-	if !v2 || !task.Status(status).Pending() || !task.IsUUID(id) {
+	if !v2 || !task.ParseStatus(status).Pending() || !task.IsUUID(id) {
 		return event{}
 	}
 	return event{kind: row, id: id}

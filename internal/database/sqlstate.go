@@ -25,6 +25,7 @@ const (
 	SyntaxError                       = "42601"
 	UndefinedObject                   = "42704"
 	DuplicateObject                   = "42710"
+	DatatypeMismatch                  = "42804"
 	UndefinedFunction                 = "42883"
 	UndefinedTable                    = "42P01"
 	DiskFull                          = "53100"

@@ -36,8 +36,11 @@ func checks() []check {
 		{schema, (*doctor).seeSchema},
 
 		{after, (*doctor).seeRights},
+		{after, (*doctor).seeProviders},
 
 		{beside, (*doctor).seeRows},
+		{beside, (*doctor).seeStatusWords},
+		{beside, (*doctor).seeStatusDefault},
 		{beside, (*doctor).seeOverdue},
 		{beside, (*doctor).seeLate},
 
