@@ -12,7 +12,7 @@ import (
 // pendingWords are the words of a status column that mean a pending row, in lower
 // case, and the status that each of them means. All SQL that asks whether a row is
 // pending has exactly these words, because partial indexes, triggers and the row
-// filter of a publication depend on them; a test of package migrations compares them.
+// filter of a publication depend on them; a test compares them.
 var pendingWords = map[string]Status{ //nolint:gochecknoglobals // a constant table
 	"submitted":   Submitted,
 	"queued":      Queued,
