@@ -39,11 +39,11 @@ func checks() []check {
 		{after, (*doctor).seeProviders},
 
 		{beside, (*doctor).seeRows},
-		{beside, (*doctor).seeStatusWords},
 		{beside, (*doctor).seeStatusDefault},
 		{beside, (*doctor).seeOverdue},
 		{beside, (*doctor).seeLate},
 
+		{command, (*doctor).seeStatusWords}, // the sweep logs them
 		{command, (*doctor).seeConnections},
 		{command, (*doctor).seeTriggers},
 		{command, (*doctor).seeFeed},

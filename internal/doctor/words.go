@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -18,7 +19,7 @@ func (d *doctor) seeStatusWords(ctx context.Context) {
 		return
 	}
 	for _, w := range words {
-		d.say(Warning, fmt.Sprintf("status words: %s with status %q, which means neither a pending row nor one that has ended", rowsFound(w.Found), task.Redact(w.Word)),
+		d.say(Warning, fmt.Sprintf("status words: %s with status %q, which means neither a pending row nor one that has ended", rowsFound(w.Found), cmp.Or(task.Redact(w.Word), w.Word)),
 			"no daemon follows them; a pending row has one of %s, in any case; name your words for complete and failed with TASKSYNC_STATUS_WORDS", strings.Join(task.PendingWords(), ", "))
 	}
 }
