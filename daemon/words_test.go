@@ -215,3 +215,29 @@ func TestProvidersThatNobodyKnows(t *testing.T) {
 	b.run(b.config())
 	b.until("it is done", func() bool { return b.done(id) })
 }
+
+// TestRowsWaitForTheirTask: a row that stands in a queue of the application's for
+// longer than the deadline does not fail, and has all of its time from its task on.
+func TestRowsWaitForTheirTask(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := b.run(b.config())
+	row := func(status string) (id string) {
+		require.NoError(t, b.pool.QueryRow(t.Context(), `INSERT INTO music_generations (task_type, status, created_at) VALUES ('generate', $1, now() - interval '2 hours') RETURNING id::text`, status).Scan(&id))
+		return id
+	}
+	waits, submitted := row("Created"), row("submitted")
+	b.until("tasksync's own word says that there is a task", func() bool { return b.is("failed", submitted) == 1 })
+	b.until("it is noted", func() bool {
+		return b.count(`SELECT count(*) FROM tasksync.generation_memory WHERE generation_id = $1 AND reason = 'no_task_id'`, waits) == 1
+	})
+	require.Equal(t, 1, b.is("Created", waits))
+	require.InDelta(t, 1, r.metric(t, `tasksync_ignored_generations{reason="no_task_id"}`), 0)
+	require.Zero(t, r.metric(t, "tasksync_overdue_generations"))
+	require.Zero(t, r.metric(t, "tasksync_oldest_pending_age_seconds"))
+	require.Contains(t, b.examine(b.config()), "1 pending, none past the deadline")
+	b.exec(`UPDATE music_generations SET task_id = '` + b.sim.Submit(task.Generate, simulator.Stuck) + `' WHERE id = '` + waits + `'`)
+	b.until("it is under way", func() bool { return b.is("Created", waits) == 0 })
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM music_generations AS g JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
+		WHERE g.id = $1 AND g.status IN ('processing', 'streaming') AND m.began_at > now() - interval '1 minute'`, waits))
+}

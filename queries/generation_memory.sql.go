@@ -237,6 +237,7 @@ LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.task_type = ANY ($1::text[])
     AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY ($2::text[])
     AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    AND m.reason IS DISTINCT FROM 'no_task_id'
     AND (coalesce(m.began_at, CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END) < $3::timestamptz OR m.refused IS NOT NULL)
 GROUP BY 1
 ORDER BY 1
@@ -255,7 +256,7 @@ type MemoryOverdueStatsRow struct {
 
 // Pending rows past their deadline by the reason why they have not ended:
 // commit_refused if the database rejects their results, backlog if no look has
-// been sent since the deadline.
+// been sent since the deadline. A row that waits for its task is not late.
 func (q *Queries) MemoryOverdueStats(ctx context.Context, db DBTX, arg MemoryOverdueStatsParams) ([]MemoryOverdueStatsRow, error) {
 	rows, err := db.Query(ctx, memoryOverdueStats, arg.TaskTypes, arg.Providers, arg.Before)
 	if err != nil {

@@ -670,9 +670,9 @@ func (q *Queries) GenerationLockPending(ctx context.Context, db DBTX, ids []stri
 
 const generationPendingStats = `-- name: GenerationPendingStats :many
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
-    extract(epoch FROM now() - min(
+    coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
-    ))::double precision AS oldest_seconds
+    ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
 FROM public.music_generations
 WHERE task_type IS NOT NULL
     AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
@@ -686,6 +686,8 @@ type GenerationPendingStatsRow struct {
 	OldestSeconds float64
 }
 
+// The age of the oldest row leaves out rows that wait for the application to submit
+// their tasks.
 func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]GenerationPendingStatsRow, error) {
 	rows, err := db.Query(ctx, generationPendingStats)
 	if err != nil {

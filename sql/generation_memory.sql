@@ -86,7 +86,7 @@ WHERE generation_id IN (
 -- name: MemoryOverdueStats :many
 -- Pending rows past their deadline by the reason why they have not ended:
 -- commit_refused if the database rejects their results, backlog if no look has
--- been sent since the deadline.
+-- been sent since the deadline. A row that waits for its task is not late.
 SELECT (CASE
         WHEN m.refused IS NOT NULL THEN 'commit_refused'
         WHEN m.asked_at IS NULL THEN 'backlog'
@@ -97,6 +97,7 @@ LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.task_type = ANY (@task_types::text[])
     AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY (@providers::text[])
     AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    AND m.reason IS DISTINCT FROM 'no_task_id'
     AND (coalesce(m.began_at, CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END) < @before::timestamptz OR m.refused IS NOT NULL)
 GROUP BY 1
 ORDER BY 1;

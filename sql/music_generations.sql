@@ -131,10 +131,12 @@ ORDER BY g.created_at DESC NULLS LAST, g.id
 LIMIT @max_rows;
 
 -- name: GenerationPendingStats :many
+-- The age of the oldest row leaves out rows that wait for the application to submit
+-- their tasks.
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
-    extract(epoch FROM now() - min(
+    coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
-    ))::double precision AS oldest_seconds
+    ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
 FROM public.music_generations
 WHERE task_type IS NOT NULL
     AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])

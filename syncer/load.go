@@ -85,7 +85,8 @@ func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[str
 func (s *Syncer) generation(r queries.GenerationListRow) task.Generation {
 	return task.Generation{
 		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType), Provider: s.cfg.Providers.Name(r.Provider),
-		Status: s.cfg.Words.Read(r.Status), ErrorCode: task.Code(r.ErrorCode), ErrorMessage: r.ErrorMessage, CreatedAt: r.CreatedAt,
+		Status: s.cfg.Words.Read(r.Status), Unsubmitted: r.TaskID == "" && task.MayBeUnsubmitted(r.Status),
+		ErrorCode: task.Code(r.ErrorCode), ErrorMessage: r.ErrorMessage, CreatedAt: r.CreatedAt,
 	}
 }
 

@@ -20,7 +20,7 @@ func TestWordsOfProviders(t *testing.T) {
 		"one": {[]NamedProvider{sunoapi}, map[string]string{
 			"": "", " ": "", "sunoapi": "sunoapi", "SunoAPI": "sunoapi", " sunoapi ": "sunoapi", "Suno": "sunoapi", "SUNOAPI.ORG": "sunoapi", "suno api": "sunoapi",
 		}, []string{"kie", "kie.ai", "udio", "sunoapi,kie", "\tsunoapi"}},
-		"two": {[]NamedProvider{sunoapi, kie}, map[string]string{"": "", "Kie.AI": "kie", "kie": "kie", "sunoapi.org": "sunoapi"}, []string{"suno", "Suno"}},
+		"two":                            {[]NamedProvider{sunoapi, kie}, map[string]string{"": "", "Kie.AI": "kie", "kie": "kie", "sunoapi.org": "sunoapi"}, []string{"suno", "Suno"}},
 		"a name that is another's alias": {[]NamedProvider{sunoapi, own}, map[string]string{"suno": "Suno", "sunoapi": "sunoapi"}, []string{"kie"}},
 	} {
 		words := NewProviderWords(tc.configured...)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -173,4 +174,37 @@ func TestSQLHasTheWords(t *testing.T) {
 		}
 	}
 	require.Len(t, texts, 2, "each of the two lists has one order")
+}
+
+// A row that may not be submitted yet never ends, and its time begins with the id.
+func TestRowsThatWaitForTheirTask(t *testing.T) {
+	t.Parallel()
+	for word, want := range map[string]bool{
+		"pending": true, "Created": true, "NEW": true, "waiting": true, "in_progress": true, "submitted": false, "QUEUED": false, "processing": false, "draft": false, "": false,
+	} {
+		require.Equal(t, want, MayBeUnsubmitted(word), word)
+	}
+	p, began := DefaultPolicy(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := Generation{ID: "g", Type: Generate, Status: Submitted, Unsubmitted: true, CreatedAt: began}
+	d := p.Decide(began.Add(time.Second), g, nil, Seen{})
+	require.Equal(t, ReasonNoTaskID, d.Reason)
+	require.False(t, d.Writes(g), "nearly every row has its id soon")
+	now := began.Add(100 * time.Hour)
+	d = p.Decide(now, g, nil, Seen{})
+	require.Equal(t, Submitted, d.Status)
+	require.Equal(t, now.Add(overdueMost), d.Next)
+	g.Memory = d.Memory
+	require.False(t, p.Decide(now.Add(time.Hour), g, nil, Seen{}).Writes(g), "noted once")
+
+	g.TaskID, g.Unsubmitted = "task", false // submitted at last
+	now = now.Add(2 * time.Hour)
+	require.False(t, p.Overdue(now, g))
+	d = p.Decide(now, g, nil, Seen{AskedAt: now, Observation: &Observation{TaskID: "task", Status: Processing}})
+	require.Equal(t, Processing, d.Status)
+	require.Equal(t, now, d.Memory.BeganAt)
+	g.Memory, g.Status = d.Memory, d.Status
+	require.Equal(t, now.Add(p.Timeout), p.Deadline(now.Add(time.Minute), g))
+	late := now.Add(p.Timeout + time.Second)
+	d = p.Decide(late, g, nil, Seen{AskedAt: late, Observation: &Observation{TaskID: "task", Status: Processing}})
+	require.Equal(t, Failed, d.Status, "in its own time")
 }
