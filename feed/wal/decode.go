@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pglogrepl"
 
@@ -121,7 +122,7 @@ func (d *decoder) insert(c *cursor) event {
 		case at.taskType:
 			v2 = !null
 		case at.status:
-			status = string(value)
+			status = strings.TrimRight(string(value), " ") // of a char(n)
 		}
 	}
 	if !v2 || !task.ParseStatus(status).Pending() || !task.IsUUID(id) {

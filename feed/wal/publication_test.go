@@ -89,3 +89,24 @@ func TestPublicationOfAnOlderVersion(t *testing.T) {
 	require.False(t, b.log.has("there is no publication to read it with"))
 	b.stop(run)
 }
+
+// Whatever the type of the column: where the server cannot filter by it, the reader
+// does.
+func TestStatusesOfAllTypes(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"varchar(20)", "char(20)", "citext", "word", "text COLLATE tr"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, postgrestest.Empty(t))
+			b.exec(`CREATE EXTENSION citext`)
+			b.exec(`CREATE DOMAIN word AS text`)
+			b.exec(`CREATE COLLATION tr (provider = icu, locale = 'tr-TR')`)
+			b.exec(`CREATE TABLE music_generations (task_type text, status ` + kind + `, id uuid DEFAULT gen_random_uuid())`)
+			run := b.run()
+			ids := b.ids(`INSERT INTO music_generations (task_type, status) SELECT 'generate', w FROM unnest($1::text[]) AS w RETURNING id::text`, append(task.PendingWords(), "PENDING", "IN_PROGRESS"))
+			b.exec(`INSERT INTO music_generations (task_type, status) VALUES ('generate', 'Complete'), ('generate', NULL), ('generate', ''), (NULL, 'PENDING')`)
+			b.awaitExactly(ids)
+			b.stop(run)
+		})
+	}
+}
