@@ -10,6 +10,7 @@ import (
 	"tasksync/feed"
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
+	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/planner"
 	"tasksync/jobs"
@@ -25,6 +26,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d := &daemon{cfg: cfg, health: newHealth("database", "feed", "jobs")}
+	d.watchSessions()
 	return unlessAsked(ctx, d.run(ctx, d.parts()))
 }
 
@@ -45,6 +47,8 @@ type daemon struct {
 
 	registry  *registry
 	server    *httpServer
+	guard     *database.Guard // of the sessions to DatabaseURL
+	direct    *database.Guard // of those to ListenURL: most often the same
 	pool      *pgxpool.Pool
 	pooled    bool             // through a pooler in transaction mode
 	now       func() time.Time // the database's clock

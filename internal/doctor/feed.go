@@ -18,7 +18,7 @@ func (d *doctor) seeConnections(ctx context.Context) {
 	d.pooled = err == nil && !hears
 	switch {
 	case err != nil:
-		d.say(Bad, "DATABASE_URL", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Bad, "DATABASE_URL", "%s", database.Reason(err))
 	case d.pooled:
 		d.say(Good, "DATABASE_URL: a pooler in transaction mode; River polls for jobs", "")
 	default:
@@ -35,14 +35,14 @@ func (d *doctor) seeConnections(ctx context.Context) {
 
 func (d *doctor) seeListenURL(ctx context.Context) {
 	const what = "TASKSYNC_LISTEN_URL"
-	cfg, err := database.DirectConfig(d.cfg.ListenURL)
+	cfg, err := (&database.Guard{}).DirectConfig(d.cfg.ListenURL)
 	if err != nil {
 		return // the settings say so
 	}
 	hears, err := d.hears(ctx, cfg)
 	switch {
 	case err != nil:
-		d.say(Bad, what, "%s", database.RedactURL(err, d.cfg.ListenURL))
+		d.say(Bad, what, "%s", database.Reason(err))
 	case !hears:
 		d.say(Bad, what+": LISTEN does not hear what DATABASE_URL notifies", "give a direct connection, or a pooler in session mode, to the same database")
 	default:
