@@ -38,10 +38,11 @@ type Guard struct {
 	mu     sync.Mutex
 	reason string    // why the database is of no use; "": it serves
 	since  time.Time // when that began
-	ended  time.Time // when the last trouble was over
-	said   time.Time // when a line was last logged
+	echoed time.Time // when the last trouble was over, or a session was ended
+	said   time.Time // when a line about a trouble was last logged
 	told   bool      // of this trouble
 	errors int       // since said
+	lost   time.Time // when a line about sessions that were ended was last logged
 }
 
 // sayAgain is the time between two log lines about a trouble.
@@ -71,6 +72,7 @@ func (g *Guard) keeps(err *pgconn.PgError) bool {
 		g.trouble("the server takes no writes: " + err.Message)
 		g.reset()
 	case AdminShutdown, CrashShutdown:
+		g.ended(err)
 		g.reset()
 	}
 	return !slices.Contains(worthless, err.Code)
@@ -109,6 +111,18 @@ func (g *Guard) trouble(reason string) {
 	g.said, g.told, g.errors = now, true, 0
 }
 
+// ended notes that the server has ended a session, as it does with all of them when it
+// stops. New ones are opened; if that fails, there is a trouble to tell of.
+func (g *Guard) ended(err *pgconn.PgError) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.echoed = time.Now()
+	if g.reason == "" && g.echoed.Sub(g.lost) >= sayAgain {
+		g.lost = g.echoed
+		g.logger().Warn("[TaskSync] The server has ended sessions; opening new ones", "error", err.Message)
+	}
+}
+
 // serves notes that a session was opened, to a server that takes writes.
 func (g *Guard) serves() {
 	g.mu.Lock()
@@ -116,9 +130,9 @@ func (g *Guard) serves() {
 	if g.reason == "" {
 		return
 	}
-	g.reason, g.ended = "", time.Now()
+	g.reason, g.echoed = "", time.Now()
 	if g.told {
-		g.logger().Info("[TaskSync] The database takes writes again", "after", g.ended.Sub(g.since).Round(100*time.Millisecond).String(), "errors", g.errors)
+		g.logger().Info("[TaskSync] The database takes writes again", "after", g.echoed.Sub(g.since).Round(100*time.Millisecond).String(), "errors", g.errors)
 	}
 	g.errors = 0
 }
