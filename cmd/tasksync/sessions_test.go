@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -126,4 +127,21 @@ func TestReadOnlyForAWhile(t *testing.T) {
 			w.ended(t, d)
 		})
 	}
+}
+
+// reconnect has the test look at the database at w.url.
+func (w *world) reconnect(t *testing.T) {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), w.url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	w.pool = pool
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
 }

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -116,7 +117,7 @@ func diagnoseNetwork(err error) diagnosis {
 		return diagnosis{next: "the name of the host cannot be looked up: does this machine's DNS answer?"}
 	case dial && isIPv6(operation.Addr) && (errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL)):
 		return diagnosis{next: "the host has an IPv6 address only, and this machine has no way there: use an address with IPv4, like that of the pooler (Supabase: host ….pooler.supabase.com, port 5432)"}
-	case pgconn.Timeout(err):
+	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
 		return diagnosis{next: "nothing answers there in time: are host and port right, and does a firewall let this machine through?"}
 	}
 	return diagnosis{}

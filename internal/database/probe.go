@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // errNotPostgres is wrapped by errors about a port at which another program listens.
@@ -60,7 +60,7 @@ func speaksOtherwise(ctx context.Context, addr string) bool {
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(probeTimeout / 2))
 	n, err := conn.Read(answer)
-	if pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		_, _ = conn.Write([]byte("\r\n\r\n"))
 		_ = conn.SetReadDeadline(time.Now().Add(probeTimeout / 2))
 		n, _ = conn.Read(answer)
