@@ -26,7 +26,6 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	d := &daemon{cfg: cfg, health: newHealth("database", "feed", "jobs")}
-	d.watchSessions()
 	return unlessAsked(ctx, d.run(ctx, d.parts()))
 }
 

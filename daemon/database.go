@@ -22,9 +22,10 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return database.Connect(ctx, databaseURL)
 }
 
-// TriggersOn reports whether the database announces new rows.
-func TriggersOn(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
-	return feed.TriggersOn(ctx, pool)
+// Triggers says whether the database announces new rows, and if not, why.
+func Triggers(ctx context.Context, pool *pgxpool.Pool) (string, error) {
+	triggers, err := feed.TriggersGet(ctx, pool)
+	return triggers.String(), err
 }
 
 // SetTriggers has the database announce new rows or not. Announcing them costs

@@ -52,11 +52,18 @@ func (d *doctor) seeListenURL(ctx context.Context) {
 }
 
 func (d *doctor) seeTriggers(ctx context.Context) {
-	on, err := feed.TriggersOn(ctx, d.pool)
+	triggers, err := feed.TriggersGet(ctx, d.pool)
+	on := triggers.Announce()
 	polls := d.cfg.Feed == feed.Poll || (d.cfg.Feed == feed.Auto && d.session == nil)
 	switch {
 	case err != nil:
 		d.say(Bad, "triggers", "%s", err)
+	case triggers.Quiet() && d.cfg.Feed == feed.Notify:
+		d.say(Warning, "triggers: "+triggers.String(), "set TASKSYNC_FEED=auto")
+	case triggers.Quiet():
+		d.say(Good, "triggers: "+triggers.String(), "")
+	case triggers.Enabled && triggers.TwoPhase > 0:
+		d.say(Warning, "triggers: "+triggers.String(), "if an application prepares transactions, run `tasksync feed trigger off`")
 	case on && polls:
 		d.say(Warning, "triggers: every new row is announced without a listener, which slows its writers", "run `tasksync feed trigger off` while rows are polled for")
 	case !on && !polls && d.cfg.Feed != feed.WAL:
@@ -71,7 +78,10 @@ func (d *doctor) seeTriggers(ctx context.Context) {
 // seeFeed tells how a daemon would hear of rows, and which daemon does so now.
 func (d *doctor) seeFeed(ctx context.Context) {
 	mode := d.cfg.Feed
+	triggers, err := feed.TriggersGet(ctx, d.pool)
 	switch {
+	case mode == feed.Auto && d.session != nil && err == nil && triggers.Quiet():
+		d.seeQuietFeed(ctx)
 	case mode == feed.Auto && d.session != nil:
 		d.say(Good, "feed: auto chooses notify", "")
 	case mode == feed.Auto:
@@ -101,6 +111,22 @@ func (d *doctor) seeFeed(ctx context.Context) {
 	default:
 		d.say(Bad, "feed", "%s", err)
 	}
+}
+
+// seeQuietFeed tells how a daemon hears of rows where the triggers must not notify.
+func (d *doctor) seeQuietFeed(ctx context.Context) {
+	reader, err := wal.New(wal.Config{Pool: d.pool, SlotLimit: d.cfg.SlotLimit})
+	if err == nil {
+		err = reader.Check(ctx)
+	}
+	if err == nil {
+		err = reader.CheckRole(ctx)
+	}
+	if err != nil {
+		d.say(Good, "feed: auto chooses poll, because the server permits two-phase commits and the WAL cannot be read", "%s", err)
+		return
+	}
+	d.say(Good, "feed: auto chooses wal, because the server permits two-phase commits", "")
 }
 
 // seeSlot examines the replication slot, which may be left by a daemon that is gone.
