@@ -77,7 +77,7 @@ func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 	if deaf {
 		pause = f.cfg.RetryAfter
 	}
-	f.state.down(fmt.Sprintf("feed is down: %s", err))
+	f.state.down("feed is down: " + database.Reason(err))
 	if f.cfg.Mode == Notify {
 		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; trying again", "error", err, "retry_in", pause.String())
 		_ = wait.For(ctx, pause)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/postgres"
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/internal/simulator"
 )
@@ -85,5 +86,38 @@ func TestPrimaryIsFoundAmongHosts(t *testing.T) {
 	w.reconnect(t)
 	w.complete(t, d, worldPatience, tasks...)
 	t.Logf("complete %s after the primary fell; %d warnings", time.Since(fallen).Round(100*time.Millisecond), warnings(d.output()))
+	w.ended(t, d)
+}
+
+// The primary itself becomes a standby, at the same address, and is promoted again.
+func TestPrimaryBecomesAStandby(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Server(t)
+	w, admin := worldOn(t, server)
+	d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
+	addr := d.ready(t)
+	tasks := w.add(t, 10, simulator.Success, 0)
+	w.asked(t, d, 1, tasks...)
+	var data string
+	require.NoError(t, admin.QueryRow(t.Context(), `SHOW data_directory`).Scan(&data))
+	require.NoError(t, server.Halt())
+	touch, err := postgres.Command(t.Context(), "touch", data+"/standby.signal")
+	require.NoError(t, err)
+	require.NoError(t, touch.Run())
+	require.NoError(t, server.Resume(t.Context()))
+	w.finish()
+	w.await(t, d, "readiness says that it is a standby", func() bool {
+		status, body := get(t, "http://"+addr+"/readyz")
+		return status == 503 && strings.Contains(body, "is a standby")
+	})
+	before := len(d.output()) // until here each part may have noticed the crash once
+	<-time.After(5 * time.Second)
+	phase := d.output()[before:]
+	promote(t, server.URL())
+	promoted := time.Now()
+	w.reconnect(t)
+	w.complete(t, d, worldPatience, tasks...)
+	t.Logf("complete %s after the promotion; %d warnings in five seconds before it", time.Since(promoted).Round(100*time.Millisecond), warnings(phase))
+	require.LessOrEqual(t, warnings(phase), 2, phase)
 	w.ended(t, d)
 }

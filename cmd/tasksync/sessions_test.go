@@ -72,6 +72,10 @@ const endSessions = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHER
 func TestReadOnlyForAWhile(t *testing.T) {
 	t.Parallel()
 	for name, way := range map[string]struct{ on, off []string }{
+		"database, wal": {
+			[]string{`ALTER DATABASE app SET default_transaction_read_only = on`, endSessions},
+			[]string{`ALTER DATABASE app RESET default_transaction_read_only`},
+		},
 		"system": {
 			[]string{`ALTER SYSTEM SET default_transaction_read_only = on`, `SELECT pg_reload_conf()`},
 			[]string{`ALTER SYSTEM RESET default_transaction_read_only`, `SELECT pg_reload_conf()`},
@@ -89,12 +93,17 @@ func TestReadOnlyForAWhile(t *testing.T) {
 			t.Parallel()
 			w, admin := worldOn(t, postgrestest.Server(t))
 			do(t, admin, `SET default_transaction_read_only = off`)
-			d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
+			settings := w.with("TASKSYNC_TIMEOUT", "10m")
+			if strings.Contains(name, "wal") {
+				settings["TASKSYNC_FEED"] = "wal"
+			}
+			d := start(t, settings, "run")
 			addr := d.ready(t)
 			tasks := w.add(t, 40, simulator.Success, 0)
 			w.asked(t, d, 1, tasks...)
 			before := len(d.output())
 			do(t, admin, way.on...)
+			do(t, admin, `CREATE TABLE began AS SELECT clock_timestamp() AS at`)
 			w.finish()
 			w.await(t, d, "readiness says that it is read-only", func() bool {
 				status, body := get(t, "http://"+addr+"/readyz")
@@ -106,6 +115,7 @@ func TestReadOnlyForAWhile(t *testing.T) {
 			require.Contains(t, body, "RESET default_transaction_read_only")
 			require.Equal(t, 40, w.count(t, `SELECT count(*) FROM music_generations WHERE status NOT IN ('complete', 'failed')`))
 			phase := d.output()[before:]
+			do(t, admin, `CREATE TABLE ended AS SELECT clock_timestamp() AS at`)
 			do(t, admin, way.off...)
 			over := time.Now()
 			w.await(t, d, "a row is complete", func() bool {
@@ -117,6 +127,11 @@ func TestReadOnlyForAWhile(t *testing.T) {
 				status, _ := get(t, "http://"+addr+"/readyz")
 				return status == 200
 			})
+			var left int
+			require.NoError(t, admin.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity, began, ended
+				WHERE usename = 'app' AND application_name LIKE 'tasksync%' AND backend_start BETWEEN began.at AND ended.at`).Scan(&left))
+			// A reload of the configuration changes the sessions that are open, too.
+			require.True(t, left == 0 || name == "system", "a session is left of the read-only time")
 			require.LessOrEqual(t, warnings(phase), 3, phase)
 			require.Contains(t, d.output()[before:], "The database takes writes again")
 			for line := range strings.Lines(d.output()[before:]) {

@@ -52,7 +52,7 @@ func ValidateURL(url string) error {
 // promoted. An error that waiting does not mend (a wrong password, a database that
 // does not exist, a server without TLS) is returned at once, with the next step.
 func Open(ctx context.Context, cfg Config) (pool *pgxpool.Pool, pooled bool, err error) {
-	cfg.logDropped()
+	logDropped(cfg.Logger, "DATABASE_URL", cfg.URL)
 	pool, err = cfg.Guard.newPool(ctx, cfg.URL)
 	if err != nil {
 		return nil, false, err
@@ -69,10 +69,10 @@ func Open(ctx context.Context, cfg Config) (pool *pgxpool.Pool, pooled bool, err
 	return pool, true, err
 }
 
-// logDropped names what the address has for other programs.
-func (cfg Config) logDropped() {
-	if _, dropped, err := parseURL(cfg.URL); err == nil && len(dropped) > 0 {
-		cfg.Logger.Info("[TaskSync] DATABASE_URL has parameters that neither tasksync nor Postgres knows; they are left out", "parameters", strings.Join(dropped, ", "))
+// logDropped names what an address has for other programs.
+func logDropped(logger *slog.Logger, variable, url string) {
+	if _, dropped, err := parseURL(url); err == nil && len(dropped) > 0 {
+		logger.Info("[TaskSync] An address has parameters that neither tasksync nor Postgres knows; they are left out", "address", variable, "parameters", strings.Join(dropped, ", "))
 	}
 }
 

@@ -1,8 +1,12 @@
 package database
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -68,6 +72,37 @@ func TestSeveralAttempts(t *testing.T) {
 	require.False(t, diagnose(errors.Join(standby, standby)).permanent)
 	require.NotContains(t, diagnose(errors.Join(standby, standby)).what, ";  ", "the same is said once")
 	require.True(t, diagnose(&ReadOnlyError{Source: "client"}).permanent)
+}
+
+// What may pass is waited for, and says what it is.
+func TestNetworkTroubles(t *testing.T) {
+	t.Parallel()
+	dial := func(ip string, errno syscall.Errno) error {
+		return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.ParseIP(ip), Port: 5432}, Err: os.NewSyscallError("connect", errno)}
+	}
+	for next, err := range map[string]error{
+		"is it spelt right": &net.DNSError{Err: "no such host", Name: "h", IsNotFound: true},
+		"DNS answer":        &net.DNSError{Err: "server misbehaving", Name: "h", IsTemporary: true},
+		"IPv6 address only": dial("2a05:d014::1", syscall.ENETUNREACH),
+		"is the database up": errors.Join(
+			dial("2a05:d014::1", syscall.ECONNREFUSED), dial("10.0.0.1", syscall.ECONNREFUSED)),
+		"firewall": context.DeadlineExceeded,
+	} {
+		d := diagnose(fmt.Errorf("h: %w", err))
+		require.Contains(t, d.next, next)
+		require.False(t, d.permanent, next)
+	}
+}
+
+// The parameters of this server that a session may set are known.
+func TestServerParametersAreKnown(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"search_path", "statement_timeout", "TimeZone", "timezone", "DateStyle", "application_name", "lock_timeout", "transaction_timeout", "app.tenant"} {
+		require.True(t, knownParameter(name), name)
+	}
+	for _, name := range []string{"pgbouncer", "schema", "supa", "sslaccept", "gssencmode", "keepalives_idle", "tcp_user_timeout_ms", "replication", "fallback_application_name"} {
+		require.False(t, knownParameter(name), name)
+	}
 }
 
 // TestPoolIsSmall: with the four connections outside of it, a daemon has ten.

@@ -2,7 +2,9 @@ package database
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -42,12 +44,13 @@ func (h quietHandler) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// echo reports whether a record is about an error that says that the database is
-// away.
+// echo reports whether a record is about an error that says that the database, and
+// not a server of HTTP, is away.
 func echo(r slog.Record) (found bool) {
 	r.Attrs(func(a slog.Attr) bool {
 		err, ok := a.Value.Any().(error)
-		found = ok && Away(err)
+		_, call := errors.AsType[*url.Error](err)
+		found = ok && Away(err) && !call
 		return !found
 	})
 	return found

@@ -1,8 +1,6 @@
 package postgrestest
 
 import (
-	"fmt"
-	"net/url"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -19,10 +17,10 @@ func Owned(t testing.TB, s *postgres.Server) string {
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
 	for _, statement := range []string{
-		`CREATE ROLE app LOGIN REPLICATION PASSWORD 'word of app'`, `CREATE DATABASE app OWNER app`,
+		`CREATE ROLE app LOGIN REPLICATION PASSWORD 'word-of-app'`, `CREATE DATABASE app OWNER app`,
 	} {
 		_, err := conn.Exec(t.Context(), statement)
 		require.NoError(t, err)
 	}
-	return fmt.Sprintf("postgres://app:%s@%s/app?sslmode=disable", url.PathEscape("word of app"), s.Addr())
+	return "postgres://app:word-of-app@" + s.Addr() + "/app?sslmode=disable"
 }
