@@ -150,9 +150,28 @@ func TestParametersOfOtherPrograms(t *testing.T) {
 	require.NotContains(t, d.output(), "value-of-supa")
 	require.Equal(t, 1, strings.Count(d.output(), "they are left out"))
 	require.Equal(t, 1, w.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tasksync feed'`))
+	var out strings.Builder
+	require.Equal(t, exitOK, run([]string{"doctor", "--database-url", address, "--api-key", "k"}, &out, &out), out.String())
+	require.Contains(t, out.String(), "left out: pgbouncer, connection_limit")
 	tasks := w.add(t, 1, simulator.Ready, 0)
 	w.complete(t, d, worldPatience, tasks...)
 	w.ended(t, d)
+}
+
+// Every parameter of this server's that a session may set is passed on.
+func TestServerParametersAreKept(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sunoapi")
+	refuses := &pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: "no"}
+	query := url.Values{}
+	for _, r := range collect[struct{ Name string }](t, w.pool, `SELECT name FROM pg_settings WHERE context IN ('user', 'superuser', 'backend', 'superuser-backend')`) {
+		query.Set(r.Name, "1")
+	}
+	require.Greater(t, len(query), 100)
+	d := start(t, w.with("DATABASE_URL", "postgres://u:p@"+fakeServer(t, refuses)+"/db?"+query.Encode()), "run")
+	exit, output := d.ends(t)
+	require.Equal(t, exitFailed, exit)
+	require.NotContains(t, output, "left out")
 }
 
 // What may pass is waited for, and readiness says what it is.

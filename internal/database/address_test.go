@@ -13,7 +13,7 @@ import (
 // What applications write into their addresses, and what is made of it.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
-	type want struct {
+	type parts struct {
 		host     string
 		port     uint16
 		user     string
@@ -23,7 +23,7 @@ func TestAddresses(t *testing.T) {
 		dropped  []string
 	}
 	none := map[string]string{}
-	for address, w := range map[string]want{
+	for address, want := range map[string]parts{
 		"postgres://u:p@h:6543/db":                                         {"h", 6543, "u", "p", "db", none, nil},
 		"postgresql+asyncpg://u:p@h/db?ssl=require":                        {"h", 5432, "u", "p", "db", none, nil},
 		"postgres+psycopg2://u:p@h/db":                                     {"h", 5432, "u", "p", "db", none, nil},
@@ -52,7 +52,8 @@ func TestAddresses(t *testing.T) {
 		cfg, dropped, err := parseURL(address)
 		require.NoError(t, err, address)
 		c := cfg.ConnConfig
-		require.Equal(t, w, want{c.Host, c.Port, c.User, c.Password, c.Database, c.RuntimeParams, dropped}, address)
+		got := parts{c.Host, c.Port, c.User, c.Password, c.Database, c.RuntimeParams, dropped}
+		require.Equal(t, want, got, address)
 		require.NotContains(t, c.ConnString(), "p@ss")
 	}
 	cfg, _, err := parseURL("postgres://u:p@a:1,b:2,c:3/db?pool_max_conn_lifetime=2h&connect_timeout=3")

@@ -62,7 +62,7 @@ func (a *address) add(name, encoded string) bool {
 func (a *address) readHosts(list string) error {
 	var hosts, ports []string
 	for part := range strings.SplitSeq(list, ",") {
-		host, port := part, ""
+		var host, port string
 		if inner, after, ok := strings.Cut(strings.TrimPrefix(part, "["), "]"); ok && strings.HasPrefix(part, "[") {
 			host, port = inner, after // an IPv6 address
 			if port != "" && !strings.HasPrefix(port, ":") {

@@ -52,7 +52,9 @@ func ValidateURL(url string) error {
 // promoted. An error that waiting does not mend (a wrong password, a database that
 // does not exist, a server without TLS) is returned at once, with the next step.
 func Open(ctx context.Context, cfg Config) (pool *pgxpool.Pool, pooled bool, err error) {
-	logDropped(cfg.Logger, "DATABASE_URL", cfg.URL)
+	if dropped := Dropped(cfg.URL); dropped != "" {
+		cfg.Logger.InfoContext(ctx, "[TaskSync] DATABASE_URL has parameters that neither tasksync nor Postgres knows; they are left out", "parameters", dropped)
+	}
 	pool, err = cfg.Guard.newPool(ctx, cfg.URL)
 	if err != nil {
 		return nil, false, err
@@ -69,11 +71,14 @@ func Open(ctx context.Context, cfg Config) (pool *pgxpool.Pool, pooled bool, err
 	return pool, true, err
 }
 
-// logDropped names what an address has for other programs.
-func logDropped(logger *slog.Logger, variable, url string) {
-	if _, dropped, err := parseURL(url); err == nil && len(dropped) > 0 {
-		logger.Info("[TaskSync] An address has parameters that neither tasksync nor Postgres knows; they are left out", "address", variable, "parameters", strings.Join(dropped, ", "))
+// Dropped names the parameters of an address that are left out, because neither pgx
+// nor Postgres knows them; "" if there are none.
+func Dropped(url string) string {
+	_, dropped, err := parseURL(url)
+	if err != nil {
+		return ""
 	}
+	return strings.Join(dropped, ", ")
 }
 
 // Connect connects to a database that answers now. It does not wait as Open does.
@@ -139,11 +144,11 @@ func waitFor(ctx context.Context, pool *pgxpool.Pool, cfg Config) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		if d := diagnose(err); d.permanent {
+		d := diagnose(err)
+		if d.permanent {
 			return unreachable(err)
-		} else {
-			cfg.Report("database unreachable: " + d.String())
 		}
+		cfg.Report("database unreachable: " + d.String())
 		if err := wait.For(ctx, backoff.Next()); err != nil {
 			return err
 		}

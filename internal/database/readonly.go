@@ -100,14 +100,12 @@ func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 	if err != nil {
 		return nil, fmt.Errorf("ask whether the server takes writes: %w", err)
 	}
+	if len(results) == 0 || len(results[0].Rows) == 0 {
+		return nil, nil
+	}
 	var row []string
-	for _, result := range results {
-		for _, r := range result.Rows {
-			for _, column := range r {
-				row = append(row, string(column))
-			}
-			return row, nil
-		}
+	for _, column := range results[0].Rows[0] {
+		row = append(row, string(column))
 	}
 	return row, nil
 }

@@ -19,13 +19,14 @@ func (g *Guard) Check(pool *pgxpool.Pool) string {
 	if err == nil {
 		err = g.checkWrites(ctx, pool)
 	}
-	switch trouble := g.Trouble(); {
-	case trouble != "":
-		return trouble
-	case err != nil:
-		return "database does not answer: " + Reason(err)
+	if err == nil {
+		g.serves() // by a session that was open already, if no new one could be made
+		return missing
 	}
-	return missing
+	if trouble := g.Trouble(); trouble != "" {
+		return trouble
+	}
+	return "database does not answer: " + Reason(err)
 }
 
 // checkWrites notices that the server has become read-only while nothing was written.

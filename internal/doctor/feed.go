@@ -14,6 +14,9 @@ import (
 
 // seeConnections finds out on which connections LISTEN works.
 func (d *doctor) seeConnections(ctx context.Context) {
+	if dropped := database.Dropped(d.cfg.DatabaseURL); dropped != "" {
+		d.say(Good, "DATABASE_URL: parameters of other programs are left out: "+dropped, "")
+	}
 	hears, err := d.hears(ctx, d.pool.Config().ConnConfig)
 	d.pooled = err == nil && !hears
 	switch {
