@@ -11,7 +11,6 @@ import (
 
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
-	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/view"
 	"tasksync/upstream"
@@ -63,7 +62,7 @@ func (a API) validate() error {
 // openAPI makes the API and what it runs on: the broker of live updates and, with
 // keys, the verifier of tokens.
 func (d *daemon) openAPI(context.Context) error {
-	conn, err := database.DirectConfig(d.cfg.ListenURL)
+	conn, err := d.direct.DirectConfig(d.cfg.ListenURL)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,33 @@ func (q *Queries) PublicationGet(ctx context.Context, db DBTX) (PublicationGetRo
 	return i, err
 }
 
+const replicationRightsGet = `-- name: ReplicationRightsGet :one
+SELECT (r.rolsuper OR r.rolreplication OR EXISTS (
+        SELECT FROM pg_catalog.pg_roles AS g
+        WHERE g.rolname IN ('rds_replication', 'rds_superuser') AND pg_has_role(r.oid, g.oid, 'member')
+    ))::boolean AS may_replicate,
+    (EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')
+        OR has_database_privilege(current_database(), 'create') AND coalesce(pg_has_role(r.oid, c.relowner, 'usage'), false)
+    )::boolean AS may_publish
+FROM pg_catalog.pg_roles AS r
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass('public.music_generations')
+WHERE r.rolname = current_user
+`
+
+type ReplicationRightsGetRow struct {
+	MayReplicate bool
+	MayPublish   bool
+}
+
+// Whether the role may read the WAL: it may replicate (RDS has a role for that), and
+// there is a publication or it may make one.
+func (q *Queries) ReplicationRightsGet(ctx context.Context, db DBTX) (ReplicationRightsGetRow, error) {
+	row := db.QueryRow(ctx, replicationRightsGet)
+	var i ReplicationRightsGetRow
+	err := row.Scan(&i.MayReplicate, &i.MayPublish)
+	return i, err
+}
+
 const replicationSettingsGet = `-- name: ReplicationSettingsGet :one
 SELECT current_setting('wal_level')::text AS wal_level,
     current_setting('synchronous_standby_names')::text AS standby_names,
