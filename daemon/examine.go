@@ -38,7 +38,7 @@ func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
 func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
 	e := doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
-		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), Overdue: c.overdue(),
+		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), NoRLS: c.NoRLS, Overdue: c.overdue(),
 	}
 	for _, p := range c.Providers {
 		e.Providers = append(e.Providers, p.Name)

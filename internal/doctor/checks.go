@@ -37,6 +37,7 @@ func checks() []check {
 
 		{after, (*doctor).seeRights},
 
+		{beside, (*doctor).seeOpenTables},
 		{beside, (*doctor).seeRows},
 		{beside, (*doctor).seeOverdue},
 		{beside, (*doctor).seeLate},

@@ -62,6 +62,7 @@ type Config struct {
 	Handlers               task.Handlers
 	Providers              []string // by name, the default one first
 	Users                  bool     // the HTTP API serves users
+	NoRLS                  bool     // tables are to be open
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams
