@@ -76,8 +76,8 @@ $$;
 
 -- Who keeps a lock away, the oldest first. Of a query only the beginning is said,
 -- without anything that may be a value.
-CREATE OR REPLACE FUNCTION tasksync_ddl.holders(a_table text, a_lock text, OUT pid integer, OUT what text) RETURNS SETOF record LANGUAGE sql AS $$
-    SELECT DISTINCT ON (a.xact_start, l.virtualtransaction) l.pid, CASE
+CREATE OR REPLACE FUNCTION tasksync_ddl.holders(a_table text, a_lock text, OUT pid integer, OUT since timestamptz, OUT what text) RETURNS SETOF record LANGUAGE sql AS $$
+    SELECT DISTINCT ON (a.xact_start, l.virtualtransaction) l.pid, a.xact_start, CASE
         WHEN l.pid IS NULL THEN coalesce(
             (SELECT pg_catalog.format('prepared transaction %L of role %s, since %s', p.gid, p.owner, pg_catalog.date_trunc('second', p.prepared))
             FROM pg_catalog.pg_prepared_xacts AS p WHERE p.transaction::text = pg_catalog.split_part(l.virtualtransaction, '/', 2)),
@@ -131,6 +131,7 @@ BEGIN
             RETURN;
         END IF;
         BEGIN
+            locking := pg_catalog.clock_timestamp();
             PERFORM pg_catalog.set_config('lock_timeout', harmless, true);
             FOR part IN SELECT p FROM tasksync_ddl.parts(a_table) AS p LOOP
                 EXECUTE pg_catalog.format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', part);
@@ -149,7 +150,8 @@ BEGIN
         IF done THEN
             RETURN;
         END IF;
-        FOR holder IN SELECT h.pid, h.what FROM tasksync_ddl.holders(a_table, a_lock) AS h LOOP
+        -- Who came later is not the one who was waited for.
+        FOR holder IN SELECT h.what FROM tasksync_ddl.holders(a_table, a_lock) AS h WHERE h.since IS NULL OR h.since < locking LOOP
             IF holder.what <> ALL (told) AND pg_catalog.cardinality(told) < 20 THEN
                 told := told || holder.what;
                 RAISE WARNING 'tasksync: waits for a lock on %, held by %', a_table, holder.what;
