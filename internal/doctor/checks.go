@@ -45,6 +45,7 @@ func checks() []check {
 		{command, (*doctor).seeTriggers},
 		{command, (*doctor).seeFeed},
 		{command, (*doctor).seeSlot},
+		{command, (*doctor).seeLimits},
 		{command, (*doctor).seeLooks},
 	}
 }
