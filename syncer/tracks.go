@@ -85,7 +85,7 @@ func (s *Syncer) planLooks(due []*member) {
 func (s *Syncer) track(due []*member) {
 	for _, m := range due {
 		if m.answered && !m.decision.Status.Terminal() && !m.decision.Open() {
-			m.track = m.track.Looked(s.age(m, m.seen.AskedAt), m.decision.Stage)
+			m.track = m.track.Looked(s.age(m, m.seen.SentAt()), m.decision.Stage)
 			s.tracks.put(m.g, m.track, s.cfg.Now())
 		}
 	}
@@ -102,9 +102,13 @@ func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
 			continue
 		}
 		s.metrics.ended(via, m.track.Looks+1, now.Sub(s.endOf(via, m)))
-		if s.cfg.Planner != nil {
-			s.cfg.Planner.Ended(s.row(m, age), via == ViaWebhook)
+		if s.cfg.Planner == nil {
+			continue
 		}
+		if via == ViaWebhook { // the row had ended before its look began to wait
+			age = s.age(m, m.seen.AskedAt)
+		}
+		s.cfg.Planner.Ended(s.row(m, age), via == ViaWebhook)
 	}
 }
 
@@ -112,10 +116,10 @@ func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
 // between the last one that found it under way and the one that found the end. A
 // callback's look begins with the end.
 func (s *Syncer) endOf(via Via, m *member) time.Time {
-	found := m.seen.AskedAt
 	if via == ViaWebhook {
-		return found
+		return m.seen.AskedAt
 	}
+	found := m.seen.SentAt()
 	underWay := s.cfg.Policy.Began(found, m.g).Add(time.Duration(m.track.Last) * time.Millisecond)
 	return found.Add(-max(0, found.Sub(underWay)) / 2)
 }
