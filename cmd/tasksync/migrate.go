@@ -37,7 +37,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
 		}
 		applied, err := m.Up(ctx)
 		printMigrations(std, "applied", applied)
-		return err
+		return daemon.ExplainRights(ctx, pool, err)
 	})
 }
 
@@ -56,8 +56,9 @@ func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
 
 // Run implements kong's command.
 func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
-	return c.withMigrator(ctx, rlsFlags{}.migrations(std), func(_ *pgxpool.Pool, m *migrations.Migrator) error {
+	return c.withMigrator(ctx, rlsFlags{}.migrations(std), func(pool *pgxpool.Pool, m *migrations.Migrator) error {
 		all, err := m.Status(ctx)
+		err = daemon.ExplainRights(ctx, pool, err)
 		for _, a := range all {
 			state := "applied"
 			if a.Pending {

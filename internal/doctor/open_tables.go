@@ -17,7 +17,7 @@ func (d *doctor) seeOpenTables(ctx context.Context) {
 	}
 	open, err := d.queries.DoctorOpenTableList(ctx, d.pool)
 	if err != nil {
-		d.say(Warning, "open tables", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Warning, "open tables", "%s", database.Reason(err))
 		return
 	}
 	var names, statements []string
