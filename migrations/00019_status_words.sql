@@ -7,7 +7,7 @@
 -- would take twice as long to prepare, which every INSERT does anew. lower has
 -- collation "C", because the lower case of I is no i in every language. What was
 -- said in 00012 of the WHEN clauses holds: nothing may stand in them that not
--- everybody may execute. A trigger that is off (tasksync feed trigger off) stays off.
+-- everybody may execute. A trigger keeps whether it fires (tasksync feed trigger).
 --
 -- The last index holds the V2 rows with a word that means neither a pending row nor
 -- one that has ended. Normally it is empty. Its key is cut, because an index refuses
@@ -280,9 +280,9 @@ $$EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regcla
     AND pg_catalog.pg_get_triggerdef(oid) LIKE '%in_progress%')$$,
 $run$DO $$
 DECLARE
-    state "char";
+    fires "char";
 BEGIN
-    SELECT t.tgenabled INTO state FROM pg_catalog.pg_trigger AS t
+    SELECT t.tgenabled INTO fires FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = 'public.music_generations'::regclass AND t.tgname = 'tasksync_notify_insert';
     DROP TRIGGER IF EXISTS tasksync_notify_insert ON public.music_generations;
     CREATE TRIGGER tasksync_notify_insert
@@ -292,9 +292,9 @@ BEGIN
             AND lower(NEW.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
             AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
         EXECUTE FUNCTION tasksync.notify_generation();
-    IF state = 'D' THEN
+    IF fires = 'D' THEN
         ALTER TABLE public.music_generations DISABLE TRIGGER tasksync_notify_insert;
-    ELSIF state = 'A' THEN
+    ELSIF fires = 'A' THEN
         ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_insert;
     END IF;
 END
@@ -307,9 +307,9 @@ $$EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regcla
     AND pg_catalog.pg_get_triggerdef(oid) LIKE '%in_progress%')$$,
 $run$DO $$
 DECLARE
-    state "char";
+    fires "char";
 BEGIN
-    SELECT t.tgenabled INTO state FROM pg_catalog.pg_trigger AS t
+    SELECT t.tgenabled INTO fires FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = 'public.music_generations'::regclass AND t.tgname = 'tasksync_notify_update';
     DROP TRIGGER IF EXISTS tasksync_notify_update ON public.music_generations;
     CREATE TRIGGER tasksync_notify_update
@@ -322,9 +322,9 @@ BEGIN
                 OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
             AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
         EXECUTE FUNCTION tasksync.notify_generation();
-    IF state = 'D' THEN
+    IF fires = 'D' THEN
         ALTER TABLE public.music_generations DISABLE TRIGGER tasksync_notify_update;
-    ELSIF state = 'A' THEN
+    ELSIF fires = 'A' THEN
         ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_update;
     END IF;
 END
@@ -338,9 +338,9 @@ $$EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regcla
     AND pg_catalog.pg_get_triggerdef(oid) NOT LIKE '%in_progress%')$$,
 $run$DO $$
 DECLARE
-    state "char";
+    fires "char";
 BEGIN
-    SELECT t.tgenabled INTO state FROM pg_catalog.pg_trigger AS t
+    SELECT t.tgenabled INTO fires FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = 'public.music_generations'::regclass AND t.tgname = 'tasksync_notify_update';
     DROP TRIGGER IF EXISTS tasksync_notify_update ON public.music_generations;
     CREATE TRIGGER tasksync_notify_update
@@ -353,9 +353,9 @@ BEGIN
                 OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
             AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
         EXECUTE FUNCTION tasksync.notify_generation();
-    IF state = 'D' THEN
+    IF fires = 'D' THEN
         ALTER TABLE public.music_generations DISABLE TRIGGER tasksync_notify_update;
-    ELSIF state = 'A' THEN
+    ELSIF fires = 'A' THEN
         ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_update;
     END IF;
 END
@@ -367,9 +367,9 @@ $$EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regcla
     AND pg_catalog.pg_get_triggerdef(oid) NOT LIKE '%in_progress%')$$,
 $run$DO $$
 DECLARE
-    state "char";
+    fires "char";
 BEGIN
-    SELECT t.tgenabled INTO state FROM pg_catalog.pg_trigger AS t
+    SELECT t.tgenabled INTO fires FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = 'public.music_generations'::regclass AND t.tgname = 'tasksync_notify_insert';
     DROP TRIGGER IF EXISTS tasksync_notify_insert ON public.music_generations;
     CREATE TRIGGER tasksync_notify_insert
@@ -379,9 +379,9 @@ BEGIN
             AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
             AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
         EXECUTE FUNCTION tasksync.notify_generation();
-    IF state = 'D' THEN
+    IF fires = 'D' THEN
         ALTER TABLE public.music_generations DISABLE TRIGGER tasksync_notify_insert;
-    ELSIF state = 'A' THEN
+    ELSIF fires = 'A' THEN
         ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_insert;
     END IF;
 END
