@@ -14,6 +14,31 @@ FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
 ORDER BY id;
 
+-- name: GenerationListWithTwins :many
+-- The rows with the given ids, and of each pending one its twins: the other pending
+-- rows with the same task, at most a hundred of them.
+WITH asked AS MATERIALIZED (
+    SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
+    FROM public.music_generations
+    WHERE id = ANY (@ids::uuid[])
+), twins AS (
+    SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
+    FROM asked AS a
+    JOIN public.music_generations AS t ON t.task_id = a.task_id AND t.task_type = a.task_type AND coalesce(t.provider, '') = coalesce(a.provider, '')
+    WHERE a.task_id <> ''
+        AND a.status IN ('submitted', 'queued', 'processing', 'streaming')
+        AND t.task_type IS NOT NULL
+        AND t.status IN ('submitted', 'queued', 'processing', 'streaming')
+        AND t.id <> ALL (@ids::uuid[])
+    LIMIT 100
+)
+SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
+    coalesce(r.task_type, '')::text AS task_type, coalesce(r.provider, '')::text AS provider, coalesce(r.status, '')::text AS status,
+    coalesce(r.error_code, '')::text AS error_code, coalesce(r.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(r.created_at) THEN r.created_at WHEN isfinite(r.updated_at) THEN r.updated_at ELSE 'epoch' END)::timestamptz AS created_at
+FROM (SELECT * FROM asked UNION ALL SELECT * FROM twins) AS r
+ORDER BY r.id;
+
 -- name: GenerationLockPending :many
 -- Locks in id order, so that two cohorts that share members cannot deadlock.
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
