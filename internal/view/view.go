@@ -77,7 +77,9 @@ func Load(ctx context.Context, db queries.DBTX, ids []string, foretell Foretell)
 		}
 	}
 	for _, r := range rows {
-		generations[at[r.ID]].foretell(r, foretell)
+		g := &generations[at[r.ID]]
+		orderPlaceholders(g.Clips)
+		g.foretell(r, foretell)
 	}
 	return generations, nil
 }
