@@ -16,21 +16,29 @@ ORDER BY id;
 
 -- name: GenerationListWithTwins :many
 -- The rows with the given ids, and of each pending one its twins: the other pending
--- rows with the same task, at most a hundred of them.
+-- rows with the same task, at most a hundred of them. The LIMIT keeps the planner from
+-- anything but one look into the index on task_id for each row, whatever it takes the
+-- table for: it must not use the index on task_type, which has all pending rows.
 WITH asked AS MATERIALIZED (
     SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
     FROM public.music_generations
     WHERE id = ANY (@ids::uuid[])
 ), twins AS (
-    SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
+    SELECT t.*
     FROM asked AS a
-    JOIN public.music_generations AS t ON t.task_id = a.task_id AND t.task_type = a.task_type AND coalesce(t.provider, '') = coalesce(a.provider, '')
+    CROSS JOIN LATERAL (
+        SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
+        FROM public.music_generations AS g
+        WHERE g.task_id = a.task_id
+            AND g.task_type IS NOT NULL
+            AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+        LIMIT 100
+    ) AS t
     WHERE a.task_id <> ''
         AND a.status IN ('submitted', 'queued', 'processing', 'streaming')
-        AND t.task_type IS NOT NULL
-        AND t.status IN ('submitted', 'queued', 'processing', 'streaming')
+        AND t.task_type = a.task_type
+        AND coalesce(t.provider, '') = coalesce(a.provider, '')
         AND t.id <> ALL (@ids::uuid[])
-    LIMIT 100
 )
 SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
     coalesce(r.task_type, '')::text AS task_type, coalesce(r.provider, '')::text AS provider, coalesce(r.status, '')::text AS status,
