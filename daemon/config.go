@@ -93,9 +93,12 @@ func LateModes() []string {
 
 // The values of Config.Clips.
 const (
-	ClipsWrite  = "write"
-	ClipsUpdate = "update"
+	clipsWrite  = "write"
+	clipsUpdate = "update"
 )
+
+// ClipsModes returns the values of Config.Clips.
+func ClipsModes() []string { return []string{clipsWrite, clipsUpdate} }
 
 // WithDefaults returns c with the defaults that daemon sets. A field whose default
 // another package sets, like SlotLimit, stays zero.
@@ -103,7 +106,7 @@ func (c Config) WithDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, task.DefaultTimeout)
 	c.Grace = cmp.Or(c.Grace, task.DefaultGrace)
 	c.Late = cmp.Or(c.Late, string(task.LateEvent))
-	c.Clips = cmp.Or(c.Clips, ClipsWrite)
+	c.Clips = cmp.Or(c.Clips, clipsWrite)
 	c.Pace = cmp.Or(c.Pace, string(looks.Balanced))
 	c.Feed = cmp.Or(c.Feed, feed.Auto)
 	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)
@@ -152,8 +155,8 @@ func (c Config) validateFields() error {
 		return wrong("Grace", "%s is under a second", c.Grace)
 	case !slices.Contains(LateModes(), c.Late):
 		return wrong("Late", "%q is not one of %v", c.Late, LateModes())
-	case c.Clips != ClipsWrite && c.Clips != ClipsUpdate:
-		return wrong("Clips", "%q is not one of %v", c.Clips, []string{ClipsWrite, ClipsUpdate})
+	case !slices.Contains(ClipsModes(), c.Clips):
+		return wrong("Clips", "%q is not one of %v", c.Clips, ClipsModes())
 	case !slices.Contains(Paces(), c.Pace):
 		return wrong("Pace", "%q is not one of %v", c.Pace, Paces())
 	case c.PollInterval != 0 && c.PollInterval < 50*time.Millisecond:
