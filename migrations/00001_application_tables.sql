@@ -78,7 +78,9 @@ BEGIN
     END IF;
     BEGIN
         ALTER TABLE public.music_clips ADD UNIQUE (generation_id, clip_id);
-    EXCEPTION WHEN unique_violation THEN
+    EXCEPTION WHEN feature_not_supported THEN -- partitioned by another column
+        CREATE INDEX IF NOT EXISTS music_clips_generation_id_clip_id_idx ON public.music_clips (generation_id, clip_id);
+    WHEN unique_violation THEN
         RAISE WARNING 'tasksync: public.music_clips holds the same (generation_id, clip_id) more than once; it gets a plain index instead of a unique one';
         CREATE INDEX IF NOT EXISTS music_clips_generation_id_clip_id_idx ON public.music_clips (generation_id, clip_id);
     END;

@@ -225,7 +225,9 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 		}
 	}
 	if len(c.shift.Ids) > 0 {
-		s.shiftClips(ctx, tx, c.shift)
+		if err := s.shiftClips(ctx, tx, c.shift); err != nil {
+			return err
+		}
 	}
 	if want := len(c.insert.ClipIds); want > 0 {
 		n, err := s.clips.Insert(ctx, tx, c.insert, c.least)

@@ -123,7 +123,7 @@ func (s *Syncer) leaveClips(m *member, d task.Decision) task.Decision {
 	case d.Status == task.Complete && !m.holder.ended:
 		return skip(m, ReasonTwin, s.cfg.Now().Add(retrySoon))
 	case d.Status != task.Complete:
-		d.Clips = nil
+		d.Clips, d.Memory.Written = nil, m.g.Memory.Written
 		return d
 	}
 	out := task.Decision{
@@ -138,4 +138,3 @@ func (s *Syncer) leaveClips(m *member, d task.Decision) task.Decision {
 	}
 	return out
 }
-

@@ -40,16 +40,16 @@ func TestTheYoungestTwinLeads(t *testing.T) {
 	require.Equal(t, ReasonTwin, results[0].Reason)
 	require.True(t, results[0].Next.After(b.clock.now()))
 	require.Zero(t, calls.Load())
-	require.Equal(t, "submitted", string(b.row(old).Status))
+	require.Equal(t, "submitted", b.row(old).Status)
 
 	results, err = b.syncer.Sync(t.Context(), Request{IDs: []string{young}, LeaveTwins: true})
 	require.NoError(t, err)
 	require.Len(t, results, 1, "the results are those of the request")
 	require.EqualValues(t, 1, asked.Load())
-	require.Equal(t, "processing", string(b.row(old).Status))
-	require.Equal(t, "processing", string(b.row(young).Status))
-	require.Equal(t, "submitted", string(b.row(otherType).Status))
-	require.Equal(t, "submitted", string(b.row(otherTask).Status))
+	require.Equal(t, "processing", b.row(old).Status)
+	require.Equal(t, "processing", b.row(young).Status)
+	require.Equal(t, "submitted", b.row(otherType).Status)
+	require.Equal(t, "submitted", b.row(otherTask).Status)
 
 	_, err = b.syncer.Sync(t.Context(), Request{IDs: []string{old}, Via: ViaRequest})
 	require.NoError(t, err)
@@ -66,8 +66,8 @@ func TestATwinPastItsDeadline(t *testing.T) {
 	_, err := b.syncer.Sync(t.Context(), Request{IDs: []string{young}, LeaveTwins: true, LeaveOverdue: true})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, calls.Load())
-	require.Equal(t, "failed", string(b.row(overdue).Status))
-	require.Equal(t, "processing", string(b.row(young).Status))
+	require.Equal(t, "failed", b.row(overdue).Status)
+	require.Equal(t, "processing", b.row(young).Status)
 }
 
 // Twins are one task: their end teaches once.

@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/postgres/postgrestest"
 	"tasksync/internal/simulator"
 	"tasksync/task"
 )
@@ -104,6 +106,29 @@ func TestClipsTakeWhatTheirRowKnows(t *testing.T) {
 	}
 }
 
+// The application's table is partitioned before tasksync comes.
+func TestClipsOfATableThatWasPartitioned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sunoapi")
+	w.url = postgrestest.Empty(t)
+	pool, err := pgxpool.New(t.Context(), w.url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	w.pool = pool
+	w.exec(t, `CREATE TABLE music_generations (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), user_id uuid NOT NULL, workspace_id bigint NOT NULL DEFAULT 9);
+		CREATE TABLE music_clips (id uuid NOT NULL, workspace_id bigint NOT NULL, generation_id uuid NOT NULL, clip_id text NOT NULL,
+			PRIMARY KEY (workspace_id, id)) PARTITION BY LIST (workspace_id);
+		CREATE TABLE music_clips_9 PARTITION OF music_clips FOR VALUES IN (9)`)
+	d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
+	d.ready(t)
+	tasks := w.add(t, 2, simulator.Success, 0)
+	w.asked(t, d, 1, tasks...)
+	w.finish()
+	w.complete(t, d, worldPatience, tasks...)
+	require.Equal(t, 4, w.count(t, `SELECT count(*) FROM music_clips_9 WHERE status = 'complete'`))
+	require.Zero(t, d.stop(t), tail(d.output()))
+}
+
 // A placeholder keeps what the application wrote into its columns.
 func TestPlaceholdersKeepTheirColumns(t *testing.T) {
 	t.Parallel()
@@ -192,7 +217,9 @@ func TestOneTaskInSeveralRows(t *testing.T) {
 		require.Greater(t, at.Sub(before), 500*time.Millisecond, "look %d came between two looks a second apart; since %s", i, since)
 	}
 	w.finish()
-	w.await(t, first, "all three are complete", func() bool { return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'complete'`) == 3 })
+	w.await(t, first, "all three are complete", func() bool {
+		return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'complete'`) == 3
+	})
 	ended := len(w.front.times(id))
 	w.await(t, first, "their jobs have ended", func() bool {
 		return w.count(t, `SELECT count(*) FROM tasksync.river_job WHERE kind = 'sync' AND state NOT IN ('completed', 'cancelled', 'discarded')`) == 0

@@ -59,7 +59,8 @@ func TestClipsInTheirOrder(t *testing.T) {
 			}
 			for _, g := range b.post(alice, "").Generations {
 				require.Equal(t, "complete", g.Status)
-				require.Equal(t, want[g.ID], []string{g.Clips[0].ClipID, g.Clips[1].ClipID}, "POST")
+				got := []string{g.Clips[0].ClipID, g.Clips[1].ClipID}
+				require.Equal(t, want[g.ID], got, "POST")
 			}
 			for range want {
 				var change struct {
@@ -72,7 +73,8 @@ func TestClipsInTheirOrder(t *testing.T) {
 				}
 				require.NoError(t, json.Unmarshal([]byte(stream.next("status").data), &change))
 				clips := change.Generation.Clips
-				require.Equal(t, want[change.GenerationID], []string{clips[0].ClipID, clips[1].ClipID}, "stream")
+				got := []string{clips[0].ClipID, clips[1].ClipID}
+				require.Equal(t, want[change.GenerationID], got, "stream")
 			}
 			var ties int
 			require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT count(*) FROM (SELECT FROM music_clips GROUP BY generation_id, created_at HAVING count(*) > 1) AS t`).Scan(&ties))

@@ -27,7 +27,7 @@ func NewInserter() *Inserter { return &Inserter{queries: queries.New()} }
 // Insert inserts clips in a transaction, and returns how many. With least it fills only
 // what the table cannot be without.
 func (i *Inserter) Insert(ctx context.Context, tx queries.DBTX, p queries.ClipInsertManyParams, least bool) (int64, error) {
-	plan, err := i.current(ctx, tx)
+	plan, err := i.Plan(ctx, tx)
 	if err != nil {
 		return 0, err
 	}
@@ -43,8 +43,8 @@ func (i *Inserter) Insert(ctx context.Context, tx queries.DBTX, p queries.ClipIn
 	return tag.RowsAffected(), err
 }
 
-// current returns the plan; if it is old, it is made anew.
-func (i *Inserter) current(ctx context.Context, db queries.DBTX) (Plan, error) {
+// Plan returns the plan; if it is old, it is made anew.
+func (i *Inserter) Plan(ctx context.Context, db queries.DBTX) (Plan, error) {
 	i.mu.Lock()
 	plan, made := i.plan, !i.read.IsZero()
 	old := !made || time.Since(i.read) > again

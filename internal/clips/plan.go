@@ -41,6 +41,9 @@ type Plan struct {
 	// Missing are columns that every clip must have a value in, and for which there is
 	// none: the database rejects each clip.
 	Missing []string
+	// Made says that a trigger inserts in the stead of a view: times and keys are its
+	// affair.
+	Made bool
 }
 
 // Read makes the plan for the table as it is now.
@@ -57,9 +60,8 @@ func newPlan(columns []queries.ClipColumnListRow) Plan {
 	full, least := statement{}, statement{}
 	plain := true
 	for _, c := range columns {
-		if !usual(c) {
-			plain = false
-		}
+		plain = plain && usual(c)
+		p.Made = p.Made || c.Instead
 		switch value, how := valueOf(c); how {
 		case filled:
 			p.Filled = append(p.Filled, c.Name)
