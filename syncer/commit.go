@@ -76,7 +76,7 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, l
 		}
 		c := changes{handlers: s.cfg.Policy.Handlers}
 		for _, m := range writing {
-			c.add(m, via)
+			s.add(&c, m, via)
 		}
 		if err := s.keepSurplus(ctx, tx, writing); err != nil {
 			return err
@@ -116,7 +116,7 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 	locked := make(map[string]*member, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID
-		m, fresh := byID[r.ID], generation(queries.GenerationListRow(r))
+		m, fresh := byID[r.ID], s.generation(queries.GenerationListRow(r))
 		m.stale = m.stale || !sameTask(m.g, fresh) // for good: a member may be locked again, alone
 		m.g = fresh
 		locked[r.ID] = m
@@ -157,7 +157,7 @@ func (s *Syncer) checkUnlocked(ctx context.Context, tx pgx.Tx, members []*member
 	}
 	rows, err := s.queries.GenerationList(ctx, tx, ids)
 	for _, r := range rows {
-		if task.Status(r.Status).Pending() && r.TaskType != "" {
+		if task.ParseStatus(r.Status).Pending() && r.TaskType != "" {
 			return errUnwritten
 		}
 	}
@@ -198,16 +198,17 @@ type changes struct {
 }
 
 // add adds what the member's decision changes.
-func (c *changes) add(m *member, via Via) {
+func (s *Syncer) add(c *changes, m *member, via Via) {
 	c.least = c.least || m.least
 	for _, clip := range m.decision.Clips {
+		clip.Status = task.Status(s.clipWord(m, clip))
 		addClip(&c.insert, &c.update, m.g.ID, clip)
 	}
 	if len(m.decision.Clips) > 0 {
 		c.addShifts(m)
 	}
 	if m.decision.Status != m.g.Status {
-		addStatus(&c.status, m)
+		s.addStatus(&c.status, m)
 		addEvent(&c.events, via, m)
 	}
 	if m.decision.Memory != m.g.Memory {

@@ -17,6 +17,7 @@ import (
 type member struct {
 	g        task.Generation
 	clips    []task.Clip
+	words    map[string]string // by id of a clip: its status in the application's words
 	seen     task.Seen
 	answered bool // the provider answered about the task
 	stale    bool // the row has changed its task since the task was seen
@@ -202,7 +203,7 @@ func (s *Syncer) decide(m *member) (d task.Decision) {
 			d.Outcome = task.OutcomeFailed
 		}
 	}()
-	d = s.withoutInserts(m, s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen))
+	d = s.withoutInserts(m, s.shown(m, s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)))
 	if m.holder != nil {
 		d = s.leaveClips(m, d)
 	}

@@ -106,9 +106,9 @@ func (s *Syncer) holderOf(ctx context.Context, m *member) (*holder, error) {
 	}
 	rows, err := s.queries.ClipOwnerList(ctx, s.cfg.Pool, ids)
 	for _, r := range rows {
-		same := keyOf(m.g) == taskKey{r.Provider, task.Type(r.TaskType), r.TaskID}
+		same := keyOf(m.g) == taskKey{s.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), r.TaskID}
 		if same && r.ID != m.g.ID {
-			return &holder{id: r.ID, ended: !task.Status(r.Status).Pending()}, err
+			return &holder{id: r.ID, ended: !s.cfg.Words.Read(r.Status).Pending()}, err
 		}
 	}
 	return nil, err

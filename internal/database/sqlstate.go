@@ -17,6 +17,9 @@ const (
 	ProtocolViolation                 = "08P01"
 	FeatureNotSupported               = "0A000"
 	InvalidTextRepresentation         = "22P02"
+	InvalidParameterValue             = "22023"
+	ReadOnlyTransaction               = "25006"
+	InvalidSQLStatementName           = "26000"
 	NotNullViolation                  = "23502"
 	UniqueViolation                   = "23505"
 	InvalidAuthorizationSpecification = "28000"
@@ -41,6 +44,9 @@ const (
 	AdminShutdown                     = "57P01"
 	CrashShutdown                     = "57P02"
 	CannotConnectNow                  = "57P03"
+	DatabaseDropped                   = "57P04"
+	IdleSessionTimeout                = "57P05"
+	CantChangeRuntimeParam            = "55P02"
 )
 
 // The classes of SQLSTATE codes, which are their first characters.
