@@ -65,7 +65,9 @@ func (s *Syncer) planLooks(due []*member) {
 	}
 	sharing := map[string]int{}
 	for _, m := range due {
-		sharing[m.g.Provider]++
+		if m.leads() {
+			sharing[m.g.Provider]++
+		}
 	}
 	for _, m := range due {
 		m.sharing = sharing[m.g.Provider]
@@ -93,12 +95,12 @@ func (s *Syncer) track(due []*member) {
 
 // learn measures the members that their providers have ended, and whose end this pass
 // has written, and lets the planner learn from them. A row past its deadline teaches
-// nothing: it may have waited for a look for long.
+// nothing: it may have waited for a look for long. Of twins one teaches.
 func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
 	now := s.cfg.Now()
 	for _, m := range due {
 		age := s.age(m, now)
-		if !m.answered || !results[m.g.ID].NewStatus.Terminal() || age > s.cfg.Policy.Timeout || m.decision.Late {
+		if !m.answered || !m.leads() || m.holder != nil || !results[m.g.ID].NewStatus.Terminal() || age > s.cfg.Policy.Timeout || m.decision.Late {
 			continue
 		}
 		s.metrics.ended(via, m.track.Looks+1, now.Sub(s.endOf(via, m)))

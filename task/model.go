@@ -46,6 +46,9 @@ type Clip struct {
 	Tags           string
 	ModelName      string
 	Duration       float64 // seconds
+	// CreatedAt orders the clips of a row; zero: the clip is new, or its time is not
+	// known.
+	CreatedAt time.Time
 }
 
 // Ref names one task to a provider.

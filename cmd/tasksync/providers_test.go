@@ -121,6 +121,7 @@ func TestErrorsNameVariables(t *testing.T) {
 		"DATABASE_URL: ":        func(c *daemon.Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" },
 		"TASKSYNC_LISTEN_URL: ": func(c *daemon.Config) { c.ListenURL = "postgres://u:hunter2@h:port/db" },
 		`TASKSYNC_FEED "x" is not one of [auto notify wal poll]`:  func(c *daemon.Config) { c.Feed = "x" },
+		`TASKSYNC_CLIPS "x" is not one of [write update]`:         func(c *daemon.Config) { c.Clips = "x" },
 		`TASKSYNC_PACE "x" is not one of [frugal balanced eager]`: func(c *daemon.Config) { c.Pace = "x" },
 		"TASKSYNC_FEED_POLL_INTERVAL 1ms is under 10ms":           func(c *daemon.Config) { c.FeedPollInterval = time.Millisecond },
 		"TASKSYNC_SLOT_LIMIT 1 is under 16MiB":                    func(c *daemon.Config) { c.SlotLimit = 1 },
