@@ -93,7 +93,7 @@ func (a *API) subscriber(ctx context.Context, w UserParam, limit *limiter) (user
 	case !a.cfg.Now().Before(id.Expires):
 		return "", id, errExpired
 	}
-	return user, id, limit.take(user)
+	return user, id, limit.take(ctx, user)
 }
 
 // ticketOrBearer authenticates a request for a stream by its bearer token, or else by
