@@ -167,3 +167,10 @@ func Unavailable(origins []string) (http.Handler, error) {
 	}))
 	return Plain(h), err
 }
+
+// NotFound makes a handler that responds to every request that there is nothing.
+func NotFound() http.Handler {
+	return Plain(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, errNotFound.Error())
+	}))
+}
