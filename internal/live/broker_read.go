@@ -36,7 +36,7 @@ func (b *Broker) read(ctx context.Context, l *listener, db queries.DBTX, p plan)
 
 func (b *Broker) reading(conn *pgx.Conn, db queries.DBTX) *reading {
 	return &reading{
-		queries: b.queries, bounds: b.bounds, foretell: b.cfg.Foretell, conn: conn, db: db,
+		queries: b.queries, bounds: b.bounds, show: b.cfg.Show, conn: conn, db: db,
 		result: result{events: make(map[string][]Event), resets: make(map[string]bool), first: make(map[*Subscription]Batch)},
 	}
 }

@@ -123,10 +123,10 @@ func (h *hydration) loadEach(ctx context.Context, ids []string) ([]view.Generati
 func (h *hydration) loadOnce(ctx context.Context, ids []string) (generations []view.Generation, err error) {
 	tx, ok := h.db.(pgx.Tx)
 	if !ok || !h.isolate {
-		return view.Load(ctx, h.db, ids, h.foretell)
+		return view.Load(ctx, h.db, ids, h.show)
 	}
 	err = guard(ctx, tx, func(savepoint pgx.Tx) error {
-		generations, err = view.Load(ctx, savepoint, ids, h.foretell)
+		generations, err = view.Load(ctx, savepoint, ids, h.show)
 		return err
 	})
 	return generations, err

@@ -27,12 +27,12 @@ type result struct {
 type reading struct {
 	result
 
-	queries  *queries.Queries
-	bounds   bounds
-	foretell view.Foretell
-	conn     *pgx.Conn    // of db
-	db       queries.DBTX // a transaction if subscriptions join
-	count    int          // events read so far
+	queries *queries.Queries
+	bounds  bounds
+	show    view.Options
+	conn    *pgx.Conn    // of db
+	db      queries.DBTX // a transaction if subscriptions join
+	count   int          // events read so far
 
 	isolate    bool  // a generation that cannot be read resets its user's subscriptions
 	unreadable error // why a generation could not be read
