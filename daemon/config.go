@@ -59,6 +59,9 @@ type Config struct {
 	SlotLimit int64
 	// ListenAddr is the address of the HTTP server; default ":8080".
 	ListenAddr string
+	// AdminAddr is the address of /metrics, /healthz and /readyz, which are for the
+	// operator; default: 127.0.0.1:9464, or any port of 127.0.0.1 if that one is taken.
+	AdminAddr string
 	// API configures the HTTP endpoints for users and webhooks.
 	API API
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
@@ -81,6 +84,9 @@ type Config struct {
 	// Gatherer is what /metrics shows; default: Registerer. Required if Registerer is
 	// not a Gatherer, too.
 	Gatherer prometheus.Gatherer
+	// AdminStarted is called once, when /metrics, /healthz and /readyz answer, with their
+	// address. That is before the database is reached.
+	AdminStarted func(addr net.Addr)
 	// Started is called once, when every part runs, with the address of the HTTP server.
 	Started func(addr net.Addr)
 }

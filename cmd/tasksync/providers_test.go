@@ -163,4 +163,9 @@ func TestAddressIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, "; choose another address with TASKSYNC_LISTEN_ADDR")
 	_, usage := errors.AsType[usageError](err)
 	require.False(t, usage, "another process may leave it")
+
+	cfg.ListenAddr, cfg.AdminAddr = "127.0.0.1:0", l.Addr().String()
+	err = asUsage(daemon.Run(t.Context(), cfg))
+	require.ErrorContains(t, err, "serve metrics and health: listen tcp "+l.Addr().String())
+	require.ErrorContains(t, err, "; choose another address with TASKSYNC_ADMIN_ADDR")
 }
