@@ -14,6 +14,7 @@ import (
 	"tasksync/internal/planner"
 	"tasksync/jobs"
 	"tasksync/syncer"
+	"tasksync/task"
 )
 
 // Run serves until ctx ends and then stops within 10 s; a stop that was asked
@@ -47,6 +48,7 @@ type daemon struct {
 	server    *httpServer
 	pool      *pgxpool.Pool
 	pooled    bool             // through a pooler in transaction mode
+	statuses  []task.Status    // that rows can have; nil: all
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
 	planner   *planner.Planner

@@ -56,6 +56,9 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err := migrate(ctx, d.cfg, d.pool); err != nil {
 		return err
 	}
+	if err := d.seeAdoption(ctx); err != nil {
+		return err
+	}
 	d.health.set("database", "")
 	d.health.check("database", func() string { return database.Trouble(d.pool) })
 	return nil

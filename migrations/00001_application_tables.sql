@@ -17,17 +17,25 @@ CREATE TABLE IF NOT EXISTS public.music_generations (
     completed_at  timestamptz
 );
 
-ALTER TABLE public.music_generations
-    ADD COLUMN IF NOT EXISTS user_id       uuid,
-    ADD COLUMN IF NOT EXISTS task_id       text,
-    ADD COLUMN IF NOT EXISTS task_type     text,
-    ADD COLUMN IF NOT EXISTS provider      text,
-    ADD COLUMN IF NOT EXISTS status        text NOT NULL DEFAULT 'submitted',
-    ADD COLUMN IF NOT EXISTS error_code    text,
-    ADD COLUMN IF NOT EXISTS error_message text,
-    ADD COLUMN IF NOT EXISTS created_at    timestamptz NOT NULL DEFAULT now(),
-    ADD COLUMN IF NOT EXISTS updated_at    timestamptz NOT NULL DEFAULT now(),
-    ADD COLUMN IF NOT EXISTS completed_at  timestamptz;
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        ALTER TABLE public.music_generations
+            ADD COLUMN IF NOT EXISTS user_id       uuid,
+            ADD COLUMN IF NOT EXISTS task_id       text,
+            ADD COLUMN IF NOT EXISTS task_type     text,
+            ADD COLUMN IF NOT EXISTS provider      text,
+            ADD COLUMN IF NOT EXISTS status        text NOT NULL DEFAULT 'submitted',
+            ADD COLUMN IF NOT EXISTS error_code    text,
+            ADD COLUMN IF NOT EXISTS error_message text,
+            ADD COLUMN IF NOT EXISTS created_at    timestamptz NOT NULL DEFAULT now(),
+            ADD COLUMN IF NOT EXISTS updated_at    timestamptz NOT NULL DEFAULT now(),
+            ADD COLUMN IF NOT EXISTS completed_at  timestamptz;
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
 CREATE TABLE IF NOT EXISTS public.music_clips (
     id               uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -48,19 +56,27 @@ CREATE TABLE IF NOT EXISTS public.music_clips (
     UNIQUE (generation_id, clip_id)
 );
 
-ALTER TABLE public.music_clips
-    ADD COLUMN IF NOT EXISTS status           text NOT NULL DEFAULT 'submitted',
-    ADD COLUMN IF NOT EXISTS title            text,
-    ADD COLUMN IF NOT EXISTS audio_url        text,
-    ADD COLUMN IF NOT EXISTS stream_audio_url text,
-    ADD COLUMN IF NOT EXISTS video_url        text,
-    ADD COLUMN IF NOT EXISTS image_url        text,
-    ADD COLUMN IF NOT EXISTS lyrics           text,
-    ADD COLUMN IF NOT EXISTS tags             text,
-    ADD COLUMN IF NOT EXISTS model_name       text,
-    ADD COLUMN IF NOT EXISTS duration         double precision,
-    ADD COLUMN IF NOT EXISTS created_at       timestamptz NOT NULL DEFAULT now(),
-    ADD COLUMN IF NOT EXISTS updated_at       timestamptz NOT NULL DEFAULT now();
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        ALTER TABLE public.music_clips
+            ADD COLUMN IF NOT EXISTS status           text NOT NULL DEFAULT 'submitted',
+            ADD COLUMN IF NOT EXISTS title            text,
+            ADD COLUMN IF NOT EXISTS audio_url        text,
+            ADD COLUMN IF NOT EXISTS stream_audio_url text,
+            ADD COLUMN IF NOT EXISTS video_url        text,
+            ADD COLUMN IF NOT EXISTS image_url        text,
+            ADD COLUMN IF NOT EXISTS lyrics           text,
+            ADD COLUMN IF NOT EXISTS tags             text,
+            ADD COLUMN IF NOT EXISTS model_name       text,
+            ADD COLUMN IF NOT EXISTS duration         double precision,
+            ADD COLUMN IF NOT EXISTS created_at       timestamptz NOT NULL DEFAULT now(),
+            ADD COLUMN IF NOT EXISTS updated_at       timestamptz NOT NULL DEFAULT now();
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
 -- A table that was there before may hold the same clip twice; then it keeps a
 -- plain index, which serves the look-ups just as well. Nothing of ours relies
@@ -68,6 +84,9 @@ ALTER TABLE public.music_clips
 -- +goose StatementBegin
 DO $$
 BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_clips'::regclass) NOT IN ('r', 'p') THEN
+        RETURN;
+    END IF;
     IF EXISTS (
         SELECT FROM pg_catalog.pg_index i
         WHERE i.indrelid = 'public.music_clips'::regclass AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 2 AND i.indpred IS NULL
@@ -86,14 +105,30 @@ END
 $$;
 -- +goose StatementEnd
 
-CREATE INDEX IF NOT EXISTS idx_music_generations_task_type
-    ON public.music_generations (task_type)
-    WHERE task_type IS NOT NULL;
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE INDEX IF NOT EXISTS idx_music_generations_task_type
+            ON public.music_generations (task_type)
+            WHERE task_type IS NOT NULL;
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
-CREATE INDEX IF NOT EXISTS idx_music_generations_v2_pending
-    ON public.music_generations (task_type, status)
-    WHERE task_type IS NOT NULL
-      AND status IN ('submitted', 'queued', 'processing', 'streaming');
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE INDEX IF NOT EXISTS idx_music_generations_v2_pending
+            ON public.music_generations (task_type, status)
+            WHERE task_type IS NOT NULL
+              AND status IN ('submitted', 'queued', 'processing', 'streaming');
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
 -- +goose Down
 SELECT 1;

@@ -33,25 +33,40 @@ $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION tasksync.notify_generation() FROM PUBLIC;
 
-CREATE TRIGGER tasksync_notify_insert
-    AFTER INSERT ON public.music_generations
-    FOR EACH ROW
-    WHEN (NEW.task_type IS NOT NULL
-        AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
-        AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
-    EXECUTE FUNCTION tasksync.notify_generation();
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE TRIGGER tasksync_notify_insert
+            AFTER INSERT ON public.music_generations
+            FOR EACH ROW
+            WHEN (NEW.task_type IS NOT NULL
+                AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
+                AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
+            EXECUTE FUNCTION tasksync.notify_generation();
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
-CREATE TRIGGER tasksync_notify_update
-    AFTER UPDATE ON public.music_generations
-    FOR EACH ROW
-    WHEN (NEW.task_type IS NOT NULL
-        AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
-        AND (OLD.task_type IS NULL
-            OR (OLD.status IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE
-            OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
-        AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
-    EXECUTE FUNCTION tasksync.notify_generation();
-
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE TRIGGER tasksync_notify_update
+            AFTER UPDATE ON public.music_generations
+            FOR EACH ROW
+            WHEN (NEW.task_type IS NOT NULL
+                AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
+                AND (OLD.task_type IS NULL
+                    OR (OLD.status IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE
+                    OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
+                AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
+            EXECUTE FUNCTION tasksync.notify_generation();
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 -- +goose Down
 DROP TRIGGER IF EXISTS tasksync_notify_update ON public.music_generations;
 DROP TRIGGER IF EXISTS tasksync_notify_insert ON public.music_generations;

@@ -48,15 +48,31 @@ CREATE UNLOGGED TABLE tasksync.event_tickets (
     session_expires_at timestamptz NOT NULL
 );
 
-CREATE INDEX IF NOT EXISTS tasksync_pending_user_id_idx
-    ON public.music_generations (user_id)
-    WHERE task_type IS NOT NULL
-      AND status IN ('submitted', 'queued', 'processing', 'streaming');
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE INDEX IF NOT EXISTS tasksync_pending_user_id_idx
+            ON public.music_generations (user_id)
+            WHERE task_type IS NOT NULL
+              AND status IN ('submitted', 'queued', 'processing', 'streaming');
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
-CREATE INDEX IF NOT EXISTS tasksync_pending_task_id_idx
-    ON public.music_generations (task_id)
-    WHERE task_type IS NOT NULL
-      AND status IN ('submitted', 'queued', 'processing', 'streaming');
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE INDEX IF NOT EXISTS tasksync_pending_task_id_idx
+            ON public.music_generations (task_id)
+            WHERE task_type IS NOT NULL
+              AND status IN ('submitted', 'queued', 'processing', 'streaming');
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
 -- +goose Down
 DROP INDEX IF EXISTS public.tasksync_pending_task_id_idx;

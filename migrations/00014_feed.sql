@@ -6,10 +6,18 @@
 -- nobody holds the lease, which is the truth.
 
 -- +goose Up
-CREATE INDEX IF NOT EXISTS tasksync_pending_created_at_idx
-    ON public.music_generations (created_at, id)
-    WHERE task_type IS NOT NULL
-      AND status IN ('submitted', 'queued', 'processing', 'streaming');
+-- +goose StatementBegin
+DO $do$
+BEGIN
+    IF (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.music_generations'::regclass) IN ('r', 'p') THEN
+        CREATE INDEX IF NOT EXISTS tasksync_pending_created_at_idx
+            ON public.music_generations (created_at, id)
+            WHERE task_type IS NOT NULL
+              AND status IN ('submitted', 'queued', 'processing', 'streaming');
+    END IF;
+END
+$do$;
+-- +goose StatementEnd
 
 CREATE UNLOGGED TABLE tasksync.feed_lease (
     name       text PRIMARY KEY,

@@ -88,6 +88,7 @@ func (d *doctor) examine(ctx context.Context) {
 	if !d.seeServer(ctx) || !d.seeColumns(ctx) || !d.seeSchema(ctx) {
 		return
 	}
+	d.seeAdoption(ctx)
 	d.seeRights()
 	d.seeConnections(ctx)
 	d.seeTriggers(ctx)

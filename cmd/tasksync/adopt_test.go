@@ -1,0 +1,317 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
+	"tasksync/task"
+)
+
+// A shape is a database as an application has it, and the application: how it inserts a
+// row, and what it reads of its own table.
+type shape struct {
+	name  string
+	adopt []string // arguments of tasksync adopt
+	// insert inserts a row for task $1 that was created at $2.
+	insert string
+	// read reads status, error and the audio addresses of the row of task $1.
+	read             string
+	complete, failed string // its words
+	places           int    // clips that it reads
+	begins           string // what tasksync reads for its first word; "": submitted
+	remove           string // deletes the row of task $1
+	again            string // submits the row of task $1 again, as task $2
+}
+
+var shapes = []shape{
+	{
+		name: "songs", adopt: []string{"--table", "songs", "--word", "complete=completed", "--word", "failed=failed"},
+		insert:   `INSERT INTO songs (task_id, created_at) VALUES ($1, $2)`,
+		read:     `SELECT status, coalesce(error, ''), array_remove(ARRAY[audio_url], NULL) FROM songs WHERE task_id = $1`,
+		complete: "completed", failed: "failed", places: 1,
+		remove: `DELETE FROM songs WHERE task_id = $1`,
+		again:  `UPDATE songs SET status = 'pending', task_id = $2, audio_url = NULL, error = NULL, created_at = now() WHERE task_id = $1`,
+	},
+	{
+		name: "tracks", adopt: []string{"--table", "tracks"},
+		insert:   `INSERT INTO tracks (suno_task_id, title, created_at) VALUES ($1, 'as the user calls it', $2)`,
+		read:     `SELECT status::text, coalesce(error_message, ''), array_remove(ARRAY[audio_url_1, audio_url_2], NULL) FROM tracks WHERE suno_task_id = $1`,
+		complete: "success", failed: "error", places: 2,
+		remove: `DELETE FROM tracks WHERE suno_task_id = $1`,
+		again:  `UPDATE tracks SET status = 'pending', suno_task_id = $2, created_at = now() WHERE suno_task_id = $1`,
+	},
+	{
+		name: "music_queue", adopt: []string{"--table", "public.music_queue"},
+		insert:   `INSERT INTO music_queue (task_id, created_at) VALUES ($1, $2)`,
+		read:     `SELECT status, error_message, ARRAY(SELECT e ->> 'audio_url' FROM jsonb_array_elements(variants) AS e WHERE e ? 'audio_url') FROM music_queue WHERE task_id = $1`,
+		complete: "done", failed: "failed", places: 9, begins: "queued",
+		remove: `DELETE FROM music_queue WHERE task_id = $1`,
+		again:  `UPDATE music_queue SET status = 'queued', task_id = $2, created_at = now() WHERE task_id = $1`,
+	},
+	{
+		name: "music_generation_jobs", adopt: []string{"--table", "music_generation_jobs", "--clips-table", "generated_songs"},
+		insert:   `INSERT INTO music_generation_jobs (id, user_id, provider_task_id, created_at, updated_at) VALUES ('c' || md5($1), 'u_1', $1, $2, now())`,
+		read:     `SELECT j.status, coalesce(failure_reason, ''), ARRAY(SELECT audio_url FROM generated_songs AS s WHERE s.job_id = j.id AND audio_url IS NOT NULL AND s.user_id = j.user_id) FROM music_generation_jobs AS j WHERE provider_task_id = $1`,
+		complete: "succeeded", failed: "failed", places: 9,
+		remove: `DELETE FROM music_generation_jobs WHERE provider_task_id = $1`,
+		again:  `WITH gone AS (DELETE FROM generated_songs AS s USING music_generation_jobs AS j WHERE j.id = s.job_id AND provider_task_id = $1) UPDATE music_generation_jobs SET status = 'pending', provider_task_id = $2, created_at = now() WHERE provider_task_id = $1`,
+	},
+	{
+		name: "Song", adopt: []string{"--table", "Song", "--time-zone", "UTC"},
+		insert:   `INSERT INTO "Song" ("id", "userId", "taskId", "title", "createdAt", "updatedAt") VALUES ('c' || md5($1), 'user_1', $1, '', $2::timestamptz AT TIME ZONE 'UTC', now())`,
+		read:     `SELECT "status"::text, coalesce("errorMessage", ''), array_remove(ARRAY["audioUrl", "audioUrl2"], NULL) FROM "Song" WHERE "taskId" = $1`,
+		complete: "COMPLETED", failed: "FAILED", places: 2,
+		remove: `DELETE FROM "Song" WHERE "taskId" = $1`,
+		again:  `UPDATE "Song" SET "status" = 'PENDING', "taskId" = $2, "createdAt" = now() AT TIME ZONE 'UTC' WHERE "taskId" = $1`,
+	},
+	{
+		name: "generated_music", adopt: []string{"--table", "generated_music", "--time-zone", "Asia/Shanghai"},
+		insert:   `INSERT INTO generated_music (account_id, external_id, credits, created) VALUES (12, $1, 5, $2::timestamptz AT TIME ZONE 'Asia/Shanghai')`,
+		read:     `SELECT state, error_text, array_remove(ARRAY[song_url], '') FROM generated_music WHERE external_id = $1`,
+		complete: "READY", failed: "ERROR", places: 1,
+		remove: `DELETE FROM generated_music WHERE external_id = $1`,
+		again:  `UPDATE generated_music SET state = 'NEW', external_id = $2, song_url = '', created = now() AT TIME ZONE 'Asia/Shanghai' WHERE external_id = $1`,
+	},
+}
+
+// adopted is an application of a shape, with an upstream.
+type adopted struct {
+	*e2e
+	shape shape
+}
+
+func newAdopted(t *testing.T, s shape) *adopted {
+	t.Helper()
+	w := &adopted{e2e: &e2e{provider: "sunoapi", seed: worldSeed, begins: s.begins, url: postgrestest.Empty(t)}, shape: s}
+	pool, err := pgxpool.New(t.Context(), w.url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	w.pool = pool
+	sql, err := os.ReadFile(filepath.Join("testdata", "adopt", s.name+".sql"))
+	require.NoError(t, err)
+	_, err = pool.Exec(t.Context(), string(sql))
+	require.NoError(t, err)
+	return w
+}
+
+// adopt runs tasksync adopt, which must do its work.
+func (w *adopted) adopt(t *testing.T, more ...string) string {
+	t.Helper()
+	args := append([]string{"adopt", "--database-url", w.url}, append(w.shape.adopt, more...)...)
+	var outs, errs strings.Builder
+	code := run(args, &outs, &errs)
+	require.Zero(t, code, outs.String()+errs.String())
+	return outs.String()
+}
+
+// burst submits tasks and inserts their rows, as the application does.
+func (w *adopted) burst(t *testing.T, n int) {
+	t.Helper()
+	fates := simulator.Fates()
+	ctx := context.WithoutCancel(t.Context())
+	ids := make([]string, n)
+	require.NoError(t, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		for i := range ids {
+			fate := simulator.Fate("")
+			if w.rng.IntN(3) == 0 {
+				fate = fates[w.rng.IntN(len(fates))]
+			}
+			var err error
+			if ids[i], err = w.submit(ctx, tx, fate); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	w.know(t, ids...)
+}
+
+// submit submits a task and inserts its row.
+func (w *adopted) submit(ctx context.Context, tx pgx.Tx, fate simulator.Fate) (string, error) {
+	id := w.sim.Submit(task.Generate, fate)
+	record, _ := w.sim.Task(id)
+	created := time.Now()
+	switch {
+	case record.Expected.AtDeadline:
+		created = created.Add(e2eBeforeDeadline - task.DefaultTimeout)
+	case record.Fate == simulator.Forgotten:
+		created = created.Add(-2 * time.Minute)
+	}
+	_, err := tx.Exec(ctx, w.shape.insert, id, created.UTC())
+	return id, err
+}
+
+// know reads by which ids tasksync knows the rows of tasks.
+func (w *adopted) know(t *testing.T, tasks ...string) {
+	t.Helper()
+	for _, r := range collect[struct{ ID, TaskID string }](t, w.pool, `SELECT id::text, task_id FROM music_generations WHERE task_id = ANY ($1)`, tasks) {
+		w.rows[r.ID] = r.TaskID
+	}
+}
+
+// verifyApplication compares what the application reads with what the simulator knows.
+func (w *adopted) verifyApplication(t *testing.T) {
+	t.Helper()
+	clips := w.clips(t)
+	for id, taskID := range w.rows {
+		record, _ := w.sim.Task(taskID)
+		r := collect[struct {
+			Status, Error string
+			URLs          []string
+		}](t, w.pool, w.shape.read, taskID)
+		require.Len(t, r, 1)
+		what := fmt.Sprintf("%s, task %s, seed %d: %+v", record.Fate, taskID, w.seed, r[0])
+		var want []string
+		for _, c := range record.Expected.Clips {
+			if url := clips[id][c.ClipID].AudioURL; url != "" {
+				want = append(want, url)
+			}
+		}
+		if record.Expected.Status == task.Complete {
+			require.Equal(t, w.shape.complete, r[0].Status, what)
+			require.Empty(t, r[0].Error, what)
+			require.Len(t, r[0].URLs, min(len(want), w.shape.places), what)
+			require.Subset(t, want, r[0].URLs, what)
+			continue
+		}
+		require.Equal(t, w.shape.failed, r[0].Status, what)
+		require.NotEmpty(t, r[0].Error, what)
+	}
+}
+
+// An application's own table, of whatever shape, is kept in step like music_generations:
+// every row ends as its task does, with its results where the application reads them.
+func TestAdoptedTables(t *testing.T) {
+	t.Parallel()
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := newAdopted(t, s)
+			w.adopt(t)
+			w.serve(t, simulator.Config{Speed: e2eSpeed, FaultRate: 0.02, FaultMix: e2eFaults, SlowDelay: 200 * time.Millisecond})
+			d := start(t, w.settings(), "run")
+			d.ready(t)
+			for range 3 {
+				w.burst(t, e2eBurst)
+			}
+			w.settle(t, func() *process { return d })
+			require.Zero(t, d.stop(t), tail(d.output()))
+			w.verify(t)
+			w.verifyApplication(t)
+			w.report(t)
+		})
+	}
+}
+
+// adoptedWorld is an adopted table whose tasks stand still until the test lets time pass.
+func adoptedWorld(t *testing.T, s shape) (*adopted, *world) {
+	t.Helper()
+	w := newAdopted(t, s)
+	w.adopt(t)
+	w.rows = map[string]string{}
+	all := &world{e2e: w.e2e}
+	began := time.Now()
+	w.sim = simulator.New(simulator.Config{Provider: w.provider, Seed: w.seed, Now: func() time.Time { return began.Add(time.Duration(all.ahead.Load())) }})
+	all.front = newFront(w.sim)
+	w.api = httptest.NewServer(all.front)
+	t.Cleanup(func() {
+		w.sim.Close()
+		w.api.Close()
+	})
+	return w, all
+}
+
+// add inserts the row of a new task, and returns the task.
+func (w *adopted) add(t *testing.T, fate simulator.Fate) string {
+	t.Helper()
+	id := w.sim.Submit(task.Generate, fate)
+	_, err := w.pool.Exec(t.Context(), w.shape.insert, id, time.Now().UTC())
+	require.NoError(t, err)
+	w.know(t, id)
+	return id
+}
+
+// word reads the application's own status of a task.
+func (w *adopted) word(t *testing.T, taskID string) (word string, urls []string) {
+	t.Helper()
+	r := collect[struct {
+		Status, Error string
+		URLs          []string
+	}](t, w.pool, w.shape.read, taskID)
+	require.Len(t, r, 1)
+	return r[0].Status, r[0].URLs
+}
+
+// The application deletes a row in a pass, submits a row again, and the daemon is
+// killed; an operator retries a row.
+func TestAdoptedTablesInUse(t *testing.T) {
+	t.Parallel()
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w, all := adoptedWorld(t, s)
+			d := start(t, w.settings(), "run")
+			d.ready(t)
+			deleted, good, refused := w.add(t, simulator.Success), w.add(t, simulator.Success), w.add(t, simulator.RefusedArtist)
+			all.asked(t, d, 1, deleted, good)
+			all.exec(t, s.remove, deleted)
+			require.NoError(t, d.cmd.Process.Kill())
+			<-d.done
+			killed := w.add(t, simulator.Success)
+			d = start(t, w.settings(), "run")
+			d.ready(t)
+			all.finish()
+			ends := func(taskID, word string) {
+				t.Helper()
+				all.await(t, d, taskID+" is "+word, func() bool { got, _ := w.word(t, taskID); return got == word })
+			}
+			ends(good, s.complete)
+			ends(killed, s.complete)
+			ends(refused, s.failed)
+			first := all.count(t, `SELECT count(*) FROM music_clips AS c JOIN music_generations AS g ON g.id = c.generation_id WHERE g.task_id = $1 AND c.status = 'complete' AND c.audio_url IS NOT NULL`, good)
+			require.Equal(t, 2, first, "both results are kept, wherever the row has a place")
+			_, before := w.word(t, good)
+			for id, taskID := range w.rows {
+				if taskID == deleted {
+					require.Zero(t, all.count(t, `SELECT count(*) FROM music_generations WHERE id = $1::uuid`, id))
+					require.Zero(t, all.count(t, `SELECT count(*) FROM music_clips WHERE generation_id = $1::uuid`, id))
+				}
+				if taskID == refused {
+					code, out := command(w.url, "retry", id)
+					require.Zero(t, code, out)
+				}
+			}
+			ends(refused, s.failed)
+			require.Equal(t, 1, all.count(t, `SELECT count(*) FROM tasksync.generation_events WHERE to_status = 'submitted'`))
+
+			again := w.sim.Submit(task.Generate, simulator.Success)
+			all.exec(t, s.again, good, again)
+			all.asked(t, d, 1, again)
+			all.finish()
+			ends(again, s.complete)
+			_, after := w.word(t, again)
+			require.Len(t, after, min(2, s.places))
+			require.NotSubset(t, before, after, "the row has the results of its new task")
+			require.Zero(t, d.stop(t), tail(d.output()))
+		})
+	}
+}
+
+// command runs tasksync to its end, and returns its exit status and all that it says.
+func command(url string, args ...string) (code int, out string) {
+	var b strings.Builder
+	code = run(append(args, "--database-url", url), &b, &b)
+	return code, b.String()
+}
