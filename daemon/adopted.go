@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 
 	"tasksync/internal/database"
 	"tasksync/task"
@@ -13,6 +14,9 @@ func (d *daemon) seeAdoption(ctx context.Context) error {
 	adopted, err := database.Adopted(ctx, d.pool)
 	if err != nil || adopted == nil {
 		return err
+	}
+	if adopted.Trouble != "" {
+		return fmt.Errorf("%w: %s", database.ErrAdoption, adopted.Trouble)
 	}
 	d.statuses = nil
 	for _, s := range adopted.Statuses {

@@ -361,10 +361,13 @@ func (q *Queries) AdoptedIndexList(ctx context.Context, db DBTX) ([]AdoptedIndex
 
 const adoptionList = `-- name: AdoptionList :many
 SELECT coalesce(obj_description(v.oid, 'pg_class'), '')::text AS comment,
-    coalesce(t.schema_name, '')::text AS schema_name, coalesce(t.name, '')::text AS name
+    coalesce(t.schema_name, '')::text AS schema_name, coalesce(t.name, '')::text AS name,
+    coalesce(row_security_active(t.id), false)::boolean AS hides,
+    coalesce(has_table_privilege(t.id, 'select') AND has_table_privilege(t.id, 'update'), true)::boolean AS may_write,
+    current_user::text AS role
 FROM pg_catalog.pg_class AS v
 LEFT JOIN LATERAL (
-    SELECT n.nspname AS schema_name, r.relname AS name
+    SELECT r.oid AS id, n.nspname AS schema_name, r.relname AS name
     FROM pg_catalog.pg_trigger AS g
     JOIN pg_catalog.pg_class AS r ON r.oid = g.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
@@ -382,6 +385,9 @@ type AdoptionListRow struct {
 	Comment    string
 	SchemaName string
 	Name       string
+	Hides      bool
+	MayWrite   bool
+	Role       string
 }
 
 // What stands in place of music_generations, if that is a view: its comment, which
@@ -396,7 +402,14 @@ func (q *Queries) AdoptionList(ctx context.Context, db DBTX) ([]AdoptionListRow,
 	var items []AdoptionListRow
 	for rows.Next() {
 		var i AdoptionListRow
-		if err := rows.Scan(&i.Comment, &i.SchemaName, &i.Name); err != nil {
+		if err := rows.Scan(
+			&i.Comment,
+			&i.SchemaName,
+			&i.Name,
+			&i.Hides,
+			&i.MayWrite,
+			&i.Role,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -84,10 +84,13 @@ SELECT current_setting('server_version_num')::integer AS version_num, current_se
 -- `tasksync adopt` writes, and the table whose rows it shows. Without the triggers that
 -- adopt puts on the table, the table is not known.
 SELECT coalesce(obj_description(v.oid, 'pg_class'), '')::text AS comment,
-    coalesce(t.schema_name, '')::text AS schema_name, coalesce(t.name, '')::text AS name
+    coalesce(t.schema_name, '')::text AS schema_name, coalesce(t.name, '')::text AS name,
+    coalesce(row_security_active(t.id), false)::boolean AS hides,
+    coalesce(has_table_privilege(t.id, 'select') AND has_table_privilege(t.id, 'update'), true)::boolean AS may_write,
+    current_user::text AS role
 FROM pg_catalog.pg_class AS v
 LEFT JOIN LATERAL (
-    SELECT n.nspname AS schema_name, r.relname AS name
+    SELECT r.oid AS id, n.nspname AS schema_name, r.relname AS name
     FROM pg_catalog.pg_trigger AS g
     JOIN pg_catalog.pg_class AS r ON r.oid = g.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace

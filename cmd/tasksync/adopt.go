@@ -25,6 +25,7 @@ type adoptCmd struct {
 	Type       string            `placeholder:"TYPE" help:"The task type of all rows, if no column has it (generate)."`
 	TimeZone   string            `placeholder:"ZONE" help:"The zone of times without one, like UTC."`
 	ClipsTable string            `placeholder:"NAME" help:"A table that has a row for each clip."`
+	ClipWord   map[string]string `placeholder:"OURS=THEIRS" help:"The words for a status in the table of the clips, like --word."`
 	ClipsJSON  string            `name:"clips-json" placeholder:"COLUMN" help:"A json column that has all clips."`
 	File       string            `placeholder:"FILE" help:"Take all decisions from this file, which --write has written."`
 	Write      string            `placeholder:"FILE" help:"Write the decisions into this file, like tasksync.yaml, and do nothing else."`
@@ -120,13 +121,9 @@ func (c *adoptCmd) propose(ctx context.Context, conn *pgx.Conn, std *streams) (p
 	if cat, err = adopt.ReadCatalog(ctx, conn, c.Table, c.ClipsTable); err != nil {
 		return plan, nil, err
 	}
-	given := adopt.Given{
-		Columns: c.Column, Words: map[string][]string{}, Type: c.Type, TimeZone: c.TimeZone, ClipsJSON: c.ClipsJSON, Types: taskTypes(),
-	}
-	for status, words := range c.Word {
-		given.Words[status] = strings.FieldsFunc(words, func(r rune) bool { return r == ',' })
-	}
-	p := adopt.Propose(cat, given)
+	p := adopt.Propose(cat, adopt.Given{
+		Columns: c.Column, Words: lists(c.Word), ClipWords: lists(c.ClipWord), Type: c.Type, TimeZone: c.TimeZone, ClipsJSON: c.ClipsJSON, Types: taskTypes(),
+	})
 	for _, d := range p.Decisions {
 		fmt.Fprintf(std.err, "%-22s %-28s %s\n", d.What, d.Is, d.Why)
 	}
@@ -134,6 +131,15 @@ func (c *adoptCmd) propose(ctx context.Context, conn *pgx.Conn, std *streams) (p
 		return plan, nil, usageError{fmt.Errorf("not clear, and not guessed:\n  - %s", strings.Join(p.Questions, "\n  - "))}
 	}
 	return p.Plan, cat, p.Plan.Check(cat)
+}
+
+// lists splits each value at its commas.
+func lists(given map[string]string) map[string][]string {
+	out := map[string][]string{}
+	for name, words := range given {
+		out[name] = strings.FieldsFunc(words, func(r rune) bool { return r == ',' })
+	}
+	return out
 }
 
 func taskTypes() []string {
@@ -168,6 +174,13 @@ func (c *adoptCmd) apply(ctx context.Context, conn *pgx.Conn, std *streams, m ad
 	fmt.Fprintf(std.out, "music_generations and music_clips are views over %s\n", cat.Table)
 	if note != "" {
 		fmt.Fprintln(std.out, note)
+	}
+	pending, err := adopt.Pending(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if pending.Rows > 0 {
+		fmt.Fprintf(std.out, "%d rows are pending, the oldest since %s; tasksync run asks for them all, the newest first\n", pending.Rows, pending.Since)
 	}
 	fmt.Fprintln(std.out, "start tasksync run, or check with tasksync doctor")
 	return nil

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -27,7 +28,11 @@ const objects = `SELECT 'table ' || format('%I.%I %I %s', n.nspname, c.relname, 
 
 func (w *adopted) objects(t *testing.T) []string {
 	t.Helper()
-	return collect[string](t, w.pool, objects)
+	rows, err := w.pool.Query(t.Context(), objects)
+	require.NoError(t, err)
+	list, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	return list
 }
 
 // What is not clear is asked for, and nothing is changed before it is answered.
@@ -97,7 +102,7 @@ func (w *adopted) writes(t *testing.T) {
 	t.Helper()
 	_, err := w.pool.Exec(t.Context(), w.shape.insert, "a-task", time.Now().UTC())
 	require.NoError(t, err)
-	require.Len(t, collect[string](t, w.pool, `SELECT id::text FROM music_generations WHERE task_id = 'a-task' AND status IN ('submitted', 'queued')
+	require.Len(t, collect[struct{ ID string }](t, w.pool, `SELECT id::text FROM music_generations WHERE task_id = 'a-task' AND status IN ('submitted', 'queued')
 		AND abs(extract(epoch FROM now() - created_at)) < 60`), 1)
 	_, err = w.pool.Exec(t.Context(), w.shape.remove, "a-task")
 	require.NoError(t, err)

@@ -309,6 +309,72 @@ func TestAdoptedTablesInUse(t *testing.T) {
 	}
 }
 
+// A row that waits for its task in a queue of the application's is left alone, however
+// old it is, and its time begins when it gets the task. So does the time of a row that
+// the application submits again. What the application wrote beforehand stays.
+func TestAdoptedRowsWaitForTheirTask(t *testing.T) {
+	t.Parallel()
+	w, all := adoptedWorld(t, shapes[1])
+	d := start(t, all.with("TASKSYNC_TIMEOUT", "10m"), "run")
+	d.ready(t)
+	all.exec(t, `INSERT INTO tracks (id, title, status, created_at) VALUES (7, 'mine', 'pending', now() - interval '3 days')`)
+	other := w.add(t, simulator.Success)
+	all.asked(t, d, 2, other) // the sweep has been there
+	require.Equal(t, 1, all.count(t, `SELECT count(*) FROM tracks WHERE id = 7 AND status = 'pending' AND error_message IS NULL`))
+
+	first := w.sim.Submit(task.Generate, simulator.RefusedArtist)
+	all.exec(t, `UPDATE tracks SET suno_task_id = $1 WHERE id = 7`, first)
+	all.finish()
+	all.await(t, d, "the first task failed", func() bool { word, _ := w.word(t, first); return word == "error" })
+	again := w.sim.Submit(task.Generate, simulator.Success)
+	all.exec(t, `UPDATE tracks SET status = 'pending', suno_task_id = $1, error_message = NULL WHERE id = 7`, again)
+	all.asked(t, d, 2, again)
+	word, _ := w.word(t, again)
+	require.NotEqual(t, "error", word, "three days old, and not overdue")
+	all.finish()
+	all.await(t, d, "the second task is complete", func() bool { word, _ := w.word(t, again); return word == "success" })
+	require.Equal(t, 1, all.count(t, `SELECT count(*) FROM tracks WHERE id = 7 AND title = 'mine' AND audio_url_2 <> '' AND completed_at IS NOT NULL`))
+	require.Equal(t, 1, all.count(t, `SELECT count(*) FROM music_clips AS c JOIN music_generations AS g ON g.id = c.generation_id
+		WHERE g.task_id = $1 AND c.title <> 'mine' AND c.id = (SELECT id FROM tasksync.adopted_clips WHERE task_id = $1 AND position = 0)`, again), "the title that the provider gave is kept too")
+	require.Zero(t, d.stop(t), tail(d.output()))
+}
+
+// A lock on a row of a view is a lock on the application's row.
+func TestAdoptedRowsAreLocked(t *testing.T) {
+	t.Parallel()
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w, all := adoptedWorld(t, s)
+			all.exec(t, s.insert, "a-task", time.Now().UTC())
+			tx, err := w.pool.Begin(t.Context())
+			require.NoError(t, err)
+			defer tx.Rollback(context.WithoutCancel(t.Context())) //nolint:errcheck // the test has ended
+			rows, err := tx.Query(t.Context(), `SELECT id::text FROM music_generations WHERE task_id = 'a-task' FOR NO KEY UPDATE`)
+			require.NoError(t, err)
+			ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(t, err)
+			require.Len(t, ids, 1)
+			_, err = w.pool.Exec(t.Context(), `SET lock_timeout = '100ms'; `+strings.ReplaceAll(s.remove, "$1", "'a-task'")+`; RESET lock_timeout`)
+			require.ErrorContains(t, err, "lock timeout")
+		})
+	}
+}
+
+// A role whose rows row security hides does not start, and says what to do.
+func TestAdoptedTableThatHidesItsRows(t *testing.T) {
+	t.Parallel()
+	w, all := adoptedWorld(t, shapes[3])
+	all.exec(t, `ALTER TABLE music_generation_jobs FORCE ROW LEVEL SECURITY`)
+	d := start(t, w.settings(), "run")
+	<-d.done
+	require.Equal(t, exitFailed, d.cmd.ProcessState.ExitCode(), d.output())
+	require.Contains(t, d.output(), "row security of public.music_generation_jobs hides rows from role")
+	code, out := command(w.url, "doctor", "--api-key", "a key", "--api-url", "http://127.0.0.1:1")
+	require.Equal(t, exitFailed, code, out)
+	require.Contains(t, out, "row security of public.music_generation_jobs hides rows from role")
+}
+
 // command runs tasksync to its end, and returns its exit status and all that it says.
 func command(url string, args ...string) (code int, out string) {
 	var b strings.Builder

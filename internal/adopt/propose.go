@@ -14,6 +14,7 @@ type Given struct {
 	// audio_url_2. An empty column means that there is none.
 	Columns    map[string]string
 	Words      map[string][]string
+	ClipWords  map[string][]string // of the clips' table
 	Type       string
 	TimeZone   string
 	ClipsTable string

@@ -194,7 +194,7 @@ func (p *proposal) proposeClipsTable(t *Table) {
 		}
 	}
 	if c := t.column(ct.Columns["status"]); c != nil {
-		ct.Words = p.proposeWords(t, *c, nil, "clip-word")
+		ct.Words = p.proposeWords(t, *c, p.given.ClipWords, "clip-word")
 	}
 	for _, role := range clipRoles {
 		delete(ct.Columns, "")

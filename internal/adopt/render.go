@@ -110,13 +110,18 @@ func (r *renderer) User(alias string) string {
 	}
 }
 
-// Type is the task type.
+// Type is the task type. A row without a task has none, so that tasksync leaves it alone:
+// it may wait in a queue of the application's for as long as it likes.
 func (r *renderer) Type(alias string) string {
+	value := literal(r.plan.Type) + "::text"
 	if c := r.column("task_type"); c != nil {
-		return textExpr(alias, c)
+		value = textExpr(alias, c)
 	}
-	return literal(r.plan.Type) + "::text"
+	return fmt.Sprintf("CASE WHEN %s <> '' THEN %s END", r.Task(alias), value)
 }
+
+// Created is when the row was made.
+func (r *renderer) Created(alias string) string { return r.timeExpr(alias, r.column("created_at")) }
 
 // Provider is the name of the row's provider.
 func (r *renderer) Provider(alias string) string {
@@ -129,11 +134,7 @@ func (r *renderer) Provider(alias string) string {
 // Pending is whether a row is pending, in the words of the queries: from it the planner
 // knows that an index can be used.
 func (r *renderer) Pending(alias string) string {
-	pending := fmt.Sprintf("(%s) IN ('submitted', 'queued', 'processing', 'streaming')", r.Status(alias))
-	if c := r.column("task_type"); c != nil {
-		return textExpr(alias, c) + " IS NOT NULL AND " + pending
-	}
-	return pending
+	return fmt.Sprintf("(%s) IS NOT NULL AND (%s) IN ('submitted', 'queued', 'processing', 'streaming')", r.Type(alias), r.Status(alias))
 }
 
 // State is a column about the end of a row: of the table, or what is kept beside it. A

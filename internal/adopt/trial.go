@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -156,4 +157,25 @@ func explain(ctx context.Context, tx pgx.Tx) error {
 	}
 	_, err := tx.Exec(ctx, `SET LOCAL enable_seqscan = on`)
 	return err
+}
+
+// Waiting is what a daemon will find.
+type Waiting struct {
+	Rows  int64
+	Since string // the day of the oldest
+}
+
+// Pending counts the rows that a daemon will ask for.
+func Pending(ctx context.Context, conn *pgx.Conn) (w Waiting, err error) {
+	stats, err := queries.New().GenerationPendingStats(ctx, conn)
+	if err != nil {
+		return w, fmt.Errorf("count pending rows: %w", err)
+	}
+	var oldest float64
+	for _, s := range stats {
+		w.Rows += s.Pending
+		oldest = max(oldest, s.OldestSeconds)
+	}
+	w.Since = time.Now().Add(-time.Duration(oldest) * time.Second).UTC().Format(time.DateOnly)
+	return w, nil
 }

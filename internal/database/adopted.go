@@ -2,6 +2,7 @@ package database
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -17,7 +18,13 @@ type Adoption struct {
 	Statuses []string
 	// Complete is false if the triggers of the table are gone.
 	Complete bool
+	// Trouble says why the role of the connection cannot work on the table, and what to
+	// do; "": it can.
+	Trouble string
 }
+
+// ErrAdoption is wrapped by the error for an adopted table that the role cannot work on.
+var ErrAdoption = errors.New("the adopted table is closed to tasksync")
 
 // AdoptionComment is the comment of the view, by which it is known.
 func AdoptionComment(table string, statuses []string) string {
@@ -40,5 +47,12 @@ func Adopted(ctx context.Context, db queries.DBTX) (*Adoption, error) {
 	if m == nil {
 		return nil, nil //nolint:nilnil // a view of another's
 	}
-	return &Adoption{Table: m[1], Statuses: strings.Split(m[2], ", "), Complete: list[0].Name != ""}, nil
+	a := &Adoption{Table: m[1], Statuses: strings.Split(m[2], ", "), Complete: list[0].Name != ""}
+	switch r := list[0]; {
+	case !r.MayWrite:
+		a.Trouble = fmt.Sprintf("role %s may not read and write %s: connect as its owner, which ran `tasksync adopt`", r.Role, a.Table)
+	case r.Hides:
+		a.Trouble = fmt.Sprintf("row security of %s hides rows from role %s: connect as its owner, or ALTER ROLE %s BYPASSRLS", a.Table, r.Role, r.Role)
+	}
+	return a, nil
 }

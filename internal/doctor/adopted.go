@@ -14,6 +14,8 @@ func (d *doctor) seeAdoption(ctx context.Context) {
 	case err != nil:
 		d.say(Bad, "adopted table", "%s", err)
 	case adopted == nil:
+	case adopted.Trouble != "":
+		d.say(Bad, "adopted table", "%s", adopted.Trouble)
 	case !adopted.Complete:
 		d.say(Bad, "music_generations is a view over "+adopted.Table+" (adopt), whose triggers are gone", "run `tasksync adopt` again")
 	default:
