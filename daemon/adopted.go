@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"fmt"
 
 	"tasksync/internal/database"
 	"tasksync/task"
@@ -15,17 +14,11 @@ func (d *daemon) seeAdoption(ctx context.Context) error {
 	if err != nil || adopted == nil {
 		return err
 	}
-	if adopted.Trouble != "" {
-		return fmt.Errorf("%w: %s", database.ErrAdoption, adopted.Trouble)
-	}
 	d.statuses = nil
 	for _, s := range adopted.Statuses {
 		d.statuses = append(d.statuses, task.Status(s))
 	}
 	d.cfg.Logger.InfoContext(ctx, "[TaskSync] music_generations is a view over a table of the application's (adopt)", "table", adopted.Table, "statuses", adopted.Statuses)
-	if !adopted.Complete {
-		d.cfg.Logger.WarnContext(ctx, "[TaskSync] The triggers of the adopted table are gone, so that new rows wait for the sweep; run `tasksync adopt` again", "table", adopted.Table)
-	}
 	return nil
 }
 

@@ -151,7 +151,7 @@ func TestColumnsThatDoNotWork(t *testing.T) {
 			err := Run(t.Context(), b.config())
 			require.ErrorIs(t, err, ErrColumns)
 			require.ErrorContains(t, err, want)
-			require.ErrorIs(t, CheckColumns(t.Context(), b.pool), ErrColumns)
+			require.ErrorIs(t, CheckDatabase(t.Context(), b.pool), ErrColumns)
 			require.Zero(t, b.count(`SELECT count(*) FROM pg_namespace WHERE nspname = 'tasksync'`), "nothing was migrated")
 			require.Contains(t, b.examine(b.config()), "FAIL columns: "+want)
 		})
@@ -162,7 +162,7 @@ func TestColumnsThatDoNotWork(t *testing.T) {
 func TestCreatedAtIsNoDay(t *testing.T) {
 	t.Parallel()
 	b := foreign(t, "music_generations.status mood", "music_generations.created_at date")
-	err := CheckColumns(t.Context(), b.pool)
+	err := CheckDatabase(t.Context(), b.pool)
 	require.ErrorContains(t, err, "music_generations.status is mood", "all are named")
 	require.ErrorContains(t, err, "music_generations.created_at is date, but must be timestamptz (or timestamp) (ALTER TABLE public.music_generations ALTER COLUMN created_at TYPE timestamptz)")
 }
@@ -176,7 +176,7 @@ func TestUsersOfNoUUID(t *testing.T) {
 	err := Run(t.Context(), cfg)
 	require.ErrorIs(t, err, ErrColumns)
 	require.ErrorContains(t, err, "music_generations.user_id is bigint, but must be uuid")
-	require.NoError(t, CheckColumns(t.Context(), b.pool))
+	require.NoError(t, CheckDatabase(t.Context(), b.pool))
 	require.Contains(t, b.examine(b.config()), "warn columns: music_generations.user_id is bigint")
 	b.run(b.config())
 	taskID := b.sim.Submit(task.Generate, simulator.Ready)

@@ -68,7 +68,7 @@ func (d *daemon) parts() []part {
 		{name: "metrics", open: d.openMetrics, close: d.closeMetrics},
 		{name: "HTTP server", open: d.openServer, run: d.watchServer, close: d.closeServer},
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
-		{name: "schema", open: d.openSchema},
+		{name: "schema", open: d.openSchema, run: d.examineBeside},
 		{name: "syncer", open: d.openSyncer, run: d.runLooks},
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},

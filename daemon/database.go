@@ -8,6 +8,7 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/database"
+	"tasksync/internal/doctor"
 	"tasksync/migrations"
 )
 
@@ -18,14 +19,6 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 		return nil, wrong("DatabaseURL", ": %s", err)
 	}
 	return database.Connect(ctx, databaseURL)
-}
-
-// CheckColumns returns an error that wraps ErrColumns for a database whose
-// music_generations or music_clips have columns of types that tasksync cannot work
-// with. It works before there are migrations: some would fail half-way on such a
-// table.
-func CheckColumns(ctx context.Context, pool *pgxpool.Pool) error {
-	return database.CheckColumns(ctx, pool, false)
 }
 
 // TriggersOn reports whether the database announces new rows.
@@ -56,6 +49,9 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err := migrate(ctx, d.cfg, d.pool); err != nil {
 		return err
 	}
+	if err := doctor.After(ctx, d.cfg.examination(d.pool), d.cfg.logFinding); err != nil {
+		return err
+	}
 	if err := d.seeAdoption(ctx); err != nil {
 		return err
 	}
@@ -66,7 +62,7 @@ func (d *daemon) openSchema(ctx context.Context) error {
 
 // migrate applies the migrations that the database lacks, or refuses to.
 func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
-	if err := database.CheckColumns(ctx, pool, cfg.auth().Enabled()); err != nil {
+	if err := doctor.Before(ctx, cfg.examination(pool), cfg.logFinding); err != nil {
 		return err
 	}
 	m, err := migrations.Open(pool)

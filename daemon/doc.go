@@ -4,7 +4,7 @@
 //	metrics       the registry
 //	HTTP server   /healthz, /readyz and /metrics answer from now on; the API answers 503
 //	database      waited for, with backoff
-//	schema        migrations are applied, or checked
+//	schema        migrations are applied, or checked; runs: what a daemon can live with is logged
 //	syncer        with the adapters of the providers; runs: what looks teach, and shares of the limits
 //	API           runs: live updates, the keys that check tokens
 //	jobs          River works what is stored; a stop makes passes finish or give their jobs back

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"tasksync/internal/database"
+	"tasksync/internal/doctor"
 )
 
 var (
@@ -17,9 +17,9 @@ var (
 	ErrSchema = errors.New("the database lacks migrations")
 	// ErrAccount is wrapped by the error of Sync when an upstream refuses the account.
 	ErrAccount = errors.New("the provider refuses the account; its rows were not touched")
-	// ErrColumns is wrapped by the errors of CheckColumns, Run, Sync and Retry for
+	// ErrColumns is wrapped by the errors of CheckDatabase, Run, Sync and Retry for
 	// tables with columns of types that tasksync cannot work with.
-	ErrColumns = database.ErrColumns
+	ErrColumns = doctor.ErrColumns
 	// ErrListen is wrapped by the error of Run when it cannot listen at
 	// Config.ListenAddr.
 	ErrListen = errors.New("serve HTTP")

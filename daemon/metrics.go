@@ -88,7 +88,7 @@ var overdueLabels = []string{ //nolint:gochecknoglobals // a constant table
 }
 
 func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometheus.Metric) {
-	rows, err := c.queries.MemoryOverdueStats(ctx, c.pool, c.cfg.Overdue())
+	rows, err := c.queries.MemoryOverdueStats(ctx, c.pool, c.cfg.overdue())
 	if err != nil {
 		return
 	}
@@ -105,9 +105,9 @@ func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometh
 	}
 }
 
-// Overdue is the query for the rows that a daemon with this Config follows and that
+// overdue is the query for the rows that a daemon with this Config follows and that
 // are past their deadline.
-func (c Config) Overdue() queries.MemoryOverdueStatsParams {
+func (c Config) overdue() queries.MemoryOverdueStatsParams {
 	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), TaskTypes: c.Handlers.Names(), Providers: []string{""}}
 	for _, provider := range c.Providers {
 		p.Providers = append(p.Providers, provider.Name)

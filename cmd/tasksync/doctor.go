@@ -28,7 +28,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	}
 	cfg.Logger = c.logger(std)
 	failed := false
-	err = doctor.Examine(ctx, cfg, func(f doctor.Finding) {
+	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {
 			f.Next = inVariables(field).Error()
 		}

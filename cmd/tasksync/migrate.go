@@ -29,7 +29,7 @@ type (
 // Run implements kong's command.
 func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
 	return c.withMigrator(ctx, func(pool *pgxpool.Pool, m *migrations.Migrator) error {
-		if err := daemon.CheckColumns(ctx, pool); err != nil {
+		if err := daemon.CheckDatabase(ctx, pool); err != nil {
 			return err
 		}
 		applied, err := m.Up(ctx)

@@ -1,6 +1,8 @@
 package adopt
 
 import (
+	"flag"
+	"os"
 	"strings"
 	"testing"
 
@@ -186,4 +188,26 @@ func TestRenderIsStable(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, first, again)
 	}
+}
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// The SQL for a table of songs, which docs/adopt.md explains.
+func TestGoldenSQL(t *testing.T) {
+	t.Parallel()
+	const golden = "testdata/songs.golden.sql"
+	cat := songs(column("user_id", "uuid"), column("task_id", "text"), column("title", "text"), column("audio_url", "text"), column("error", "text"), column("updated_at", "timestamptz"))
+	p := Propose(cat, Given{})
+	require.Empty(t, p.Questions)
+	require.NoError(t, p.Plan.Check(cat))
+	m, err := Render(p.Plan, cat)
+	require.NoError(t, err)
+	got, err := m.Goose()
+	require.NoError(t, err)
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "run go test ./internal/adopt -run TestGoldenSQL -update, and read the difference")
 }

@@ -75,7 +75,7 @@ func (r *renderer) SetClip() string {
 	var set []string
 	for _, role := range clipTableRoles {
 		c := r.clipColumn(role)
-		if c == nil || role == "id" || role == "generation_id" || role == "created_at" {
+		if c == nil || role == "id" || role == "generation_id" {
 			continue
 		}
 		set = append(set, ident(c.Name)+" = "+r.clipValueToWrite(role, c))
@@ -106,10 +106,14 @@ func (r *renderer) clipInsert() (columns, values []string) {
 	named := map[string]bool{key.Name: true}
 	for _, role := range clipTableRoles {
 		c := r.clipColumn(role)
-		if c == nil || named[c.Name] || role == "id" || role == "created_at" || role == "updated_at" {
+		if c == nil || named[c.Name] || role == "id" || role == "updated_at" {
 			continue
 		}
 		named[c.Name] = true
+		if role == "created_at" {
+			add(c, r.writeExpr(role, "coalesce(NEW.created_at, now())", c))
+			continue
+		}
 		add(c, r.clipValueToWrite(role, c))
 	}
 	for i := range r.clips.Columns {

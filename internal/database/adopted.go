@@ -2,7 +2,6 @@ package database
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -22,9 +21,6 @@ type Adoption struct {
 	// do; "": it can.
 	Trouble string
 }
-
-// ErrAdoption is wrapped by the error for an adopted table that the role cannot work on.
-var ErrAdoption = errors.New("the adopted table is closed to tasksync")
 
 // AdoptionComment is the comment of the view, by which it is known.
 func AdoptionComment(table string, statuses []string) string {

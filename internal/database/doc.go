@@ -5,7 +5,6 @@
 //	Connect          a pool, if the database answers now
 //	DirectConfig     a connection beside the pool, for LISTEN, session locks and replication
 //	CheckListen      does LISTEN work? Behind a pooler in transaction mode it does not
-//	CheckColumns     can tasksync work with the types of the application's columns?
 //	Clock            the database's clock
 //
 // It also names the codes of Postgres's errors, tells which of them say that the

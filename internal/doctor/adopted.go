@@ -17,7 +17,7 @@ func (d *doctor) seeAdoption(ctx context.Context) {
 	case adopted.Trouble != "":
 		d.say(Bad, "adopted table", "%s", adopted.Trouble)
 	case !adopted.Complete:
-		d.say(Bad, "music_generations is a view over "+adopted.Table+" (adopt), whose triggers are gone", "run `tasksync adopt` again")
+		d.say(Warning, "music_generations is a view over "+adopted.Table+" (adopt), whose triggers are gone, so that new rows wait for the sweep", "run `tasksync adopt` again")
 	default:
 		d.say(Good, "music_generations is a view over "+adopted.Table+" (adopt); statuses: "+strings.Join(adopted.Statuses, ", "), "")
 	}

@@ -13,7 +13,6 @@ import (
 
 	"tasksync/daemon"
 	"tasksync/feed"
-	"tasksync/internal/doctor"
 	"tasksync/internal/postgres/postgrestest"
 	"tasksync/upstream/sunoapi"
 )
@@ -67,7 +66,7 @@ func (b *bundle) examine(cfg daemon.Config) string {
 	var lines []string
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	require.NoError(b, doctor.Examine(ctx, cfg, func(f doctor.Finding) { lines = append(lines, f.String()) }))
+	require.NoError(b, daemon.Examine(ctx, cfg, func(f daemon.Finding) { lines = append(lines, f.String()) }))
 	text := strings.Join(lines, "\n")
 	require.NotContains(b, text, "key-of-the-test")
 	u, err := url.Parse(b.database)

@@ -138,3 +138,13 @@ func (d *doctor) seeSlot(ctx context.Context) {
 func (d *doctor) describe(s wal.Status) string {
 	return fmt.Sprintf("slot: %s holds %.1f MiB of WAL, %s", s.Slot, float64(s.RetainedBytes)/(1<<20), s.WALStatus)
 }
+
+// hears reports whether a session at listen hears what is notified through
+// DATABASE_URL. It returns an error when one of them cannot be reached.
+func (d *doctor) hears(ctx context.Context, listen *pgx.ConnConfig) (bool, error) {
+	err := database.CheckListen(ctx, listen, d.pool.Config().ConnConfig)
+	if errors.Is(err, database.ErrNoListen) {
+		return false, nil
+	}
+	return err == nil, err
+}

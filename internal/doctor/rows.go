@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"tasksync/daemon"
 	"tasksync/task"
 )
 
@@ -34,7 +33,7 @@ func (d *doctor) seeRows(ctx context.Context) {
 
 // seeOverdue tells why rows are past their deadline.
 func (d *doctor) seeOverdue(ctx context.Context) {
-	reasons, err := d.queries.MemoryOverdueStats(ctx, d.pool, d.cfg.Overdue())
+	reasons, err := d.queries.MemoryOverdueStats(ctx, d.pool, d.cfg.Overdue)
 	if err != nil {
 		d.say(Bad, "rows", "%s", err)
 		return
@@ -81,5 +80,5 @@ func (d *doctor) seeLate(ctx context.Context) {
 }
 
 func (d *doctor) provides(name string) bool {
-	return name == "" || slices.ContainsFunc(d.cfg.Providers, func(p daemon.Provider) bool { return p.Name == name })
+	return name == "" || slices.Contains(d.cfg.Providers, name)
 }

@@ -1,66 +1,69 @@
-package database
+package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"tasksync/queries"
+	"tasksync/internal/database"
 )
 
-// CheckColumns returns an error that wraps ErrColumns for a database whose
-// music_generations or music_clips have columns of types that tasksync cannot work
-// with. It works before there are migrations: some would fail half-way on such a
-// table. The type of user_id matters only if users are served: nothing else
-// compares it.
-func CheckColumns(ctx context.Context, pool *pgxpool.Pool, users bool) error {
-	bad, err := BadColumns(ctx, pool)
+// ErrColumns is wrapped by the errors about columns of types that tasksync cannot
+// work with.
+var ErrColumns = errors.New("the application's tables have columns of types that tasksync cannot work with")
+
+// seeColumns comes before the migrations: some would fail half-way on such a table.
+// The type of user_id matters only if users are served: nothing else compares it.
+func (d *doctor) seeColumns(ctx context.Context) {
+	bad, err := d.badColumns(ctx)
 	if err != nil {
-		return err
+		d.say(Bad, "columns", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		return
 	}
 	var texts []string
 	for _, c := range bad {
-		if users || !c.UsersOnly() {
-			texts = append(texts, c.String())
+		if c.usersOnly() && !d.cfg.Users {
+			d.say(Warning, "columns", "%s for the HTTP API for users", c)
+			continue
 		}
+		texts = append(texts, c.String())
 	}
-	if len(texts) == 0 {
-		return nil
+	if len(texts) > 0 {
+		next := strings.Join(texts, "; ")
+		d.find(Finding{Level: Bad, What: "columns", Next: next, Err: fmt.Errorf("%w: %s", ErrColumns, next)})
 	}
-	return fmt.Errorf("%w: %s", ErrColumns, strings.Join(texts, "; "))
 }
 
-// A BadColumn is a column whose type tasksync cannot work with.
-type BadColumn struct {
+// A badColumn is a column whose type tasksync cannot work with.
+type badColumn struct {
 	table, column string
 	shown         string // its type, as Postgres shows it
 	want          columnType
 }
 
-// UsersOnly reports whether nothing but the HTTP API for users needs the column.
-func (c BadColumn) UsersOnly() bool { return c.table == "music_generations" && c.column == "user_id" }
+// usersOnly reports whether nothing but the HTTP API for users needs the column.
+func (c badColumn) usersOnly() bool { return c.table == "music_generations" && c.column == "user_id" }
 
 // String says what is wrong with the column, and the statement that mends it.
-func (c BadColumn) String() string {
+func (c badColumn) String() string {
 	return fmt.Sprintf("%s.%s is %s, but must be %s (ALTER TABLE public.%s ALTER COLUMN %s TYPE %s)",
 		c.table, c.column, c.shown, c.want.text, c.table, c.column, c.want.alter)
 }
 
-// BadColumns lists the columns of a wrong type, in the order of the tables. Tables
+// badColumns lists the columns of a wrong type, in the order of the tables. Tables
 // and columns that do not exist yet are not listed.
-func BadColumns(ctx context.Context, pool *pgxpool.Pool) ([]BadColumn, error) {
-	columns, err := queries.New().DoctorColumnList(ctx, pool)
+func (d *doctor) badColumns(ctx context.Context) ([]badColumn, error) {
+	columns, err := d.queries.DoctorColumnList(ctx, d.pool)
 	if err != nil {
 		return nil, fmt.Errorf("read the types of columns: %w", err)
 	}
-	var bad []BadColumn
+	var bad []badColumn
 	for _, c := range columns {
 		want, used := typeOf(c.TableName, c.ColumnName)
 		if used && !slices.Contains(want.bases, c.Base) {
-			bad = append(bad, BadColumn{table: c.TableName, column: c.ColumnName, shown: c.Shown, want: want})
+			bad = append(bad, badColumn{table: c.TableName, column: c.ColumnName, shown: c.Shown, want: want})
 		}
 	}
 	return bad, nil

@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tasksync/internal/database"
+	"tasksync/internal/doctor"
+)
+
+// Finding is what Examine says about one thing.
+type Finding = doctor.Finding
+
+// Examine examines everything that a daemon with cfg needs, and passes its findings
+// to tell, one by one. It changes nothing, and returns an error only when ctx ends.
+func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		tell(Finding{Level: doctor.Bad, What: "settings", Next: err.Error(), Err: err})
+		if cfg.DatabaseURL == "" || database.ValidateURL(cfg.DatabaseURL) != nil {
+			return ctx.Err()
+		}
+	} else {
+		tell(Finding{Level: doctor.Good, What: "settings: provider " + cfg.Providers[0].Name})
+	}
+	return doctor.Examine(ctx, cfg.examination(nil), tell)
+}
+
+// CheckDatabase returns an error for a database that tasksync cannot work with, as
+// Run does before it applies migrations. An error about columns wraps ErrColumns.
+func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
+	cfg := Config{DatabaseURL: pool.Config().ConnString()}.WithDefaults()
+	return doctor.Before(ctx, cfg.examination(pool), func(Finding) {})
+}
+
+// examination is what the checks need to know of the daemon.
+func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
+	e := doctor.Config{
+		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
+		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), Overdue: c.overdue(),
+	}
+	for _, p := range c.Providers {
+		e.Providers = append(e.Providers, p.Name)
+	}
+	return e
+}
+
+// examineBeside logs what the daemon can live with, once after its start.
+func (d *daemon) examineBeside(ctx context.Context) error {
+	doctor.Beside(ctx, d.cfg.examination(d.pool), d.cfg.logFinding)
+	return nil
+}
+
+// logFinding logs what is not good.
+func (c Config) logFinding(f Finding) {
+	if f.Level != doctor.Good {
+		c.Logger.Warn("[TaskSync] Found what may need a hand", "finding", f.What, "next", f.Next)
+	}
+}

@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"tasksync/internal/database"
+	"tasksync/migrations"
+)
+
+// when says at which moment of a start a check is made.
+type when int
+
+const (
+	before  when = iota // before the migrations; what is bad refuses the start
+	schema              // a daemon migrates instead, or refuses to start
+	after               // when the schema is current; what is bad refuses the start
+	beside              // while the daemon works; what is found is logged
+	command             // by the command only: about the daemons that run, or at a cost
+)
+
+// A check examines one thing and says what it finds.
+type check struct {
+	when when
+	see  func(*doctor, context.Context)
+}
+
+// checks is the list, in the order in which things depend on each other. A check of
+// the database stands here and nowhere else, so that a start and the command never
+// differ.
+func checks() []check {
+	return []check{
+		{before, (*doctor).seeServer},
+		{before, (*doctor).seeColumns},
+
+		{schema, (*doctor).seeSchema},
+
+		{after, (*doctor).seeAdoption},
+		{after, (*doctor).seeRights},
+
+		{beside, (*doctor).seeRows},
+		{beside, (*doctor).seeOverdue},
+		{beside, (*doctor).seeLate},
+
+		{command, (*doctor).seeConnections},
+		{command, (*doctor).seeTriggers},
+		{command, (*doctor).seeFeed},
+		{command, (*doctor).seeSlot},
+		{command, (*doctor).seeLooks},
+	}
+}
+
+// run makes the checks of w, and reports whether the later ones make sense: nothing
+// that they depend on is bad.
+func (d *doctor) run(ctx context.Context, w when) (goOn bool) {
+	for _, c := range checks() {
+		if c.when == w && ctx.Err() == nil && (w != before || !d.bad) {
+			c.see(d, ctx)
+		}
+	}
+	return !d.bad || w > schema
+}
+
+// oldest is the oldest version of Postgres that tasksync works with.
+const oldest = 140000
+
+func (d *doctor) seeServer(ctx context.Context) {
+	server, err := d.queries.DoctorServerGet(ctx, d.pool)
+	if err != nil {
+		d.say(Bad, "database", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		return
+	}
+	what := fmt.Sprintf("database: Postgres %s, as role %s", server.Version, server.Role)
+	switch {
+	case server.VersionNum < oldest:
+		d.say(Bad, what, "Postgres 14 or later is needed")
+	case server.Standby:
+		d.say(Bad, what, "this is a standby, which is read-only; give the address of the primary")
+	default:
+		d.say(Good, what, "")
+	}
+}
+
+func (d *doctor) seeSchema(ctx context.Context) {
+	m, err := migrations.Open(d.pool)
+	if err == nil {
+		defer m.Close()
+		var pending bool
+		if pending, err = m.Pending(ctx); err == nil && pending {
+			d.say(Bad, "schema: migrations are pending", "run `tasksync migrate up`, or `tasksync run`")
+			return
+		}
+	}
+	var missing string
+	if err == nil {
+		missing, err = database.MissingTables(ctx, d.pool)
+	}
+	switch {
+	case err != nil:
+		d.say(Bad, "schema", "%s", err)
+	case missing != "":
+		d.say(Bad, "schema", "%s", missing)
+	default:
+		d.say(Good, "schema: current", "")
+	}
+}
+
+func (d *doctor) seeRights(ctx context.Context) {
+	server, err := d.queries.DoctorServerGet(ctx, d.pool)
+	switch {
+	case err != nil:
+		d.say(Bad, "rights", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+	case !server.MayWrite || !server.InSchema:
+		d.say(Bad, "rights", "let role %[1]s SELECT and UPDATE music_generations and music_clips, and use schema tasksync, or connect as the role that ran the migrations", server.Role)
+	case !server.OwnsTable:
+		d.say(Warning, "rights: role "+server.Role+" does not own music_generations", "connect as the owner for `tasksync migrate` and `tasksync feed trigger`")
+	default:
+		d.say(Good, "rights: role "+server.Role+" owns music_generations", "")
+	}
+}
