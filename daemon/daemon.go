@@ -10,6 +10,7 @@ import (
 	"tasksync/feed"
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
+	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/planner"
 	"tasksync/jobs"
@@ -46,11 +47,14 @@ type daemon struct {
 
 	registry  *registry
 	server    *httpServer
+	guard     *database.Guard // of the sessions to DatabaseURL
+	direct    *database.Guard // of those to ListenURL: most often the same
 	pool      *pgxpool.Pool
 	pooled    bool             // through a pooler in transaction mode
 	statuses  []task.Status    // that rows can have; nil: all
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
+	providers task.ProviderWords
 	planner   *planner.Planner
 	holders   []share // of the limits
 	syncer    *syncer.Syncer

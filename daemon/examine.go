@@ -36,14 +36,11 @@ func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
 
 // examination is what the checks need to know of the daemon.
 func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
-	e := doctor.Config{
+	return doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
 		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), Overdue: c.overdue(),
+		Providers: c.providerWords(), Words: c.words(),
 	}
-	for _, p := range c.Providers {
-		e.Providers = append(e.Providers, p.Name)
-	}
-	return e
 }
 
 // examineBeside logs what the daemon can live with, once after its start.

@@ -210,7 +210,8 @@ func (q *Queries) FeedTerminate(ctx context.Context, db DBTX, pid int32) (bool, 
 }
 
 const feedTriggerList = `-- name: FeedTriggerList :many
-SELECT t.tgname::text AS name, n.nspname::text AS schema_name, r.relname::text AS table_name, (t.tgenabled <> 'D')::boolean AS enabled
+SELECT t.tgname::text AS name, n.nspname::text AS schema_name, r.relname::text AS table_name, (t.tgenabled <> 'D')::boolean AS enabled,
+    (t.tgenabled = 'A')::boolean AS always, current_setting('max_prepared_transactions')::integer AS max_prepared
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_class AS r ON r.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
@@ -222,14 +223,17 @@ ORDER BY t.tgname
 `
 
 type FeedTriggerListRow struct {
-	Name       string
-	SchemaName string
-	TableName  string
-	Enabled    bool
+	Name        string
+	SchemaName  string
+	TableName   string
+	Enabled     bool
+	Always      bool
+	MaxPrepared int32
 }
 
-// The triggers of tasksync, by name, their table, and whether they fire; tgenabled is 'D'
-// for a disabled trigger. They stand on music_generations or, where that is a view that
+// The triggers of tasksync, by name, their table, and whether they fire: tgenabled is 'D'
+// for a disabled trigger, and 'A' for one that notifies although the server permits
+// two-phase commits. They stand on music_generations or, where that is a view that
 // `tasksync adopt` has made, on the application's table.
 func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerListRow, error) {
 	rows, err := db.Query(ctx, feedTriggerList)
@@ -245,6 +249,8 @@ func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerLi
 			&i.SchemaName,
 			&i.TableName,
 			&i.Enabled,
+			&i.Always,
+			&i.MaxPrepared,
 		); err != nil {
 			return nil, err
 		}

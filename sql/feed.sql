@@ -94,10 +94,12 @@ FROM tasksync.feed_lease
 WHERE name = 'poll';
 
 -- name: FeedTriggerList :many
--- The triggers of tasksync, by name, their table, and whether they fire; tgenabled is 'D'
--- for a disabled trigger. They stand on music_generations or, where that is a view that
+-- The triggers of tasksync, by name, their table, and whether they fire: tgenabled is 'D'
+-- for a disabled trigger, and 'A' for one that notifies although the server permits
+-- two-phase commits. They stand on music_generations or, where that is a view that
 -- `tasksync adopt` has made, on the application's table.
-SELECT t.tgname::text AS name, n.nspname::text AS schema_name, r.relname::text AS table_name, (t.tgenabled <> 'D')::boolean AS enabled
+SELECT t.tgname::text AS name, n.nspname::text AS schema_name, r.relname::text AS table_name, (t.tgenabled <> 'D')::boolean AS enabled,
+    (t.tgenabled = 'A')::boolean AS always, current_setting('max_prepared_transactions')::integer AS max_prepared
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_class AS r ON r.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace

@@ -9,6 +9,7 @@ import (
 	"text/template"
 
 	"tasksync/internal/database"
+	"tasksync/task"
 )
 
 //go:embed migration.sql.tmpl
@@ -134,7 +135,23 @@ func (r *renderer) Provider(alias string) string {
 // Pending is whether a row is pending, in the words of the queries: from it the planner
 // knows that an index can be used.
 func (r *renderer) Pending(alias string) string {
-	return fmt.Sprintf("(%s) IS NOT NULL AND (%s) IN ('submitted', 'queued', 'processing', 'streaming')", r.Type(alias), r.Status(alias))
+	return fmt.Sprintf("(%s) IS NOT NULL AND %s", r.Type(alias), r.isOneOf(alias, task.PendingWords()))
+}
+
+// odd is whether a row has a word that means neither a pending row nor one that has
+// ended, in the words of the query that lists such words.
+func (r *renderer) odd() string {
+	return fmt.Sprintf("(%s) IS NOT NULL AND (%s) IS NOT TRUE", r.Type(""), r.isOneOf("", slices.Concat(task.PendingWords(), task.EndedWords())))
+}
+
+// isOneOf is whether the status is one of some words, in any case.
+func (r *renderer) isOneOf(alias string, words []string) string {
+	return fmt.Sprintf(`lower((%s) COLLATE "C") = ANY (%s)`, r.Status(alias), array(words))
+}
+
+// array returns words of tasksync's as one constant.
+func array(words []string) string {
+	return literal(`{"`+strings.Join(words, `","`)+`"}`) + "::text[]"
 }
 
 // State is a column about the end of a row: of the table, or what is kept beside it. A
@@ -222,6 +239,7 @@ func (r *renderer) indexes() []Index {
 	if r.column("user_id") != nil {
 		add(r.table, "tasksync_adopted_user_id", "("+r.User("")+")", r.Pending(""))
 	}
+	add(r.table, "tasksync_adopted_odd_status", fmt.Sprintf(`(left(lower(coalesce(%s, '') COLLATE "C"), 40))`, r.Status("")), r.odd())
 	if r.clips != nil {
 		if r.clipColumn("id").Base != "uuid" {
 			add(r.clips, "tasksync_adopted_clip_id", "("+r.ClipID("")+")", "")

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 // errRollback ends a trial that went well.
@@ -65,7 +66,7 @@ func anyRow(ctx context.Context, tx pgx.Tx) (id string, err error) {
 func tryStatuses(ctx context.Context, tx pgx.Tx, q *queries.Queries, id string, p Plan) error {
 	for _, s := range p.Statuses() {
 		n, err := q.GenerationUpdateMany(ctx, tx, queries.GenerationUpdateManyParams{
-			Ids: []string{id}, Statuses: []string{s}, ErrorCodes: []string{"API_ERROR"}, ErrorMessages: []string{"a trial of tasksync, rolled back"},
+			Ids: []string{id}, Statuses: []string{s}, Words: []string{s}, ErrorCodes: []string{"API_ERROR"}, ErrorMessages: []string{"a trial of tasksync, rolled back"},
 		})
 		if err != nil {
 			return fmt.Errorf("a row does not take status %s: %w", s, err)
@@ -141,7 +142,7 @@ func explain(ctx context.Context, tx pgx.Tx) error {
 		"rows by their ids":  `EXPLAIN SELECT id FROM public.music_generations WHERE id = ANY ('{7461736b-0000-8000-8000-000000000001}'::uuid[])`,
 		"clips by their ids": `EXPLAIN SELECT id FROM public.music_clips WHERE generation_id = ANY ('{7461736b-0000-8000-8000-000000000001}'::uuid[])`,
 		"pending rows": `EXPLAIN SELECT id FROM public.music_generations WHERE task_type IS NOT NULL
-			AND status IN ('submitted', 'queued', 'processing', 'streaming') ORDER BY created_at, id LIMIT 10`,
+			AND lower(status COLLATE "C") = ANY (` + array(task.PendingWords()) + `) ORDER BY created_at, id LIMIT 10`,
 	} {
 		rows, err := tx.Query(ctx, sql)
 		if err != nil {

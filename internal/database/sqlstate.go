@@ -17,6 +17,9 @@ const (
 	ProtocolViolation                 = "08P01"
 	FeatureNotSupported               = "0A000"
 	InvalidTextRepresentation         = "22P02"
+	InvalidParameterValue             = "22023"
+	ReadOnlyTransaction               = "25006"
+	InvalidSQLStatementName           = "26000"
 	UniqueViolation                   = "23505"
 	InvalidAuthorizationSpecification = "28000"
 	InvalidPassword                   = "28P01"
@@ -25,6 +28,7 @@ const (
 	SyntaxError                       = "42601"
 	UndefinedObject                   = "42704"
 	DuplicateObject                   = "42710"
+	DatatypeMismatch                  = "42804"
 	UndefinedFunction                 = "42883"
 	UndefinedTable                    = "42P01"
 	DiskFull                          = "53100"
@@ -37,6 +41,9 @@ const (
 	AdminShutdown                     = "57P01"
 	CrashShutdown                     = "57P02"
 	CannotConnectNow                  = "57P03"
+	DatabaseDropped                   = "57P04"
+	IdleSessionTimeout                = "57P05"
+	CantChangeRuntimeParam            = "55P02"
 )
 
 // The classes of SQLSTATE codes, which are their first characters.

@@ -37,11 +37,14 @@ func checks() []check {
 
 		{after, (*doctor).seeAdoption},
 		{after, (*doctor).seeRights},
+		{after, (*doctor).seeProviders},
 
 		{beside, (*doctor).seeRows},
+		{beside, (*doctor).seeStatusDefault},
 		{beside, (*doctor).seeOverdue},
 		{beside, (*doctor).seeLate},
 
+		{command, (*doctor).seeStatusWords}, // the sweep logs them
 		{command, (*doctor).seeConnections},
 		{command, (*doctor).seeTriggers},
 		{command, (*doctor).seeFeed},
@@ -67,7 +70,7 @@ const oldest = 140000
 func (d *doctor) seeServer(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "database", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Bad, "database", "%s", database.Reason(err))
 		return
 	}
 	what := fmt.Sprintf("database: Postgres %s, as role %s", server.Version, server.Role)
@@ -109,7 +112,7 @@ func (d *doctor) seeRights(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	switch {
 	case err != nil:
-		d.say(Bad, "rights", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Bad, "rights", "%s", database.Reason(err))
 	case !server.MayWrite || !server.InSchema:
 		d.say(Bad, "rights", "let role %[1]s SELECT and UPDATE music_generations and music_clips, and use schema tasksync, or connect as the role that ran the migrations", server.Role)
 	case !server.OwnsTable:

@@ -60,8 +60,9 @@ type Config struct {
 	SlotLimit              int64 // in bytes; 0: the default of package feed/wal
 	Timeout                time.Duration
 	Handlers               task.Handlers
-	Providers              []string // by name, the default one first
-	Users                  bool     // the HTTP API serves users
+	Providers              task.ProviderWords
+	Words                  task.StatusWords
+	Users                  bool // the HTTP API serves users
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams

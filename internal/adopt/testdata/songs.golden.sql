@@ -71,15 +71,19 @@ CREATE INDEX IF NOT EXISTS adopted_clips_generation_id_idx ON tasksync.adopted_c
 
 DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_created_at;
 CREATE INDEX CONCURRENTLY tasksync_adopted_created_at ON "public"."songs" (("created_at"), ("id"))
-    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) IN ('submitted', 'queued', 'processing', 'streaming');
+    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[]);
 
 DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_task_id;
 CREATE INDEX CONCURRENTLY tasksync_adopted_task_id ON "public"."songs" (("task_id"))
-    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) IN ('submitted', 'queued', 'processing', 'streaming');
+    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[]);
 
 DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_user_id;
 CREATE INDEX CONCURRENTLY tasksync_adopted_user_id ON "public"."songs" (("user_id"))
-    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) IN ('submitted', 'queued', 'processing', 'streaming');
+    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[]);
+
+DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_odd_status;
+CREATE INDEX CONCURRENTLY tasksync_adopted_odd_status ON "public"."songs" ((left(lower(coalesce(CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END, '') COLLATE "C"), 40)))
+    WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (lower((CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting","complete","completed","done","finished","success","succeeded","successful","failed","fail","failure","error","errored","cancelled","canceled","aborted","expired","timeout","timed_out","rejected","refunded","deleted","archived"}'::text[])) IS NOT TRUE;
 
 -- +goose StatementBegin
 SET LOCAL lock_timeout = '2s';
@@ -230,11 +234,21 @@ CREATE TRIGGER tasksync_adopted_update
     FOR EACH ROW EXECUTE FUNCTION tasksync.adopted_update_clip();
 
 -- Announces a pending row. It cannot fail the application's write, and it works for a
--- role that may only write the table.
+-- role that may only write the table. On a server that permits two-phase commits it is
+-- quiet, unless the trigger is ENABLE ALWAYS: Postgres refuses PREPARE TRANSACTION to a
+-- transaction that has notified.
 CREATE OR REPLACE FUNCTION tasksync.adopted_notify() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
 AS $$
 BEGIN
+    IF pg_catalog.current_setting('max_prepared_transactions') <> '0' THEN
+        IF NOT EXISTS (
+            SELECT FROM pg_catalog.pg_trigger AS t
+            WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME AND t.tgenabled = 'A'
+        ) THEN
+            RETURN NULL;
+        END IF;
+    END IF;
     IF pg_catalog.pg_notification_queue_usage() < 0.9 THEN
         PERFORM pg_catalog.pg_notify('tasksync', (NEW."id")::pg_catalog.text);
     END IF;
@@ -295,15 +309,15 @@ DROP TRIGGER IF EXISTS tasksync_adopted_truncate ON "public"."songs";
 CREATE TRIGGER tasksync_notify_insert
     AFTER INSERT ON "public"."songs"
     FOR EACH ROW
-    WHEN ((CASE WHEN NEW."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE NEW."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE NEW."status" END) IN ('submitted', 'queued', 'processing', 'streaming')
+    WHEN ((CASE WHEN NEW."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE NEW."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE NEW."status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[])
         AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
     EXECUTE FUNCTION tasksync.adopted_notify();
 
 CREATE TRIGGER tasksync_notify_update
     AFTER UPDATE ON "public"."songs"
     FOR EACH ROW
-    WHEN ((CASE WHEN NEW."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE NEW."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE NEW."status" END) IN ('submitted', 'queued', 'processing', 'streaming')
-        AND ((CASE WHEN OLD."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE OLD."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE OLD."status" END) IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE
+    WHEN ((CASE WHEN NEW."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE NEW."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE NEW."status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[])
+        AND ((CASE WHEN OLD."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE OLD."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE OLD."status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[])) IS NOT TRUE
         AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
     EXECUTE FUNCTION tasksync.adopted_notify();
 
@@ -311,8 +325,8 @@ CREATE TRIGGER tasksync_notify_update
 CREATE TRIGGER tasksync_adopted_task
     AFTER UPDATE ON "public"."songs"
     FOR EACH ROW
-    WHEN ((CASE WHEN NEW."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE NEW."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE NEW."status" END) IN ('submitted', 'queued', 'processing', 'streaming')
-        AND (((CASE WHEN OLD."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (CASE OLD."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE OLD."status" END) IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE OR NEW."task_id" IS DISTINCT FROM OLD."task_id")
+    WHEN ((CASE WHEN NEW."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE NEW."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE NEW."status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[])
+        AND (((CASE WHEN OLD."task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND lower((CASE OLD."status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE OLD."status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting"}'::text[])) IS NOT TRUE OR NEW."task_id" IS DISTINCT FROM OLD."task_id")
         AND NEW."created_at" < now() - interval '5 seconds')
     EXECUTE FUNCTION tasksync.adopted_begin();
 
@@ -374,6 +388,8 @@ DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_created_at;
 DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_task_id;
 
 DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_user_id;
+
+DROP INDEX CONCURRENTLY IF EXISTS "public".tasksync_adopted_odd_status;
 
 -- +goose StatementBegin
 DROP FUNCTION IF EXISTS tasksync.adopted_id(text);
