@@ -87,7 +87,7 @@ func (c *adoptCmd) Run(ctx context.Context, std *streams) error {
 		fmt.Fprint(std.out, text)
 		return err
 	default:
-		return c.apply(ctx, conn.Conn(), std, m, plan, cat)
+		return c.apply(ctx, conn.Conn(), std, adoption{m, plan, cat})
 	}
 }
 
@@ -162,16 +162,23 @@ func writePlan(file string, plan adopt.Plan, std *streams) error {
 	return nil
 }
 
-func (c *adoptCmd) apply(ctx context.Context, conn *pgx.Conn, std *streams, m adopt.Migration, plan adopt.Plan, cat *adopt.Catalog) error {
+// adoption is what is to be done, and why.
+type adoption struct {
+	migration adopt.Migration
+	plan      adopt.Plan
+	cat       *adopt.Catalog
+}
+
+func (c *adoptCmd) apply(ctx context.Context, conn *pgx.Conn, std *streams, a adoption) error {
 	tell := func(text string) { fmt.Fprintln(std.err, "tasksync:", text) }
-	if err := adopt.Apply(ctx, conn, m, cat.Table.ID, tell); err != nil {
-		return fmt.Errorf("adopt %s: %w", cat.Table, err)
+	if err := adopt.Apply(ctx, conn, a.migration, tell); err != nil {
+		return fmt.Errorf("adopt %s: %w", a.cat.Table, err)
 	}
-	note, err := adopt.Trial(ctx, conn, plan, cat)
+	note, err := adopt.Trial(ctx, conn, a.plan, a.cat)
 	if err != nil {
-		return fmt.Errorf("%s is adopted, but a trial, which was rolled back, failed: %w; mend that and run it again, or take it away by `tasksync adopt --remove`", cat.Table, err)
+		return fmt.Errorf("%s is adopted, but a trial, which was rolled back, failed: %w; mend that and run it again, or take it away by `tasksync adopt --remove`", a.cat.Table, err)
 	}
-	fmt.Fprintf(std.out, "music_generations and music_clips are views over %s\n", cat.Table)
+	fmt.Fprintf(std.out, "music_generations and music_clips are views over %s\n", a.cat.Table)
 	if note != "" {
 		fmt.Fprintln(std.out, note)
 	}

@@ -60,8 +60,11 @@ func isEmpty(ctx context.Context, db queries.DBTX, name string) (empty bool, err
 
 // Apply runs a migration on a database. It tells what it does, and what it waits for.
 // What was done stays done when it fails: it can be run again, or be removed.
-func Apply(ctx context.Context, conn *pgx.Conn, m Migration, relation int64, tell func(string)) error {
+func Apply(ctx context.Context, conn *pgx.Conn, m Migration, tell func(string)) error {
 	if err := CheckFree(ctx, conn); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, `SET statement_timeout = 0`); err != nil { // an index may take long
 		return err
 	}
 	if _, err := conn.Exec(ctx, m.Prepare); err != nil {
@@ -72,7 +75,7 @@ func Apply(ctx context.Context, conn *pgx.Conn, m Migration, relation int64, tel
 			return err
 		}
 	}
-	return retryLocked(ctx, conn, relation, tell, func() error {
+	return retryLocked(ctx, conn, m.Relation, tell, func() error {
 		_, err := conn.Exec(ctx, m.Layer)
 		return err
 	})

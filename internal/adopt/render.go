@@ -22,6 +22,7 @@ var templates = template.Must(template.New("").Parse(templateText))
 // are built and dropped outside one.
 type Migration struct {
 	Name      string // of the table
+	Relation  int64  // the table's oid
 	Prepare   string
 	Indexes   []Index
 	Layer     string
@@ -48,7 +49,7 @@ func execute(name string, data any) (string, error) {
 // plan and catalog give the same text.
 func Render(p Plan, cat *Catalog) (Migration, error) {
 	r := &renderer{plan: p, cat: cat, table: cat.Table, clips: cat.ClipsTable}
-	m := Migration{Name: r.Name()}
+	m := Migration{Name: r.Name(), Relation: cat.Table.ID}
 	var err error
 	if m.Prepare, err = execute("prepare", r); err != nil {
 		return m, err

@@ -28,8 +28,8 @@ func (t *Table) choices(c Column) (words []string, from string, closed bool) {
 		}
 	}
 	words = t.Words[c.Name]
-	if m := quoted.FindStringSubmatch(c.DefaultText); m != nil && m[1] != "" && !slices.Contains(words, m[1]) {
-		words = append(slices.Clone(words), strings.ReplaceAll(m[1], "''", "'"))
+	if w := defaultWord(c); w != "" && !slices.Contains(words, w) {
+		words = append(slices.Clone(words), w)
 	}
 	return words, "the words in the rows and the default", false
 }

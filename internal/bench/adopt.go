@@ -87,7 +87,7 @@ func adoptedDatabase(ctx context.Context, server *postgres.Server, name string, 
 	if err != nil {
 		return "", nil, err
 	}
-	defer conn.Close(ctx) //nolint:errcheck // it has done its work
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, ownTable); err != nil {
 		return "", nil, err
 	}
@@ -98,7 +98,7 @@ func adoptedDatabase(ctx context.Context, server *postgres.Server, name string, 
 	p := adopt.Propose(cat, adopt.Given{})
 	m, err := adopt.Render(p.Plan, cat)
 	if err == nil {
-		err = adopt.Apply(ctx, conn, m, cat.Table.ID, func(string) {})
+		err = adopt.Apply(ctx, conn, m, func(string) {})
 	}
 	if err != nil {
 		return "", nil, err
