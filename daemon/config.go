@@ -61,6 +61,9 @@ type Config struct {
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
+	// NoRLS leaves tables that Run creates without row security, where it would enable
+	// it: in a database with Supabase's roles.
+	NoRLS bool
 	// Handlers are the task types; default: task.DefaultHandlers, the five of the
 	// specification.
 	Handlers task.Handlers

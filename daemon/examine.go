@@ -38,7 +38,7 @@ func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
 func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
 	return doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
-		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), Overdue: c.overdue(),
+		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), NoRLS: c.NoRLS, Overdue: c.overdue(),
 		Providers: c.providerWords(), Words: c.words(),
 	}
 }

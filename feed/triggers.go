@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"tasksync/internal/database"
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -55,12 +58,19 @@ func TriggersGet(ctx context.Context, db queries.DBTX) (Triggers, error) {
 	}, nil
 }
 
-// triggersLockTimeout bounds how long SetTriggers waits for the lock on the table:
-// all writers wait behind it.
-const triggersLockTimeout = "2s"
+// How SetTriggers waits for the lock on the table. All writers wait behind it, so it
+// waits for a moment at a time.
+const (
+	triggersLockTimeout = "50ms"
+	triggersMinPause    = 100 * time.Millisecond
+	triggersMaxPause    = 2 * time.Second
+	triggersPatience    = 15 * time.Second
+)
 
 // SetTriggers enables or disables the triggers. Enabled, they announce rows even where
-// the server permits two-phase commits. The role must own the table.
+// the server permits two-phase commits. The role must own the table. Where another
+// transaction keeps the table locked, it tries for 15 s, and its error then names that
+// transaction.
 func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	q := queries.New()
 	triggers, err := TriggersGet(ctx, pool)
@@ -71,30 +81,51 @@ func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	if err != nil {
 		return fmt.Errorf("read the triggers: %w", err)
 	}
-	verb := "DISABLE"
+	verb, table := "DISABLE", pgx.Identifier{list[0].SchemaName, list[0].TableName}.Sanitize()
 	switch {
 	case on && triggers.TwoPhase > 0:
 		verb = "ENABLE ALWAYS"
 	case on:
 		verb = "ENABLE"
 	}
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := q.TransactionSetLockTimeout(ctx, tx, triggersLockTimeout); err != nil {
+	end := time.Now().Add(triggersPatience)
+	for pause := triggersMinPause; ; pause = min(2*pause, triggersMaxPause) {
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			if err := q.TransactionSetLockTimeout(ctx, tx, triggersLockTimeout); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, switchSQL(list, verb, table))
+			return err
+		})
+		switch {
+		case err == nil:
+			return nil
+		case database.Code(err) != database.LockNotAvailable:
+			return fmt.Errorf("switch the triggers: %w", err)
+		case time.Now().After(end):
+			return fmt.Errorf("switch the triggers: %w: %s is locked by %s; end that transaction, or try again later", err, list[0].TableName, holder(ctx, pool, table))
+		}
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, switchSQL(list, verb)); err != nil {
-			return fmt.Errorf("switch the triggers: %w", err)
-		}
-		return nil
-	})
+	}
+}
+
+// holder describes who keeps the table locked. The function is one of the migrations',
+// which sqlc does not know.
+func holder(ctx context.Context, pool *pgxpool.Pool, table string) string {
+	what := "transactions that hold it in turn"
+	row := pool.QueryRow(ctx, `SELECT what FROM tasksync_ddl.holders($1, 'SHARE ROW EXCLUSIVE') LIMIT 1`, table)
+	_ = row.Scan(&what) // the error of the caller stands without it, too
+	return what
 }
 
 // switchSQL is made here and not by sqlc, because the triggers may stand on a table of
 // the application's, of any name.
-func switchSQL(list []queries.FeedTriggerListRow, verb string) string {
+func switchSQL(list []queries.FeedTriggerListRow, verb, table string) string {
 	var parts []string
 	for _, t := range list {
 		parts = append(parts, verb+" TRIGGER "+pgx.Identifier{t.Name}.Sanitize())
 	}
-	return "ALTER TABLE " + pgx.Identifier{list[0].SchemaName, list[0].TableName}.Sanitize() + " " + strings.Join(parts, ", ")
+	return "ALTER TABLE " + table + " " + strings.Join(parts, ", ")
 }

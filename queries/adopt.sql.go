@@ -10,23 +10,27 @@ import (
 )
 
 const adoptBlockerList = `-- name: AdoptBlockerList :many
-SELECT l.pid::integer AS pid, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::double precision AS seconds,
+SELECT a.pid::integer AS pid, coalesce(to_char(a.xact_start, 'HH24:MI:SS'), '')::text AS since,
     coalesce(a.state, '')::text AS state, coalesce(a.application_name, '')::text AS application_name
-FROM pg_catalog.pg_locks AS l
-JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.relation = CAST($1::bigint AS oid) AND l.granted AND l.pid <> pg_backend_pid()
-ORDER BY a.xact_start, l.pid
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.pid <> pg_backend_pid()
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_locks AS l
+        WHERE l.pid = a.pid AND l.relation = CAST($1::bigint AS oid) AND l.granted
+            AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+    )
+ORDER BY a.xact_start, a.pid
 LIMIT 5
 `
 
 type AdoptBlockerListRow struct {
 	Pid             int32
-	Seconds         float64
+	Since           string
 	State           string
 	ApplicationName string
 }
 
-// The sessions that a lock on a relation would wait for, and since when.
+// The sessions that have written a table, for which triggers on it have to wait.
 func (q *Queries) AdoptBlockerList(ctx context.Context, db DBTX, relation int64) ([]AdoptBlockerListRow, error) {
 	rows, err := db.Query(ctx, adoptBlockerList, relation)
 	if err != nil {
@@ -38,7 +42,7 @@ func (q *Queries) AdoptBlockerList(ctx context.Context, db DBTX, relation int64)
 		var i AdoptBlockerListRow
 		if err := rows.Scan(
 			&i.Pid,
-			&i.Seconds,
+			&i.Since,
 			&i.State,
 			&i.ApplicationName,
 		); err != nil {

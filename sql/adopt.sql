@@ -116,11 +116,15 @@ ORDER BY n.nspname, c.relname
 LIMIT 100;
 
 -- name: AdoptBlockerList :many
--- The sessions that a lock on a relation would wait for, and since when.
-SELECT l.pid::integer AS pid, coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::double precision AS seconds,
+-- The sessions that have written a table, for which triggers on it have to wait.
+SELECT a.pid::integer AS pid, coalesce(to_char(a.xact_start, 'HH24:MI:SS'), '')::text AS since,
     coalesce(a.state, '')::text AS state, coalesce(a.application_name, '')::text AS application_name
-FROM pg_catalog.pg_locks AS l
-JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.relation = CAST(@relation::bigint AS oid) AND l.granted AND l.pid <> pg_backend_pid()
-ORDER BY a.xact_start, l.pid
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.pid <> pg_backend_pid()
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_locks AS l
+        WHERE l.pid = a.pid AND l.relation = CAST(@relation::bigint AS oid) AND l.granted
+            AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
+    )
+ORDER BY a.xact_start, a.pid
 LIMIT 5;

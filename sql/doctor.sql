@@ -55,3 +55,23 @@ FROM unnest(ARRAY[
 WHERE to_regclass(wanted.name) IS NULL
 ORDER BY wanted.place
 LIMIT 100;
+
+-- name: DoctorOpenTableList :many
+-- Tables and views of rows that everybody may read who has the public key of the
+-- application: Supabase's roles anon and authenticated may, and no row security says
+-- which rows. A view has the row security of its owner, unless it is a
+-- security_invoker.
+SELECT c.relname::text AS name, (c.relkind = 'v')::boolean AS is_view
+FROM pg_catalog.pg_class AS c
+WHERE c.oid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+    AND CASE c.relkind
+        WHEN 'v' THEN NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false)
+        ELSE NOT c.relrowsecurity
+    END
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname IN ('anon', 'authenticated')
+            AND has_schema_privilege(r.oid, c.relnamespace, 'usage')
+            AND has_any_column_privilege(r.oid, c.oid, 'select')
+    )
+ORDER BY c.relname DESC;

@@ -174,6 +174,27 @@ func TestAdoptNamesTaken(t *testing.T) {
 	require.Contains(t, out, "music_generations is a view over public.songs (adopt); statuses: submitted, complete, failed")
 }
 
+// A transaction that has written the table holds adopt up, but no other writer, and adopt
+// says who it is.
+func TestAdoptHoldsUpNoWriter(t *testing.T) {
+	t.Parallel()
+	w := newAdopted(t, shapes[0])
+	w.adopt(t) // so that the indexes are there
+	tx, err := w.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), w.shape.insert, "open", time.Now().UTC())
+	require.NoError(t, err)
+	p := start(t, map[string]string{"DATABASE_URL": w.url}, append([]string{"adopt"}, w.shape.adopt...)...)
+	require.Eventually(t, func() bool { return strings.Contains(p.output(), "the table is locked by pid") }, worldPatience, 10*time.Millisecond)
+	for range 20 {
+		_, err := w.pool.Exec(t.Context(), `SET lock_timeout = '1s'; INSERT INTO songs (task_id) VALUES ('another'); RESET lock_timeout`)
+		require.NoError(t, err)
+	}
+	require.NoError(t, tx.Commit(t.Context()))
+	<-p.done
+	require.Zero(t, p.cmd.ProcessState.ExitCode(), p.output())
+}
+
 // Nobody but tasksync may use the views, though the schema's tables are open to all, as
 // they are at Supabase. The clean-up and the announcements work for a role that may only
 // write the table.

@@ -15,6 +15,7 @@ type doctorCmd struct {
 	upstreamFlags
 	feedFlags
 	logFlags
+	rlsFlags
 }
 
 // Run implements kong's command.
@@ -26,7 +27,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.feed(&cfg); err != nil {
 		return err
 	}
-	cfg.Logger = c.logger(std)
+	cfg.Logger, cfg.NoRLS = c.logger(std), c.NoRLS
 	failed := false
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {

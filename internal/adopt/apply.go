@@ -102,25 +102,32 @@ func buildIndex(ctx context.Context, conn *pgx.Conn, i Index, tell func(string))
 	return nil
 }
 
-// How often and how far apart a lock is tried for.
+// How a lock is tried for.
 const (
-	lockTries   = 12
-	minLockWait = 500 * time.Millisecond
-	maxLockWait = 10 * time.Second
+	lockPatience = 2 * time.Minute
+	minLockWait  = 100 * time.Millisecond
+	maxLockWait  = 5 * time.Second
 )
 
 // retryLocked runs f, which gives up soon on a lock that it does not get: writers would
 // queue behind it. It tries again, and tells whom it waits for.
 func retryLocked(ctx context.Context, conn *pgx.Conn, relation int64, tell func(string), f func() error) error {
-	backoff := wait.Backoff{Least: minLockWait, Most: maxLockWait}
-	for try := 1; ; try++ {
+	backoff, end := wait.Backoff{Least: minLockWait, Most: maxLockWait}, time.Now().Add(lockPatience)
+	for told := ""; ; {
 		err := f()
-		if code := database.Code(err); (code != database.LockNotAvailable && code != deadlockDetected) || try == lockTries {
+		code := database.Code(err)
+		if code != database.LockNotAvailable && code != deadlockDetected {
 			return err
 		}
-		pause := backoff.Next()
-		tell(fmt.Sprintf("the table is locked%s; trying again in %s", blockers(ctx, conn, relation), pause.Round(time.Millisecond)))
-		if err := wait.For(ctx, pause); err != nil {
+		who := blockers(ctx, conn, relation)
+		if time.Now().After(end) {
+			return fmt.Errorf("the table is locked%s; end that transaction, or run it again later: %w", who, err)
+		}
+		if who != told {
+			tell("the table is locked" + who + "; trying again")
+			told = who
+		}
+		if err := wait.For(ctx, backoff.Next()); err != nil {
 			return err
 		}
 	}
@@ -136,7 +143,7 @@ func blockers(ctx context.Context, conn *pgx.Conn, relation int64) string {
 	}
 	var texts []string
 	for _, b := range list {
-		texts = append(texts, fmt.Sprintf("pid %d %s (%s) for %.0f s", b.Pid, b.ApplicationName, b.State, b.Seconds))
+		texts = append(texts, fmt.Sprintf("pid %d %s (%s, since %s)", b.Pid, b.ApplicationName, b.State, b.Since))
 	}
 	return " by " + strings.Join(texts, ", ")
 }

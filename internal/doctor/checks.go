@@ -39,6 +39,7 @@ func checks() []check {
 		{after, (*doctor).seeRights},
 		{after, (*doctor).seeProviders},
 
+		{beside, (*doctor).seeOpenTables},
 		{beside, (*doctor).seeRows},
 		{beside, (*doctor).seeStatusDefault},
 		{beside, (*doctor).seeOverdue},

@@ -63,6 +63,7 @@ type Config struct {
 	Providers              task.ProviderWords
 	Words                  task.StatusWords
 	Users                  bool // the HTTP API serves users
+	NoRLS                  bool // tables are to be open
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams

@@ -86,7 +86,8 @@ CREATE INDEX CONCURRENTLY tasksync_adopted_odd_status ON "public"."songs" ((left
     WHERE (CASE WHEN "task_id" <> '' THEN 'generate'::text END) IS NOT NULL AND (lower((CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) COLLATE "C") = ANY ('{"created","generating","in progress","in-progress","in_progress","inprogress","new","pending","processing","queued","running","streaming","submitted","waiting","complete","completed","done","finished","success","succeeded","successful","failed","fail","failure","error","errored","cancelled","canceled","aborted","expired","timeout","timed_out","rejected","refunded","deleted","archived"}'::text[])) IS NOT TRUE;
 
 -- +goose StatementBegin
-SET LOCAL lock_timeout = '2s';
+-- Writers queue behind a lock that is waited for; on a busy table run this again.
+SET LOCAL lock_timeout = '100ms';
 
 DROP VIEW IF EXISTS public.music_clips;
 DROP VIEW IF EXISTS public.music_generations;
@@ -363,7 +364,8 @@ COMMENT ON VIEW public.music_clips IS 'tasksync adopt: the clips of public.songs
 
 -- +goose Down
 -- +goose StatementBegin
-SET LOCAL lock_timeout = '2s';
+-- Writers queue behind a lock that is waited for; on a busy table run this again.
+SET LOCAL lock_timeout = '100ms';
 
 DROP TRIGGER IF EXISTS tasksync_adopted_truncate ON "public"."songs";
 DROP TRIGGER IF EXISTS tasksync_adopted_delete ON "public"."songs";
