@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -24,7 +26,25 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	} else {
 		tell(Finding{Level: doctor.Good, What: "settings: provider " + cfg.Providers[0].Name})
 	}
-	return doctor.Examine(ctx, cfg.examination(nil), tell)
+	e := cfg.examination(nil)
+	e.Limits = cfg.limits()
+	return doctor.Examine(ctx, e, tell)
+}
+
+// limits are those of the providers whose adapters can be made.
+func (c Config) limits() (limits []doctor.Limit) {
+	for _, p := range c.Providers {
+		a, err := p.open(c, nil)
+		if err != nil {
+			continue // the settings say so
+		}
+		l := doctor.Limit{Provider: p.Name, Requests: a.Limits().Requests, Window: cmp.Or(a.Limits().Window, time.Second)}
+		if s, ok := a.(shared); ok {
+			l.Credential = s.Credential()
+		}
+		limits = append(limits, l)
+	}
+	return limits
 }
 
 // CheckDatabase returns an error for a database that tasksync cannot work with, as

@@ -89,3 +89,19 @@ func TestTheScanFinds(t *testing.T) {
 	}
 	require.NotRegexp(t, ddl, `ALTER TABLE tasksync.generation_events ADD x text; CREATE INDEX x ON tasksync.river_job (id)`)
 }
+
+// TestTheFormIsTheSameEverywhere: 00019 has it again, for databases that had 00001
+// before it had the form.
+func TestTheFormIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	block := func(name string) string {
+		text, err := migrations.FS.ReadFile(name)
+		require.NoError(t, err)
+		_, after, found := strings.Cut(string(text), "CREATE SCHEMA IF NOT EXISTS tasksync_ddl;")
+		require.True(t, found, name)
+		form, _, found := strings.Cut(after, "-- +goose StatementEnd")
+		require.True(t, found, name)
+		return form
+	}
+	require.Equal(t, block("00001_application_tables.sql"), block("00019_status_words.sql"))
+}

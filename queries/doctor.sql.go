@@ -189,6 +189,25 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 	return i, err
 }
 
+const doctorShareGet = `-- name: DoctorShareGet :one
+SELECT count(*)::integer AS daemons, coalesce(sum(share), 0)::integer AS shares
+FROM tasksync.budget_shares
+WHERE credential = $1 AND until > clock_timestamp()
+`
+
+type DoctorShareGetRow struct {
+	Daemons int32
+	Shares  int32
+}
+
+// The daemons that share the limit of a credential now, and their shares together.
+func (q *Queries) DoctorShareGet(ctx context.Context, db DBTX, credential string) (DoctorShareGetRow, error) {
+	row := db.QueryRow(ctx, doctorShareGet, credential)
+	var i DoctorShareGetRow
+	err := row.Scan(&i.Daemons, &i.Shares)
+	return i, err
+}
+
 const doctorTableListMissing = `-- name: DoctorTableListMissing :many
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[

@@ -11,6 +11,12 @@ SELECT current_setting('server_version')::text AS version,
     coalesce(has_table_privilege(to_regclass('public.music_generations'), 'select,update'), false)::boolean AS may_write,
     coalesce(pg_has_role(current_user, (SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('public.music_generations')), 'usage'), false)::boolean AS owns_table;
 
+-- name: DoctorShareGet :one
+-- The daemons that share the limit of a credential now, and their shares together.
+SELECT count(*)::integer AS daemons, coalesce(sum(share), 0)::integer AS shares
+FROM tasksync.budget_shares
+WHERE credential = @credential AND until > clock_timestamp();
+
 -- name: DoctorPendingList :many
 -- Numbers of pending V2 rows by task type and provider, a hundred numbers at most.
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending

@@ -50,6 +50,7 @@ func checks() []check {
 		{command, (*doctor).seeTriggers},
 		{command, (*doctor).seeFeed},
 		{command, (*doctor).seeSlot},
+		{command, (*doctor).seeLimits},
 		{command, (*doctor).seeLooks},
 	}
 }

@@ -61,12 +61,21 @@ type Config struct {
 	Timeout                time.Duration
 	Handlers               task.Handlers
 	Providers              task.ProviderWords
+	Limits                 []Limit // of the providers
 	Words                  task.StatusWords
 	Users                  bool // the HTTP API serves users
 	NoRLS                  bool // tables are to be open
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams
+}
+
+// Limit is how many calls a provider permits in a window.
+type Limit struct {
+	Provider   string
+	Requests   int // 0: there is no limit
+	Window     time.Duration
+	Credential string // as the daemons share it; "": they do not
 }
 
 // Examine goes through the whole list and passes the findings to tell, one by one. It
