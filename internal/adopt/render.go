@@ -145,9 +145,19 @@ func (r *renderer) odd() string {
 	return fmt.Sprintf("(%s) IS NOT NULL AND (%s) IS NOT TRUE", r.Type(""), r.isOneOf("", slices.Concat(task.PendingWords(), task.EndedWords())))
 }
 
+// LowerStatus is the status as the queries compare it.
+func (r *renderer) LowerStatus() string { return r.lowerStatus("") }
+
+func (r *renderer) lowerStatus(alias string) string {
+	return fmt.Sprintf(`lower((%s) COLLATE "C")`, r.Status(alias))
+}
+
+// StatusColumn is the quoted name of the column of statuses.
+func (r *renderer) StatusColumn() string { return ident(r.column("status").Name) }
+
 // isOneOf is whether the status is one of some words, in any case.
 func (r *renderer) isOneOf(alias string, words []string) string {
-	return fmt.Sprintf(`lower((%s) COLLATE "C") = ANY (%s)`, r.Status(alias), array(words))
+	return fmt.Sprintf("%s = ANY (%s)", r.lowerStatus(alias), array(words))
 }
 
 // array returns words of tasksync's as one constant.

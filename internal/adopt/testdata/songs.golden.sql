@@ -89,6 +89,11 @@ CREATE INDEX CONCURRENTLY tasksync_adopted_odd_status ON "public"."songs" ((left
 -- Writers queue behind a lock that is waited for; on a busy table run this again.
 SET LOCAL lock_timeout = '100ms';
 
+-- From it the planner knows how few rows are pending.
+DROP STATISTICS IF EXISTS tasksync.adopted_status;
+CREATE STATISTICS tasksync.adopted_status ON (lower((CASE "status" WHEN 'pending' THEN 'submitted' WHEN 'completed' THEN 'complete' ELSE "status" END) COLLATE "C")) FROM "public"."songs";
+ANALYZE "public"."songs" ("status");
+
 DROP VIEW IF EXISTS public.music_clips;
 DROP VIEW IF EXISTS public.music_generations;
 
@@ -375,6 +380,7 @@ DROP TRIGGER IF EXISTS tasksync_notify_insert ON "public"."songs";
 
 DROP VIEW IF EXISTS public.music_clips;
 DROP VIEW IF EXISTS public.music_generations;
+DROP STATISTICS IF EXISTS tasksync.adopted_status;
 DROP FUNCTION IF EXISTS tasksync.adopted_update_clip();
 DROP FUNCTION IF EXISTS tasksync.adopted_insert_clip();
 DROP FUNCTION IF EXISTS tasksync.adopted_put(tasksync.adopted_clips, text);
