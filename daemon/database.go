@@ -72,6 +72,9 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err := doctor.After(ctx, d.cfg.examination(d.pool), d.cfg.logFinding); err != nil {
 		return err
 	}
+	if err := d.seeAdoption(ctx); err != nil {
+		return err
+	}
 	d.health.set("database", "")
 	d.health.check("database", func() string { return d.guard.Check(d.pool) })
 	return nil

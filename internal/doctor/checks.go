@@ -35,6 +35,7 @@ func checks() []check {
 
 		{schema, (*doctor).seeSchema},
 
+		{after, (*doctor).seeAdoption},
 		{after, (*doctor).seeRights},
 		{after, (*doctor).seeProviders},
 
