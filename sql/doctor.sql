@@ -4,12 +4,59 @@
 -- The server, the role of the connection, and what that role may do.
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
-    current_user::text AS role,
+    quote_ident(current_user)::text AS role,
     pg_is_in_recovery() AS standby,
-    current_setting('wal_level')::text AS wal_level,
-    coalesce(has_schema_privilege(to_regnamespace('tasksync'), 'usage'), false)::boolean AS in_schema,
-    coalesce(has_table_privilege(to_regclass('public.music_generations'), 'select,update'), false)::boolean AS may_write,
-    coalesce(pg_has_role(current_user, (SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('public.music_generations')), 'usage'), false)::boolean AS owns_table;
+    current_setting('wal_level')::text AS wal_level;
+
+-- name: DoctorRightListMissing :many
+-- Those of the wanted privileges that the role lacks. A kind is schema, table,
+-- column, sequence or function; what does not exist lacks nothing. The names are
+-- looked up in the catalogs, because to_regclass fails without a right on the schema.
+WITH wanted AS (
+    SELECT unnest(@kinds::text[]) AS kind, unnest(@schemas::text[]) AS schema_name, unnest(@relations::text[]) AS relation,
+        unnest(@columns::text[]) AS column_name, unnest(@privileges::text[]) AS privilege
+), found AS (
+    SELECT w.kind, w.schema_name, w.relation, w.column_name, w.privilege, n.oid AS schema_id, c.oid AS class_id, c.relkind, a.attnum,
+        (SELECT p.oid FROM pg_catalog.pg_proc AS p WHERE w.kind = 'function' AND p.pronamespace = n.oid AND p.proname = w.relation LIMIT 1) AS function_id
+    FROM wanted AS w
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema_name
+    LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relation AND w.kind IN ('table', 'column', 'sequence')
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.column_name AND a.attnum > 0 AND NOT a.attisdropped AND w.kind = 'column'
+)
+SELECT f.kind::text AS kind, f.schema_name::text AS schema_name, f.relation::text AS relation, quote_ident(f.column_name)::text AS column_name,
+    f.privilege::text AS privilege
+FROM found AS f
+WHERE (CASE
+    WHEN f.kind = 'schema' THEN has_schema_privilege(f.schema_id, f.privilege)
+    WHEN f.kind = 'function' THEN has_function_privilege(f.function_id, f.privilege)
+    WHEN f.kind = 'sequence' AND f.relkind = 'S' THEN has_sequence_privilege(f.class_id, f.privilege)
+    WHEN f.kind = 'table' THEN has_table_privilege(f.class_id, f.privilege)
+    WHEN f.kind = 'column' THEN has_column_privilege(f.class_id, f.attnum, f.privilege)
+END) IS FALSE;
+
+-- name: DoctorOwnerGet :one
+-- Whether the role may act as the owner of music_generations, and who that is.
+SELECT quote_ident(pg_get_userbyid(c.relowner))::text AS owner, pg_has_role(current_user, c.relowner, 'usage')::boolean AS owns
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relname = 'music_generations';
+
+-- name: DoctorPolicyList :many
+-- The policies of row security that apply to the role, by table; a table to which
+-- none applies has one row without a policy.
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, quote_ident(pg_get_userbyid(c.relowner))::text AS owner,
+    pg_has_role(current_user, c.relowner, 'usage')::boolean AS owns,
+    coalesce(p.polname, '')::text AS policy, coalesce(p.polpermissive, false)::boolean AS permissive, coalesce(p.polcmd::text, '')::text AS command,
+    coalesce(pg_get_expr(p.polqual, p.polrelid), '')::text AS sees, coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')::text AS writes
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = c.oid
+    AND (0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) AS r (id) WHERE r.id <> 0 AND pg_has_role(current_user, r.id, 'usage')))
+WHERE c.relrowsecurity AND n.nspname = @schema_name::text AND c.relkind IN ('r', 'p')
+    AND (n.nspname <> 'public' OR c.relname IN ('music_generations', 'music_clips'))
+    AND row_security_active(c.oid)
+ORDER BY c.relname DESC, p.polname
+LIMIT 1000;
 
 -- name: DoctorPendingList :many
 -- Numbers of pending V2 rows by task type and provider, a hundred numbers at most.
@@ -22,26 +69,32 @@ ORDER BY task_type, provider
 LIMIT 100;
 
 -- name: DoctorColumnList :many
--- The columns of the application's tables with their types: shown is the type as
--- Postgres prints it, base the name of the built-in type (or citext) below all
--- domains, and '' for a type of the application's own.
+-- The columns of the application's tables. Shown is the type as Postgres prints it,
+-- base the name of the built-in type (or citext) below all domains, and '' for a
+-- type of the application's own. Length is how many characters fit; 0: no limit.
 WITH RECURSIVE columns AS (
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod, a.atttypid AS base
-    FROM pg_catalog.pg_attribute AS a
-    WHERE a.attrelid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+    SELECT r.oid AS table_id, r.relname, r.relkind, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod AS shown_mod, a.atttypid AS base,
+        a.atttypmod AS base_mod, a.attnotnull AS not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+    FROM pg_catalog.pg_class AS r
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
+    WHERE n.nspname = 'public' AND r.relname IN ('music_generations', 'music_clips')
         AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT c.attrelid, c.attnum, c.attname, c.shown, c.atttypmod, d.typbasetype
+    SELECT c.table_id, c.relname, c.relkind, c.attnum, c.attname, c.shown, c.shown_mod, d.typbasetype,
+        CASE WHEN c.base_mod = -1 THEN d.typtypmod ELSE c.base_mod END, c.not_null OR d.typnotnull, c.has_default OR d.typdefault IS NOT NULL, c.generated
     FROM columns AS c
     JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
 )
-SELECT r.relname::text AS table_name, c.attname::text AS column_name, format_type(c.shown, c.atttypmod)::text AS shown,
-    (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base
+SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text AS column_name, format_type(c.shown, c.shown_mod)::text AS shown,
+    (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
+    format_type(c.base, NULL)::text AS base_shown,
+    (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
+    c.not_null::boolean AS not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
 FROM columns AS c
-JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-ORDER BY r.relname DESC, c.attnum
+ORDER BY c.relname DESC, c.attnum
 LIMIT 3200;
 
 -- name: DoctorTableListMissing :many

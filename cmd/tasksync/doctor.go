@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tasksync/daemon"
 	"tasksync/internal/doctor"
@@ -33,6 +34,9 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 			f.Next = inVariables(field).Error()
 		}
 		fmt.Fprintln(std.out, f)
+		for line := range strings.Lines(f.SQL) {
+			fmt.Fprintln(std.out, "       ", strings.TrimRight(line, "\n"))
+		}
 		failed = failed || f.Level == doctor.Bad
 	})
 	switch {

@@ -22,6 +22,7 @@ const (
 // A check examines one thing and says what it finds.
 type check struct {
 	when when
+	name string // stays the same, for programs that read `tasksync doctor --json`
 	see  func(*doctor, context.Context)
 }
 
@@ -30,22 +31,26 @@ type check struct {
 // differ.
 func checks() []check {
 	return []check{
-		{before, (*doctor).seeServer},
-		{before, (*doctor).seeColumns},
+		{before, "server", (*doctor).seeServer},
+		{before, "columns", (*doctor).seeColumns},
+		{before, "rights", (*doctor).seeOwnRights},
+		{before, "row_security", (*doctor).seeRowSecurity},
 
-		{schema, (*doctor).seeSchema},
+		{schema, "schema", (*doctor).seeSchema},
 
-		{after, (*doctor).seeRights},
+		{after, "rights", (*doctor).seeRights},
+		{after, "row_security", (*doctor).seeOurRowSecurity},
 
-		{beside, (*doctor).seeRows},
-		{beside, (*doctor).seeOverdue},
-		{beside, (*doctor).seeLate},
+		{beside, "rows", (*doctor).seeRows},
+		{beside, "overdue", (*doctor).seeOverdue},
+		{beside, "late_results", (*doctor).seeLate},
 
-		{command, (*doctor).seeConnections},
-		{command, (*doctor).seeTriggers},
-		{command, (*doctor).seeFeed},
-		{command, (*doctor).seeSlot},
-		{command, (*doctor).seeLooks},
+		{command, "owner", (*doctor).seeOwner},
+		{command, "connections", (*doctor).seeConnections},
+		{command, "triggers", (*doctor).seeTriggers},
+		{command, "feed", (*doctor).seeFeed},
+		{command, "slot", (*doctor).seeSlot},
+		{command, "looks", (*doctor).seeLooks},
 	}
 }
 
@@ -53,7 +58,8 @@ func checks() []check {
 // that they depend on is bad.
 func (d *doctor) run(ctx context.Context, w when) (goOn bool) {
 	for _, c := range checks() {
-		if c.when == w && ctx.Err() == nil && (w != before || !d.bad) {
+		if c.when == w && ctx.Err() == nil && (w != before || !d.down) {
+			d.check = c.name
 			c.see(d, ctx)
 		}
 	}
@@ -66,9 +72,11 @@ const oldest = 140000
 func (d *doctor) seeServer(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
+		d.down = true
 		d.say(Bad, "database", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
 		return
 	}
+	d.role = server.Role
 	what := fmt.Sprintf("database: Postgres %s, as role %s", server.Version, server.Role)
 	switch {
 	case server.VersionNum < oldest:
@@ -101,19 +109,5 @@ func (d *doctor) seeSchema(ctx context.Context) {
 		d.say(Bad, "schema", "%s", missing)
 	default:
 		d.say(Good, "schema: current", "")
-	}
-}
-
-func (d *doctor) seeRights(ctx context.Context) {
-	server, err := d.queries.DoctorServerGet(ctx, d.pool)
-	switch {
-	case err != nil:
-		d.say(Bad, "rights", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
-	case !server.MayWrite || !server.InSchema:
-		d.say(Bad, "rights", "let role %[1]s SELECT and UPDATE music_generations and music_clips, and use schema tasksync, or connect as the role that ran the migrations", server.Role)
-	case !server.OwnsTable:
-		d.say(Warning, "rights: role "+server.Role+" does not own music_generations", "connect as the owner for `tasksync migrate` and `tasksync feed trigger`")
-	default:
-		d.say(Good, "rights: role "+server.Role+" owns music_generations", "")
 	}
 }
