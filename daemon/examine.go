@@ -55,6 +55,6 @@ func (d *daemon) examineBeside(ctx context.Context) error {
 // logFinding logs what is not good.
 func (c Config) logFinding(f Finding) {
 	if f.Level != doctor.Good {
-		c.Logger.Warn("[TaskSync] "+f.What, "check", f.Check, "next", f.NextLine())
+		c.Logger.Warn("[TaskSync] Found what may need a hand", "check", f.Check, "finding", f.What, "next", f.NextLine())
 	}
 }

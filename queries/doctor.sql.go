@@ -9,10 +9,55 @@ import (
 	"context"
 )
 
+const doctorCheckList = `-- name: DoctorCheckList :many
+SELECT c.relname::text AS table_name, quote_ident(k.conname)::text AS name, pg_get_expr(k.conbin, k.conrelid)::text AS expression,
+    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) ORDER BY a.attnum)::text[] AS columns
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE k.contype = 'c' AND n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+ORDER BY c.relname DESC, k.conname
+LIMIT 1000
+`
+
+type DoctorCheckListRow struct {
+	TableName  string
+	Name       string
+	Expression string
+	Columns    []string
+}
+
+// The CHECK constraints of the application's tables, with the columns that they are
+// about.
+func (q *Queries) DoctorCheckList(ctx context.Context, db DBTX) ([]DoctorCheckListRow, error) {
+	rows, err := db.Query(ctx, doctorCheckList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorCheckListRow
+	for rows.Next() {
+		var i DoctorCheckListRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.Name,
+			&i.Expression,
+			&i.Columns,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const doctorColumnList = `-- name: DoctorColumnList :many
 WITH RECURSIVE columns AS (
     SELECT r.oid AS table_id, r.relname, r.relkind, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod AS shown_mod, a.atttypid AS base,
-        a.atttypmod AS base_mod, a.attnotnull AS not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+        a.atttypmod AS base_mod, a.attnotnull AS not_null, false AS domain_not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
     FROM pg_catalog.pg_class AS r
     JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
@@ -20,7 +65,7 @@ WITH RECURSIVE columns AS (
         AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT c.table_id, c.relname, c.relkind, c.attnum, c.attname, c.shown, c.shown_mod, d.typbasetype,
-        CASE WHEN c.base_mod = -1 THEN d.typtypmod ELSE c.base_mod END, c.not_null OR d.typnotnull, c.has_default OR d.typdefault IS NOT NULL, c.generated
+        CASE WHEN c.base_mod = -1 THEN d.typtypmod ELSE c.base_mod END, c.not_null, c.domain_not_null OR d.typnotnull, c.has_default OR d.typdefault IS NOT NULL, c.generated
     FROM columns AS c
     JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
 )
@@ -28,7 +73,7 @@ SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text A
     (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
     format_type(c.base, NULL)::text AS base_shown,
     (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
-    c.not_null::boolean AS not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
+    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
 FROM columns AS c
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -37,16 +82,17 @@ LIMIT 3200
 `
 
 type DoctorColumnListRow struct {
-	TableName  string
-	Kind       string
-	ColumnName string
-	Shown      string
-	Base       string
-	BaseShown  string
-	Length     int32
-	NotNull    bool
-	HasDefault bool
-	Generated  bool
+	TableName     string
+	Kind          string
+	ColumnName    string
+	Shown         string
+	Base          string
+	BaseShown     string
+	Length        int32
+	NotNull       bool
+	DomainNotNull bool
+	HasDefault    bool
+	Generated     bool
 }
 
 // The columns of the application's tables. Shown is the type as Postgres prints it,
@@ -70,8 +116,92 @@ func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumn
 			&i.BaseShown,
 			&i.Length,
 			&i.NotNull,
+			&i.DomainNotNull,
 			&i.HasDefault,
 			&i.Generated,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorDomainCheckGet = `-- name: DoctorDomainCheckGet :one
+SELECT format_type(d.oid, NULL)::text AS domain, pg_get_expr(k.conbin, 0)::text AS expression
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_type AS d ON d.oid = k.contypid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = d.typnamespace
+WHERE n.nspname = $1::text AND d.typname = $2::text AND k.conname = $3::text
+`
+
+type DoctorDomainCheckGetParams struct {
+	SchemaName string
+	DomainName string
+	Name       string
+}
+
+type DoctorDomainCheckGetRow struct {
+	Domain     string
+	Expression string
+}
+
+// A CHECK constraint of the domain that a column has as its type.
+func (q *Queries) DoctorDomainCheckGet(ctx context.Context, db DBTX, arg DoctorDomainCheckGetParams) (DoctorDomainCheckGetRow, error) {
+	row := db.QueryRow(ctx, doctorDomainCheckGet, arg.SchemaName, arg.DomainName, arg.Name)
+	var i DoctorDomainCheckGetRow
+	err := row.Scan(&i.Domain, &i.Expression)
+	return i, err
+}
+
+const doctorKeyList = `-- name: DoctorKeyList :many
+SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
+    i.indisexclusion::boolean AS excludes,
+    ARRAY(
+        SELECT coalesce(a.attname, '')
+        FROM generate_series(0, i.indnkeyatts - 1) AS place
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[place] AND a.attnum > 0
+        ORDER BY place
+    )::text[] AS columns
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+    AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
+ORDER BY c.relname DESC, x.relname
+LIMIT 1000
+`
+
+type DoctorKeyListRow struct {
+	TableName    string
+	Name         string
+	IsConstraint bool
+	Excludes     bool
+	Columns      []string
+}
+
+// The unique indexes and exclusion constraints of the application's tables, apart
+// from primary keys; ” stands for an expression.
+func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRow, error) {
+	rows, err := db.Query(ctx, doctorKeyList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorKeyListRow
+	for rows.Next() {
+		var i DoctorKeyListRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.Name,
+			&i.IsConstraint,
+			&i.Excludes,
+			&i.Columns,
 		); err != nil {
 			return nil, err
 		}
@@ -333,6 +463,48 @@ func (q *Queries) DoctorTableListMissing(ctx context.Context, db DBTX) ([]string
 			return nil, err
 		}
 		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorTriggerList = `-- name: DoctorTriggerList :many
+SELECT c.relname::text AS table_name, t.tgname::text AS name, p.proname::text AS function
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+    AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgname NOT LIKE 'tasksync%'
+    AND ((t.tgtype & 16) <> 0 OR ((t.tgtype & 4) <> 0 AND c.relname = 'music_clips'))
+    AND (p.prosrc ~* '\mraise\s+(?!debug|log|info|notice|warning)' OR ((t.tgtype & 3) = 3 AND p.prosrc ~* '\mreturn\s+null\M'))
+ORDER BY c.relname DESC, t.tgname
+LIMIT 1000
+`
+
+type DoctorTriggerListRow struct {
+	TableName string
+	Name      string
+	Function  string
+}
+
+// The application's triggers that fire when tasksync writes, and that may raise an
+// error or leave the row as it was, by the source of their functions.
+func (q *Queries) DoctorTriggerList(ctx context.Context, db DBTX) ([]DoctorTriggerListRow, error) {
+	rows, err := db.Query(ctx, doctorTriggerList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorTriggerListRow
+	for rows.Next() {
+		var i DoctorTriggerListRow
+		if err := rows.Scan(&i.TableName, &i.Name, &i.Function); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ LIMIT 100;
 -- type of the application's own. Length is how many characters fit; 0: no limit.
 WITH RECURSIVE columns AS (
     SELECT r.oid AS table_id, r.relname, r.relkind, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod AS shown_mod, a.atttypid AS base,
-        a.atttypmod AS base_mod, a.attnotnull AS not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+        a.atttypmod AS base_mod, a.attnotnull AS not_null, false AS domain_not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
     FROM pg_catalog.pg_class AS r
     JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
@@ -82,7 +82,7 @@ WITH RECURSIVE columns AS (
         AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
     SELECT c.table_id, c.relname, c.relkind, c.attnum, c.attname, c.shown, c.shown_mod, d.typbasetype,
-        CASE WHEN c.base_mod = -1 THEN d.typtypmod ELSE c.base_mod END, c.not_null OR d.typnotnull, c.has_default OR d.typdefault IS NOT NULL, c.generated
+        CASE WHEN c.base_mod = -1 THEN d.typtypmod ELSE c.base_mod END, c.not_null, c.domain_not_null OR d.typnotnull, c.has_default OR d.typdefault IS NOT NULL, c.generated
     FROM columns AS c
     JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
 )
@@ -90,12 +90,68 @@ SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text A
     (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
     format_type(c.base, NULL)::text AS base_shown,
     (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
-    c.not_null::boolean AS not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
+    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
 FROM columns AS c
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
 ORDER BY c.relname DESC, c.attnum
 LIMIT 3200;
+
+-- name: DoctorCheckList :many
+-- The CHECK constraints of the application's tables, with the columns that they are
+-- about.
+SELECT c.relname::text AS table_name, quote_ident(k.conname)::text AS name, pg_get_expr(k.conbin, k.conrelid)::text AS expression,
+    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) ORDER BY a.attnum)::text[] AS columns
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE k.contype = 'c' AND n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+ORDER BY c.relname DESC, k.conname
+LIMIT 1000;
+
+-- name: DoctorDomainCheckGet :one
+-- A CHECK constraint of the domain that a column has as its type.
+SELECT format_type(d.oid, NULL)::text AS domain, pg_get_expr(k.conbin, 0)::text AS expression
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_type AS d ON d.oid = k.contypid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = d.typnamespace
+WHERE n.nspname = @schema_name::text AND d.typname = @domain_name::text AND k.conname = @name::text;
+
+-- name: DoctorKeyList :many
+-- The unique indexes and exclusion constraints of the application's tables, apart
+-- from primary keys; '' stands for an expression.
+SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
+    i.indisexclusion::boolean AS excludes,
+    ARRAY(
+        SELECT coalesce(a.attname, '')
+        FROM generate_series(0, i.indnkeyatts - 1) AS place
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[place] AND a.attnum > 0
+        ORDER BY place
+    )::text[] AS columns
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+    AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
+ORDER BY c.relname DESC, x.relname
+LIMIT 1000;
+
+-- name: DoctorTriggerList :many
+-- The application's triggers that fire when tasksync writes, and that may raise an
+-- error or leave the row as it was, by the source of their functions.
+SELECT c.relname::text AS table_name, t.tgname::text AS name, p.proname::text AS function
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+    AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgname NOT LIKE 'tasksync%'
+    AND ((t.tgtype & 16) <> 0 OR ((t.tgtype & 4) <> 0 AND c.relname = 'music_clips'))
+    AND (p.prosrc ~* '\mraise\s+(?!debug|log|info|notice|warning)' OR ((t.tgtype & 3) = 3 AND p.prosrc ~* '\mreturn\s+null\M'))
+ORDER BY c.relname DESC, t.tgname
+LIMIT 1000;
 
 -- name: DoctorTableListMissing :many
 -- The tables that a running daemon needs and that are missing.

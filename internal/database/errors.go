@@ -6,11 +6,9 @@ import (
 	"fmt"
 )
 
-var (
-	// ErrNoListen is wrapped by the errors of CheckListen for a connection on which
-	// LISTEN does not work, as behind a pooler in transaction mode.
-	ErrNoListen = errors.New("LISTEN does not work on this connection")
-)
+// ErrNoListen is wrapped by the errors of CheckListen for a connection on which
+// LISTEN does not work, as behind a pooler in transaction mode.
+var ErrNoListen = errors.New("LISTEN does not work on this connection")
 
 // unreachable tells an operator that there is no connection, and what to do.
 func unreachable(err error, url string) error {
