@@ -97,7 +97,7 @@ func TestDatabases(t *testing.T) {
 // shaped is a database of testdata, with an upstream.
 type shaped struct {
 	*world
-	role string // of the daemon, if it has one of its own
+	role string            // of the daemon, if it has one of its own
 	more map[string]string // settings
 }
 

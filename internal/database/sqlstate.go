@@ -18,6 +18,7 @@ const (
 	FeatureNotSupported               = "0A000"
 	InvalidTextRepresentation         = "22P02"
 	UniqueViolation                   = "23505"
+	CheckViolation                    = "23514"
 	InvalidAuthorizationSpecification = "28000"
 	InvalidPassword                   = "28P01"
 	InvalidCatalogName                = "3D000" // there is no such database

@@ -35,6 +35,12 @@ func checks() []check {
 		{before, "columns", (*doctor).seeColumns},
 		{before, "rights", (*doctor).seeOwnRights},
 		{before, "row_security", (*doctor).seeRowSecurity},
+		{before, "clip_columns", (*doctor).seeClipColumns},
+		{before, "written_columns", (*doctor).seeWrittenColumns},
+		{before, "lengths", (*doctor).seeLengths},
+		{before, "constraints", (*doctor).seeConstraints},
+		{before, "keys", (*doctor).seeKeys},
+		{before, "raising_triggers", (*doctor).seeRaisingTriggers},
 
 		{schema, "schema", (*doctor).seeSchema},
 

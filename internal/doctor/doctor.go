@@ -89,9 +89,20 @@ type Config struct {
 	Handlers               task.Handlers
 	Providers              []string // by name, the default one first
 	Users                  bool     // the HTTP API serves users
+	UpdateClips            bool     // the application inserts all clips
+	// Words returns the word that stands for a status in the application's tables;
+	// nil: the status itself.
+	Words func(task.Status) string
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams
+}
+
+func (c Config) word(s task.Status) string {
+	if c.Words == nil {
+		return string(s)
+	}
+	return c.Words(s)
 }
 
 // Examine goes through the whole list and passes the findings to tell, one by one. It

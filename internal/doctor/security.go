@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 // seeRowSecurity refuses a role from which row security hides rows of the
@@ -90,8 +91,8 @@ func (d *doctor) opens(ctx context.Context, t table, p policySet) bool {
 	if p[0].SchemaName != "public" {
 		return false // who closes our own tables a little closes them
 	}
-	holds, err := d.try(ctx, t, madeUp(t, "submitted"), conditions)
-	return err == nil && !slices.Contains(holds, false)
+	holds, err := d.try(ctx, t, []madeUpRow{madeUp(t, d.cfg.word(task.Submitted))}, conditions)
+	return err == nil && !slices.Contains(holds[0], false)
 }
 
 // commandsOn returns what tasksync does with the rows of a table.
@@ -163,27 +164,4 @@ func hiddenRows(role string, closed []policySet) Finding {
 		f.Next = fmt.Sprintf("row security is forced on the owner: let a superuser run ALTER ROLE %s BYPASSRLS, or run as the owner", role)
 	}
 	return f
-}
-
-// madeUp is a row such as an application inserts into the table.
-func madeUp(t table, status string) madeUpRow {
-	const id, now = "5c79aaaa-0000-4bbb-8111-cccc2222be8e", "2026-01-02 03:04:05Z"
-	values := madeUpRow{
-		"id": id, "user_id": id, "generation_id": id, "task_id": "5c79aaaa0000bbbb1111cccc2222be8e", "task_type": "generate",
-		"status": status, "created_at": now, "updated_at": now, "clip_id": "5c79aaaa0000bbbb1111cccc2222be8e-clip-1",
-	}
-	row := madeUpRow{}
-	for name, value := range values {
-		if c, ok := t.column(name); ok && fits(t.name, c) {
-			row[name] = value
-		}
-	}
-	return row
-}
-
-// fits reports whether values in the format of the documented type of the column can
-// be cast to its type.
-func fits(name string, c queries.DoctorColumnListRow) bool {
-	want, used := typeOf(name, c.ColumnName)
-	return used && slices.Contains(want.bases, c.Base)
 }
