@@ -153,6 +153,131 @@ WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
 ORDER BY c.relname DESC, t.tgname
 LIMIT 1000;
 
+-- name: DoctorDependentList :many
+-- What keeps the type of columns from being changed, with the statements that drop it
+-- and make it anew: foreign keys, checks, defaults, policies, triggers, indexes with
+-- an expression or a condition, and views with what depends on them. They are to be
+-- dropped in this order, and made in the opposite one. Comments and the rights on
+-- views are not in it.
+WITH RECURSIVE wanted AS (
+    SELECT a.attrelid, a.attnum
+    FROM (SELECT unnest(@tables::text[]) AS table_name, unnest(@columns::text[]) AS column_name) AS w
+    JOIN pg_catalog.pg_class AS c ON c.relname = w.table_name AND c.relnamespace = 'public'::regnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.column_name AND NOT a.attisdropped
+), needs AS (
+    SELECT DISTINCT d.classid, d.objid
+    FROM pg_catalog.pg_depend AS d
+    JOIN wanted AS w ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.attrelid AND d.refobjsubid = w.attnum
+), views AS (
+    SELECT r.ev_class AS id, 1 AS depth
+    FROM needs AS n
+    JOIN pg_catalog.pg_rewrite AS r ON n.classid = 'pg_rewrite'::regclass AND r.oid = n.objid
+    UNION
+    SELECT r.ev_class, v.depth + 1
+    FROM views AS v
+    JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = v.id AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid AND r.ev_class <> v.id
+    WHERE v.depth < 20
+), statements AS (
+    SELECT 1 AS place, 1000 - max(v.depth) AS nth, c.relname::text AS name,
+        format('DROP %sVIEW %s;', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, c.oid::regclass) AS drop_sql,
+        format('CREATE %sVIEW %s AS%s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, c.oid::regclass, E'\n' || pg_get_viewdef(c.oid)) AS create_sql
+    FROM views AS v
+    JOIN pg_catalog.pg_class AS c ON c.oid = v.id AND c.relkind IN ('v', 'm')
+    GROUP BY c.oid, c.relname, c.relkind
+    UNION ALL
+    SELECT 2, 0, p.polname::text, format('DROP POLICY %I ON %s;', p.polname, p.polrelid::regclass),
+        format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s;', p.polname, p.polrelid::regclass,
+            CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+            CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+            (SELECT string_agg(CASE r.id WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r.id)) END, ', ') FROM unnest(p.polroles) AS r (id)),
+            coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', ''), coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''))
+    FROM needs AS n
+    JOIN pg_catalog.pg_policy AS p ON n.classid = 'pg_policy'::regclass AND p.oid = n.objid
+    UNION ALL
+    SELECT 3, 0, t.tgname::text, format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), pg_get_triggerdef(t.oid) || ';'
+    FROM needs AS n
+    JOIN pg_catalog.pg_trigger AS t ON n.classid = 'pg_trigger'::regclass AND t.oid = n.objid AND NOT t.tgisinternal AND t.tgparentid = 0
+    UNION ALL
+    SELECT 4, 0, k.conname::text, format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname),
+        format('ALTER TABLE %s ADD CONSTRAINT %I %s;', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid))
+    FROM needs AS n
+    JOIN pg_catalog.pg_constraint AS k ON n.classid = 'pg_constraint'::regclass AND k.oid = n.objid AND k.contype IN ('c', 'f') AND k.conparentid = 0
+    UNION ALL
+    SELECT 5, 0, c.relname::text, format('DROP INDEX %s;', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid) || ';'
+    FROM needs AS n
+    JOIN pg_catalog.pg_index AS i ON n.classid = 'pg_class'::regclass AND i.indexrelid = n.objid AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    UNION ALL
+    SELECT 6, 0, a.attname::text, format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT;', a.attrelid::regclass, a.attname),
+        format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s;', a.attrelid::regclass, a.attname, pg_get_expr(d.adbin, d.adrelid))
+    FROM wanted AS w
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = w.attrelid AND a.attnum = w.attnum AND a.attgenerated = ''
+    JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+)
+SELECT s.place::integer AS place, s.name, s.drop_sql::text AS drop_sql, s.create_sql::text AS create_sql
+FROM statements AS s
+ORDER BY s.place, s.nth, s.name
+LIMIT 1000;
+
+-- name: DoctorReferenceList :many
+-- The columns that refer to column id of one of the application's tables, as foreign
+-- keys do, and the name of the primary key if it has no other column.
+SELECT k.conrelid::regclass::text AS table_name, quote_ident(a.attname)::text AS column_name, a.attname::text AS bare_name, a.attnotnull AS not_null,
+    coalesce(k.conrelid = to_regclass('public.music_clips'), false)::boolean AS of_clips
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+JOIN pg_catalog.pg_class AS c ON c.oid = k.confrelid AND c.relname = @table_name::text AND c.relnamespace = 'public'::regnamespace
+JOIN pg_catalog.pg_attribute AS i ON i.attrelid = c.oid AND i.attname = 'id' AND k.confkey = ARRAY[i.attnum]
+WHERE k.contype = 'f' AND k.conparentid = 0
+ORDER BY k.conrelid::regclass::text, a.attname
+LIMIT 1000;
+
+-- name: DoctorKeyGet :one
+-- The primary key of one of the application's tables, if it is column id alone.
+SELECT quote_ident(k.conname)::text AS name, (i.attidentity <> '')::boolean AS is_identity
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS i ON i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped
+JOIN pg_catalog.pg_constraint AS k ON k.conrelid = c.oid AND k.contype = 'p' AND k.conkey = ARRAY[i.attnum]
+WHERE c.relname = @table_name::text AND c.relnamespace = 'public'::regnamespace;
+
+-- name: DoctorLookalikeList :many
+-- Tables that may be the application's own for songs: of the name that tasksync
+-- uses, in another schema, or with a column for the id of a task and one for audio.
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND n.nspname NOT IN ('tasksync', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
+    AND (n.nspname <> 'public' OR c.relname NOT IN ('music_generations', 'music_clips'))
+    AND (lower(replace(c.relname, '_', '')) = 'musicgenerations'
+        OR (EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND lower(replace(a.attname, '_', '')) ~ '(task|suno|kie)id$'
+        ) AND (c.relname ~* '(song|track|music|audio|lyric)' OR EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname ~* '(audio|song|track|mp3)'
+        ))))
+ORDER BY n.nspname, c.relname
+LIMIT 5;
+
+-- name: DoctorGenerationsExist :one
+SELECT EXISTS (SELECT FROM public.music_generations) AS has_rows;
+
+-- name: DoctorClipsExist :one
+SELECT EXISTS (SELECT FROM public.music_clips) AS has_rows;
+
+-- name: DoctorWritableViewList :many
+-- The application's tables that are views with triggers that insert and update in
+-- their stead.
+SELECT c.relname::text AS table_name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND (t.tgtype & 64) <> 0 AND (t.tgtype & 16) <> 0
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('music_generations', 'music_clips')
+GROUP BY c.relname
+ORDER BY c.relname
+LIMIT 2;
+
 -- name: DoctorTableListMissing :many
 -- The tables that a running daemon needs and that are missing.
 SELECT wanted.name::text AS name

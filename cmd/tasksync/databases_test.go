@@ -34,6 +34,7 @@ type shape struct {
 var (
 	lineOfPage = regexp.MustCompile(`^\| \[([a-z0-9_]+)\]\([^)]*/testdata/databases/[a-z0-9_]+\.sql\) \| .* \| (works|warns|refuses)(: [^|]*)? \| ([^|]*) \|$`)
 	quoted     = regexp.MustCompile("`([^`]+)`")
+	statement  = regexp.MustCompile("`(ALTER [^`]+)`")
 	setting    = regexp.MustCompile("`(TASKSYNC_[A-Z_]+)=([^`]+)`")
 )
 
@@ -203,7 +204,7 @@ func (w *shaped) require(t *testing.T, text string, says []string) {
 	t.Helper()
 	require.NotEmpty(t, says, "the page quotes a message")
 	for _, s := range says {
-		require.Contains(t, text, strings.ReplaceAll(s, "app", w.role))
+		require.Contains(t, text, strings.ReplaceAll(s, "role app", "role "+w.role))
 	}
 }
 
@@ -218,6 +219,9 @@ func (w *shaped) mend(t *testing.T, found, todo string) {
 		return
 	}
 	sql := printedSQL(found)
+	if m := statement.FindStringSubmatch(todo); m != nil {
+		sql = m[1]
+	}
 	require.NotEmpty(t, sql, found)
 	w.exec(t, sql)
 }
@@ -239,7 +243,7 @@ func (w *shaped) completes(t *testing.T, s shape) {
 	d := start(t, w.env(t), "run")
 	d.ready(t)
 	taskID := w.sim.Submit(task.Generate, simulator.Ready)
-	w.exec(t, `INSERT INTO music_generations (user_id, task_id, task_type, status) VALUES (gen_random_uuid(), $1, 'generate', 'submitted')`, taskID)
+	w.exec(t, `INSERT INTO music_generations (task_id, task_type, status) VALUES ($1, 'generate', 'submitted')`, taskID)
 	w.await(t, d, "the row is complete", func() bool {
 		return w.count(t, `SELECT count(*) FROM music_generations WHERE task_id = $1 AND status IN ('complete', 'completed')`, taskID) == 1
 	})

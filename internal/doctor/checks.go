@@ -32,6 +32,8 @@ type check struct {
 func checks() []check {
 	return []check{
 		{before, "server", (*doctor).seeServer},
+		{before, "tables", (*doctor).seeRelations},
+		{before, "lookalikes", (*doctor).seeLookalikes},
 		{before, "columns", (*doctor).seeColumns},
 		{before, "rights", (*doctor).seeOwnRights},
 		{before, "row_security", (*doctor).seeRowSecurity},

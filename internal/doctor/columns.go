@@ -23,16 +23,37 @@ func (d *doctor) seeColumns(ctx context.Context) {
 		return
 	}
 	var texts []string
+	var mends []badColumn
 	for _, c := range bad {
 		if c.usersOnly() && !d.cfg.Users {
-			d.say(Warning, "columns", "%s for the HTTP API for users", c)
+			d.say(Warning, "columns: "+c.String(), "the HTTP API for users, which is off, could not serve them")
 			continue
 		}
-		texts = append(texts, c.String())
+		texts, mends = append(texts, c.String()), append(mends, c)
 	}
-	if len(texts) > 0 {
-		next := strings.Join(texts, "; ")
-		d.find(Finding{Level: Bad, What: "columns", Next: next, Err: fmt.Errorf("%w: %s", ErrColumns, next)})
+	if len(texts) == 0 {
+		return
+	}
+	f := Finding{Level: Bad, What: "columns: " + strings.Join(texts, "; ")}
+	if f.SQL, err = d.mend(ctx, mends); err != nil {
+		f.Next = "the statements that change them cannot be made: " + database.RedactURL(err, d.cfg.DatabaseURL)
+	} else {
+		f.Next = nextOf(mends, f.SQL)
+	}
+	f.Err = fmt.Errorf("%w: %s", ErrColumns, f.Line())
+	d.find(f)
+}
+
+// nextOf says how the columns are mended.
+func nextOf(bad []badColumn, sql string) string {
+	const adopt = "`tasksync adopt` makes a view over the table and leaves it as it is"
+	switch {
+	case sql == "":
+		return adopt
+	case slices.ContainsFunc(bad, func(c badColumn) bool { return c.column == "id" }):
+		return adopt + "; or run as the owner, which keeps the old keys beside new ones"
+	default:
+		return "run as the owner"
 	}
 }
 
@@ -43,16 +64,16 @@ var ownNames = []string{"music_generations", "music_clips"}
 type badColumn struct {
 	table, column string
 	shown         string // its type, as Postgres shows it
+	base          string // its name in pg_type; "": a type of the application's own
 	want          columnType
 }
 
 // usersOnly reports whether nothing but the HTTP API for users needs the column.
 func (c badColumn) usersOnly() bool { return c.table == "music_generations" && c.column == "user_id" }
 
-// String says what is wrong with the column, and the statement that mends it.
+// String says what is wrong with the column.
 func (c badColumn) String() string {
-	return fmt.Sprintf("%s.%s is %s, but must be %s (ALTER TABLE public.%s ALTER COLUMN %s TYPE %s)",
-		c.table, c.column, c.shown, c.want.text, c.table, c.column, c.want.alter)
+	return fmt.Sprintf("%s.%s is %s, but must be %s", c.table, c.column, c.shown, c.want.text)
 }
 
 // badColumns lists the columns of a wrong type, in the order of the tables. Tables
@@ -67,7 +88,7 @@ func (d *doctor) badColumns(ctx context.Context) ([]badColumn, error) {
 		for _, c := range tables[name].columns {
 			want, used := typeOf(name, c.ColumnName)
 			if used && !slices.Contains(want.bases, c.Base) {
-				bad = append(bad, badColumn{table: name, column: c.ColumnName, shown: c.Shown, want: want})
+				bad = append(bad, badColumn{table: name, column: c.ColumnName, shown: c.Shown, base: c.Base, want: want})
 			}
 		}
 	}

@@ -1,7 +1,7 @@
 -- A CHECK that wants something else of a row that is complete; here, a trigger gives it.
 CREATE TABLE public.music_generations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
     task_id text,
     status text NOT NULL DEFAULT 'submitted',
     published_at timestamptz,

@@ -1,7 +1,7 @@
 -- A CHECK with words of the application's own for the ends.
 CREATE TABLE public.music_generations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
     task_id text,
     status text NOT NULL DEFAULT 'submitted' CHECK (status IN ('submitted', 'processing', 'completed', 'error')),
     created_at timestamptz NOT NULL DEFAULT now()

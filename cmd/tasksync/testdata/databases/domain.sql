@@ -2,7 +2,7 @@
 CREATE DOMAIN public.word AS varchar(20) CONSTRAINT known CHECK (VALUE IN ('submitted', 'processing', 'streaming', 'succeeded', 'failed'));
 CREATE TABLE public.music_generations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
     task_id text,
     status public.word NOT NULL DEFAULT 'submitted',
     created_at timestamptz NOT NULL DEFAULT now()

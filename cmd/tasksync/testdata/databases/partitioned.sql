@@ -1,7 +1,7 @@
 -- A partitioned table, whose key has the time in it.
 CREATE TABLE public.music_generations (
     id uuid NOT NULL DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
     task_id text,
     status text NOT NULL DEFAULT 'submitted',
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -1,7 +1,7 @@
 -- varchar everywhere, as many frameworks make it.
 CREATE TABLE public.music_generations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    user_id uuid NOT NULL,
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
     task_id varchar(255),
     status varchar(255) NOT NULL DEFAULT 'submitted',
     created_at timestamptz NOT NULL DEFAULT now()
