@@ -7,6 +7,7 @@ import (
 
 	"tasksync/internal/database"
 	"tasksync/internal/doctor"
+	"tasksync/upstream"
 )
 
 // Finding is what Examine says about one thing.
@@ -16,15 +17,20 @@ type Finding = doctor.Finding
 // to tell, one by one. It changes nothing, and returns an error only when ctx ends.
 func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
-		tell(Finding{Level: doctor.Bad, What: "settings", Next: err.Error(), Err: err})
+	err := cfg.Validate()
+	if err != nil {
+		tell(Finding{Level: doctor.Bad, Check: "settings", What: "settings", Next: err.Error(), Err: err})
 		if cfg.DatabaseURL == "" || database.ValidateURL(cfg.DatabaseURL) != nil {
 			return ctx.Err()
 		}
 	} else {
-		tell(Finding{Level: doctor.Good, What: "settings: provider " + cfg.Providers[0].Name})
+		tell(Finding{Level: doctor.Good, Check: "settings", What: "settings: provider " + cfg.Providers[0].Name})
 	}
-	return doctor.Examine(ctx, cfg.examination(nil), tell)
+	e := cfg.examination(nil)
+	if err == nil {
+		e.Ask = cfg.ask
+	}
+	return doctor.Examine(ctx, e, tell)
 }
 
 // CheckDatabase returns an error for a database that tasksync cannot work with, as
@@ -44,6 +50,23 @@ func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
 		e.Providers = append(e.Providers, p.Name)
 	}
 	return e
+}
+
+// ask returns the providers as the checks ask them.
+func (c Config) ask() ([]doctor.Provider, error) {
+	made, err := openUpstreams(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []doctor.Provider
+	for _, p := range c.Providers {
+		a := doctor.Provider{Name: p.Name, Look: made.all[p.Name].Fetch}
+		if crediter, ok := made.all[p.Name].(upstream.Crediter); ok {
+			a.Credits = crediter.Credits
+		}
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 // examineBeside logs what the daemon can live with, once after its start.

@@ -53,6 +53,7 @@ func checks() []check {
 		{beside, "overdue", (*doctor).seeOverdue},
 		{beside, "late_results", (*doctor).seeLate},
 
+		{command, "providers", (*doctor).seeProviders},
 		{command, "owner", (*doctor).seeOwner},
 		{command, "connections", (*doctor).seeConnections},
 		{command, "triggers", (*doctor).seeTriggers},

@@ -87,9 +87,10 @@ type Config struct {
 	SlotLimit              int64 // in bytes; 0: the default of package feed/wal
 	Timeout                time.Duration
 	Handlers               task.Handlers
-	Providers              []string // by name, the default one first
-	Users                  bool     // the HTTP API serves users
-	UpdateClips            bool     // the application inserts all clips
+	Providers              []string                   // by name, the default one first
+	Ask                    func() ([]Provider, error) // makes the providers to ask; nil: none is asked
+	Users                  bool                       // the HTTP API serves users
+	UpdateClips            bool                       // the application inserts all clips
 	// Words returns the word that stands for a status in the application's tables;
 	// nil: the status itself.
 	Words func(task.Status) string

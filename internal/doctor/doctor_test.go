@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"tasksync/daemon"
 	"tasksync/feed"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 
@@ -24,6 +26,7 @@ type bundle struct {
 	*testing.T
 	database string
 	pool     *pgxpool.Pool
+	upstream string
 }
 
 func setup(t *testing.T) *bundle {
@@ -32,13 +35,19 @@ func setup(t *testing.T) *bundle {
 	pool, err := pgxpool.New(t.Context(), database)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return &bundle{T: t, database: database, pool: pool}
+	sim := simulator.New(simulator.Config{Provider: "sunoapi", Seed: 1})
+	api := httptest.NewServer(sim)
+	t.Cleanup(func() {
+		sim.Close()
+		api.Close()
+	})
+	return &bundle{T: t, database: database, pool: pool, upstream: api.URL}
 }
 
 func (b *bundle) config() daemon.Config {
 	return daemon.Config{
 		DatabaseURL: b.database, ListenAddr: "127.0.0.1:0",
-		Providers: []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: "http://127.0.0.1:1"}},
+		Providers: []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: b.upstream}},
 	}
 }
 
@@ -90,7 +99,7 @@ func TestDoctorOfAHealthySystem(t *testing.T) {
 	for _, want := range []string{
 		"ok   settings: provider sunoapi", "ok   database: Postgres ", "ok   schema: current", "owns music_generations",
 		"ok   DATABASE_URL: LISTEN works", "ok   triggers: on", "ok   feed: auto chooses notify", "is the feed, last heard of ",
-		"ok   slot: none, and none is needed", "ok   looks: nothing was learnt yet", "ok   rows: 0 pending",
+		"ok   slot: none, and none is needed", "ok   provider sunoapi: accepts the key; 1000 credits left", "ok   looks: nothing was learnt yet", "ok   rows: 0 pending",
 	} {
 		require.Contains(t, text, want)
 	}
