@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/internal/database"
+	"tasksync/internal/doctor"
 	"tasksync/internal/wait"
 	"tasksync/syncer"
 )
@@ -88,6 +89,9 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	cfg.NoMigrate = true
 	d := &daemon{cfg: cfg, pool: pool}
 	if err = migrate(ctx, cfg, pool); err == nil {
+		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
+	}
+	if err == nil {
 		d.now, err = database.Clock(ctx, pool, cfg.Logger)
 	}
 	if err != nil {

@@ -278,6 +278,31 @@ GROUP BY c.relname
 ORDER BY c.relname
 LIMIT 2;
 
+-- name: DoctorCreatedAtGet :one
+-- Whether created_at has no time zone, the zone in which this session reads it, and
+-- how a row gets it that does not name it.
+SELECT (a.atttypid = 'timestamp'::regtype OR (t.typtype = 'd' AND t.typbasetype = 'timestamp'::regtype))::boolean AS no_zone,
+    current_setting('TimeZone')::text AS zone, extract(timezone FROM now())::integer AS zone_seconds,
+    coalesce(pg_get_expr(d.adbin, d.adrelid), '')::text AS default_sql
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'created_at' AND NOT a.attisdropped
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE n.nspname = 'public' AND c.relname = 'music_generations';
+
+-- name: DoctorCreatedAtHabit :one
+-- By how many seconds the created_at of the last rows is before their first event, if
+-- it is read as UTC: the least and the most, and the number of rows.
+SELECT count(*)::bigint AS found, coalesce(min(o.seconds), 0)::double precision AS least, coalesce(max(o.seconds), 0)::double precision AS most
+FROM (
+    SELECT extract(epoch FROM min(e.created_at) - min(g.created_at::timestamp AT TIME ZONE 'UTC')) AS seconds
+    FROM (SELECT l.generation_id, l.created_at FROM tasksync.generation_events AS l ORDER BY l.id DESC LIMIT 100) AS e
+    JOIN public.music_generations AS g ON g.id = e.generation_id
+    WHERE isfinite(g.created_at)
+    GROUP BY g.id
+) AS o;
+
 -- name: DoctorTableListMissing :many
 -- The tables that a running daemon needs and that are missing.
 SELECT wanted.name::text AS name

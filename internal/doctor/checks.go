@@ -49,6 +49,7 @@ func checks() []check {
 		{after, "rights", (*doctor).seeRights},
 		{after, "row_security", (*doctor).seeOurRowSecurity},
 
+		{beside, "zone", (*doctor).seeZone},
 		{beside, "rows", (*doctor).seeRows},
 		{beside, "overdue", (*doctor).seeOverdue},
 		{beside, "late_results", (*doctor).seeLate},
