@@ -11,8 +11,8 @@ import (
 
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
-	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/view"
 	"tasksync/upstream"
 )
 
@@ -62,13 +62,14 @@ func (a API) validate() error {
 // openAPI makes the API and what it runs on: the broker of live updates and, with
 // keys, the verifier of tokens.
 func (d *daemon) openAPI(context.Context) error {
-	conn, err := database.DirectConfig(d.cfg.ListenURL)
+	conn, err := d.direct.DirectConfig(d.cfg.ListenURL)
 	if err != nil {
 		return err
 	}
-	d.broker = live.New(live.Config{ConnConfig: conn, Logger: d.cfg.Logger, Registerer: d.registry, Foretell: d.foretell})
+	show := view.Options{Foretell: d.foretell, Words: d.cfg.words()}
+	d.broker = live.New(live.Config{ConnConfig: conn, Logger: d.cfg.Logger, Registerer: d.registry, Show: show})
 	c := api.Config{
-		Pool: d.pool, Syncer: d.syncer, Live: d.broker, Foretell: d.foretell, CORSOrigins: d.cfg.API.CORSOrigins,
+		Pool: d.pool, Syncer: d.syncer, Live: d.broker, Show: show, CORSOrigins: d.cfg.API.CORSOrigins,
 		WebhookTokens: d.cfg.API.WebhookTokens, Webhooks: d.cfg.webhooks(),
 		Spacing: d.upstreams.spacing, WebhookSpacing: d.upstreams.spacing,
 		Version: d.cfg.Version, Logger: d.cfg.Logger, Registerer: d.registry, Now: d.now,
@@ -100,9 +101,9 @@ func (d *daemon) runAPI(ctx context.Context) error {
 
 // webhooks returns the providers that may call back, by name.
 func (c Config) webhooks() map[string]api.Webhook {
-	hooks := map[string]api.Webhook{}
+	hooks, words := map[string]api.Webhook{}, c.providerWords()
 	for i, p := range c.Providers {
-		hook := api.Webhook{Providers: []string{p.Name}, Tasks: upstream.CallbackTaskIDs}
+		hook := api.Webhook{Providers: words.Of(p.Name), Tasks: upstream.CallbackTaskIDs}
 		if i == 0 {
 			hook.Providers = append(hook.Providers, "") // NULL: rows that name no provider
 		}

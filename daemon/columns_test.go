@@ -212,7 +212,7 @@ func TestUsersRowsAreFoundByTheIndex(t *testing.T) {
 				SELECT gen_random_uuid(), gen_random_uuid(), n, 'generate', 'submitted' FROM generate_series(1, 5000) AS n; ANALYZE music_generations`)
 			plan, err := queries.New().GenerationListPendingByUser(t.Context(), explainer{b.pool}, queries.GenerationListPendingByUserParams{UserID: userOfTheAPI, MaxRows: 100})
 			require.NoError(t, err)
-			require.Contains(t, strings.Join(plan, "\n"), "tasksync_pending_user_id_idx")
+			require.Contains(t, strings.Join(plan, "\n"), "tasksync_pending_by_user_id_idx")
 		})
 	}
 }

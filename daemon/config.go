@@ -36,6 +36,10 @@ type Config struct {
 	// PollInterval is a fixed time between two looks at a task; default: by what was
 	// learnt of how long tasks take, and Pace.
 	PollInterval time.Duration
+	// StatusWords are the application's words for statuses, like "completed" for
+	// complete, in music_generations and music_clips: see [task.NewStatusWords]. The
+	// HTTP API, events and metrics show tasksync's own words. Default: none.
+	StatusWords map[task.Status]string
 	// NoCDNProbe restores the specification's blind CDN rule.
 	NoCDNProbe bool
 	// Feed is how the daemon hears of new rows: auto (default), notify, wal or poll.
@@ -121,6 +125,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := c.API.validate(); err != nil {
+		return err
+	}
+	if err := c.validateWords(); err != nil {
 		return err
 	}
 	if err := database.ValidateURL(c.DatabaseURL); err != nil {

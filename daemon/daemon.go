@@ -10,10 +10,12 @@ import (
 	"tasksync/feed"
 	"tasksync/internal/api"
 	"tasksync/internal/auth"
+	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/planner"
 	"tasksync/jobs"
 	"tasksync/syncer"
+	"tasksync/task"
 )
 
 // Run serves until ctx ends and then stops within 10 s; a stop that was asked
@@ -45,10 +47,13 @@ type daemon struct {
 
 	registry  *registry
 	server    *httpServer
+	guard     *database.Guard // of the sessions to DatabaseURL
+	direct    *database.Guard // of those to ListenURL: most often the same
 	pool      *pgxpool.Pool
 	pooled    bool             // through a pooler in transaction mode
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
+	providers task.ProviderWords
 	planner   *planner.Planner
 	holders   []share // of the limits
 	syncer    *syncer.Syncer

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -21,9 +22,10 @@ func OpenPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
 	return database.Connect(ctx, databaseURL)
 }
 
-// TriggersOn reports whether the database announces new rows.
-func TriggersOn(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
-	return feed.TriggersOn(ctx, pool)
+// Triggers says whether the database announces new rows, and if not, why.
+func Triggers(ctx context.Context, pool *pgxpool.Pool) (string, error) {
+	triggers, err := feed.TriggersGet(ctx, pool)
+	return triggers.String(), err
 }
 
 // SetTriggers has the database announce new rows or not. Announcing them costs
@@ -32,9 +34,27 @@ func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	return feed.SetTriggers(ctx, pool, on)
 }
 
+// ExplainRights adds to an error of the migrations the GRANT that is missing, if one is.
+func ExplainRights(ctx context.Context, pool *pgxpool.Pool, err error) error {
+	return database.ExplainRights(ctx, pool, err)
+}
+
+// watchSessions makes the guards of the sessions. The parts log through them: while
+// the database is away, a guard says so for all of them.
+func (d *daemon) watchSessions() {
+	d.guard = &database.Guard{Logger: d.cfg.Logger}
+	d.direct = d.guard
+	handler := d.guard.Quiet(d.cfg.Logger.Handler())
+	if d.cfg.ListenURL != d.cfg.DatabaseURL {
+		d.direct = &database.Guard{Logger: d.cfg.Logger.With("address", "TASKSYNC_LISTEN_URL")}
+		handler = d.direct.Quiet(handler)
+	}
+	d.cfg.Logger = slog.New(handler)
+}
+
 func (d *daemon) openDatabase(ctx context.Context) (err error) {
 	d.pool, d.pooled, err = database.Open(ctx, database.Config{
-		URL: d.cfg.DatabaseURL, Logger: d.cfg.Logger,
+		URL: d.cfg.DatabaseURL, Logger: d.cfg.Logger, Guard: d.guard,
 		Report: func(reason string) { d.health.set("database", reason) },
 	})
 	return err
@@ -57,7 +77,7 @@ func (d *daemon) openSchema(ctx context.Context) error {
 		return fmt.Errorf("read the type of created_at: %w", err)
 	}
 	d.health.set("database", "")
-	d.health.check("database", func() string { return database.Trouble(d.pool) })
+	d.health.check("database", func() string { return d.guard.Check(d.pool) })
 	return nil
 }
 
@@ -73,7 +93,7 @@ func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 	defer m.Close()
 	pending, err := m.Pending(ctx)
 	if err != nil {
-		return fmt.Errorf("read the schema's version: %w", err)
+		return database.ExplainRights(ctx, pool, fmt.Errorf("read the schema's version: %w", err))
 	}
 	switch {
 	case !pending:
@@ -83,7 +103,7 @@ func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 	}
 	applied, err := m.Up(ctx)
 	if err != nil {
-		return err
+		return database.ExplainRights(ctx, pool, err)
 	}
 	for _, a := range applied {
 		cfg.Logger.Info("[TaskSync] Applied migration", "migration", a.Source)

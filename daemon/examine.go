@@ -28,7 +28,7 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	}
 	e := cfg.examination(nil)
 	if err == nil {
-		e.Ask = cfg.ask
+		e.Accounts = cfg.accounts
 	}
 	return doctor.Examine(ctx, e, tell)
 }
@@ -42,25 +42,22 @@ func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
 
 // examination is what the checks need to know of the daemon.
 func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
-	e := doctor.Config{
+	return doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
 		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), Overdue: c.overdue(),
+		Providers: c.providerWords(), Words: c.words(),
 	}
-	for _, p := range c.Providers {
-		e.Providers = append(e.Providers, p.Name)
-	}
-	return e
 }
 
-// ask returns the providers as the checks ask them.
-func (c Config) ask() ([]doctor.Provider, error) {
+// accounts returns the accounts at the providers, as the checks ask them.
+func (c Config) accounts() ([]doctor.Account, error) {
 	made, err := openUpstreams(c, nil)
 	if err != nil {
 		return nil, err
 	}
-	var all []doctor.Provider
+	var all []doctor.Account
 	for _, p := range c.Providers {
-		a := doctor.Provider{Name: p.Name, Look: made.all[p.Name].Fetch}
+		a := doctor.Account{Name: p.Name, Look: made.all[p.Name].Fetch}
 		if crediter, ok := made.all[p.Name].(upstream.Crediter); ok {
 			a.Credits = crediter.Credits
 		}

@@ -5,13 +5,12 @@ import (
 	"errors"
 
 	"tasksync/feed"
-	"tasksync/internal/database"
 )
 
 // openFeed makes the feed, which tells health and, the first time that it is up,
 // Config.Started.
 func (d *daemon) openFeed(context.Context) error {
-	session, err := database.DirectConfig(d.cfg.ListenURL)
+	session, err := d.direct.DirectConfig(d.cfg.ListenURL)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 func (d *daemon) openJobs(context.Context) (err error) {
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
-		CohortSizes: d.upstreams.cohorts, PollOnly: d.pooled,
+		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err

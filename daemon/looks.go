@@ -79,6 +79,7 @@ func (d demanding) Demand() int {
 
 // openLooks makes the planner, and holders of the shares of the limits.
 func (d *daemon) openLooks() {
+	d.providers = d.cfg.providerWords()
 	d.planner = planner.New(planner.Config{
 		DB: d.pool, Handlers: d.cfg.Handlers, Deadline: d.cfg.Timeout, Pace: looks.Pace(d.cfg.Pace),
 		Sources: d.upstreams.sources, Now: d.now, Logger: d.cfg.Logger,
@@ -92,7 +93,7 @@ func (d *daemon) openLooks() {
 func (d *daemon) foretell(r view.Pending) (p50, p90 time.Time, ok bool) {
 	now := d.now()
 	return d.planner.Eta(planner.Pending{
-		Provider: r.Row.Provider, Type: r.Row.Type, Stage: r.Stage, Began: d.cfg.policy().Began(now, r.Row), Entered: r.Entered,
+		Provider: d.providers.Name(r.Row.Provider), Type: r.Row.Type, Stage: r.Stage, Began: d.cfg.policy().Began(now, r.Row), Entered: r.Entered,
 	}, now)
 }
 

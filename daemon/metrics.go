@@ -21,6 +21,7 @@ type pendingCollector struct {
 	pending *prometheus.Desc
 	oldest  *prometheus.Desc
 	overdue *prometheus.Desc
+	ignored *prometheus.Desc
 }
 
 func newPendingCollector(pool *pgxpool.Pool, cfg Config) *pendingCollector {
@@ -29,6 +30,7 @@ func newPendingCollector(pool *pgxpool.Pool, cfg Config) *pendingCollector {
 		pending: prometheus.NewDesc("tasksync_pending_generations", "Pending V2 rows by task type.", []string{"task_type"}, nil),
 		oldest:  prometheus.NewDesc("tasksync_oldest_pending_age_seconds", "Age of the oldest pending V2 row by task type.", []string{"task_type"}, nil),
 		overdue: prometheus.NewDesc("tasksync_overdue_generations", "Pending V2 rows past their deadline, by the reason why they have not ended.", []string{"reason"}, nil),
+		ignored: prometheus.NewDesc("tasksync_ignored_generations", "V2 rows that no look is made at, by reason: status_word (a status that means neither a pending row nor one that has ended), unknown_type, unknown_provider, no_task_id.", []string{"reason"}, nil),
 	}
 }
 
@@ -37,6 +39,7 @@ func (c *pendingCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.pending
 	ch <- c.oldest
 	ch <- c.overdue
+	ch <- c.ignored
 }
 
 // Collect implements prometheus.Collector. Without a database it sends nothing, so
@@ -46,6 +49,7 @@ func (c *pendingCollector) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	c.collectPending(ctx, ch)
 	c.collectOverdue(ctx, ch)
+	c.collectIgnored(ctx, ch)
 }
 
 func (c *pendingCollector) collectPending(ctx context.Context, ch chan<- prometheus.Metric) {
@@ -105,12 +109,31 @@ func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometh
 	}
 }
 
+// collectIgnored counts rows that wait for somebody who corrects them.
+func (c *pendingCollector) collectIgnored(ctx context.Context, ch chan<- prometheus.Metric) {
+	send := func(reason string, n int64) {
+		ch <- prometheus.MustNewConstMetric(c.ignored, prometheus.GaugeValue, float64(n), reason)
+	}
+	if n, err := c.queries.GenerationIgnoredStats(ctx, c.pool, queries.GenerationIgnoredStatsParams{
+		TaskTypes: c.cfg.Handlers.Names(), Providers: c.cfg.providerWords().All(),
+	}); err == nil {
+		send("unknown_type", n.UnknownType)
+		send("unknown_provider", n.UnknownProvider)
+		send("no_task_id", n.NoTaskID)
+	}
+	words, err := c.queries.GenerationListOddWords(ctx, c.pool, c.cfg.words().Spellings(task.Complete, task.Failed))
+	if err != nil {
+		return
+	}
+	var odd int64
+	for _, w := range words {
+		odd += w.Found
+	}
+	send("status_word", odd)
+}
+
 // overdue is the query for the rows that a daemon with this Config follows and that
 // are past their deadline.
 func (c Config) overdue() queries.MemoryOverdueStatsParams {
-	p := queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), TaskTypes: c.Handlers.Names(), Providers: []string{""}}
-	for _, provider := range c.Providers {
-		p.Providers = append(p.Providers, provider.Name)
-	}
-	return p
+	return queries.MemoryOverdueStatsParams{Before: time.Now().Add(-c.Timeout), TaskTypes: c.Handlers.Names(), Providers: c.providerWords().All()}
 }

@@ -32,6 +32,7 @@ type part struct {
 // run opens the parts, runs them until ctx ends or one of them fails, and closes
 // them. It returns the first error, joined by those of closing.
 func (d *daemon) run(ctx context.Context, parts []part) error {
+	d.watchSessions()
 	group, ctx := errgroup.WithContext(ctx)
 	var cancel context.CancelFunc
 	d.grace, cancel = withGrace(ctx, stopTimeout)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,8 +41,8 @@ func validateProviders(all []Provider) error {
 	}
 	for i, p := range all {
 		err := p.validate()
-		if err == nil && slices.ContainsFunc(all[:i], func(o Provider) bool { return o.Name == p.Name }) {
-			err = wrong("Name", "%q is the name of another provider too", p.Name)
+		if err == nil && slices.ContainsFunc(all[:i], func(o Provider) bool { return strings.EqualFold(o.Name, p.Name) }) {
+			err = wrong("Name", "%q is the name of another provider too, as case does not count", p.Name)
 		}
 		if err != nil {
 			err.Field, err.Provider = fmt.Sprintf("Providers[%d].%s", i, err.Field), p.Name

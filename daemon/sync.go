@@ -70,12 +70,15 @@ func (d *daemon) awaitShares(ctx context.Context) error {
 // told how many are done. The database must have its migrations.
 func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done int)) (int, error) {
 	cfg = cfg.WithDefaults()
+	if err := cfg.validateWords(); err != nil {
+		return 0, err
+	}
 	d, err := connect(ctx, cfg)
 	if err != nil {
 		return 0, err
 	}
 	defer d.pool.Close()
-	s := syncer.New(syncer.Config{Pool: d.pool, Policy: cfg.policy(), Logger: cfg.Logger, Now: d.now})
+	s := syncer.New(syncer.Config{Pool: d.pool, Policy: cfg.policy(), Words: cfg.words(), Logger: cfg.Logger, Now: d.now})
 	return s.Retry(ctx, req, progress)
 }
 

@@ -14,10 +14,15 @@ type adviser struct {
 }
 
 // explainPolling says once why the feed polls, and what to change. err wraps
-// database.ErrNoListen or errTriggersOff.
+// database.ErrNoListen, errTwoPhase or errTriggersOff.
 func (a *adviser) explainPolling(ctx context.Context, err error, retry time.Duration) {
 	if a.advised.Swap(true) {
 		a.cfg.Logger.DebugContext(ctx, "[TaskSync] Still polling", "error", err, "retry_in", retry.String())
+		return
+	}
+	if errors.Is(err, errTwoPhase) {
+		a.cfg.Logger.WarnContext(ctx, "[TaskSync] The server permits two-phase commits (max_prepared_transactions), and Postgres refuses PREPARE TRANSACTION to a transaction that has notified, so new rows are not announced; polling. "+
+			"To hear of rows sooner, let the WAL be read; or, if no application prepares transactions, run `tasksync feed trigger on`", "wal", err)
 		return
 	}
 	if errors.Is(err, errTriggersOff) {
@@ -29,12 +34,19 @@ func (a *adviser) explainPolling(ctx context.Context, err error, retry time.Dura
 	a.suggestTriggersOff(ctx)
 }
 
+// explainWAL says once why the feed reads the WAL without having been told to.
+func (a *adviser) explainWAL(ctx context.Context) {
+	if !a.advised.Swap(true) {
+		a.cfg.Logger.InfoContext(ctx, "[TaskSync] The server permits two-phase commits (max_prepared_transactions), and Postgres refuses PREPARE TRANSACTION to a transaction that has notified; new rows are read from the WAL")
+	}
+}
+
 // suggestTriggersOff says that the triggers can be switched off, if they are on:
 // while the feed polls, writers pay for them and gain nothing.
 func (a *adviser) suggestTriggersOff(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if on, err := TriggersOn(ctx, a.cfg.Pool); err == nil && on {
+	if triggers, err := TriggersGet(ctx, a.cfg.Pool); err == nil && triggers.Announce() {
 		a.cfg.Logger.WarnContext(ctx, "[TaskSync] Every new row is announced without a listener, which slows its writers; while rows are polled for, run `tasksync feed trigger off`")
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 // Values of Config.Mode.
 const (
-	Auto   = "auto"   // notify where LISTEN works, poll where it does not
+	Auto   = "auto"   // notify where LISTEN works; where the triggers must not notify, wal if it works; else poll
 	Notify = "notify" // LISTEN, and reading under load
 	WAL    = "wal"    // logical replication
 	Poll   = "poll"   // a scan of the table every PollInterval

@@ -73,11 +73,11 @@ func (f *Feed) serve(ctx context.Context) {
 // except in mode notify, which asks for LISTEN and nothing else.
 func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // jitter
-	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff)
+	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff) || errors.Is(err, errTwoPhase)
 	if deaf {
 		pause = f.cfg.RetryAfter
 	}
-	f.state.down(fmt.Sprintf("feed is down: %s", err))
+	f.state.down("feed is down: " + database.Reason(err))
 	if f.cfg.Mode == Notify {
 		f.cfg.Logger.WarnContext(ctx, "[TaskSync] Feed is down; trying again", "error", err, "retry_in", pause.String())
 		_ = wait.For(ctx, pause)
@@ -102,42 +102,60 @@ func (f *Feed) runSession(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	if err := f.verify(ctx, s); err != nil {
+	b := f.base
+	if b.cfg.Mode, err = f.verify(ctx, s); err != nil {
 		return err
 	}
-	if err := (election{f.base, s}).win(ctx); err != nil {
+	if err := (election{b, s}).win(ctx); err != nil {
 		return err
 	}
-	return f.lead(ctx, newLeader(f.base, s))
+	return f.lead(ctx, newLeader(b, s))
 }
 
-// verify makes sure that notifications of new rows would reach the session. Mode
-// wal needs no triggers, but it needs a session of its own for the locks, and LISTEN
-// tells such a session from a pooler's.
-func (f *Feed) verify(ctx context.Context, s *session) error {
+// verify makes sure that new rows would be heard of on the session, and returns the
+// mode in which it is to lead. Mode wal needs no triggers, but it needs a session of its
+// own for the locks, and LISTEN tells such a session from a pooler's.
+func (f *Feed) verify(ctx context.Context, s *session) (mode string, err error) {
 	verifyCtx, cancel := context.WithTimeout(ctx, 2*connectTimeout)
 	defer cancel()
 	if err := database.CheckListenOn(verifyCtx, s.conn, s.probed, f.cfg.Pool); err != nil {
-		return err
+		return "", err
 	}
 	if f.cfg.Mode == WAL {
-		return nil
+		return WAL, nil
 	}
-	on, err := TriggersOn(verifyCtx, f.cfg.Pool)
+	triggers, err := TriggersGet(verifyCtx, f.cfg.Pool)
 	switch {
 	case err != nil:
-		return err
-	case !on && f.cfg.Mode == Auto:
-		return errTriggersOff
-	case !on:
+		return "", err
+	case f.cfg.Mode == Auto && triggers.Quiet():
+		return f.chooseQuietly(verifyCtx)
+	case f.cfg.Mode == Auto && !triggers.Enabled:
+		return "", errTriggersOff
+	case !triggers.Enabled:
 		f.cfg.Logger.WarnContext(ctx, "[TaskSync] The triggers are off, so nothing is announced; run `tasksync feed trigger on`, or set TASKSYNC_FEED=poll")
+	case triggers.TwoPhase > 0:
+		f.cfg.Logger.WarnContext(ctx, "[TaskSync] The server permits two-phase commits, which do not go with announcing new rows; set TASKSYNC_FEED=auto", "triggers", triggers.String())
 	}
-	return nil
+	return f.cfg.Mode, nil
+}
+
+// chooseQuietly chooses for mode auto on a server where the triggers must not notify:
+// the WAL if it can be read, and else it returns errTwoPhase, with the reason.
+func (f *Feed) chooseQuietly(ctx context.Context) (mode string, err error) {
+	if err = f.wal.reader.Check(ctx); err == nil {
+		err = f.wal.reader.CheckRole(ctx)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errTwoPhase, err)
+	}
+	f.adviser.explainWAL(ctx)
+	return WAL, nil
 }
 
 // lead hears of rows on a session that has become the leader.
 func (f *Feed) lead(ctx context.Context, l *leader) error {
-	if f.cfg.Mode == WAL {
+	if l.cfg.Mode == WAL {
 		return l.lead(ctx, l.receive, func(ctx context.Context, _ int) error {
 			l.order(true)
 			return f.wal.run(ctx, l.session.pid())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tasksync/internal/database"
 	"tasksync/internal/wait"
 	"tasksync/queries"
 )
@@ -38,7 +39,7 @@ func (p *poller) run(ctx context.Context) {
 		default:
 			p.table = nil // the next step begins with a sweep
 			pause = min(2*pause, maxBackoff)
-			p.state.down(fmt.Sprintf("feed is down: %s", err))
+			p.state.down("feed is down: " + database.Reason(err))
 			p.cfg.Logger.WarnContext(ctx, "[TaskSync] Polling failed; trying again", "error", err, "retry_in", pause.String())
 		}
 		if wait.For(ctx, pause) != nil {

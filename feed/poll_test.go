@@ -122,9 +122,9 @@ func TestAutoPollsWhileTheTriggersAreOff(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	require.NoError(t, SetTriggers(t.Context(), b.pool, false))
-	on, err := TriggersOn(t.Context(), b.pool)
+	triggers, err := TriggersGet(t.Context(), b.pool)
 	require.NoError(t, err)
-	require.False(t, on)
+	require.False(t, triggers.Announce())
 	to := &handed{}
 	cfg := b.config(to)
 	cfg.RetryAfter = 100 * time.Millisecond

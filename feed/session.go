@@ -47,7 +47,7 @@ func openSession(ctx context.Context, c Config) (*session, error) {
 	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, database.RedactPassword(err, cfg)
+		return nil, err
 	}
 	s.conn = conn
 	return s, nil

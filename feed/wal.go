@@ -68,7 +68,7 @@ func (w *walFeed) readWAL(ctx context.Context) error {
 		if errors.Is(err, wal.ErrUnavailable) || errors.Is(err, wal.ErrSlotDropped) {
 			pause = w.cfg.RetryAfter
 		}
-		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; reading the table until it is", "error", database.RedactPassword(err, w.cfg.Session), "retry_in", pause.String())
+		w.cfg.Logger.WarnContext(ctx, "[TaskSync] The WAL is not read; reading the table until it is", "error", err, "retry_in", pause.String())
 		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (w *walFeed) guard(ctx context.Context) error {
 			if database.Code(err) != "" {
 				level = slog.LevelWarn
 			}
-			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be guarded", "error", database.RedactPassword(err, w.cfg.Session))
+			w.cfg.Logger.Log(ctx, level, "[TaskSync] The replication slot cannot be guarded", "error", err)
 		}
 		if wait.For(ctx, w.cfg.GuardEvery) != nil {
 			return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -53,9 +54,13 @@ type Config struct {
 	Handlers task.Handlers  // required: the task types that are followed
 	Logger   *slog.Logger   // default: discard
 	// CohortSizes is how many generations of a provider one job follows at most, by the
-	// name that rows have in column provider; "" is for rows without a name. Rows with
-	// any other name are not followed. Default: 10 for rows without a name.
+	// provider's name; "" is for rows that name none. Default: 10 for those.
 	CohortSizes map[string]int
+	// Providers says which of the names the words in column provider mean; nil: the
+	// words are the names. Rows with any other word are not followed.
+	Providers task.ProviderWords
+	// Words are the application's words for the statuses.
+	Words task.StatusWords
 	// Workers is how many passes run at once; default 50.
 	Workers int
 	// SweepInterval spaces the runs of sweep and of expire; default 5 s.
@@ -70,6 +75,9 @@ func (c Config) withDefaults() Config {
 	c.SweepInterval = cmp.Or(c.SweepInterval, 5*time.Second)
 	if c.CohortSizes == nil {
 		c.CohortSizes = map[string]int{"": 10}
+	}
+	if c.Providers == nil {
+		c.Providers = task.ProviderNames(maps.Keys(c.CohortSizes))
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -86,12 +94,14 @@ type Client struct {
 	cfg     Config
 	queries *queries.Queries
 	river   *river.Client[pgx.Tx]
+	odd     recent.Seldom // searches for odd words
+	told    recent.Seldom // of odd words, once each
 }
 
 // New makes a Client that has not been started.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg, queries: queries.New()}
+	c := &Client{cfg: cfg, queries: queries.New(), odd: recent.Seldom{Again: oddWordsEvery}}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})

@@ -19,15 +19,16 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	for _, r := range rows {
 		taskType := task.Type(r.TaskType)
 		_, typed := c.cfg.Handlers[taskType]
-		_, provided := c.cfg.CohortSizes[r.Provider]
+		provider, status := c.cfg.Providers.Name(r.Provider), task.ParseStatus(r.Status)
+		_, provided := c.cfg.CohortSizes[provider]
 		switch {
 		case taskType == "":
 		case !typed, !provided:
 			c.cfg.Syncer.WarnUnknown(task.Generation{
-				ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: taskType, Provider: r.Provider, Status: task.Status(r.Status),
+				ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: taskType, Provider: provider, Status: status,
 			})
-		case task.Status(r.Status).Pending():
-			cohorts.add(cohortKey{r.Provider, taskType, c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
+		case status.Pending():
+			cohorts.add(cohortKey{provider, taskType, c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
 		}
 	}
 	if len(cohorts.jobs) == 0 {

@@ -12,7 +12,7 @@ import (
 // message once a minute: without its database River repeats itself ten times a
 // second, and for every job. The workers log their own work.
 func quiet(logger *slog.Logger, now func() time.Time) *slog.Logger {
-	return slog.New(&quietHandler{logger.Handler(), &recent.Seldom{Again: sayAgain}, now})
+	return slog.New(&quietHandler{logger.With("library", "river").Handler(), &recent.Seldom{Again: sayAgain}, now})
 }
 
 type quietHandler struct {

@@ -2,9 +2,8 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +51,7 @@ func (c *Client) Sweep(ctx context.Context, grace time.Duration) ([]string, erro
 			break
 		}
 	}
-	return swept, c.cancelRedundant(ctx)
+	return swept, errors.Join(c.cancelRedundant(ctx), c.tellOddWords(ctx))
 }
 
 // sweepOnce finds rows and inserts their jobs in one transaction, under a lock:
@@ -65,14 +64,14 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 		}
 		now := c.cfg.Now()
 		rows, err := c.queries.GenerationListUnfollowed(ctx, tx, queries.GenerationListUnfollowedParams{
-			TaskTypes: c.cfg.Handlers.Names(), Providers: slices.Collect(maps.Keys(c.cfg.CohortSizes)), Before: now.Add(-grace), RunningSince: now.Add(-staleAfter), MaxRows: sweepMax,
+			TaskTypes: c.cfg.Handlers.Names(), Providers: c.cfg.Providers.All(), Before: now.Add(-grace), RunningSince: now.Add(-staleAfter), MaxRows: sweepMax,
 		})
 		if err != nil || len(rows) == 0 {
 			return err
 		}
 		cohorts := c.newCohorts()
 		for _, r := range rows {
-			cohorts.add(cohortKey{r.Provider, task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
+			cohorts.add(cohortKey{c.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
 			ids = append(ids, r.ID)
 		}
 		_, err = c.river.InsertManyFastTx(ctx, tx, cohorts.params())

@@ -294,7 +294,7 @@ func TestQuietLogger(t *testing.T) {
 	l.Info("not this")
 	l.Warn("but this", "b", 2)
 	require.NotContains(t, log.String(), "not this")
-	require.Contains(t, log.String(), `msg="but this" a=1 g.b=2`)
+	require.Contains(t, log.String(), `msg="but this" library=river a=1 g.b=2`)
 
 	l.Error("but this", "b", 3)
 	l.Error("and this")

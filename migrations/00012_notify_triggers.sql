@@ -14,7 +14,9 @@
 -- role that may only insert, and it cannot raise: an application's insert must
 -- not fail because of us. It skips the hint when Postgres' notification queue
 -- is nearly full, because a full one would fail the commit; the sweep finds the
--- row.
+-- row. Nor does it notify where transactions may be prepared for a two-phase
+-- commit (see 00023, which has the last word; here, so that no insert in between
+-- notifies).
 
 -- +goose Up
 -- +goose StatementBegin
@@ -22,7 +24,7 @@ CREATE FUNCTION tasksync.notify_generation() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
 AS $$
 BEGIN
-    IF pg_catalog.pg_notification_queue_usage() < 0.9 THEN
+    IF pg_catalog.current_setting('max_prepared_transactions') = '0' AND pg_catalog.pg_notification_queue_usage() < 0.9 THEN
         PERFORM pg_catalog.pg_notify('tasksync', NEW.id::pg_catalog.text);
     END IF;
     RETURN NULL;

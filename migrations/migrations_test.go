@@ -187,3 +187,27 @@ func TestOneConnectionSuffices(t *testing.T) {
 	require.Zero(t, value[int](t, b.pool, `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`),
 		"a pooled connection must not keep goose's lock")
 }
+
+// Triggers that were turned off stay off when a migration replaces them, up and down;
+// those that are on stay on.
+func TestTriggersStayAsTheyWere(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	on := func() []string {
+		return column[string](t, b.pool, `SELECT tgname::text FROM pg_trigger WHERE tgrelid = 'public.music_generations'::regclass AND tgname LIKE 'tasksync%' AND tgenabled = 'O' ORDER BY 1`)
+	}
+	both := []string{"tasksync_notify_insert", "tasksync_notify_update"}
+	for _, want := range [][]string{both, {"tasksync_notify_update"}, nil} {
+		b.exec(t, `ALTER TABLE public.music_generations ENABLE TRIGGER tasksync_notify_insert, ENABLE TRIGGER tasksync_notify_update`)
+		for _, name := range both {
+			if !slices.Contains(want, name) {
+				b.exec(t, `ALTER TABLE public.music_generations DISABLE TRIGGER `+name)
+			}
+		}
+		_, err := b.migrator.DownTo(t.Context(), 18)
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, on())
+		b.up(t)
+		require.ElementsMatch(t, want, on())
+	}
+}

@@ -490,7 +490,7 @@ const doctorPendingList = `-- name: DoctorPendingList :many
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
 WHERE task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 GROUP BY task_type, coalesce(provider, '')
 ORDER BY task_type, provider
 LIMIT 100

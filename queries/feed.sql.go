@@ -210,7 +210,8 @@ func (q *Queries) FeedTerminate(ctx context.Context, db DBTX, pid int32) (bool, 
 }
 
 const feedTriggerList = `-- name: FeedTriggerList :many
-SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled
+SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled, (t.tgenabled = 'A')::boolean AS always,
+    current_setting('max_prepared_transactions')::integer AS max_prepared
 FROM pg_catalog.pg_trigger AS t
 WHERE t.tgrelid = to_regclass('public.music_generations')
     AND t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
@@ -218,12 +219,14 @@ ORDER BY t.tgname
 `
 
 type FeedTriggerListRow struct {
-	Name    string
-	Enabled bool
+	Name        string
+	Enabled     bool
+	Always      bool
+	MaxPrepared int32
 }
 
-// The triggers of tasksync, by name, and whether they fire; tgenabled is 'D' for a disabled
-// trigger.
+// The triggers of tasksync, by name, and whether they fire: tgenabled is 'D' for a disabled
+// trigger, and 'A' for one that notifies although the server permits two-phase commits.
 func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerListRow, error) {
 	rows, err := db.Query(ctx, feedTriggerList)
 	if err != nil {
@@ -233,7 +236,12 @@ func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerLi
 	var items []FeedTriggerListRow
 	for rows.Next() {
 		var i FeedTriggerListRow
-		if err := rows.Scan(&i.Name, &i.Enabled); err != nil {
+		if err := rows.Scan(
+			&i.Name,
+			&i.Enabled,
+			&i.Always,
+			&i.MaxPrepared,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -259,6 +267,15 @@ ALTER TABLE public.music_generations ENABLE TRIGGER tasksync_notify_insert, ENAB
 
 func (q *Queries) FeedTriggersEnable(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, feedTriggersEnable)
+	return err
+}
+
+const feedTriggersEnableAlways = `-- name: FeedTriggersEnableAlways :exec
+ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_insert, ENABLE ALWAYS TRIGGER tasksync_notify_update
+`
+
+func (q *Queries) FeedTriggersEnableAlways(ctx context.Context, db DBTX) error {
+	_, err := db.Exec(ctx, feedTriggersEnableAlways)
 	return err
 }
 

@@ -14,12 +14,12 @@ const lateResultCount = `-- name: LateResultCount :one
 SELECT count(*)
 FROM tasksync.late_results AS l
 JOIN public.music_generations AS g ON g.id = l.generation_id
-WHERE g.status = 'failed'
+WHERE lower(g.status COLLATE "C") = ANY ($1::text[])
 `
 
-// Late results whose rows are still failed.
-func (q *Queries) LateResultCount(ctx context.Context, db DBTX) (int64, error) {
-	row := db.QueryRow(ctx, lateResultCount)
+// Late results whose rows are still failed, in one of the words for it.
+func (q *Queries) LateResultCount(ctx context.Context, db DBTX, failedWords []string) (int64, error) {
+	row := db.QueryRow(ctx, lateResultCount, failedWords)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -63,7 +63,7 @@ WITH due AS (
     JOIN public.music_generations AS g ON g.id = m.generation_id
     WHERE m.late_at <= $2::timestamptz
         AND g.task_type = ANY ($3::text[])
-        AND coalesce(g.provider, '') = ANY ($4::text[])
+        AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY ($4::text[])
     ORDER BY m.ended_at DESC, m.generation_id
     LIMIT $5
     FOR UPDATE OF m SKIP LOCKED
@@ -128,7 +128,7 @@ WHERE generation_id IN (
     FROM tasksync.generation_memory AS m
     LEFT JOIN public.music_generations AS g ON g.id = m.generation_id
     WHERE m.updated_at < $1::timestamptz
-        AND (g.id IS NULL OR (m.late_at IS NULL AND (g.status IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE))
+        AND (g.id IS NULL OR (m.late_at IS NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])) IS NOT TRUE))
     ORDER BY m.generation_id
     LIMIT $2
 )
@@ -235,8 +235,9 @@ SELECT (CASE
 FROM public.music_generations AS g
 LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.task_type = ANY ($1::text[])
-    AND coalesce(g.provider, '') = ANY ($2::text[])
-    AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY ($2::text[])
+    AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    AND m.reason IS DISTINCT FROM 'no_task_id'
     AND (coalesce(m.began_at, CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END) < $3::timestamptz OR m.refused IS NOT NULL)
 GROUP BY 1
 ORDER BY 1
@@ -255,7 +256,7 @@ type MemoryOverdueStatsRow struct {
 
 // Pending rows past their deadline by the reason why they have not ended:
 // commit_refused if the database rejects their results, backlog if no look has
-// been sent since the deadline.
+// been sent since the deadline. A row that waits for its task is not late.
 func (q *Queries) MemoryOverdueStats(ctx context.Context, db DBTX, arg MemoryOverdueStatsParams) ([]MemoryOverdueStatsRow, error) {
 	rows, err := db.Query(ctx, memoryOverdueStats, arg.TaskTypes, arg.Providers, arg.Before)
 	if err != nil {
@@ -281,7 +282,7 @@ SELECT min(m.refused)::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id
 WHERE m.refused IS NOT NULL
-    AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 GROUP BY split_part(m.refused, ': ', 1)
 ORDER BY waiting DESC, refused
 LIMIT 20

@@ -208,14 +208,21 @@ func (q *Queries) ClipLockByGenerations(ctx context.Context, db DBTX, generation
 
 const clipReopenMany = `-- name: ClipReopenMany :exec
 UPDATE public.music_clips AS c
-SET status = 'submitted', updated_at = now()
-WHERE c.generation_id = ANY ($1::uuid[])
-    AND c.status = 'failed'
+SET status = $1::text, updated_at = now()
+WHERE c.generation_id = ANY ($2::uuid[])
+    AND lower(c.status COLLATE "C") = ANY ($3::text[])
 `
 
-// Reopens the failed clips of rows that are made pending again.
-func (q *Queries) ClipReopenMany(ctx context.Context, db DBTX, generationIds []string) error {
-	_, err := db.Exec(ctx, clipReopenMany, generationIds)
+type ClipReopenManyParams struct {
+	Submitted     string
+	GenerationIds []string
+	FailedWords   []string
+}
+
+// Reopens the failed clips of rows that are made pending again; the words are the
+// application's.
+func (q *Queries) ClipReopenMany(ctx context.Context, db DBTX, arg ClipReopenManyParams) error {
+	_, err := db.Exec(ctx, clipReopenMany, arg.Submitted, arg.GenerationIds, arg.FailedWords)
 	return err
 }
 

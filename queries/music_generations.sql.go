@@ -10,6 +10,49 @@ import (
 	"time"
 )
 
+const generationColumnDefault = `-- name: GenerationColumnDefault :one
+SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), (SELECT t.typdefault FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid), '')::text AS default_sql
+FROM pg_catalog.pg_attribute AS a
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = to_regclass('public.music_generations') AND a.attname = 'status' AND NOT a.attisdropped
+`
+
+// The default of column status, as SQL.
+func (q *Queries) GenerationColumnDefault(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, generationColumnDefault)
+	var default_sql string
+	err := row.Scan(&default_sql)
+	return default_sql, err
+}
+
+const generationIgnoredStats = `-- name: GenerationIgnoredStats :one
+SELECT count(*) FILTER (WHERE task_type <> ALL ($1::text[])) AS unknown_type,
+    count(*) FILTER (WHERE lower(btrim(coalesce(provider, '')) COLLATE "C") <> ALL ($2::text[])) AS unknown_provider,
+    count(*) FILTER (WHERE coalesce(task_id, '') = '') AS no_task_id
+FROM public.music_generations
+WHERE task_type IS NOT NULL
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+`
+
+type GenerationIgnoredStatsParams struct {
+	TaskTypes []string
+	Providers []string
+}
+
+type GenerationIgnoredStatsRow struct {
+	UnknownType     int64
+	UnknownProvider int64
+	NoTaskID        int64
+}
+
+// Numbers of pending V2 rows that are not followed, or not yet.
+func (q *Queries) GenerationIgnoredStats(ctx context.Context, db DBTX, arg GenerationIgnoredStatsParams) (GenerationIgnoredStatsRow, error) {
+	row := db.QueryRow(ctx, generationIgnoredStats, arg.TaskTypes, arg.Providers)
+	var i GenerationIgnoredStatsRow
+	err := row.Scan(&i.UnknownType, &i.UnknownProvider, &i.NoTaskID)
+	return i, err
+}
+
 const generationList = `-- name: GenerationList :many
 
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
@@ -37,8 +80,11 @@ type GenerationListRow struct {
 // time; such a row must not break a query for the others. A row without a usable
 // created_at counts from its updated_at; a row with neither is overdue.
 //
-// Each query spells out the pending statuses, so that the planner can use the
-// partial index idx_music_generations_v2_pending; task.Status defines them.
+// Each query spells out the pending words, in the same way as the partial indexes
+// tasksync_pending_by_…, so that the planner can use these; package task defines the
+// words. Collation "C" keeps what a word means from depending on the database's
+// language. Words that mean complete or failed come as parameters, in lower case,
+// because applications choose their own.
 func (q *Queries) GenerationList(ctx context.Context, db DBTX, ids []string) ([]GenerationListRow, error) {
 	rows, err := db.Query(ctx, generationList, ids)
 	if err != nil {
@@ -73,7 +119,7 @@ const generationListNew = `-- name: GenerationListNew :many
 SELECT id, created_at
 FROM public.music_generations
 WHERE task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND (created_at, id) > ($1::timestamptz, $2::uuid)
     AND created_at <= now()
 ORDER BY created_at, id
@@ -114,13 +160,76 @@ func (q *Queries) GenerationListNew(ctx context.Context, db DBTX, arg Generation
 	return items, nil
 }
 
+const generationListOddWords = `-- name: GenerationListOddWords :many
+WITH RECURSIVE words AS (
+    (SELECT left(lower(coalesce(o.status, '') COLLATE "C"), 40) AS word, 1 AS n
+    FROM public.music_generations AS o
+    WHERE o.task_type IS NOT NULL AND (lower(o.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+    ORDER BY left(lower(coalesce(o.status, '') COLLATE "C"), 40)
+    LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT left(lower(coalesce(g.status, '') COLLATE "C"), 40)
+        FROM public.music_generations AS g
+        WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+            AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) > w.word
+        ORDER BY left(lower(coalesce(g.status, '') COLLATE "C"), 40)
+        LIMIT 1
+    ), w.n + 1
+    FROM words AS w
+    WHERE w.word IS NOT NULL AND w.n < 50
+)
+SELECT w.word::text AS word, (
+        SELECT count(*) FROM (
+            SELECT FROM public.music_generations AS g
+            WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+                AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) = w.word
+            LIMIT 1000
+        ) AS some_rows
+    )::bigint AS found
+FROM words AS w
+WHERE w.word IS NOT NULL AND w.word <> ALL ($1::text[])
+ORDER BY w.word
+LIMIT 50
+`
+
+type GenerationListOddWordsRow struct {
+	Word  string
+	Found int64
+}
+
+// The words in column status, of V2 rows, that mean neither a pending row nor, by
+// usual words or those given, one that has ended: 50 words at most, with the number
+// of their rows, 1000 at most each. Index tasksync_odd_status_idx holds just these
+// rows; it is searched for one word after the other, whatever the number of rows. A
+// word is cut, as it is in the index, because a text of any length may stand there.
+func (q *Queries) GenerationListOddWords(ctx context.Context, db DBTX, endedWords []string) ([]GenerationListOddWordsRow, error) {
+	rows, err := db.Query(ctx, generationListOddWords, endedWords)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListOddWordsRow
+	for rows.Next() {
+		var i GenerationListOddWordsRow
+		if err := rows.Scan(&i.Word, &i.Found); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListPendingByTask = `-- name: GenerationListPendingByTask :many
 SELECT id, coalesce(task_id, '')::text AS task_id
 FROM public.music_generations
 WHERE task_id = ANY ($1::text[])
-    AND coalesce(provider, '') = ANY ($2::text[])
+    AND lower(btrim(coalesce(provider, '')) COLLATE "C") = ANY ($2::text[])
     AND task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 ORDER BY id
 LIMIT $3
 `
@@ -162,7 +271,7 @@ SELECT id
 FROM public.music_generations
 WHERE user_id = $1
     AND task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND (coalesce(cardinality($2::text[]), 0) = 0 OR task_id = ANY ($2::text[]))
 ORDER BY created_at, id
 LIMIT $3
@@ -202,26 +311,27 @@ SELECT g.id
 FROM public.music_generations AS g
 WHERE g.id > $1::uuid
     AND g.task_type IS NOT NULL
-    AND g.status = 'failed'
-    AND (coalesce(cardinality($2::uuid[]), 0) = 0 OR g.id = ANY ($2::uuid[]))
-    AND ($3::text = '' OR g.error_code = $3::text)
-    AND coalesce(g.completed_at, g.updated_at, g.created_at) >= $4::timestamptz
-    AND (NOT $5::boolean OR (g.error_code = 'API_ERROR' AND g.error_message LIKE 'Task timed out after %'
+    AND lower(g.status COLLATE "C") = ANY ($2::text[])
+    AND (coalesce(cardinality($3::uuid[]), 0) = 0 OR g.id = ANY ($3::uuid[]))
+    AND ($4::text = '' OR g.error_code = $4::text)
+    AND coalesce(g.completed_at, g.updated_at, g.created_at) >= $5::timestamptz
+    AND (NOT $6::boolean OR (g.error_code = 'API_ERROR' AND g.error_message LIKE 'Task timed out after %'
         AND NOT EXISTS (
             SELECT FROM tasksync.generation_events AS e
             WHERE e.generation_id = g.id AND e.to_status = 'failed' AND e.upstream_status IS NOT NULL
         )))
 ORDER BY g.id
-LIMIT $6
+LIMIT $7
 `
 
 type GenerationListRetriableParams struct {
-	AfterID string
-	Ids     []string
-	Code    string
-	Since   time.Time
-	Unasked bool
-	MaxRows int32
+	AfterID     string
+	FailedWords []string
+	Ids         []string
+	Code        string
+	Since       time.Time
+	Unasked     bool
+	MaxRows     int32
 }
 
 // Failed V2 rows after a known row, in id order; only those with the given ids,
@@ -230,6 +340,7 @@ type GenerationListRetriableParams struct {
 func (q *Queries) GenerationListRetriable(ctx context.Context, db DBTX, arg GenerationListRetriableParams) ([]string, error) {
 	rows, err := db.Query(ctx, generationListRetriable,
 		arg.AfterID,
+		arg.FailedWords,
 		arg.Ids,
 		arg.Code,
 		arg.Since,
@@ -266,8 +377,8 @@ SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, 
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY ($1::text[])
-    AND coalesce(g.provider, '') = ANY ($2::text[])
-    AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY ($2::text[])
+    AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND (g.created_at < $3::timestamptz OR g.created_at > now() OR g.created_at IS NULL)
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
 ORDER BY g.created_at DESC NULLS LAST, g.id
@@ -401,15 +512,15 @@ JOIN public.music_generations AS g ON g.id = e.generation_id
 WHERE e.to_status = 'complete'
     AND e.created_at > $1::timestamptz
     AND e.upstream_status IS NOT NULL
-    AND coalesce(g.provider, '') = $2::text
+    AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY ($2::text[])
     AND g.task_id <> ''
 ORDER BY e.id DESC
 LIMIT 1
 `
 
 type GenerationListWitnessesParams struct {
-	Since    time.Time
-	Provider string
+	Since     time.Time
+	Providers []string
 }
 
 type GenerationListWitnessesRow struct {
@@ -421,7 +532,7 @@ type GenerationListWitnessesRow struct {
 // The last task that the provider completed: a call for it shows whether the
 // provider still knows tasks.
 func (q *Queries) GenerationListWitnesses(ctx context.Context, db DBTX, arg GenerationListWitnessesParams) ([]GenerationListWitnessesRow, error) {
-	rows, err := db.Query(ctx, generationListWitnesses, arg.Since, arg.Provider)
+	rows, err := db.Query(ctx, generationListWitnesses, arg.Since, arg.Providers)
 	if err != nil {
 		return nil, err
 	}
@@ -448,10 +559,15 @@ SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
     AND task_type IS NOT NULL
-    AND status IN ('complete', 'failed')
+    AND lower(status COLLATE "C") = ANY ($2::text[])
 ORDER BY id
 FOR NO KEY UPDATE
 `
+
+type GenerationLockEndedParams struct {
+	Ids        []string
+	EndedWords []string
+}
 
 type GenerationLockEndedRow struct {
 	ID           string
@@ -466,8 +582,8 @@ type GenerationLockEndedRow struct {
 }
 
 // Locks ended rows for a late result, in id order.
-func (q *Queries) GenerationLockEnded(ctx context.Context, db DBTX, ids []string) ([]GenerationLockEndedRow, error) {
-	rows, err := db.Query(ctx, generationLockEnded, ids)
+func (q *Queries) GenerationLockEnded(ctx context.Context, db DBTX, arg GenerationLockEndedParams) ([]GenerationLockEndedRow, error) {
+	rows, err := db.Query(ctx, generationLockEnded, arg.Ids, arg.EndedWords)
 	if err != nil {
 		return nil, err
 	}
@@ -504,7 +620,7 @@ SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::
 FROM public.music_generations
 WHERE id = ANY ($1::uuid[])
     AND task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 ORDER BY id
 FOR NO KEY UPDATE
 `
@@ -554,12 +670,12 @@ func (q *Queries) GenerationLockPending(ctx context.Context, db DBTX, ids []stri
 
 const generationPendingStats = `-- name: GenerationPendingStats :many
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
-    extract(epoch FROM now() - min(
+    coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
-    ))::double precision AS oldest_seconds
+    ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
 FROM public.music_generations
 WHERE task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 GROUP BY task_type
 ORDER BY task_type
 `
@@ -570,6 +686,8 @@ type GenerationPendingStatsRow struct {
 	OldestSeconds float64
 }
 
+// The age of the oldest row leaves out rows that wait for the application to submit
+// their tasks.
 func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]GenerationPendingStatsRow, error) {
 	rows, err := db.Query(ctx, generationPendingStats)
 	if err != nil {
@@ -592,21 +710,27 @@ func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]Genera
 
 const generationReopenMany = `-- name: GenerationReopenMany :many
 UPDATE public.music_generations AS g
-SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
-WHERE g.id = ANY ($1::uuid[])
+SET status = $1::text, error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
+WHERE g.id = ANY ($2::uuid[])
     AND g.task_type IS NOT NULL
-    AND g.status = 'failed'
+    AND lower(g.status COLLATE "C") = ANY ($3::text[])
 RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id
 `
+
+type GenerationReopenManyParams struct {
+	Submitted   string
+	Ids         []string
+	FailedWords []string
+}
 
 type GenerationReopenManyRow struct {
 	ID     string
 	UserID string
 }
 
-// Makes failed rows pending again.
-func (q *Queries) GenerationReopenMany(ctx context.Context, db DBTX, ids []string) ([]GenerationReopenManyRow, error) {
-	rows, err := db.Query(ctx, generationReopenMany, ids)
+// Makes failed rows pending again, with the application's word for submitted.
+func (q *Queries) GenerationReopenMany(ctx context.Context, db DBTX, arg GenerationReopenManyParams) ([]GenerationReopenManyRow, error) {
+	rows, err := db.Query(ctx, generationReopenMany, arg.Submitted, arg.Ids, arg.FailedWords)
 	if err != nil {
 		return nil, err
 	}
@@ -627,14 +751,14 @@ func (q *Queries) GenerationReopenMany(ctx context.Context, db DBTX, ids []strin
 
 const generationUpdateMany = `-- name: GenerationUpdateMany :execrows
 UPDATE public.music_generations AS g
-SET status = u.status,
+SET status = u.word,
     error_code = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_code, ''), g.error_code) END,
     error_message = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_message, ''), g.error_message) END,
     updated_at = now(),
     completed_at = CASE WHEN u.status IN ('complete', 'failed') THEN now() ELSE g.completed_at END
 FROM (
-    SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status,
-        unnest($3::text[]) AS error_code, unnest($4::text[]) AS error_message
+    SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS status, unnest($3::text[]) AS word,
+        unnest($4::text[]) AS error_code, unnest($5::text[]) AS error_message
 ) AS u
 WHERE g.id = u.id
 `
@@ -642,15 +766,18 @@ WHERE g.id = u.id
 type GenerationUpdateManyParams struct {
 	Ids           []string
 	Statuses      []string
+	Words         []string
 	ErrorCodes    []string
 	ErrorMessages []string
 }
 
-// A row that becomes complete keeps no error from an earlier end.
+// A row that becomes complete keeps no error from an earlier end. The words are the
+// application's for the statuses.
 func (q *Queries) GenerationUpdateMany(ctx context.Context, db DBTX, arg GenerationUpdateManyParams) (int64, error) {
 	result, err := db.Exec(ctx, generationUpdateMany,
 		arg.Ids,
 		arg.Statuses,
+		arg.Words,
 		arg.ErrorCodes,
 		arg.ErrorMessages,
 	)

@@ -15,20 +15,55 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tas
         SELECT FROM pg_catalog.pg_publication AS p
         JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
         WHERE p.pubname = 'tasksync' AND p.pubinsert AND t.schemaname = 'public' AND t.tablename = 'music_generations'
-    )::boolean AS usable
+    )::boolean AS usable,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_publication_tables AS t
+        WHERE t.pubname = 'tasksync' AND t.schemaname = 'public' AND t.tablename = 'music_generations'
+            AND to_jsonb(t) ->> 'rowfilter' LIKE '%submitted%' AND to_jsonb(t) ->> 'rowfilter' NOT LIKE '%inprogress%'
+    )::boolean AS outdated
 `
 
 type PublicationGetRow struct {
-	Present bool
-	Usable  bool
+	Present  bool
+	Usable   bool
+	Outdated bool
 }
 
 // A partitioned table is published under its own name only if the publication
-// says so; if not, it does not count as published.
+// says so; if not, it does not count as published. Its row filter is outdated if it
+// is one of an older version, which compared the status as it stands. Postgres 14 has
+// neither row filters nor their column in the view.
 func (q *Queries) PublicationGet(ctx context.Context, db DBTX) (PublicationGetRow, error) {
 	row := db.QueryRow(ctx, publicationGet)
 	var i PublicationGetRow
-	err := row.Scan(&i.Present, &i.Usable)
+	err := row.Scan(&i.Present, &i.Usable, &i.Outdated)
+	return i, err
+}
+
+const replicationRightsGet = `-- name: ReplicationRightsGet :one
+SELECT (r.rolsuper OR r.rolreplication OR EXISTS (
+        SELECT FROM pg_catalog.pg_roles AS g
+        WHERE g.rolname IN ('rds_replication', 'rds_superuser') AND pg_has_role(r.oid, g.oid, 'member')
+    ))::boolean AS may_replicate,
+    (EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')
+        OR has_database_privilege(current_database(), 'create') AND coalesce(pg_has_role(r.oid, c.relowner, 'usage'), false)
+    )::boolean AS may_publish
+FROM pg_catalog.pg_roles AS r
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass('public.music_generations')
+WHERE r.rolname = current_user
+`
+
+type ReplicationRightsGetRow struct {
+	MayReplicate bool
+	MayPublish   bool
+}
+
+// Whether the role may read the WAL: it may replicate (RDS has a role for that), and
+// there is a publication or it may make one.
+func (q *Queries) ReplicationRightsGet(ctx context.Context, db DBTX) (ReplicationRightsGetRow, error) {
+	row := db.QueryRow(ctx, replicationRightsGet)
+	var i ReplicationRightsGetRow
+	err := row.Scan(&i.MayReplicate, &i.MayPublish)
 	return i, err
 }
 

@@ -94,9 +94,10 @@ FROM tasksync.feed_lease
 WHERE name = 'poll';
 
 -- name: FeedTriggerList :many
--- The triggers of tasksync, by name, and whether they fire; tgenabled is 'D' for a disabled
--- trigger.
-SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled
+-- The triggers of tasksync, by name, and whether they fire: tgenabled is 'D' for a disabled
+-- trigger, and 'A' for one that notifies although the server permits two-phase commits.
+SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled, (t.tgenabled = 'A')::boolean AS always,
+    current_setting('max_prepared_transactions')::integer AS max_prepared
 FROM pg_catalog.pg_trigger AS t
 WHERE t.tgrelid = to_regclass('public.music_generations')
     AND t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
@@ -107,3 +108,6 @@ ALTER TABLE public.music_generations DISABLE TRIGGER tasksync_notify_insert, DIS
 
 -- name: FeedTriggersEnable :exec
 ALTER TABLE public.music_generations ENABLE TRIGGER tasksync_notify_insert, ENABLE TRIGGER tasksync_notify_update;
+
+-- name: FeedTriggersEnableAlways :exec
+ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_insert, ENABLE ALWAYS TRIGGER tasksync_notify_update;

@@ -58,7 +58,7 @@ WITH due AS (
     JOIN public.music_generations AS g ON g.id = m.generation_id
     WHERE m.late_at <= @before::timestamptz
         AND g.task_type = ANY (@task_types::text[])
-        AND coalesce(g.provider, '') = ANY (@providers::text[])
+        AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY (@providers::text[])
     ORDER BY m.ended_at DESC, m.generation_id
     LIMIT @max_rows
     FOR UPDATE OF m SKIP LOCKED
@@ -78,7 +78,7 @@ WHERE generation_id IN (
     FROM tasksync.generation_memory AS m
     LEFT JOIN public.music_generations AS g ON g.id = m.generation_id
     WHERE m.updated_at < @before::timestamptz
-        AND (g.id IS NULL OR (m.late_at IS NULL AND (g.status IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE))
+        AND (g.id IS NULL OR (m.late_at IS NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])) IS NOT TRUE))
     ORDER BY m.generation_id
     LIMIT @max_rows
 );
@@ -86,7 +86,7 @@ WHERE generation_id IN (
 -- name: MemoryOverdueStats :many
 -- Pending rows past their deadline by the reason why they have not ended:
 -- commit_refused if the database rejects their results, backlog if no look has
--- been sent since the deadline.
+-- been sent since the deadline. A row that waits for its task is not late.
 SELECT (CASE
         WHEN m.refused IS NOT NULL THEN 'commit_refused'
         WHEN m.asked_at IS NULL THEN 'backlog'
@@ -95,8 +95,9 @@ SELECT (CASE
 FROM public.music_generations AS g
 LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.task_type = ANY (@task_types::text[])
-    AND coalesce(g.provider, '') = ANY (@providers::text[])
-    AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY (@providers::text[])
+    AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    AND m.reason IS DISTINCT FROM 'no_task_id'
     AND (coalesce(m.began_at, CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END) < @before::timestamptz OR m.refused IS NOT NULL)
 GROUP BY 1
 ORDER BY 1;
@@ -109,7 +110,7 @@ SELECT min(m.refused)::text AS refused, count(*) AS waiting
 FROM tasksync.generation_memory AS m
 JOIN public.music_generations AS g ON g.id = m.generation_id
 WHERE m.refused IS NOT NULL
-    AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 GROUP BY split_part(m.refused, ': ', 1)
 ORDER BY waiting DESC, refused
 LIMIT 20;
@@ -126,8 +127,8 @@ ON CONFLICT (generation_id) DO UPDATE
 SET task_id = EXCLUDED.task_id, upstream_status = EXCLUDED.upstream_status, clips = EXCLUDED.clips, created_at = now();
 
 -- name: LateResultCount :one
--- Late results whose rows are still failed.
+-- Late results whose rows are still failed, in one of the words for it.
 SELECT count(*)
 FROM tasksync.late_results AS l
 JOIN public.music_generations AS g ON g.id = l.generation_id
-WHERE g.status = 'failed';
+WHERE lower(g.status COLLATE "C") = ANY (@failed_words::text[]);

@@ -48,11 +48,12 @@ FROM (
 WHERE c.id = u.id;
 
 -- name: ClipReopenMany :exec
--- Reopens the failed clips of rows that are made pending again.
+-- Reopens the failed clips of rows that are made pending again; the words are the
+-- application's.
 UPDATE public.music_clips AS c
-SET status = 'submitted', updated_at = now()
+SET status = @submitted::text, updated_at = now()
 WHERE c.generation_id = ANY (@generation_ids::uuid[])
-    AND c.status = 'failed';
+    AND lower(c.status COLLATE "C") = ANY (@failed_words::text[]);
 
 -- name: ClipListViews :many
 -- Whole clips, as the HTTP side shows them; times as in GenerationListViews.

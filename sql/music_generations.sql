@@ -2,8 +2,11 @@
 -- time; such a row must not break a query for the others. A row without a usable
 -- created_at counts from its updated_at; a row with neither is overdue.
 --
--- Each query spells out the pending statuses, so that the planner can use the
--- partial index idx_music_generations_v2_pending; task.Status defines them.
+-- Each query spells out the pending words, in the same way as the partial indexes
+-- tasksync_pending_by_…, so that the planner can use these; package task defines the
+-- words. Collation "C" keeps what a word means from depending on the database's
+-- language. Words that mean complete or failed come as parameters, in lower case,
+-- because applications choose their own.
 
 -- name: GenerationList :many
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,
@@ -23,7 +26,7 @@ SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
     AND task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 ORDER BY id
 FOR NO KEY UPDATE;
 
@@ -36,7 +39,7 @@ SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::
 FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
     AND task_type IS NOT NULL
-    AND status IN ('complete', 'failed')
+    AND lower(status COLLATE "C") = ANY (@ended_words::text[])
 ORDER BY id
 FOR NO KEY UPDATE;
 
@@ -48,7 +51,7 @@ SELECT g.id
 FROM public.music_generations AS g
 WHERE g.id > @after_id::uuid
     AND g.task_type IS NOT NULL
-    AND g.status = 'failed'
+    AND lower(g.status COLLATE "C") = ANY (@failed_words::text[])
     AND (coalesce(cardinality(@ids::uuid[]), 0) = 0 OR g.id = ANY (@ids::uuid[]))
     AND (@code::text = '' OR g.error_code = @code::text)
     AND coalesce(g.completed_at, g.updated_at, g.created_at) >= @since::timestamptz
@@ -61,12 +64,12 @@ ORDER BY g.id
 LIMIT @max_rows;
 
 -- name: GenerationReopenMany :many
--- Makes failed rows pending again.
+-- Makes failed rows pending again, with the application's word for submitted.
 UPDATE public.music_generations AS g
-SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
+SET status = @submitted::text, error_code = NULL, error_message = NULL, completed_at = NULL, updated_at = now()
 WHERE g.id = ANY (@ids::uuid[])
     AND g.task_type IS NOT NULL
-    AND g.status = 'failed'
+    AND lower(g.status COLLATE "C") = ANY (@failed_words::text[])
 RETURNING g.id, coalesce(g.user_id::text, '')::text AS user_id;
 
 -- name: GenerationListWitnesses :many
@@ -84,21 +87,22 @@ JOIN public.music_generations AS g ON g.id = e.generation_id
 WHERE e.to_status = 'complete'
     AND e.created_at > @since::timestamptz
     AND e.upstream_status IS NOT NULL
-    AND coalesce(g.provider, '') = @provider::text
+    AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY (@providers::text[])
     AND g.task_id <> ''
 ORDER BY e.id DESC
 LIMIT 1;
 
 -- name: GenerationUpdateMany :execrows
--- A row that becomes complete keeps no error from an earlier end.
+-- A row that becomes complete keeps no error from an earlier end. The words are the
+-- application's for the statuses.
 UPDATE public.music_generations AS g
-SET status = u.status,
+SET status = u.word,
     error_code = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_code, ''), g.error_code) END,
     error_message = CASE WHEN u.status = 'complete' THEN NULL ELSE coalesce(nullif(u.error_message, ''), g.error_message) END,
     updated_at = now(),
     completed_at = CASE WHEN u.status IN ('complete', 'failed') THEN now() ELSE g.completed_at END
 FROM (
-    SELECT unnest(@ids::uuid[]) AS id, unnest(@statuses::text[]) AS status,
+    SELECT unnest(@ids::uuid[]) AS id, unnest(@statuses::text[]) AS status, unnest(@words::text[]) AS word,
         unnest(@error_codes::text[]) AS error_code, unnest(@error_messages::text[]) AS error_message
 ) AS u
 WHERE g.id = u.id;
@@ -119,21 +123,23 @@ SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, 
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY (@task_types::text[])
-    AND coalesce(g.provider, '') = ANY (@providers::text[])
-    AND g.status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY (@providers::text[])
+    AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND (g.created_at < @before::timestamptz OR g.created_at > now() OR g.created_at IS NULL)
     AND NOT EXISTS (SELECT FROM followed AS f WHERE f.id = g.id::text)
 ORDER BY g.created_at DESC NULLS LAST, g.id
 LIMIT @max_rows;
 
 -- name: GenerationPendingStats :many
+-- The age of the oldest row leaves out rows that wait for the application to submit
+-- their tasks.
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
-    extract(epoch FROM now() - min(
+    coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
-    ))::double precision AS oldest_seconds
+    ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
 FROM public.music_generations
 WHERE task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 GROUP BY task_type
 ORDER BY task_type;
 
@@ -144,7 +150,7 @@ ORDER BY task_type;
 SELECT id, created_at
 FROM public.music_generations
 WHERE task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND (created_at, id) > (@after_time::timestamptz, @after_id::uuid)
     AND created_at <= now()
 ORDER BY created_at, id
@@ -158,7 +164,7 @@ SELECT id
 FROM public.music_generations
 WHERE user_id = @user_id
     AND task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))
 ORDER BY created_at, id
 LIMIT @max_rows;
@@ -168,9 +174,9 @@ LIMIT @max_rows;
 SELECT id, coalesce(task_id, '')::text AS task_id
 FROM public.music_generations
 WHERE task_id = ANY (@task_ids::text[])
-    AND coalesce(provider, '') = ANY (@providers::text[])
+    AND lower(btrim(coalesce(provider, '')) COLLATE "C") = ANY (@providers::text[])
     AND task_type IS NOT NULL
-    AND status IN ('submitted', 'queued', 'processing', 'streaming')
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 ORDER BY id
 LIMIT @max_rows;
 
@@ -188,3 +194,56 @@ FROM public.music_generations AS g
 LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = g.id
 WHERE g.id = ANY (@ids::uuid[])
 ORDER BY g.created_at, g.id;
+
+-- name: GenerationListOddWords :many
+-- The words in column status, of V2 rows, that mean neither a pending row nor, by
+-- usual words or those given, one that has ended: 50 words at most, with the number
+-- of their rows, 1000 at most each. Index tasksync_odd_status_idx holds just these
+-- rows; it is searched for one word after the other, whatever the number of rows. A
+-- word is cut, as it is in the index, because a text of any length may stand there.
+WITH RECURSIVE words AS (
+    (SELECT left(lower(coalesce(o.status, '') COLLATE "C"), 40) AS word, 1 AS n
+    FROM public.music_generations AS o
+    WHERE o.task_type IS NOT NULL AND (lower(o.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+    ORDER BY left(lower(coalesce(o.status, '') COLLATE "C"), 40)
+    LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT left(lower(coalesce(g.status, '') COLLATE "C"), 40)
+        FROM public.music_generations AS g
+        WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+            AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) > w.word
+        ORDER BY left(lower(coalesce(g.status, '') COLLATE "C"), 40)
+        LIMIT 1
+    ), w.n + 1
+    FROM words AS w
+    WHERE w.word IS NOT NULL AND w.n < 50
+)
+SELECT w.word::text AS word, (
+        SELECT count(*) FROM (
+            SELECT FROM public.music_generations AS g
+            WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+                AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) = w.word
+            LIMIT 1000
+        ) AS some_rows
+    )::bigint AS found
+FROM words AS w
+WHERE w.word IS NOT NULL AND w.word <> ALL (@ended_words::text[])
+ORDER BY w.word
+LIMIT 50;
+
+-- name: GenerationIgnoredStats :one
+-- Numbers of pending V2 rows that are not followed, or not yet.
+SELECT count(*) FILTER (WHERE task_type <> ALL (@task_types::text[])) AS unknown_type,
+    count(*) FILTER (WHERE lower(btrim(coalesce(provider, '')) COLLATE "C") <> ALL (@providers::text[])) AS unknown_provider,
+    count(*) FILTER (WHERE coalesce(task_id, '') = '') AS no_task_id
+FROM public.music_generations
+WHERE task_type IS NOT NULL
+    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[]);
+
+-- name: GenerationColumnDefault :one
+-- The default of column status, as SQL.
+SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), (SELECT t.typdefault FROM pg_catalog.pg_type AS t WHERE t.oid = a.atttypid), '')::text AS default_sql
+FROM pg_catalog.pg_attribute AS a
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attrelid = to_regclass('public.music_generations') AND a.attname = 'status' AND NOT a.attisdropped;

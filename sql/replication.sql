@@ -36,15 +36,36 @@ SELECT current_setting('wal_level')::text AS wal_level,
     current_setting('max_replication_slots')::integer AS max_slots,
     (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots;
 
+-- name: ReplicationRightsGet :one
+-- Whether the role may read the WAL: it may replicate (RDS has a role for that), and
+-- there is a publication or it may make one.
+SELECT (r.rolsuper OR r.rolreplication OR EXISTS (
+        SELECT FROM pg_catalog.pg_roles AS g
+        WHERE g.rolname IN ('rds_replication', 'rds_superuser') AND pg_has_role(r.oid, g.oid, 'member')
+    ))::boolean AS may_replicate,
+    (EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')
+        OR has_database_privilege(current_database(), 'create') AND coalesce(pg_has_role(r.oid, c.relowner, 'usage'), false)
+    )::boolean AS may_publish
+FROM pg_catalog.pg_roles AS r
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass('public.music_generations')
+WHERE r.rolname = current_user;
+
 -- name: PublicationGet :one
 -- A partitioned table is published under its own name only if the publication
--- says so; if not, it does not count as published.
+-- says so; if not, it does not count as published. Its row filter is outdated if it
+-- is one of an older version, which compared the status as it stands. Postgres 14 has
+-- neither row filters nor their column in the view.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_publication AS p WHERE p.pubname = 'tasksync')::boolean AS present,
     EXISTS (
         SELECT FROM pg_catalog.pg_publication AS p
         JOIN pg_catalog.pg_publication_tables AS t ON t.pubname = p.pubname
         WHERE p.pubname = 'tasksync' AND p.pubinsert AND t.schemaname = 'public' AND t.tablename = 'music_generations'
-    )::boolean AS usable;
+    )::boolean AS usable,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_publication_tables AS t
+        WHERE t.pubname = 'tasksync' AND t.schemaname = 'public' AND t.tablename = 'music_generations'
+            AND to_jsonb(t) ->> 'rowfilter' LIKE '%submitted%' AND to_jsonb(t) ->> 'rowfilter' NOT LIKE '%inprogress%'
+    )::boolean AS outdated;
 
 -- name: SnapshotGet :one
 -- The transactions that a query would not see now: the running ones, and all

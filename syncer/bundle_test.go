@@ -223,7 +223,7 @@ func (b *bundle) clips(id string) map[string]task.Clip {
 	require.NoError(b, err)
 	out := make(map[string]task.Clip, len(rows))
 	for _, r := range rows {
-		c := clip(r)
+		c := b.syncer.clip(r)
 		c.ID, c.GenerationID = "", ""
 		out[c.ClipID] = c
 	}

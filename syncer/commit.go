@@ -72,7 +72,7 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, l
 		}
 		var c changes
 		for _, m := range writing {
-			c.add(m, via)
+			s.add(&c, m, via)
 		}
 		return s.write(ctx, tx, &c)
 	})
@@ -109,7 +109,7 @@ func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*mem
 	locked := make(map[string]*member, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID
-		m, fresh := byID[r.ID], generation(queries.GenerationListRow(r))
+		m, fresh := byID[r.ID], s.generation(queries.GenerationListRow(r))
 		m.stale = m.stale || !sameTask(m.g, fresh) // for good: a member may be locked again, alone
 		m.g = fresh
 		locked[r.ID] = m
@@ -150,7 +150,7 @@ func (s *Syncer) checkUnlocked(ctx context.Context, tx pgx.Tx, members []*member
 	}
 	rows, err := s.queries.GenerationList(ctx, tx, ids)
 	for _, r := range rows {
-		if task.Status(r.Status).Pending() && r.TaskType != "" {
+		if task.ParseStatus(r.Status).Pending() && r.TaskType != "" {
 			return errUnwritten
 		}
 	}
@@ -187,12 +187,13 @@ type changes struct {
 }
 
 // add adds what the member's decision changes.
-func (c *changes) add(m *member, via Via) {
+func (s *Syncer) add(c *changes, m *member, via Via) {
 	for _, clip := range m.decision.Clips {
+		clip.Status = task.Status(s.clipWord(m, clip))
 		addClip(&c.insert, &c.update, m.g.ID, clip)
 	}
 	if m.decision.Status != m.g.Status {
-		addStatus(&c.status, m)
+		s.addStatus(&c.status, m)
 		addEvent(&c.events, via, m)
 	}
 	if m.decision.Memory != m.g.Memory {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +27,7 @@ const lateClaim = time.Minute
 func (s *Syncer) Late(ctx context.Context) (int, error) {
 	now := s.cfg.Now()
 	ids, err := s.queries.MemoryClaimLate(ctx, s.cfg.Pool, queries.MemoryClaimLateParams{
-		Before: now, Until: now.Add(lateClaim), TaskTypes: s.cfg.Policy.Handlers.Names(), Providers: slices.Collect(maps.Keys(s.sources)), MaxRows: lateMax,
+		Before: now, Until: now.Add(lateClaim), TaskTypes: s.cfg.Policy.Handlers.Names(), Providers: s.cfg.Providers.All(), MaxRows: lateMax,
 	})
 	if err != nil || len(ids) == 0 {
 		return 0, err
@@ -73,7 +71,9 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 	defer cancel()
 	var late bool
 	err := s.inTx(ctx, lockTimeout, func(tx pgx.Tx) error {
-		rows, err := s.queries.GenerationLockEnded(ctx, tx, []string{m.g.ID})
+		rows, err := s.queries.GenerationLockEnded(ctx, tx, queries.GenerationLockEndedParams{
+			Ids: []string{m.g.ID}, EndedWords: s.cfg.Words.Spellings(task.Complete, task.Failed),
+		})
 		if err != nil {
 			return err
 		}
@@ -81,7 +81,7 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 			return s.forgetLate(ctx, tx, m)
 		}
 		asked := m.g
-		m.g = generation(queries.GenerationListRow(rows[0]))
+		m.g = s.generation(queries.GenerationListRow(rows[0]))
 		if !sameTask(m.g, asked) {
 			m.seen = task.Seen{}
 		}
@@ -156,7 +156,7 @@ func (s *Syncer) writeLate(ctx context.Context, tx pgx.Tx, m *member) error {
 		}
 		m.decision.Clips = nil
 	}
-	c.add(m, ViaLate)
+	s.add(&c, m, ViaLate)
 	if m.decision.Late && m.decision.Status == m.g.Status {
 		addEvent(&c.events, ViaLate, m) // an event, although the status stays the same
 	}

@@ -45,7 +45,7 @@ func (s *Syncer) loadRows(ctx context.Context, ids []string) (map[string]*member
 	}
 	members := make(map[string]*member, len(rows))
 	for _, r := range rows {
-		members[r.ID] = &member{g: generation(r)}
+		members[r.ID] = &member{g: s.generation(r)}
 	}
 	return members, nil
 }
@@ -61,7 +61,7 @@ func (s *Syncer) loadRest(ctx context.Context, db queries.DBTX, members map[stri
 func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[string]*member) error {
 	ids := make([]string, 0, len(members))
 	for id, m := range members {
-		m.clips = nil
+		m.clips, m.words = nil, nil
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
@@ -73,21 +73,26 @@ func (s *Syncer) loadClips(ctx context.Context, db queries.DBTX, members map[str
 	}
 	for _, r := range rows {
 		m := members[r.GenerationID]
-		m.clips = append(m.clips, clip(r))
+		m.clips = append(m.clips, s.clip(r))
+		if m.words == nil {
+			m.words = make(map[string]string)
+		}
+		m.words[r.ID] = r.Status
 	}
 	return nil
 }
 
-func generation(r queries.GenerationListRow) task.Generation {
+func (s *Syncer) generation(r queries.GenerationListRow) task.Generation {
 	return task.Generation{
-		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType), Provider: r.Provider,
-		Status: task.Status(r.Status), ErrorCode: task.Code(r.ErrorCode), ErrorMessage: r.ErrorMessage, CreatedAt: r.CreatedAt,
+		ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: task.Type(r.TaskType), Provider: s.cfg.Providers.Name(r.Provider),
+		Status: s.cfg.Words.Read(r.Status), Unsubmitted: r.TaskID == "" && task.MayBeUnsubmitted(r.Status),
+		ErrorCode: task.Code(r.ErrorCode), ErrorMessage: r.ErrorMessage, CreatedAt: r.CreatedAt,
 	}
 }
 
-func clip(r queries.ClipListByGenerationsRow) task.Clip {
+func (s *Syncer) clip(r queries.ClipListByGenerationsRow) task.Clip {
 	return task.Clip{
-		ID: r.ID, GenerationID: r.GenerationID, ClipID: r.ClipID, Status: task.Status(r.Status), Title: r.Title,
+		ID: r.ID, GenerationID: r.GenerationID, ClipID: r.ClipID, Status: s.cfg.Words.Read(r.Status), Title: r.Title,
 		AudioURL: r.AudioURL, StreamAudioURL: r.StreamAudioURL, VideoURL: r.VideoURL, ImageURL: r.ImageURL,
 		Lyrics: r.Lyrics, Tags: r.Tags, ModelName: r.ModelName, Duration: r.Duration,
 	}

@@ -36,6 +36,7 @@ const firstID = "00000000-0000-0000-0000-000000000000"
 func (s *Syncer) Retry(ctx context.Context, req RetryRequest, progress func(done int)) (int, error) {
 	params := queries.GenerationListRetriableParams{
 		AfterID: firstID, Ids: req.IDs, Code: req.Code, Since: req.Since, Unasked: req.Unasked, MaxRows: retryBatch,
+		FailedWords: s.cfg.Words.Spellings(task.Failed),
 	}
 	done := 0
 	var first error
@@ -86,7 +87,8 @@ func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
 	err = s.inTx(ctx, lockTimeout, func(tx pgx.Tx) error {
-		rows, err := s.queries.GenerationReopenMany(ctx, tx, ids)
+		submitted, failed := s.cfg.Words.Write(task.Submitted), s.cfg.Words.Spellings(task.Failed)
+		rows, err := s.queries.GenerationReopenMany(ctx, tx, queries.GenerationReopenManyParams{Submitted: submitted, Ids: ids, FailedWords: failed})
 		if n = len(rows); err != nil || n == 0 {
 			return err
 		}
@@ -107,7 +109,7 @@ func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 		for id, m := range members {
 			ms.add(id, task.Memory{BeganAt: s.cfg.Now(), Written: m.g.Memory.Written})
 		}
-		if err := s.queries.ClipReopenMany(ctx, tx, reopened); err != nil {
+		if err := s.queries.ClipReopenMany(ctx, tx, queries.ClipReopenManyParams{Submitted: submitted, GenerationIds: reopened, FailedWords: failed}); err != nil {
 			return err
 		}
 		if err := s.queries.EventInsertMany(ctx, tx, events); err != nil {

@@ -37,9 +37,10 @@ func addClip(insert *queries.ClipInsertManyParams, update *queries.ClipUpdateMan
 	update.Durations = append(update.Durations, c.Duration)
 }
 
-func addStatus(p *queries.GenerationUpdateManyParams, m *member) {
+func (s *Syncer) addStatus(p *queries.GenerationUpdateManyParams, m *member) {
 	p.Ids = append(p.Ids, m.g.ID)
 	p.Statuses = append(p.Statuses, string(m.decision.Status))
+	p.Words = append(p.Words, s.cfg.Words.Write(m.decision.Status))
 	p.ErrorCodes = append(p.ErrorCodes, string(m.decision.ErrorCode))
 	p.ErrorMessages = append(p.ErrorMessages, m.decision.ErrorMessage)
 }

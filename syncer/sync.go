@@ -17,6 +17,7 @@ import (
 type member struct {
 	g        task.Generation
 	clips    []task.Clip
+	words    map[string]string // by id of a clip: its status in the application's words
 	seen     task.Seen
 	answered bool // the provider answered about the task
 	stale    bool // the row has changed its task since the task was seen
@@ -198,7 +199,7 @@ func (s *Syncer) decide(m *member) (d task.Decision) {
 			d.Outcome = task.OutcomeFailed
 		}
 	}()
-	return s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)
+	return s.shown(m, s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen))
 }
 
 func resultOf(m *member) Result {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,11 +35,15 @@ type Prober interface {
 // Config is what a Syncer needs.
 type Config struct {
 	Pool *pgxpool.Pool // required
-	// Upstreams holds the upstreams by the name that rows have in column provider; ""
-	// is for rows without a name. Rows with any other name are left pending.
+	// Upstreams holds the upstreams by their names; "" is for rows that name none.
 	Upstreams map[string]Upstream
-	Prober    Prober      // nil: no URL is probed, and none is known to play
-	Policy    task.Policy // required; see task.DefaultPolicy
+	// Providers says which of the names the words in column provider mean; nil: the
+	// words are the names. Rows with any other word are left pending.
+	Providers task.ProviderWords
+	// Words are the application's words for the statuses.
+	Words  task.StatusWords
+	Prober Prober      // nil: no URL is probed, and none is known to play
+	Policy task.Policy // required; see task.DefaultPolicy
 	// Planner plans the looks before a row's deadline; nil: the schedules of the task
 	// types do.
 	Planner    *planner.Planner
@@ -60,6 +65,9 @@ func (c Config) withDefaults() Config {
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Providers == nil {
+		c.Providers = task.ProviderNames(maps.Keys(c.Upstreams))
 	}
 	if c.Committed == nil {
 		c.Committed = func() {}

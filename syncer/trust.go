@@ -210,7 +210,7 @@ func (s *Syncer) findWitness(ctx context.Context, from *source) task.Ref {
 	if witness.TaskID != "" && at.After(since) {
 		return witness
 	}
-	rows, err := s.queries.GenerationListWitnesses(ctx, s.cfg.Pool, queries.GenerationListWitnessesParams{Provider: from.name, Since: since})
+	rows, err := s.queries.GenerationListWitnesses(ctx, s.cfg.Pool, queries.GenerationListWitnessesParams{Providers: s.cfg.Providers.Of(from.name), Since: since})
 	if err != nil || len(rows) == 0 {
 		return task.Ref{}
 	}

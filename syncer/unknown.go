@@ -8,6 +8,7 @@ func (s *Syncer) WarnUnknown(g task.Generation) {
 	if g.Type == "" || !g.Status.Pending() {
 		return
 	}
+	g.Provider = s.cfg.Providers.Name(g.Provider)
 	_, known := s.cfg.Policy.Handlers[g.Type]
 	g.Type = task.Type(task.Redact(string(g.Type)))
 	if !known && s.warned.First("type "+string(g.Type), s.cfg.Now()) {

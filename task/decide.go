@@ -21,7 +21,8 @@ import (
 // be played or read, and failed if not. By the CDN rule, a result without final
 // audio gets the address at which Suno's CDN serves that audio. Until one of the
 // three happens the row stays pending, however late it is: a look that was not sent
-// ends nothing, nor does a look without an answer before the grace is over.
+// ends nothing, nor does a look without an answer before the grace is over. The time of
+// a row that waits for its task to be submitted begins with the task's id.
 func (p Policy) Decide(now time.Time, g Generation, clips []Clip, seen Seen) Decision {
 	h, known := p.Handlers[g.Type]
 	switch {
@@ -29,6 +30,8 @@ func (p Policy) Decide(now time.Time, g Generation, clips []Clip, seen Seen) Dec
 		return Decision{Outcome: OutcomeSkipped, Reason: ReasonNotPending, Status: g.Status, Memory: g.Memory}
 	case !known:
 		return Decision{Outcome: OutcomeSkipped, Reason: ReasonUnknownType, Status: g.Status, Memory: g.Memory}
+	case g.Unsubmitted:
+		return p.awaitTask(now, g)
 	}
 	d := decider{Policy: p, h: h, now: now, g: g, seen: seen, obs: observation(g, seen)}
 	return d.decide(clips)

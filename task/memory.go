@@ -36,7 +36,7 @@ type Memory struct {
 	Held    time.Duration
 
 	// Reason is why the last look past the deadline was not answered; FailingAt is
-	// since when none was.
+	// since when none was. It is [ReasonNoTaskID] while the row waits for its task.
 	Reason    string
 	FailingAt time.Time
 

@@ -23,6 +23,7 @@ type Generation struct {
 	Type         Type
 	Provider     string // name of the provider to ask; empty: the default one
 	Status       Status
+	Unsubmitted  bool // it has no task id, and may wait for the application to submit its task: see [MayBeUnsubmitted]
 	ErrorCode    Code
 	ErrorMessage string
 	CreatedAt    time.Time

@@ -40,9 +40,12 @@ func DefaultPolicy() Policy {
 const clockSkew = 5 * time.Second
 
 // Began returns when the time of g began: when its memory says, else at its
-// created_at; now if that is not to be believed.
+// created_at; now if that is not to be believed, or if g has waited for its task until
+// now.
 func (p Policy) Began(now time.Time, g Generation) time.Time {
 	switch {
+	case g.submittedLate():
+		return now
 	case !g.Memory.BeganAt.IsZero():
 		return g.Memory.BeganAt
 	case p.misread(now, g):

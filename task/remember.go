@@ -21,6 +21,9 @@ func (d *decider) remember() Memory {
 	if mem.BeganAt.IsZero() && d.misread(d.now, d.g) {
 		mem.BeganAt = d.now
 	}
+	if d.g.submittedLate() {
+		mem.BeganAt, mem.Reason = d.now, ""
+	}
 	f := d.obs.Failure
 	switch {
 	case d.obs.isAnswer() && f != nil && f.provisional():

@@ -1,7 +1,8 @@
 package task
 
 // Status is how far a generation or a clip has come, in the words of the columns
-// music_generations.status and music_clips.status. Pending statuses only move
+// music_generations.status and music_clips.status, in which an application may have
+// words of its own: see [StatusWords]. Pending statuses only move
 // forward; a terminal one never changes.
 type Status string
 
@@ -15,6 +16,11 @@ const (
 	Complete   Status = "complete"
 	Failed     Status = "failed"
 )
+
+// Statuses returns all statuses, the earlier ones first.
+func Statuses() []Status {
+	return []Status{Submitted, Queued, Processing, Streaming, Complete, Failed}
+}
 
 // Terminal reports whether s is complete or failed.
 func (s Status) Terminal() bool { return s == Complete || s == Failed }

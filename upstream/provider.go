@@ -15,7 +15,10 @@ import (
 type Provider struct {
 	// Name is the label of metrics and log lines, part of the path of webhooks, and
 	// the value of column provider.
-	Name    string
+	Name string
+	// Aliases are other words that applications have for it in column provider; case
+	// does not count. An alias of several providers that are configured means none.
+	Aliases []string
 	BaseURL string // default of [Config.BaseURL]; empty: the Config must set it
 	Keyless bool   // calls without a key are possible
 	// Paths are the paths that the calls add to the base URL themselves. One that a

@@ -243,7 +243,7 @@ func (w *shaped) completes(t *testing.T, s shape) {
 	d := start(t, w.env(t), "run")
 	d.ready(t)
 	taskID := w.sim.Submit(task.Generate, simulator.Ready)
-	w.exec(t, `INSERT INTO music_generations (task_id, task_type, status) VALUES ($1, 'generate', 'submitted')`, taskID)
+	w.exec(t, `INSERT INTO music_generations (task_id, task_type) VALUES ($1, 'generate')`, taskID)
 	w.await(t, d, "the row is complete", func() bool {
 		return w.count(t, `SELECT count(*) FROM music_generations WHERE task_id = $1 AND status IN ('complete', 'completed')`, taskID) == 1
 	})

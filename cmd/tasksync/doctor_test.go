@@ -88,7 +88,7 @@ func TestDoctorAsJSON(t *testing.T) {
 		names[f.Check] = f.Level
 	}
 	require.Equal(t, "ok", names["server"])
-	require.Equal(t, "ok", names["providers"])
+	require.Equal(t, "ok", names["accounts"])
 	require.Equal(t, "warn", names["feed"], "no daemon runs")
 	require.NotContains(t, names, "")
 	w.exec(t, `ALTER TABLE music_clips ADD COLUMN album text NOT NULL`)

@@ -28,15 +28,11 @@ func (c *triggerCmd) Run(ctx context.Context, std *streams) error {
 				return err
 			}
 		}
-		on, err := daemon.TriggersOn(ctx, pool)
-		switch {
-		case err != nil:
+		state, err := daemon.Triggers(ctx, pool)
+		if err != nil {
 			return err
-		case on:
-			fmt.Fprintln(std.out, "on: new rows are announced")
-		default:
-			fmt.Fprintln(std.out, "off: new rows are not announced; feeds poll and wal find them")
 		}
+		fmt.Fprintln(std.out, state)
 		return nil
 	})
 }

@@ -34,7 +34,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
 		}
 		applied, err := m.Up(ctx)
 		printMigrations(std, "applied", applied)
-		return err
+		return daemon.ExplainRights(ctx, pool, err)
 	})
 }
 
@@ -53,8 +53,9 @@ func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
 
 // Run implements kong's command.
 func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
-	return c.withMigrator(ctx, func(_ *pgxpool.Pool, m *migrations.Migrator) error {
+	return c.withMigrator(ctx, func(pool *pgxpool.Pool, m *migrations.Migrator) error {
 		all, err := m.Status(ctx)
+		err = daemon.ExplainRights(ctx, pool, err)
 		for _, a := range all {
 			state := "applied"
 			if a.Pending {

@@ -16,6 +16,7 @@ import (
 // retryCmd is `tasksync retry ID…`.
 type retryCmd struct {
 	databaseFlags
+	wordsFlags
 	logFlags
 	Code    string   `placeholder:"CODE" help:"Only rows with this error_code, like API_ERROR."`
 	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
@@ -41,7 +42,11 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	cfg := daemon.Config{DatabaseURL: c.DatabaseURL, Version: version(), Logger: c.logger(std)}
+	words, err := c.words()
+	if err != nil {
+		return err
+	}
+	cfg := daemon.Config{DatabaseURL: c.DatabaseURL, StatusWords: words, Version: version(), Logger: c.logger(std)}
 	counting := req
 	counting.DryRun = true
 	total, err := daemon.Retry(ctx, cfg, counting, nil)

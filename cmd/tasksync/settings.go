@@ -28,6 +28,7 @@ func (f databaseFlags) require() error {
 
 // upstreamFlags say which upstream API to ask, and how.
 type upstreamFlags struct {
+	wordsFlags
 	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: ${providers}."`
 	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. A row names its provider in column provider."`
 	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
@@ -47,6 +48,10 @@ func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
 	if err := db.require(); err != nil {
 		return daemon.Config{}, err
 	}
+	words, err := f.words()
+	if err != nil {
+		return daemon.Config{}, err
+	}
 	providers, err := f.providers(os.Getenv)
 	switch {
 	case err != nil:
@@ -56,7 +61,8 @@ func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, Pace: f.Pace, PollInterval: f.PollInterval,
-		NoCDNProbe: f.CDNProbe == "off", Version: version(),
+		StatusWords: words,
+		NoCDNProbe:  f.CDNProbe == "off", Version: version(),
 	}, nil
 }
 

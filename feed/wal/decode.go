@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pglogrepl"
 
@@ -121,10 +122,10 @@ func (d *decoder) insert(c *cursor) event {
 		case at.taskType:
 			v2 = !null
 		case at.status:
-			status = string(value)
+			status = strings.TrimRight(string(value), " ") // of a char(n)
 		}
 	}
-	if !v2 || !task.Status(status).Pending() || !task.IsUUID(id) {
+	if !v2 || !task.ParseStatus(status).Pending() || !task.IsUUID(id) {
 		return event{}
 	}
 	return event{kind: row, id: id}

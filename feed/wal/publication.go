@@ -17,10 +17,12 @@ import (
 // Postgres 15 and later. Where the server refuses it (an older server, a status that
 // is an enum), createPlain is used, and only the reader filters.
 const (
-	createFiltered = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations (id, task_type, status)
-	WHERE (task_type IS NOT NULL AND status IN ('submitted', 'queued', 'processing', 'streaming'))
+	filtered = `public.music_generations (id, task_type, status)
+	WHERE (task_type IS NOT NULL AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[]))`
+	createFiltered = `CREATE PUBLICATION tasksync FOR TABLE ` + filtered + `
 	WITH (publish = 'insert', publish_via_partition_root = true)`
-	createPlain = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations
+	alterFiltered = `ALTER PUBLICATION tasksync SET TABLE ` + filtered
+	createPlain   = `CREATE PUBLICATION tasksync FOR TABLE public.music_generations
 	WITH (publish = 'insert', publish_via_partition_root = true)`
 	dropPublication = `DROP PUBLICATION IF EXISTS tasksync`
 )
@@ -34,7 +36,10 @@ func (r *Reader) ensurePublication(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the publication: %w", err)
 	}
-	if p.Usable {
+	switch {
+	case p.Usable && p.Outdated:
+		return r.alterPublication(ctx)
+	case p.Usable:
 		return nil
 	}
 	status, err := r.Status(ctx)
@@ -54,10 +59,26 @@ func (r *Reader) ensurePublication(ctx context.Context) error {
 	return r.createPublication(ctx)
 }
 
+// alterPublication brings the row filter up to date that an older version made, with
+// fewer words for a pending row. The slot stays as it is. Without the right to do so
+// the reader goes on: the sweep finds the rows that the filter holds back.
+func (r *Reader) alterPublication(ctx context.Context) error {
+	_, err := r.cfg.Pool.Exec(ctx, alterFiltered)
+	switch {
+	case database.Code(err) != "" && !database.Away(err):
+		r.cfg.Logger.Warn("[TaskSync] The publication knows only some of the words for a pending row; rows with others wait for the sweep",
+			"error", explain("alter the publication", err, publicationSteps))
+		return nil
+	case err != nil:
+		return fmt.Errorf("alter the publication: %w", err)
+	}
+	return nil
+}
+
 func (r *Reader) createPublication(ctx context.Context) error {
 	_, err := r.cfg.Pool.Exec(ctx, createFiltered)
 	switch database.Code(err) {
-	case database.SyntaxError, database.FeatureNotSupported, database.InvalidTextRepresentation:
+	case database.SyntaxError, database.FeatureNotSupported, database.InvalidTextRepresentation, database.DatatypeMismatch:
 		r.cfg.Logger.Info("[TaskSync] The server cannot filter the rows of the publication; the reader does", "error", err)
 		_, err = r.cfg.Pool.Exec(ctx, createPlain)
 	}

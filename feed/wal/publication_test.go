@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/task"
 )
 
 // filter returns the row filter that the server has, or "".
@@ -70,4 +71,42 @@ func TestPublicationOfOthers(t *testing.T) {
 	require.True(t, b.log.has("there is no publication to read it with"))
 	b.awaitAll(b.insert(2))
 	b.stop(run)
+}
+
+// An older version's filter has fewer words for a pending row; it is brought up to
+// date, and the slot stays.
+func TestPublicationOfAnOlderVersion(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.stop(b.run())
+	if b.one(`SHOW server_version_num`) >= "150000" {
+		b.exec(`ALTER PUBLICATION tasksync SET TABLE music_generations (id, task_type, status) WHERE (task_type IS NOT NULL AND status IN ('submitted', 'queued', 'processing', 'streaming'))`)
+	}
+	run := b.run()
+	ids := b.ids(`INSERT INTO music_generations (task_type, status) SELECT 'generate', w FROM unnest($1::text[]) AS w RETURNING id::text`, append(task.PendingWords(), "PENDING", "Submitted"))
+	b.exec(`INSERT INTO music_generations (task_type, status) VALUES ('generate', 'Complete'), ('generate', 'draft'), (NULL, 'PENDING')`)
+	b.awaitExactly(ids)
+	require.False(t, b.log.has("there is no publication to read it with"))
+	b.stop(run)
+}
+
+// Whatever the type of the column: where the server cannot filter by it, the reader
+// does.
+func TestStatusesOfAllTypes(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"varchar(20)", "char(20)", "citext", "word", "text COLLATE tr"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, postgrestest.Empty(t))
+			b.exec(`CREATE EXTENSION citext`)
+			b.exec(`CREATE DOMAIN word AS text`)
+			b.exec(`CREATE COLLATION tr (provider = icu, locale = 'tr-TR')`)
+			b.exec(`CREATE TABLE music_generations (task_type text, status ` + kind + `, id uuid DEFAULT gen_random_uuid())`)
+			run := b.run()
+			ids := b.ids(`INSERT INTO music_generations (task_type, status) SELECT 'generate', w FROM unnest($1::text[]) AS w RETURNING id::text`, append(task.PendingWords(), "PENDING", "IN_PROGRESS"))
+			b.exec(`INSERT INTO music_generations (task_type, status) VALUES ('generate', 'Complete'), ('generate', NULL), ('generate', ''), (NULL, 'PENDING')`)
+			b.awaitExactly(ids)
+			b.stop(run)
+		})
+	}
 }

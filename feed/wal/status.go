@@ -60,3 +60,20 @@ func (r *Reader) Check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// CheckRole returns nil if the role of the pool may do what Run does. Its error wraps
+// ErrUnavailable, unless the server could not be asked.
+func (r *Reader) CheckRole(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	role, err := r.queries.ReplicationRightsGet(ctx, r.cfg.Pool)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the role's rights: %w", err)
+	case !role.MayReplicate:
+		return fmt.Errorf("%w: the role may not replicate: %s", ErrUnavailable, stepReplication)
+	case !role.MayPublish:
+		return fmt.Errorf("%w: there is no publication: %s%s", ErrUnavailable, stepPublication, createPlain)
+	}
+	return nil
+}

@@ -31,8 +31,7 @@ type Config struct {
 	// Verifier verifies bearer tokens; nil: the endpoints for users respond with 501.
 	Verifier Verifier
 	Live     *live.Broker // required with a Verifier
-	// Foretell gives the etas of rows under way; nil: they have none.
-	Foretell view.Foretell
+	Show     view.Options // how rows are shown
 	// WebhookTokens are the tokens in the addresses of the webhooks; none: the webhooks
 	// respond with 501.
 	WebhookTokens []string

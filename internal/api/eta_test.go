@@ -31,8 +31,8 @@ func TestRowsShowTheirEta(t *testing.T) {
 		return at.Add(110*time.Second + 100*time.Millisecond), at.Add(170 * time.Second), p.Row.Type == task.Generate
 	}
 	b := setup(t, func(c *Config) {
-		c.Foretell = foretell
-		c.Live = live.New(live.Config{ConnConfig: c.Pool.Config().ConnConfig, Foretell: foretell})
+		c.Show.Foretell = foretell
+		c.Live = live.New(live.Config{ConnConfig: c.Pool.Config().ConnConfig, Show: c.Show})
 	})
 	s := b.openStream(b.url, alice)
 	b.insert(alice, task.Generate, b.sim.Submit(task.Generate, simulator.Stuck))

@@ -237,7 +237,7 @@ func TestEventsFollowCommits(t *testing.T) {
 		require.NotEmpty(t, e.id)
 		c := e.change(t)
 		require.Equal(t, []string{id, "submitted", "complete", "request"}, []string{c.GenerationID, c.FromStatus, c.ToStatus, c.Via})
-		rows, err := view.Load(t.Context(), b.pool, []string{id}, nil)
+		rows, err := view.Load(t.Context(), b.pool, []string{id}, view.Options{})
 		require.NoError(t, err)
 		require.Equal(t, rows[0], *c.Generation, "the row and its clips, as they are in the tables")
 		require.Equal(t, taskID, *c.Generation.TaskID)

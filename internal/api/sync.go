@@ -114,7 +114,7 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 
 // rowsOf reads the rows with those ids that still belong to the user.
 func (a *API) rowsOf(ctx context.Context, user string, ids []string) ([]view.Generation, error) {
-	rows, err := view.Load(ctx, a.cfg.Pool, ids, a.cfg.Foretell)
+	rows, err := view.Load(ctx, a.cfg.Pool, ids, a.cfg.Show)
 	return slices.DeleteFunc(rows, func(g view.Generation) bool { return g.UserID == nil || *g.UserID != user }), err
 }
 

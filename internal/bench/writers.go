@@ -28,7 +28,7 @@ const (
 	always = triggersOff + `;
 		CREATE TRIGGER bench_always AFTER INSERT ON music_generations FOR EACH ROW EXECUTE FUNCTION tasksync.notify_generation()`
 	// noIndex also drops the index by which the feeds read the newest rows.
-	noIndex = triggersOff + `; DROP INDEX tasksync_pending_created_at_idx`
+	noIndex = triggersOff + `; DROP INDEX tasksync_pending_by_created_at_idx`
 
 	never = 1 << 30
 )

@@ -15,7 +15,7 @@ func TestDialerSetsTimeouts(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	cfg, err := DirectConfig("postgres://user@" + l.Addr().String() + "/db")
+	cfg, err := (&Guard{}).DirectConfig("postgres://user@" + l.Addr().String() + "/db")
 	require.NoError(t, err)
 	conn, err := cfg.DialFunc(t.Context(), "tcp", l.Addr().String())
 	require.NoError(t, err)

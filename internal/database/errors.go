@@ -1,9 +1,10 @@
 package database
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ErrNoListen is wrapped by the errors of CheckListen for a connection on which
@@ -11,21 +12,18 @@ import (
 var ErrNoListen = errors.New("LISTEN does not work on this connection")
 
 // unreachable tells an operator that there is no connection, and what to do.
-func unreachable(err error, url string) error {
-	hint := cmp.Or(permanentHint(err), "is the database up, and is DATABASE_URL its address?")
-	return fmt.Errorf("connect to the database: %s: %s", RedactURL(err, url), hint)
+func unreachable(err error) error {
+	return fmt.Errorf("connect to the database: %s", diagnose(err))
 }
 
-// permanentHint gives the next step for an error that waiting does not mend; ""
-// for any other.
-func permanentHint(err error) string {
-	switch Code(err) {
-	case InvalidPassword, InvalidAuthorizationSpecification:
-		return "check user and password (and pg_hba.conf) of DATABASE_URL"
-	case InvalidCatalogName:
-		return "create the database, or correct its name in DATABASE_URL"
-	case InsufficientPrivilege:
-		return "grant the role of DATABASE_URL the right to connect"
+// String is what an operator reads.
+func (d diagnosis) String() string { return d.what + ": " + d.next }
+
+// Reason is the text of an error about the database. If there was no connection, it
+// holds the next step.
+func Reason(err error) string {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return diagnose(err).String()
 	}
-	return ""
+	return err.Error()
 }

@@ -53,7 +53,7 @@ func connect(ctx context.Context, cfg *pgx.ConnConfig, payloads chan<- string) (
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
-		return nil, RedactPassword(err, cfg)
+		return nil, err
 	}
 	return conn, nil
 }

@@ -3,7 +3,6 @@ package database
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,15 +21,11 @@ func sharesSessions(ctx context.Context, pool *pgxpool.Pool) bool {
 // it keeps them (PgBouncer does from 1.21 on). The new pool still asks the server
 // once for the types of each statement. Of the modes that an address can name,
 // only CacheStatement, which is also the default, is replaced.
-func unprepared(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
+func (g *Guard) unprepared(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
 	defer pool.Close()
 	cfg := pool.Config()
 	if cfg.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
-	again, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	return again, nil
+	return g.open(ctx, cfg)
 }

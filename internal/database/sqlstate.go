@@ -17,6 +17,9 @@ const (
 	ProtocolViolation                 = "08P01"
 	FeatureNotSupported               = "0A000"
 	InvalidTextRepresentation         = "22P02"
+	InvalidParameterValue             = "22023"
+	ReadOnlyTransaction               = "25006"
+	InvalidSQLStatementName           = "26000"
 	UniqueViolation                   = "23505"
 	CheckViolation                    = "23514"
 	InvalidAuthorizationSpecification = "28000"
@@ -26,6 +29,7 @@ const (
 	SyntaxError                       = "42601"
 	UndefinedObject                   = "42704"
 	DuplicateObject                   = "42710"
+	DatatypeMismatch                  = "42804"
 	UndefinedFunction                 = "42883"
 	UndefinedTable                    = "42P01"
 	DiskFull                          = "53100"
@@ -38,6 +42,9 @@ const (
 	AdminShutdown                     = "57P01"
 	CrashShutdown                     = "57P02"
 	CannotConnectNow                  = "57P03"
+	DatabaseDropped                   = "57P04"
+	IdleSessionTimeout                = "57P05"
+	CantChangeRuntimeParam            = "55P02"
 )
 
 // The classes of SQLSTATE codes, which are their first characters.

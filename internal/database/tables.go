@@ -10,16 +10,34 @@ import (
 	"tasksync/queries"
 )
 
-// Trouble tells why the database is of no use now: it does not answer within a
-// second, or tables are missing. It returns "" when all is well.
-func Trouble(pool *pgxpool.Pool) string {
+// Check tells why the database is of no use now: it does not answer within a second,
+// takes no writes, or tables are missing. It returns "" when all is well.
+func (g *Guard) Check(pool *pgxpool.Pool) string {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	missing, err := MissingTables(ctx, pool)
-	if err != nil {
-		return "database does not answer: " + RedactURL(err, pool.Config().ConnString())
+	if err == nil {
+		err = g.checkWrites(ctx, pool)
 	}
-	return missing
+	if err == nil {
+		g.serves() // by a session that was open already, if no new one could be made
+		return missing
+	}
+	if trouble := g.Trouble(); trouble != "" {
+		return trouble
+	}
+	return "database does not answer: " + Reason(err)
+}
+
+// checkWrites notices that the server has become read-only while nothing was written.
+// A new session tells why.
+func (g *Guard) checkWrites(ctx context.Context, pool *pgxpool.Pool) error {
+	readOnly, err := queries.New().ServerReadOnlyGet(ctx, pool)
+	if err != nil || !readOnly {
+		return err
+	}
+	g.reset()
+	return pool.Ping(ctx)
 }
 
 // MissingTables names the tables that migrations have made and that are gone, and

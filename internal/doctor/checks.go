@@ -48,13 +48,16 @@ func checks() []check {
 
 		{after, "rights", (*doctor).seeRights},
 		{after, "row_security", (*doctor).seeOurRowSecurity},
+		{after, "providers", (*doctor).seeProviders},
 
 		{beside, "zone", (*doctor).seeZone},
 		{beside, "rows", (*doctor).seeRows},
+		{beside, "status_default", (*doctor).seeStatusDefault},
 		{beside, "overdue", (*doctor).seeOverdue},
 		{beside, "late_results", (*doctor).seeLate},
 
-		{command, "providers", (*doctor).seeProviders},
+		{command, "accounts", (*doctor).seeAccounts},
+		{command, "status_words", (*doctor).seeStatusWords}, // the sweep logs them
 		{command, "owner", (*doctor).seeOwner},
 		{command, "connections", (*doctor).seeConnections},
 		{command, "triggers", (*doctor).seeTriggers},
@@ -83,7 +86,7 @@ func (d *doctor) seeServer(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
 		d.down = true
-		d.say(Bad, "database", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Bad, "database", "%s", database.Reason(err))
 		return
 	}
 	d.role = server.Role

@@ -19,7 +19,7 @@ var ErrColumns = errors.New("the application's tables have columns of types that
 func (d *doctor) seeColumns(ctx context.Context) {
 	bad, err := d.badColumns(ctx)
 	if err != nil {
-		d.say(Bad, "columns", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Bad, "columns", "%s", database.Reason(err))
 		return
 	}
 	var texts []string
@@ -36,7 +36,7 @@ func (d *doctor) seeColumns(ctx context.Context) {
 	}
 	f := Finding{Level: Bad, What: "columns: " + strings.Join(texts, "; ")}
 	if f.SQL, err = d.mend(ctx, mends); err != nil {
-		f.Next = "the statements that change them cannot be made: " + database.RedactURL(err, d.cfg.DatabaseURL)
+		f.Next = "the statements that change them cannot be made: " + database.Reason(err)
 	} else {
 		f.Next = nextOf(mends, f.SQL)
 	}

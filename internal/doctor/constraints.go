@@ -280,7 +280,7 @@ func quoteAll(words ...string) string {
 	return strings.Join(quoted, ", ")
 }
 
-var literal = regexp.MustCompile(`'([^']+)'`)
+var quotedText = regexp.MustCompile(`'([^']+)'`)
 
 // theirWords are the usual words of applications for the ends.
 var theirWords = []struct {
@@ -295,7 +295,7 @@ var theirWords = []struct {
 // form of TASKSYNC_STATUS_WORDS; "": there is none for one of them.
 func proposedWords(expression string) string {
 	var theirs []string
-	for _, m := range literal.FindAllStringSubmatch(expression, -1) {
+	for _, m := range quotedText.FindAllStringSubmatch(expression, -1) {
 		theirs = append(theirs, m[1])
 	}
 	var pairs []string

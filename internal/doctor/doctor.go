@@ -87,24 +87,17 @@ type Config struct {
 	SlotLimit              int64 // in bytes; 0: the default of package feed/wal
 	Timeout                time.Duration
 	Handlers               task.Handlers
-	Providers              []string                   // by name, the default one first
-	Ask                    func() ([]Provider, error) // makes the providers to ask; nil: none is asked
-	Users                  bool                       // the HTTP API serves users
-	UpdateClips            bool                       // the application inserts all clips
-	// Words returns the word that stands for a status in the application's tables;
-	// nil: the status itself.
-	Words func(task.Status) string
+	Providers              task.ProviderWords
+	Words                  task.StatusWords
+	Accounts               func() ([]Account, error) // makes the accounts to ask; nil: none is asked
+	Users                  bool                      // the HTTP API serves users
+	UpdateClips            bool                      // the application inserts all clips
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams
 }
 
-func (c Config) word(s task.Status) string {
-	if c.Words == nil {
-		return string(s)
-	}
-	return c.Words(s)
-}
+func (c Config) word(s task.Status) string { return c.Words.Write(s) }
 
 // Examine goes through the whole list and passes the findings to tell, one by one. It
 // skips what depends on a thing that is missing, and returns an error only when ctx
@@ -192,5 +185,5 @@ func (d *doctor) find(f Finding) {
 
 // trouble says that a check could not be made.
 func (d *doctor) trouble(what string, err error) {
-	d.say(Bad, what, "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+	d.say(Bad, what, "%s", database.Reason(err))
 }

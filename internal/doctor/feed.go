@@ -14,11 +14,14 @@ import (
 
 // seeConnections finds out on which connections LISTEN works.
 func (d *doctor) seeConnections(ctx context.Context) {
+	if dropped := database.Dropped(d.cfg.DatabaseURL); dropped != "" {
+		d.say(Good, "DATABASE_URL: parameters of other programs are left out: "+dropped, "")
+	}
 	hears, err := d.hears(ctx, d.pool.Config().ConnConfig)
 	d.pooled = err == nil && !hears
 	switch {
 	case err != nil:
-		d.say(Bad, "DATABASE_URL", "%s", database.RedactURL(err, d.cfg.DatabaseURL))
+		d.say(Bad, "DATABASE_URL", "%s", database.Reason(err))
 	case d.pooled:
 		d.say(Good, "DATABASE_URL: a pooler in transaction mode; River polls for jobs", "")
 	default:
@@ -35,14 +38,14 @@ func (d *doctor) seeConnections(ctx context.Context) {
 
 func (d *doctor) seeListenURL(ctx context.Context) {
 	const what = "TASKSYNC_LISTEN_URL"
-	cfg, err := database.DirectConfig(d.cfg.ListenURL)
+	cfg, err := (&database.Guard{}).DirectConfig(d.cfg.ListenURL)
 	if err != nil {
 		return // the settings say so
 	}
 	hears, err := d.hears(ctx, cfg)
 	switch {
 	case err != nil:
-		d.say(Bad, what, "%s", database.RedactURL(err, d.cfg.ListenURL))
+		d.say(Bad, what, "%s", database.Reason(err))
 	case !hears:
 		d.say(Bad, what+": LISTEN does not hear what DATABASE_URL notifies", "give a direct connection, or a pooler in session mode, to the same database")
 	default:
@@ -52,11 +55,18 @@ func (d *doctor) seeListenURL(ctx context.Context) {
 }
 
 func (d *doctor) seeTriggers(ctx context.Context) {
-	on, err := feed.TriggersOn(ctx, d.pool)
+	triggers, err := feed.TriggersGet(ctx, d.pool)
+	on := triggers.Announce()
 	polls := d.cfg.Feed == feed.Poll || (d.cfg.Feed == feed.Auto && d.session == nil)
 	switch {
 	case err != nil:
 		d.say(Bad, "triggers", "%s", err)
+	case triggers.Quiet() && d.cfg.Feed == feed.Notify:
+		d.say(Warning, "triggers: "+triggers.String(), "set TASKSYNC_FEED=auto")
+	case triggers.Quiet():
+		d.say(Good, "triggers: "+triggers.String(), "")
+	case triggers.Enabled && triggers.TwoPhase > 0:
+		d.say(Warning, "triggers: "+triggers.String(), "if an application prepares transactions, run `tasksync feed trigger off`")
 	case on && polls:
 		d.say(Warning, "triggers: every new row is announced without a listener, which slows its writers", "run `tasksync feed trigger off` while rows are polled for")
 	case !on && !polls && d.cfg.Feed != feed.WAL:
@@ -71,7 +81,10 @@ func (d *doctor) seeTriggers(ctx context.Context) {
 // seeFeed tells how a daemon would hear of rows, and which daemon does so now.
 func (d *doctor) seeFeed(ctx context.Context) {
 	mode := d.cfg.Feed
+	triggers, err := feed.TriggersGet(ctx, d.pool)
 	switch {
+	case mode == feed.Auto && d.session != nil && err == nil && triggers.Quiet():
+		d.seeQuietFeed(ctx)
 	case mode == feed.Auto && d.session != nil:
 		d.say(Good, "feed: auto chooses notify", "")
 	case mode == feed.Auto:
@@ -101,6 +114,22 @@ func (d *doctor) seeFeed(ctx context.Context) {
 	default:
 		d.say(Bad, "feed", "%s", err)
 	}
+}
+
+// seeQuietFeed tells how a daemon hears of rows where the triggers must not notify.
+func (d *doctor) seeQuietFeed(ctx context.Context) {
+	reader, err := wal.New(wal.Config{Pool: d.pool, SlotLimit: d.cfg.SlotLimit})
+	if err == nil {
+		err = reader.Check(ctx)
+	}
+	if err == nil {
+		err = reader.CheckRole(ctx)
+	}
+	if err != nil {
+		d.say(Good, "feed: auto chooses poll, because the server permits two-phase commits and the WAL cannot be read", "%s", err)
+		return
+	}
+	d.say(Good, "feed: auto chooses wal, because the server permits two-phase commits", "")
 }
 
 // seeSlot examines the replication slot, which may be left by a daemon that is gone.

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"tasksync/task"
@@ -20,7 +19,7 @@ func (d *doctor) seeRows(ctx context.Context) {
 	for _, k := range kinds {
 		pending += k.Pending
 		_, known := d.cfg.Handlers[task.Type(k.TaskType)]
-		provided := d.provides(k.Provider)
+		provided := d.cfg.Providers.Known(k.Provider)
 		if !known {
 			d.say(Warning, fmt.Sprintf("rows: %d pending of unknown task type %q", k.Pending, task.Redact(k.TaskType)), "no daemon follows them; correct task_type, or set their status")
 		}
@@ -69,7 +68,7 @@ func (d *doctor) seeRefused(ctx context.Context) {
 
 // seeLate counts late results.
 func (d *doctor) seeLate(ctx context.Context) {
-	n, err := d.queries.LateResultCount(ctx, d.pool)
+	n, err := d.queries.LateResultCount(ctx, d.pool, d.cfg.Words.Spellings(task.Failed))
 	switch {
 	case err != nil:
 		d.say(Bad, "late results", "%s", err)
@@ -77,8 +76,4 @@ func (d *doctor) seeLate(ctx context.Context) {
 		d.say(Warning, fmt.Sprintf("late results: %d came after their rows had failed", n),
 			"they are in tasksync.late_results; `tasksync retry ID` completes such a row, TASKSYNC_LATE=complete does so by itself")
 	}
-}
-
-func (d *doctor) provides(name string) bool {
-	return name == "" || slices.Contains(d.cfg.Providers, name)
 }

@@ -39,8 +39,7 @@ type Config struct {
 	ConnConfig *pgx.ConnConfig       // required
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // default: none
-	// Foretell gives the etas of rows under way; nil: they have none.
-	Foretell view.Foretell
+	Show       view.Options          // how rows are shown
 	// Interval is the longest time between two steps while there are
 	// subscribers; default 1 s. Notifications make steps come sooner, but behind a
 	// transaction pooler they may not arrive.

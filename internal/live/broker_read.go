@@ -39,7 +39,7 @@ func (b *Broker) read(ctx context.Context, l *listener, p plan) (result, error) 
 // join, and then the generations of all these events.
 func (b *Broker) readBy(ctx context.Context, db queries.DBTX, p plan) (result, error) {
 	r := reading{
-		queries: b.queries, bounds: b.bounds, foretell: b.cfg.Foretell, db: db,
+		queries: b.queries, bounds: b.bounds, show: b.cfg.Show, db: db,
 		result: result{events: make(map[string][]Event), first: make(map[*Subscription]Batch)},
 	}
 	var err error

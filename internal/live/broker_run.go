@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"tasksync/internal/database"
 	"tasksync/internal/wait"
 )
 
@@ -22,7 +21,7 @@ func (b *Broker) Run(ctx context.Context) error {
 			continue
 		}
 		if !b.interrupted {
-			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", database.RedactPassword(err, b.cfg.ConnConfig))
+			b.cfg.Logger.Warn("[TaskSync] Live updates are interrupted; connecting again", "error", err)
 		}
 		b.interrupted = true
 		d := b.backoff.Next()

@@ -78,7 +78,7 @@ func (h *hydration) addBacklog(s *Subscription, events []Event) {
 // backlogs that are too heavy already have events of it.
 func (h *hydration) load(ctx context.Context) error {
 	for ids := h.next(); len(ids) > 0; ids = h.next() {
-		generations, err := view.Load(ctx, h.db, ids, h.foretell)
+		generations, err := view.Load(ctx, h.db, ids, h.show)
 		if err != nil {
 			return err
 		}

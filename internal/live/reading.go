@@ -16,11 +16,11 @@ import (
 type reading struct {
 	result
 
-	queries  *queries.Queries
-	bounds   bounds
-	foretell view.Foretell
-	db       queries.DBTX // a transaction if subscriptions join
-	count    int          // events read so far
+	queries *queries.Queries
+	bounds  bounds
+	show    view.Options
+	db      queries.DBTX // a transaction if subscriptions join
+	count   int          // events read so far
 }
 
 // follow reads the events that are new since a cursor, for the joined subscriptions

@@ -38,8 +38,8 @@ type Pending struct {
 }
 
 // foretell fills in the stage and the eta of a row under way.
-func (g *Generation) foretell(r queries.GenerationListViewsRow, foretell Foretell) {
-	if !task.Status(r.Status).Pending() {
+func (g *Generation) foretell(r queries.GenerationListViewsRow, show Options) {
+	if !task.Status(g.Status).Pending() {
 		return
 	}
 	p := Pending{Row: task.Generation{
@@ -50,10 +50,10 @@ func (g *Generation) foretell(r queries.GenerationListViewsRow, foretell Foretel
 	}
 	word := p.Stage.String()
 	g.Stage = &word
-	if foretell == nil {
+	if show.Foretell == nil {
 		return
 	}
-	if p50, p90, ok := foretell(p); ok {
+	if p50, p90, ok := show.Foretell(p); ok {
 		g.Eta = &Eta{P50: p50.UTC().Round(time.Second), P90: p90.UTC().Round(time.Second)}
 	}
 }

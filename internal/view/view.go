@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 // Generation is a row of music_generations with its clips. The doc tags are the
@@ -49,10 +50,17 @@ type Clip struct {
 	UpdatedAt      *time.Time `json:"updated_at"`
 }
 
+// Options say how rows are shown.
+type Options struct {
+	// Foretell gives the etas of rows under way; nil: they have none.
+	Foretell Foretell
+	// Words are the application's words for the statuses, which are shown as tasksync's.
+	Words task.StatusWords
+}
+
 // Load reads generations with their clips, by two queries, in the order of their
-// creation. An id without a row is left out. foretell, which may be nil, gives the
-// etas of rows under way.
-func Load(ctx context.Context, db queries.DBTX, ids []string, foretell Foretell) ([]Generation, error) {
+// creation. An id without a row is left out.
+func Load(ctx context.Context, db queries.DBTX, ids []string, show Options) ([]Generation, error) {
 	generations := make([]Generation, 0, len(ids))
 	if len(ids) == 0 {
 		return generations, nil
@@ -69,31 +77,31 @@ func Load(ctx context.Context, db queries.DBTX, ids []string, foretell Foretell)
 	at := make(map[string]int, len(rows))
 	for i, r := range rows {
 		at[r.ID] = i
-		generations = append(generations, generation(r))
+		generations = append(generations, show.generation(r))
 	}
 	for _, c := range clips {
 		if i, ok := at[c.GenerationID]; ok {
-			generations[i].Clips = append(generations[i].Clips, clip(c))
+			generations[i].Clips = append(generations[i].Clips, show.clip(c))
 		}
 	}
 	for _, r := range rows {
-		generations[at[r.ID]].foretell(r, foretell)
+		generations[at[r.ID]].foretell(r, show)
 	}
 	return generations, nil
 }
 
-func generation(r queries.GenerationListViewsRow) Generation {
+func (o Options) generation(r queries.GenerationListViewsRow) Generation {
 	return Generation{
 		ID: r.ID, UserID: null(r.UserID), TaskID: null(r.TaskID), TaskType: null(r.TaskType), Provider: null(r.Provider),
-		Status: r.Status, ErrorCode: null(r.ErrorCode), ErrorMessage: null(r.ErrorMessage),
+		Status: string(o.Words.Read(r.Status)), ErrorCode: null(r.ErrorCode), ErrorMessage: null(r.ErrorMessage),
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt), CompletedAt: moment(r.CompletedAt),
 		Clips: []Clip{},
 	}
 }
 
-func clip(c queries.ClipListViewsRow) Clip {
+func (o Options) clip(c queries.ClipListViewsRow) Clip {
 	return Clip{
-		ID: c.ID, GenerationID: c.GenerationID, ClipID: c.ClipID, Status: c.Status, Title: null(c.Title),
+		ID: c.ID, GenerationID: c.GenerationID, ClipID: c.ClipID, Status: string(o.Words.Read(c.Status)), Title: null(c.Title),
 		AudioURL: null(c.AudioURL), StreamAudioURL: null(c.StreamAudioURL), VideoURL: null(c.VideoURL), ImageURL: null(c.ImageURL),
 		Lyrics: null(c.Lyrics), Tags: null(c.Tags), ModelName: null(c.ModelName), Duration: finite(c.Duration),
 		CreatedAt: moment(c.CreatedAt), UpdatedAt: moment(c.UpdatedAt),

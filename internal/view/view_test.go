@@ -23,10 +23,10 @@ func TestStageOfARow(t *testing.T) {
 	var seen Pending
 	load := func() Generation {
 		t.Helper()
-		rows, err := Load(t.Context(), pool, []string{id}, func(p Pending) (p50, p90 time.Time, ok bool) {
+		rows, err := Load(t.Context(), pool, []string{id}, Options{Foretell: func(p Pending) (p50, p90 time.Time, ok bool) {
 			seen = p
 			return p50, p90, false
-		})
+		}})
 		require.NoError(t, err)
 		require.Len(t, rows, 1)
 		require.Nil(t, rows[0].Eta)

@@ -25,7 +25,8 @@ type Adapter struct {
 // Provider is AceData.
 func Provider() upstream.Provider {
 	return upstream.Provider{
-		Name: name, BaseURL: "https://api.acedata.cloud", Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
+		Name: name, Aliases: []string{"suno", "acedata.cloud", "api.acedata.cloud", "acedatacloud", "acedata-cloud", "ace data", "ace-data", "ace_data", "ace data cloud"},
+		BaseURL: "https://api.acedata.cloud", Paths: []string{"/suno", "/suno/tasks", "/suno/audios"},
 		// The provider publishes no limit; ten calls a second are a guess.
 		Limits: upstream.Limits{Batch: batch, Requests: 10, Window: time.Second},
 		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },

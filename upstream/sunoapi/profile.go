@@ -54,7 +54,8 @@ func sunoAPI() profile {
 	return profile{
 		Provider: upstream.Provider{
 			Name: "sunoapi", BaseURL: "https://api.sunoapi.org", Paths: paths(),
-			Limits: upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second},
+			Aliases: []string{"suno", "sunoapi.org", "api.sunoapi.org", "suno-api", "suno_api", "suno api"},
+			Limits:  upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second},
 		},
 		endpoints: []endpoint{recordInfo},
 		credits:   "/api/v1/generate/credit",
@@ -75,6 +76,7 @@ func kie() profile {
 	return profile{
 		Provider: upstream.Provider{
 			Name: "kie", BaseURL: "https://api.kie.ai", Paths: paths(),
+			Aliases:        []string{"suno", "kie.ai", "api.kie.ai", "kieai", "kie-ai", "kie_ai", "kie ai"},
 			Limits:         upstream.Limits{Batch: 1, Requests: 10, Window: time.Second, MinInterval: time.Second / 3},
 			VerifyCallback: VerifyCallback,
 		},

@@ -30,6 +30,7 @@ type Adapter struct {
 func Provider() upstream.Provider {
 	return upstream.Provider{
 		Name: name, BaseURL: defaultBaseURL, Paths: []string{"/clips", "/lyrics"},
+		Aliases: []string{"suno", "suno.com", "suno-clips", "suno_clips", "suno clips"},
 		// The provider's page names 100 clip fetches a minute and user.
 		Limits: upstream.Limits{Batch: maxClips, Requests: 100, Window: time.Minute},
 		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },

@@ -29,8 +29,9 @@ type Adapter struct {
 // [upstream.Config] must give one.
 func Provider() upstream.Provider {
 	return upstream.Provider{
-		Name: name, Keyless: true, // some self-hosted servers want no key
-		Paths: []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
+		Name: name, Aliases: []string{"suno", "suno-proxy", "suno_proxy", "suno-api", "suno_api", "suno api", "new-api", "newapi"},
+		Keyless: true, // some self-hosted servers want no key
+		Paths:   []string{"/suno", "/suno/fetch", "/suno/submit", "/suno/submit/fetch"},
 		// No server names a rate; ten calls a second are a guess.
 		Limits: upstream.Limits{Batch: batch, Requests: 10, Window: time.Second},
 		New:    func(cfg upstream.Config) (upstream.Adapter, error) { return open(cfg) },

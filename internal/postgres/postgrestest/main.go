@@ -75,7 +75,15 @@ func (s *sharedServer) stop() error {
 // Server returns a private server that the test may restart or stop. It has no databases yet.
 func Server(t testing.TB) *postgres.Server {
 	t.Helper()
-	s, err := postgres.Start(t.Context(), config())
+	return ServerWith(t, nil)
+}
+
+// ServerWith is Server with further lines of postgresql.conf.
+func ServerWith(t testing.TB, settings map[string]string) *postgres.Server {
+	t.Helper()
+	cfg := config()
+	cfg.Settings = settings
+	s, err := postgres.Start(t.Context(), cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {

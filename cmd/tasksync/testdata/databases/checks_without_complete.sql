@@ -3,7 +3,7 @@ CREATE TABLE public.music_generations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id uuid NOT NULL DEFAULT gen_random_uuid(),
     task_id text,
-    status text NOT NULL DEFAULT 'submitted' CHECK (status IN ('submitted', 'processing', 'completed', 'error')),
+    status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'submitted', 'processing', 'streaming', 'completed', 'error')),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE public.music_clips (

@@ -12,8 +12,8 @@ import (
 	"tasksync/task"
 )
 
-// A Provider is an upstream API to ask, as far as the checks use it.
-type Provider struct {
+// An Account is one at an upstream API, as far as the checks use it.
+type Account struct {
 	Name string
 	// Look asks how tasks stand.
 	Look func(context.Context, []task.Ref) ([]task.Observation, error)
@@ -25,23 +25,23 @@ type Provider struct {
 // askTimeout bounds what is asked of one provider.
 const askTimeout = 15 * time.Second
 
-// seeProviders makes one harmless call with each credential. A start makes none: each
+// seeAccounts makes one harmless call with each credential. A start makes none: each
 // call counts against the limit, and the first look finds out the same.
-func (d *doctor) seeProviders(ctx context.Context) {
-	if d.cfg.Ask == nil {
+func (d *doctor) seeAccounts(ctx context.Context) {
+	if d.cfg.Accounts == nil {
 		return
 	}
-	providers, err := d.cfg.Ask()
+	accounts, err := d.cfg.Accounts()
 	if err != nil {
 		d.find(Finding{Level: Bad, What: "settings", Next: err.Error(), Err: err})
 		return
 	}
-	for _, p := range providers {
-		d.seeProvider(ctx, p)
+	for _, p := range accounts {
+		d.seeAccount(ctx, p)
 	}
 }
 
-func (d *doctor) seeProvider(ctx context.Context, p Provider) {
+func (d *doctor) seeAccount(ctx context.Context, p Account) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	what := "provider " + p.Name
@@ -65,7 +65,7 @@ func (d *doctor) seeProvider(ctx context.Context, p Provider) {
 
 // lookAtNothing asks for a task that is not there. Nil says that the provider answers
 // as it should: it does not know the task.
-func (p Provider) lookAtNothing(ctx context.Context) error {
+func (p Account) lookAtNothing(ctx context.Context) error {
 	id := pgtype.UUID{Valid: true}
 	_, _ = rand.Read(id.Bytes[:]) // never fails
 	seen, err := p.Look(ctx, []task.Ref{{TaskID: id.String(), Type: task.Generate, Alone: true}})

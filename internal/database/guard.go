@@ -1,0 +1,173 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// A Guard decides from the server's words what a session is worth, for all sessions
+// to one address: those of the pool, River's, the feed's, the WAL reader's, those of
+// live updates and of the migrations.
+//
+//   - A session is opened only where writes are taken (requireReadWrite). So none can
+//     be left over from a read-only time: a session keeps the default_transaction_read_only
+//     of its begin, of its database and its role.
+//   - A session on which the server says that it takes no writes, or that the session
+//     has lost its state, is closed at once: pgx closes it when OnPgError says so, and
+//     a pool does not take a closed one back. If that concerns the whole server, the
+//     pool gives up its idle sessions too.
+//   - The database is in trouble from the first such word, or the first connection that
+//     cannot be made, until a connection is made. Trouble says why; the log says so
+//     once, then once a minute, and once more when it is over.
+//
+// The zero value is ready to use and logs nothing. A Guard is safe for concurrent use.
+type Guard struct {
+	Logger *slog.Logger // default: discard
+
+	pool atomic.Pointer[pgxpool.Pool]
+
+	mu     sync.Mutex
+	reason string    // why the database is of no use; "": it serves
+	since  time.Time // when that began
+	echoed time.Time // when the last trouble was over, or a session was ended
+	said   time.Time // when a line about a trouble was last logged
+	told   bool      // of this trouble
+	errors int       // since said
+	lost   time.Time // when a line about sessions that were ended was last logged
+}
+
+// sayAgain is the time between two log lines about a trouble.
+const sayAgain = time.Minute
+
+// watch has every session that is opened with cfg obey the rules above.
+func (g *Guard) watch(cfg *pgx.ConnConfig) {
+	fatal := cfg.OnPgError
+	cfg.ValidateConnect = requireReadWrite
+	cfg.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		return g.keeps(err) && fatal(conn, err)
+	}
+	cfg.Tracer = connectTracer{g}
+}
+
+// worthless are the codes of errors after which a session is thrown away.
+var worthless = []string{
+	ReadOnlyTransaction, // the session's default, or the server's role, has changed
+	AdminShutdown, CrashShutdown, CannotConnectNow, IdleSessionTimeout, DatabaseDropped,
+	InvalidSQLStatementName, // a pooler, or DISCARD ALL, has taken the prepared statements away
+}
+
+// keeps reports whether a session is still of use after an error.
+func (g *Guard) keeps(err *pgconn.PgError) bool {
+	switch err.Code {
+	case ReadOnlyTransaction:
+		g.trouble("the server takes no writes: " + err.Message)
+		g.reset()
+	case AdminShutdown, CrashShutdown:
+		g.ended(err)
+		g.reset()
+	}
+	return !slices.Contains(worthless, err.Code)
+}
+
+// reset closes the idle sessions of the pool, and the others when they are released.
+func (g *Guard) reset() {
+	if pool := g.pool.Load(); pool != nil {
+		pool.Reset()
+	}
+}
+
+// Trouble tells why the database is of no use now; "" if it serves.
+func (g *Guard) Trouble() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reason
+}
+
+// trouble notes an error that says that the database is of no use.
+func (g *Guard) trouble(reason string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if g.reason == "" {
+		g.since, g.told = now, false
+	}
+	changed := g.reason != reason
+	g.reason = reason
+	g.errors++
+	if now.Sub(g.said) < sayAgain && (g.told || !changed) {
+		return
+	}
+	g.logger().Warn("[TaskSync] Database unreachable or read-only; waiting until it takes writes",
+		"reason", reason, "errors", g.errors, "for", now.Sub(g.since).Round(time.Second).String())
+	g.said, g.told, g.errors = now, true, 0
+}
+
+// ended notes that the server has ended a session, as it does with all of them when it
+// stops. New ones are opened; if that fails, there is a trouble to tell of.
+func (g *Guard) ended(err *pgconn.PgError) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.echoed = time.Now()
+	if g.reason == "" && g.echoed.Sub(g.lost) >= sayAgain {
+		g.lost = g.echoed
+		g.logger().Warn("[TaskSync] The server has ended sessions; opening new ones", "error", err.Message)
+	}
+}
+
+// serves notes that a session was opened, to a server that takes writes.
+func (g *Guard) serves() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reason == "" {
+		return
+	}
+	g.reason, g.echoed = "", time.Now()
+	if g.told {
+		g.logger().Info("[TaskSync] The database takes writes again", "after", g.echoed.Sub(g.since).Round(100*time.Millisecond).String(), "errors", g.errors)
+	}
+	g.errors = 0
+}
+
+func (g *Guard) logger() *slog.Logger {
+	if g.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return g.Logger
+}
+
+// connectTracer tells a Guard which connections were made and which not.
+type connectTracer struct{ guard *Guard }
+
+var _ pgx.ConnectTracer = connectTracer{}
+
+// TraceConnectStart implements pgx.ConnectTracer.
+func (connectTracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
+	return ctx
+}
+
+// TraceConnectEnd implements pgx.ConnectTracer.
+func (t connectTracer) TraceConnectEnd(_ context.Context, data pgx.TraceConnectEndData) {
+	switch {
+	case data.Err == nil:
+		t.guard.serves()
+	case !errors.Is(data.Err, context.Canceled): // by the caller, who stops
+		t.guard.trouble(diagnose(data.Err).String())
+	}
+}
+
+// TraceQueryStart implements pgx.QueryTracer, which pgx asks of every tracer.
+func (connectTracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (connectTracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
