@@ -147,7 +147,7 @@ func (w *shaped) newRole(t *testing.T) string {
 	t.Cleanup(func() {
 		conn, err := pgx.Connect(context.Background(), w.url)
 		require.NoError(t, err)
-		defer conn.Close(context.Background()) //nolint:errcheck // the test is over
+		defer conn.Close(context.Background())
 		_, err = conn.Exec(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role)
 		require.NoError(t, err)
 	})
