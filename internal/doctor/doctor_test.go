@@ -113,6 +113,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	_, err = b.pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type, provider, created_at)
 		VALUES ('t', 'generate', 'acme', now() - interval '1 hour'), ('t', 'generate', NULL, now() - interval '1 hour')`)
 	require.NoError(t, err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type) VALUES (NULL, 'generate')`)
+	require.NoError(t, err)
 	_, err = b.pool.Exec(t.Context(), `SELECT pg_create_logical_replication_slot('tasksync_' || oid, 'pgoutput') FROM pg_database WHERE datname = current_database()`)
 	require.NoError(t, err)
 	u, err := url.Parse(b.database)
@@ -123,8 +125,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		want   []string
 	}{
 		"rows": {func(*daemon.Config) {}, []string{
-			`1 pending of unknown task type "remix"`, `1 pending of provider "acme", which is not configured`, "3 pending, 1 of them past the deadline",
-			"no daemon reads from it",
+			`1 pending of unknown task type "remix"`, `1 pending of provider "acme", which is not configured`, "4 pending, 1 of them past the deadline",
+			"no daemon reads from it", "warn rows: 1 pending without a task_id",
 		}},
 		"settings":  {func(c *daemon.Config) { c.Providers[0].APIKey = "" }, []string{"FAIL settings: ", "Providers[0].APIKey", "ok   schema"}},
 		"password":  {func(c *daemon.Config) { c.DatabaseURL = u.String() }, []string{"FAIL database", "check user and password"}},
