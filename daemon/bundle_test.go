@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,13 +79,14 @@ func (b *bundle) config() Config {
 	return Config{
 		DatabaseURL: b.database,
 		Providers:   []Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: b.simURL, RateLimit: &upstream.Rate{}}},
-		ListenAddr:  "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Version: "test",
+		ListenAddr:  "127.0.0.1:0", AdminAddr: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Version: "test",
 	}
 }
 
 // running is a daemon that runs.
 type running struct {
 	addr   string
+	admin  atomic.Pointer[string] // the address of metrics and health; nil: not yet
 	cancel context.CancelFunc
 	ended  chan struct{}
 	err    error // read it after ended
@@ -96,6 +98,7 @@ func (b *bundle) launch(cfg Config) *running {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{addr: cfg.ListenAddr, cancel: cancel, ended: make(chan struct{})}
+	cfg.AdminStarted = func(addr net.Addr) { r.admin.Store(new(addr.String())) }
 	go func() {
 		defer close(r.ended)
 		r.err = Run(ctx, cfg)
@@ -139,10 +142,23 @@ func (b *bundle) stop(r *running) time.Duration {
 	return time.Since(began)
 }
 
-// get sends a GET to the daemon. The status is 0 if there is no response.
+// get sends a GET to the daemon, to the address where the path is. The status is 0 if
+// there is no response.
 func (r *running) get(path string) (status int, body string) {
+	addr := r.addr
+	if path == "/metrics" || path == "/readyz" {
+		admin := r.admin.Load()
+		if admin == nil {
+			return 0, "it does not listen yet"
+		}
+		addr = *admin
+	}
+	return fetch(addr, path)
+}
+
+func fetch(addr, path string) (status int, body string) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
-	resp, err := client.Get("http://" + r.addr + path)
+	resp, err := client.Get("http://" + addr + path)
 	if err != nil {
 		return 0, err.Error()
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	// Late is what a late result does, one that comes after its generation failed at
 	// the deadline: event (default), complete or off.
 	Late string
+	// Clips says who makes clips: write (default), tasksync inserts those that the
+	// application made no placeholder for; update, it only fills placeholders.
+	Clips string
 	// Pace says how much a generation's waiting counts against calls: frugal, balanced
 	// (default) or eager.
 	Pace string
@@ -56,11 +59,17 @@ type Config struct {
 	SlotLimit int64
 	// ListenAddr is the address of the HTTP server; default ":8080".
 	ListenAddr string
+	// AdminAddr is the address of /metrics, /healthz and /readyz, which are for the
+	// operator; default: 127.0.0.1:9464, or any port of 127.0.0.1 if that one is taken.
+	AdminAddr string
 	// API configures the HTTP endpoints for users and webhooks.
 	API API
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
+	// NoRLS leaves tables that Run creates without row security, where it would enable
+	// it: in a database with Supabase's roles.
+	NoRLS bool
 	// Handlers are the task types; default: task.DefaultHandlers, the five of the
 	// specification.
 	Handlers task.Handlers
@@ -75,6 +84,9 @@ type Config struct {
 	// Gatherer is what /metrics shows; default: Registerer. Required if Registerer is
 	// not a Gatherer, too.
 	Gatherer prometheus.Gatherer
+	// AdminStarted is called once, when /metrics, /healthz and /readyz answer, with their
+	// address. That is before the database is reached.
+	AdminStarted func(addr net.Addr)
 	// Started is called once, when every part runs, with the address of the HTTP server.
 	Started func(addr net.Addr)
 
@@ -94,12 +106,22 @@ func LateModes() []string {
 	return []string{string(task.LateEvent), string(task.LateComplete), string(task.LateOff)}
 }
 
+// The values of Config.Clips.
+const (
+	clipsWrite  = "write"
+	clipsUpdate = "update"
+)
+
+// ClipsModes returns the values of Config.Clips.
+func ClipsModes() []string { return []string{clipsWrite, clipsUpdate} }
+
 // WithDefaults returns c with the defaults that daemon sets. A field whose default
 // another package sets, like SlotLimit, stays zero.
 func (c Config) WithDefaults() Config {
 	c.Timeout = cmp.Or(c.Timeout, task.DefaultTimeout)
 	c.Grace = cmp.Or(c.Grace, task.DefaultGrace)
 	c.Late = cmp.Or(c.Late, string(task.LateEvent))
+	c.Clips = cmp.Or(c.Clips, clipsWrite)
 	c.Pace = cmp.Or(c.Pace, string(looks.Balanced))
 	c.Feed = cmp.Or(c.Feed, feed.Auto)
 	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)
@@ -151,6 +173,8 @@ func (c Config) validateFields() error {
 		return wrong("Grace", "%s is under a second", c.Grace)
 	case !slices.Contains(LateModes(), c.Late):
 		return wrong("Late", "%q is not one of %v", c.Late, LateModes())
+	case !slices.Contains(ClipsModes(), c.Clips):
+		return wrong("Clips", "%q is not one of %v", c.Clips, ClipsModes())
 	case !slices.Contains(Paces(), c.Pace):
 		return wrong("Pace", "%q is not one of %v", c.Pace, Paces())
 	case c.PollInterval != 0 && c.PollInterval < 50*time.Millisecond:

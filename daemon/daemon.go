@@ -46,7 +46,8 @@ type daemon struct {
 	grace  context.Context // ends stopTimeout after the beginning of a stop
 
 	registry  *registry
-	server    *httpServer
+	admin     *httpServer
+	server    *publicServer
 	guard     *database.Guard // of the sessions to DatabaseURL
 	direct    *database.Guard // of those to ListenURL: most often the same
 	pool      *pgxpool.Pool
@@ -69,6 +70,7 @@ type daemon struct {
 func (d *daemon) parts() []part {
 	return []part{
 		{name: "metrics", open: d.openMetrics, close: d.closeMetrics},
+		{name: "admin server", open: d.openAdmin, run: d.watchAdmin, close: d.closeAdmin},
 		{name: "HTTP server", open: d.openServer, run: d.watchServer, close: d.closeServer},
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
 		{name: "schema", open: d.openSchema, run: d.examineBeside},

@@ -86,7 +86,9 @@ func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 	if err := doctor.Before(ctx, cfg.examination(pool), cfg.logFinding); err != nil {
 		return err
 	}
-	m, err := migrations.Open(pool)
+	m, err := migrations.OpenConfig(pool, migrations.Config{NoRLS: cfg.NoRLS, Warn: func(text string) {
+		cfg.Logger.Warn("[TaskSync] A migration has something to say", "migration", text)
+	}})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,8 @@
 // they are opened:
 //
 //	metrics       the registry
-//	HTTP server   /healthz, /readyz and /metrics answer from now on; the API answers 503
+//	admin server  /healthz, /readyz and /metrics answer from now on
+//	HTTP server   /healthz answers there too; the API answers 503
 //	database      waited for, with backoff
 //	schema        migrations are applied, or checked; runs: what a daemon can live with is logged
 //	syncer        with the adapters of the providers; runs: what looks teach, and shares of the limits

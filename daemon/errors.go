@@ -23,6 +23,9 @@ var (
 	// ErrListen is wrapped by the error of Run when it cannot listen at
 	// Config.ListenAddr.
 	ErrListen = errors.New("serve HTTP")
+	// ErrListenAdmin is wrapped by the error of Run when it cannot listen at
+	// Config.AdminAddr.
+	ErrListenAdmin = errors.New("serve metrics and health")
 )
 
 // FieldError says what is wrong with one field of a Config, and never shows a

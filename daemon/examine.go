@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -27,10 +29,27 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 		tell(Finding{Level: doctor.Good, Check: "settings", What: "settings: provider " + cfg.Providers[0].Name})
 	}
 	e := cfg.examination(nil)
+	e.Limits = cfg.limits()
 	if err == nil {
 		e.Accounts = cfg.accounts
 	}
 	return doctor.Examine(ctx, e, tell)
+}
+
+// limits are those of the providers whose adapters can be made.
+func (c Config) limits() (limits []doctor.Limit) {
+	for _, p := range c.Providers {
+		a, err := p.open(c, nil)
+		if err != nil {
+			continue // the settings say so
+		}
+		l := doctor.Limit{Provider: p.Name, Requests: a.Limits().Requests, Window: cmp.Or(a.Limits().Window, time.Second)}
+		if s, ok := a.(shared); ok {
+			l.Credential = s.Credential()
+		}
+		limits = append(limits, l)
+	}
+	return limits
 }
 
 // CheckDatabase returns an error for a database that tasksync cannot work with, as
@@ -44,8 +63,8 @@ func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
 func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
 	return doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
-		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), Overdue: c.overdue(),
-		Providers: c.providerWords(), Words: c.words(),
+		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), NoRLS: c.NoRLS, Overdue: c.overdue(),
+		Providers: c.providerWords(), Words: c.words(), UpdateClips: c.Clips == clipsUpdate,
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 )
@@ -31,7 +33,7 @@ func (h *health) set(part, reason string) {
 		delete(h.reasons, part)
 		return
 	}
-	h.reasons[part] = reason
+	h.reasons[part] = withoutAddress(reason)
 }
 
 // check adds a part that is asked at each request, but not more often than once a
@@ -66,14 +68,14 @@ func (h *health) notReady() map[string]string {
 	h.mu.Unlock()
 	for part, ask := range checks {
 		if reason := ask(); reason != "" {
-			out[part] = reason
+			out[part] = withoutAddress(reason)
 		}
 	}
 	return out
 }
 
-// live answers /healthz: the process serves requests.
-func (h *health) live(w http.ResponseWriter, _ *http.Request) {
+// alive answers /healthz: the process serves requests.
+func alive(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
 }
 
@@ -91,4 +93,22 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body) // the client is gone
+}
+
+// The parts of a driver's error that say where the database is.
+var (
+	target  = regexp.MustCompile("failed to connect to `[^`]*`")
+	address = regexp.MustCompile(`\S+:\d+ \([^)]*\): |(?:dial|read|write) (?:tcp|udp|unix)\d? \S+: |lookup \S+(?: on \S+)?: `)
+	quoted  = regexp.MustCompile(` "[^"]*"`)
+)
+
+// withoutAddress returns a reason without user, host and port: whoever may ask whether a
+// daemon is ready need not know them. The log has them.
+func withoutAddress(reason string) string {
+	reason = target.ReplaceAllString(strings.Join(strings.Fields(reason), " "), "no connection")
+	reason = address.ReplaceAllString(reason, "")
+	if strings.Contains(reason, "FATAL: ") { // Postgres quotes the user and the database
+		reason = quoted.ReplaceAllString(reason, "")
+	}
+	return reason
 }

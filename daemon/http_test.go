@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -80,55 +79,14 @@ func TestPagesMayReadThatTheAPIIsAway(t *testing.T) {
 	require.Equal(t, http.MethodPost, resp.Header.Get("Access-Control-Allow-Methods"))
 }
 
-// TestConnectionsAreLimited: one connection too many waits until another one ends.
-func TestConnectionsAreLimited(t *testing.T) {
-	t.Parallel()
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	l := limitListener(inner, 2)
-	accepted, ended := make(chan net.Conn), make(chan error, 1)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				ended <- err
-				return
-			}
-			accepted <- conn
-		}
-	}()
-	for range 4 {
-		conn, err := net.Dial("tcp", inner.Addr().String())
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close() })
-	}
-	first, second := <-accepted, <-accepted
-	select {
-	case <-accepted:
-		require.Fail(t, "a third one is served")
-	case <-time.After(100 * time.Millisecond):
-	}
-	require.NoError(t, first.Close())
-	require.Error(t, first.Close(), "closed twice, it leaves its place once")
-	third := <-accepted
-	select {
-	case <-accepted:
-		require.Fail(t, "a third one is served")
-	case <-time.After(100 * time.Millisecond):
-	}
-	require.NoError(t, l.Close())
-	require.ErrorIs(t, <-ended, net.ErrClosed, "it does not wait for its turn any more")
-	require.NoError(t, errors.Join(second.Close(), third.Close()))
-}
-
 // TestHTTPServerOfTheDaemon: the server has the limit, and logs its errors.
 func TestHTTPServerOfTheDaemon(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	s, err := newServer(b.config(), newRegistry(Config{}), newHealth())
+	s, err := newServer(b.config())
 	require.NoError(t, err)
 	defer s.listener.Close()
-	require.Equal(t, maxConns, cap(s.listener.(*limitedListener).taken))
+	require.Equal(t, maxConns, s.listener.(*limitedListener).most)
 	s.server.ErrorLog.Print("http: Accept error: accept tcp: too many open files; retrying in 5ms")
 	require.Regexp(t, `level=WARN msg="http: Accept error: .*" part=http`, b.log.String())
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,31 +36,11 @@ func sourceOf(name string, a upstream.Adapter) planner.Source {
 	window := cmp.Or(limits.Window, time.Second).Seconds()
 	s.Budget = func() float64 { return float64(limits.Requests) / window }
 	if client, ok := a.(shared); ok {
-		smooth := &smoothed{value: float64(limits.Requests)}
-		s.Budget = func() float64 { return smooth.next(float64(client.Share()), time.Now()) / window }
+		smooth := budget.NewSmooth(limits.Requests)
+		s.Budget = func() float64 { return smooth.Next(client.Share(), time.Now()) / window }
 		s.Used = func() float64 { return float64(client.Used()) / float64(limits.Requests) }
 	}
 	return s
-}
-
-// smoothed is a share over half a minute: rows keep the looks that were planned while
-// it was small for a moment, as it is in a new daemon, or none without the database.
-type smoothed struct {
-	mu    sync.Mutex
-	value float64
-	at    time.Time
-}
-
-func (s *smoothed) next(share float64, now time.Time) float64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if share > 0 {
-		if !s.at.IsZero() {
-			s.value += (share - s.value) * (1 - math.Exp(-max(0, now.Sub(s.at)).Seconds()/30))
-		}
-		s.at = now
-	}
-	return s.value
 }
 
 // demanding is a gate with the demand of the planner beside its own: a price keeps

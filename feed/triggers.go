@@ -3,10 +3,13 @@ package feed
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"tasksync/internal/database"
+	"tasksync/internal/wait"
 	"tasksync/queries"
 )
 
@@ -54,12 +57,19 @@ func TriggersGet(ctx context.Context, db queries.DBTX) (Triggers, error) {
 	}, nil
 }
 
-// triggersLockTimeout bounds how long SetTriggers waits for the lock on the table:
-// all writers wait behind it.
-const triggersLockTimeout = "2s"
+// How SetTriggers waits for the lock on the table. All writers wait behind it, so it
+// waits for a moment at a time.
+const (
+	triggersLockTimeout = "50ms"
+	triggersMinPause    = 100 * time.Millisecond
+	triggersMaxPause    = 2 * time.Second
+	triggersPatience    = 15 * time.Second
+)
 
 // SetTriggers enables or disables the triggers. Enabled, they announce rows even where
-// the server permits two-phase commits. The role must own the table.
+// the server permits two-phase commits. The role must own the table. Where another
+// transaction keeps the table locked, it tries for 15 s, and its error then names that
+// transaction.
 func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	q := queries.New()
 	set := q.FeedTriggersDisable
@@ -72,13 +82,33 @@ func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	case on:
 		set = q.FeedTriggersEnable
 	}
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if err := q.TransactionSetLockTimeout(ctx, tx, triggersLockTimeout); err != nil {
+	end := time.Now().Add(triggersPatience)
+	for pause := triggersMinPause; ; pause = min(2*pause, triggersMaxPause) {
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			if err := q.TransactionSetLockTimeout(ctx, tx, triggersLockTimeout); err != nil {
+				return err
+			}
+			return set(ctx, tx)
+		})
+		switch {
+		case err == nil:
+			return nil
+		case database.Code(err) != database.LockNotAvailable:
+			return fmt.Errorf("switch the triggers: %w", err)
+		case time.Now().After(end):
+			return fmt.Errorf("switch the triggers: %w: music_generations is locked by %s; end that transaction, or try again later", err, holder(ctx, pool))
+		}
+		if err := wait.For(ctx, pause); err != nil {
 			return err
 		}
-		if err := set(ctx, tx); err != nil {
-			return fmt.Errorf("switch the triggers: %w", err)
-		}
-		return nil
-	})
+	}
+}
+
+// holder describes who keeps the table locked. The function is one of the migrations',
+// which sqlc does not know.
+func holder(ctx context.Context, pool *pgxpool.Pool) string {
+	what := "transactions that hold it in turn"
+	row := pool.QueryRow(ctx, `SELECT what FROM tasksync_ddl.holders('public.music_generations', 'SHARE ROW EXCLUSIVE') LIMIT 1`)
+	_ = row.Scan(&what) // the error of the caller stands without it, too
+	return what
 }

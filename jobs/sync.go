@@ -32,7 +32,7 @@ func (w *syncWorker) Work(ctx context.Context, job *river.Job[SyncArgs]) error {
 	before, first := recorded(job)
 	notBefore := before.notBefore(job.Args.IDs)
 	results, err := w.syncer.Sync(ctx, syncer.Request{
-		IDs: job.Args.IDs, First: first, NotBefore: notBefore, Tracks: before.tracks(job.Args.IDs), Lane: job.Args.lane(), LeaveOverdue: !job.Args.Backlog,
+		IDs: job.Args.IDs, First: first, NotBefore: notBefore, Tracks: before.tracks(job.Args.IDs), Lane: job.Args.lane(), LeaveOverdue: !job.Args.Backlog, LeaveTwins: true,
 	})
 	switch {
 	case err != nil && ctx.Err() != nil:

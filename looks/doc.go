@@ -20,8 +20,8 @@
 // dynamic programming, for every age at once. For frequent looks its density is
 // Keller's: √(hazard / (2·price)).
 //
-// [Market] finds the price at which the looks fit into the limit, and [Users] sees to
-// it that who asks for little does not pay what others have driven up.
+// [Market] finds the price at which the looks fit into the limit, for each user by what
+// that user asks for: who asks for little does not pay what others have driven up.
 //
 // What is pure here does no I/O and asks no clock: its caller tells the times.
 package looks

@@ -62,8 +62,8 @@ func (e *expert) survival(age, entered, prior float64) float64 {
 // learn learns that a row ended between two ages. Where in between is not known: the
 // buckets get as much as the expert foretold and, the more the end is news, an even
 // part.
-func (e *expert) learn(after, by, entered, news float64) {
-	low, high := max(0, e.basis.of(after, entered)), e.basis.of(by, entered)
+func (e *expert) learn(in interval, news float64) {
+	low, high := max(0, e.basis.of(in.after, in.entered)), e.basis.of(in.by, in.entered)
 	if e.foretells == nil {
 		e.foretells = e.smooth()
 	}
@@ -71,7 +71,6 @@ func (e *expert) learn(after, by, entered, news float64) {
 	last, upTo := place(high)
 	var chance [buckets]float64
 	sum := 0.0
-	even := news * e.count / float64(last-first+1) / 4
 	for i := first; i <= last; i++ {
 		part := 1.0
 		if i == first {
@@ -80,18 +79,20 @@ func (e *expert) learn(after, by, entered, news float64) {
 		if i == last {
 			part -= 1 - upTo
 		}
-		chance[i] = max(part, 1e-9) * (e.foretells.mass[i] + even + 1e-9)
+		chance[i] = max(part, 1e-9) * (e.foretells.mass[i] + 1e-9)
 		sum += chance[i]
 	}
 	for i := first; i <= last; i++ {
-		chance[i] /= sum
+		chance[i] *= news / sum
 	}
-	e.decay(e.keep)
+	e.decay(math.Pow(e.keep, news))
 	e.add(&chance)
 	e.foretells = nil
 }
 
+type interval struct{ after, by, entered float64 }
+
 // judge enters how likely the expert held what came.
-func (e *expert) judge(chance float64) {
-	e.score = e.score*believing + math.Log(max(chance, 1e-6))
+func (e *expert) judge(chance, news float64) {
+	e.score = e.score*math.Pow(believing, news) + news*math.Log(max(chance, 1e-6))
 }

@@ -9,7 +9,7 @@ import (
 const perExpert = buckets + 1
 
 // Size is the length of what a model has learnt, in numbers.
-const Size = (2+3*6)*perExpert + 2
+const Size = (2+3*6)*perExpert + 4
 
 // ErrSize is returned by [Model.Merge] for numbers that are no model's, as another
 // version of tasksync may have left them.
@@ -78,8 +78,10 @@ func (m *Model) Merge(known []float32) error {
 		e.score = sane(next(), -1e6, 0)
 		e.foretells = nil
 	})
-	m.Hints.Ended = sane(next(), 0, mostWeight)
-	m.Hints.Hinted = sane(next(), 0, m.Hints.Ended)
+	for _, t := range []*Told{&m.Hints.Lately, &m.Hints.Long} {
+		t.Ended = sane(next(), 0, mostWeight)
+		t.Hinted = sane(next(), 0, t.Ended)
+	}
 	m.base, m.lessons, m.hints = m.numbers(), [stages]float64{}, 0
 	return nil
 }
@@ -99,7 +101,8 @@ func (m *Model) numbers() []float64 {
 		out = append(out, e.weight[:]...)
 		out = append(out, e.score)
 	})
-	return append(out, m.Hints.Ended, m.Hints.Hinted)
+	h := m.Hints
+	return append(out, h.Lately.Ended, h.Lately.Hinted, h.Long.Ended, h.Long.Hinted)
 }
 
 func (m *Model) each(do func(*expert)) {
@@ -122,6 +125,6 @@ func (m *Model) keeps() []float64 {
 			out = append(out, math.Pow(believing, n))
 		}
 	}
-	hints := math.Pow(hintsKeep, float64(m.hints))
-	return append(out, hints, hints)
+	lately, long := math.Pow(hintsKeepLately, float64(m.hints)), math.Pow(hintsKeepLong, float64(m.hints))
+	return append(out, lately, lately, long, long)
 }

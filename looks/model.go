@@ -15,7 +15,8 @@ type Track struct {
 	Looks int `json:"n,omitempty"`
 	// Last is the row's age at the last look that found it under way; Entered are its
 	// ages when it came into each stage: in the middle between the look that first
-	// found it there and the one before. In milliseconds.
+	// found it there and the one before; 0: the first look found it there, however
+	// long it had been there. In milliseconds.
 	Last    int64         `json:"l,omitempty"`
 	Entered [stages]int64 `json:"e,omitzero"`
 }
@@ -24,7 +25,7 @@ type Track struct {
 // this stage. A stage never falls, as a status does not.
 func (t Track) Looked(age time.Duration, stage task.Stage) Track {
 	stage = min(max(stage, t.Stage), stages-1)
-	if stage > t.Stage {
+	if stage > t.Stage && t.Looks > 0 {
 		t.Entered[stage] = (t.Last + age.Milliseconds()) / 2
 	}
 	t.Stage, t.Last = stage, age.Milliseconds()
@@ -108,12 +109,9 @@ func (t Track) sound() bool {
 	return t.Last >= last && t.Stage < stages
 }
 
-// telling is the part up to which an end that was foretold tells where it was: the
-// nearer to 1 it was foretold that the row would end between two looks, the less
-// they tell of where in between. Rows that were not looked at for long must not blur
-// what is known, but they confirm it.
-const telling = 0.5
-
+// learn lets the experts of a stage learn as much as the end was news to them: a row
+// that was foretold to end between two looks tells little of where in between, and must
+// not blur what is known.
 func (m *Model) learn(s task.Stage, after, by, entered float64) {
 	experts, beliefs := m.stages[s], m.beliefs(s)
 	held, foretold := make([]float64, len(experts)), 0.0
@@ -123,11 +121,11 @@ func (m *Model) learn(s task.Stage, after, by, entered float64) {
 		held[i] = (e.survival(after, entered, m.prior(after)) - e.survival(by, entered, m.prior(by))) / left
 		foretold += beliefs[i] * held[i]
 	}
-	news := min(1, (1-min(1, foretold))/(1-telling))
-	m.lessons[s]++
+	news := max(0, 1-foretold)
+	m.lessons[s] += news
 	for i := range experts {
-		experts[i].judge(held[i])
-		experts[i].learn(after, by, entered, news)
+		experts[i].judge(held[i], news)
+		experts[i].learn(interval{after, by, entered}, news)
 	}
 }
 
@@ -153,8 +151,12 @@ func (m *Model) beliefs(s task.Stage) []float64 {
 func (m *Model) curve(t Track, horizon time.Duration) curve {
 	c := curve{ages: ages(horizon.Seconds())}
 	c.survival = make([]float64, len(c.ages))
-	entered := t.entered(t.Stage)
-	experts, beliefs := m.stages[t.Stage], m.beliefs(t.Stage)
+	stage := t.Stage
+	for stage > submitted && t.Entered[stage] == 0 {
+		stage--
+	}
+	entered := t.entered(stage)
+	experts, beliefs := m.stages[stage], m.beliefs(stage)
 	for k, age := range c.ages {
 		prior := m.prior(age)
 		for i := range experts {

@@ -147,6 +147,36 @@ func TestWithCallbacksFewLooksAreLeft(t *testing.T) {
 	require.Greater(t, looks, 6.0, "callbacks have stopped")
 }
 
+// Two rows in a hundred without a callback change little; callbacks that stop do at once.
+func TestAFewMissingCallbacksChangeLittle(t *testing.T) {
+	t.Parallel()
+	var h Hints
+	for i := range 300 {
+		h.Learn(i%33 != 0)
+	}
+	require.InDelta(t, 0.97, h.Share(), 0.03)
+	for range 4 {
+		h.Learn(false)
+	}
+	require.Less(t, h.Share(), 0.75)
+}
+
+// A stage that the first look found may have begun at any time before.
+func TestAFirstLookTellsNoBeginningOfAStage(t *testing.T) {
+	t.Parallel()
+	m := NewModel(flatPrior)
+	late := Track{}.Looked(100*time.Second, task.StagePreview)
+	require.Zero(t, late.Entered[task.StagePreview])
+	require.Equal(t, int64(150_000), late.Looked(200*time.Second, task.StagePartial).Entered[task.StagePartial])
+	m.Learn(late, 110*time.Second, false)
+	require.NotZero(t, m.stages[submitted][0].count)
+	require.Zero(t, m.stages[task.StagePreview][0].count)
+	at := func(tr Track) float64 {
+		return m.Plan(tr, deadline, Terms{Price: time.Second}).Survival(100 * time.Second)
+	}
+	require.InDelta(t, at(Track{}), at(late), 1e-9, "its age alone foretells its end")
+}
+
 func TestGarbageTeachesNothing(t *testing.T) {
 	t.Parallel()
 	for name, learn := range map[string]func(m *Model){

@@ -18,9 +18,10 @@
 -- commit (see 00023, which has the last word; here, so that no insert in between
 -- notifies).
 
+-- +goose NO TRANSACTION
 -- +goose Up
 -- +goose StatementBegin
-CREATE FUNCTION tasksync.notify_generation() RETURNS trigger
+CREATE OR REPLACE FUNCTION tasksync.notify_generation() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
 AS $$
 BEGIN
@@ -35,15 +36,19 @@ $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION tasksync.notify_generation() FROM PUBLIC;
 
-CREATE TRIGGER tasksync_notify_insert
+CALL tasksync_ddl.run('public.music_generations', 'SHARE ROW EXCLUSIVE',
+$$EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regclass('public.music_generations') AND tgname = 'tasksync_notify_insert')$$,
+$$CREATE TRIGGER tasksync_notify_insert
     AFTER INSERT ON public.music_generations
     FOR EACH ROW
     WHEN (NEW.task_type IS NOT NULL
         AND NEW.status IN ('submitted', 'queued', 'processing', 'streaming')
         AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
-    EXECUTE FUNCTION tasksync.notify_generation();
+    EXECUTE FUNCTION tasksync.notify_generation()$$);
 
-CREATE TRIGGER tasksync_notify_update
+CALL tasksync_ddl.run('public.music_generations', 'SHARE ROW EXCLUSIVE',
+$$EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regclass('public.music_generations') AND tgname = 'tasksync_notify_update')$$,
+$$CREATE TRIGGER tasksync_notify_update
     AFTER UPDATE ON public.music_generations
     FOR EACH ROW
     WHEN (NEW.task_type IS NOT NULL
@@ -52,9 +57,13 @@ CREATE TRIGGER tasksync_notify_update
             OR (OLD.status IN ('submitted', 'queued', 'processing', 'streaming')) IS NOT TRUE
             OR (coalesce(OLD.task_id, '') = '' AND coalesce(NEW.task_id, '') <> ''))
         AND pg_catalog.pg_try_advisory_xact_lock_shared(8386110886476607075))
-    EXECUTE FUNCTION tasksync.notify_generation();
+    EXECUTE FUNCTION tasksync.notify_generation()$$);
 
 -- +goose Down
-DROP TRIGGER IF EXISTS tasksync_notify_update ON public.music_generations;
-DROP TRIGGER IF EXISTS tasksync_notify_insert ON public.music_generations;
+CALL tasksync_ddl.run('public.music_generations', 'ACCESS EXCLUSIVE',
+$$NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regclass('public.music_generations') AND tgname = 'tasksync_notify_update')$$,
+'DROP TRIGGER tasksync_notify_update ON public.music_generations');
+CALL tasksync_ddl.run('public.music_generations', 'ACCESS EXCLUSIVE',
+$$NOT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regclass('public.music_generations') AND tgname = 'tasksync_notify_insert')$$,
+'DROP TRIGGER tasksync_notify_insert ON public.music_generations');
 DROP FUNCTION IF EXISTS tasksync.notify_generation();

@@ -49,12 +49,17 @@ func (l *locker) SessionLock(ctx context.Context, _ *sql.Conn) error {
 
 func (l *locker) try(ctx context.Context) (held bool, err error) {
 	cfg := l.pool.Config().ConnConfig
-	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	// The portal of the extended protocol would keep a snapshot, for which an index
+	// that is built concurrently waits.
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return false, err
 	}
 	tx, err := conn.Begin(ctx)
+	if err == nil { // the migrations may wait for long
+		_, err = tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+	}
 	if err == nil {
 		err = tx.QueryRow(ctx, `SELECT pg_catalog.pg_try_advisory_xact_lock($1)`, lock.DefaultLockID).Scan(&held)
 	}

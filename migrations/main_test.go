@@ -111,7 +111,7 @@ func dump(t *testing.T, url string) string {
 	sql, err := os.ReadFile("testdata/dump.sql")
 	require.NoError(t, err)
 	conn := connect(t, url)
-	_, err = conn.Exec(t.Context(), `SET search_path = ''`)
+	_, err = conn.Exec(t.Context(), `SET search_path = ''; SET jit = off`) // to compile the plan takes longest
 	require.NoError(t, err)
 	return strings.Join(column[string](t, conn, string(sql)), "\n") + "\n"
 }

@@ -3,6 +3,24 @@
 // command, with the same version table:
 //
 //	GOOSE_TABLE=public.tasksync_goose_version goose -dir migrations postgres "$DATABASE_URL" up
+//
+// # Tables of the application's
+//
+// A statement that locks a table of the application's must not keep its writers
+// waiting: they queue behind a lock that is waited for. So each of them stands in a
+// file with NO TRANSACTION, may be run again, and goes through schema tasksync_ddl,
+// which 00001 makes (a test holds the files to this):
+//
+//   - CALL tasksync_ddl.run(table, lock, unless, statement) for DDL of an instant. It
+//     tries for the lock 50 ms at a time, and says whom it waits for.
+//   - CALL tasksync_ddl.add_columns(table, columns) for columns.
+//   - CALL tasksync_ddl.prepare_index(table, index, definition), then CREATE INDEX
+//     CONCURRENTLY IF NOT EXISTS index ON the table's name without its schema and the
+//     same definition, and at the end CALL tasksync_ddl.finish_indexes(). Postgres
+//     allows that statement in no function and on no view or partitioned table; the
+//     call deals with those.
+//
+// On a view, which `tasksync adopt` makes, each of them does nothing.
 package migrations
 
 import (
@@ -13,7 +31,6 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
@@ -30,84 +47,84 @@ const Table = "public.tasksync_goose_version"
 // Migrator runs the migrations on one database. [Open] makes one; the caller
 // must Close it.
 type Migrator struct {
+	pool     *pgxpool.Pool
 	db       *sql.DB
 	provider *goose.Provider
+	warn     func(text string)
 }
 
-// Open prepares to migrate the database of pool. Concurrent runs wait for each
+// Config is what a Migrator may be told.
+type Config struct {
+	// Warn is called with what a migration says while it runs: whom it waits for, for
+	// example. It may be called by several goroutines at once. Default: nowhere.
+	Warn func(text string)
+	// NoRLS leaves tables that the migrations create without row security.
+	NoRLS bool
+}
+
+// Open is OpenConfig with the defaults.
+func Open(pool *pgxpool.Pool) (*Migrator, error) { return OpenConfig(pool, Config{}) }
+
+// OpenConfig prepares to migrate the database of pool. Concurrent runs wait for each
 // other by goose's lock. Closing the Migrator leaves the pool open.
-func Open(pool *pgxpool.Pool) (*Migrator, error) {
-	db := stdlib.OpenDBFromPool(pool)
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, FS,
+func OpenConfig(pool *pgxpool.Pool, cfg Config) (*Migrator, error) {
+	m := &Migrator{pool: pool, warn: cfg.Warn}
+	if m.warn == nil {
+		m.warn = func(string) {}
+	}
+	m.db = m.openDB()
+	var err error
+	m.provider, err = goose.NewProvider(goose.DialectPostgres, m.db, files{FS, cfg.NoRLS},
 		goose.WithTableName(Table), goose.WithSessionLocker(&locker{pool: pool}),
 		goose.WithSlog(slog.New(slog.DiscardHandler)))
 	if err != nil {
 		return nil, fmt.Errorf("read migrations: %w", err)
 	}
-	return &Migrator{db: db, provider: provider}, nil
+	return m, nil
 }
 
 // Close releases what [Open] took.
 func (m *Migrator) Close() error { return m.db.Close() }
 
-// Applied is one migration that was run, or that Status lists.
-type Applied struct {
-	Version int64
-	Source  string // the file
-	Pending bool
-}
-
 // Up applies the pending migrations and returns them, in order. It is no error
 // if none is pending.
 func (m *Migrator) Up(ctx context.Context) ([]Applied, error) {
+	if err := m.refuse(ctx); err != nil {
+		return nil, fmt.Errorf("migrate up: %w", err)
+	}
+	defer m.watch(ctx)()
 	results, err := m.provider.Up(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrate up: %w", err)
+		return nil, fmt.Errorf("migrate up: %w", told(err))
 	}
 	return applied(results...), nil
 }
 
 // Down takes back the newest migration. At version 0 it does nothing.
 func (m *Migrator) Down(ctx context.Context) ([]Applied, error) {
-	version, err := m.provider.GetDBVersion(ctx)
+	versions, err := m.versions(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("migrate down: %w", err)
 	}
-	if version == 0 {
+	if len(versions) == 0 {
 		return nil, nil
 	}
+	defer m.watch(ctx)()
 	result, err := m.provider.Down(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrate down: %w", err)
+		return nil, fmt.Errorf("migrate down: %w", told(err))
 	}
 	return applied(result), nil
 }
 
 // DownTo takes back every migration above version.
 func (m *Migrator) DownTo(ctx context.Context, version int64) ([]Applied, error) {
+	defer m.watch(ctx)()
 	results, err := m.provider.DownTo(ctx, version)
 	if err != nil {
-		return nil, fmt.Errorf("migrate down to %d: %w", version, err)
+		return nil, fmt.Errorf("migrate down to %d: %w", version, told(err))
 	}
 	return applied(results...), nil
-}
-
-// Status lists all migrations, applied or pending, in order.
-func (m *Migrator) Status(ctx context.Context) ([]Applied, error) {
-	all, err := m.provider.Status(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("migration status: %w", err)
-	}
-	out := make([]Applied, len(all))
-	for i, s := range all {
-		out[i] = Applied{Version: s.Source.Version, Source: s.Source.Path, Pending: s.State == goose.StatePending}
-	}
-	return out, nil
-}
-
-// Pending reports whether the database lacks a migration.
-func (m *Migrator) Pending(ctx context.Context) (bool, error) {
-	return m.provider.HasPending(ctx)
 }
 
 func applied(results ...*goose.MigrationResult) []Applied {

@@ -210,4 +210,9 @@ func TestTriggersStayAsTheyWere(t *testing.T) {
 		b.up(t)
 		require.ElementsMatch(t, want, on())
 	}
+	b.exec(t, `ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_insert, ENABLE ALWAYS TRIGGER tasksync_notify_update`)
+	_, err := b.migrator.DownTo(t.Context(), 18)
+	require.NoError(t, err)
+	b.up(t)
+	require.Equal(t, 2, value[int](t, b.pool, `SELECT count(*)::int FROM pg_trigger WHERE tgname LIKE 'tasksync_notify%' AND tgenabled = 'A'`), "always")
 }

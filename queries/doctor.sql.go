@@ -466,6 +466,52 @@ func (q *Queries) DoctorLookalikeList(ctx context.Context, db DBTX) ([]DoctorLoo
 	return items, nil
 }
 
+const doctorOpenTableList = `-- name: DoctorOpenTableList :many
+SELECT c.relname::text AS name, (c.relkind = 'v')::boolean AS is_view
+FROM pg_catalog.pg_class AS c
+WHERE c.oid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+    AND CASE c.relkind
+        WHEN 'v' THEN NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false)
+        ELSE NOT c.relrowsecurity
+    END
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname IN ('anon', 'authenticated')
+            AND has_schema_privilege(r.oid, c.relnamespace, 'usage')
+            AND has_any_column_privilege(r.oid, c.oid, 'select')
+    )
+ORDER BY c.relname DESC
+`
+
+type DoctorOpenTableListRow struct {
+	Name   string
+	IsView bool
+}
+
+// Tables and views of rows that everybody may read who has the public key of the
+// application: Supabase's roles anon and authenticated may, and no row security says
+// which rows. A view has the row security of its owner, unless it is a
+// security_invoker.
+func (q *Queries) DoctorOpenTableList(ctx context.Context, db DBTX) ([]DoctorOpenTableListRow, error) {
+	rows, err := db.Query(ctx, doctorOpenTableList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorOpenTableListRow
+	for rows.Next() {
+		var i DoctorOpenTableListRow
+		if err := rows.Scan(&i.Name, &i.IsView); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const doctorOwnerGet = `-- name: DoctorOwnerGet :one
 SELECT quote_ident(pg_get_userbyid(c.relowner))::text AS owner, pg_has_role(current_user, c.relowner, 'usage')::boolean AS owns
 FROM pg_catalog.pg_class AS c
@@ -735,6 +781,25 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 		&i.Standby,
 		&i.WalLevel,
 	)
+	return i, err
+}
+
+const doctorShareGet = `-- name: DoctorShareGet :one
+SELECT count(*)::integer AS daemons, coalesce(sum(share), 0)::integer AS shares
+FROM tasksync.budget_shares
+WHERE credential = $1 AND until > clock_timestamp()
+`
+
+type DoctorShareGetRow struct {
+	Daemons int32
+	Shares  int32
+}
+
+// The daemons that share the limit of a credential now, and their shares together.
+func (q *Queries) DoctorShareGet(ctx context.Context, db DBTX, credential string) (DoctorShareGetRow, error) {
+	row := db.QueryRow(ctx, doctorShareGet, credential)
+	var i DoctorShareGetRow
+	err := row.Scan(&i.Daemons, &i.Shares)
 	return i, err
 }
 

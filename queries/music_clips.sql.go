@@ -10,15 +10,112 @@ import (
 	"time"
 )
 
+const clipColumnList = `-- name: ClipColumnList :many
+WITH RECURSIVE typed AS (
+    SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS base, a.atttypmod AS modifier, a.attnotnull AS required
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+        AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT c.attrelid, c.attnum, c.attname, d.typbasetype, CASE WHEN c.modifier = -1 THEN d.typtypmod ELSE c.modifier END,
+        c.required OR d.typnotnull
+    FROM typed AS c
+    JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
+), columns AS (
+    SELECT c.attrelid, c.attnum, c.attname, c.base, c.modifier, c.required, t.typname
+    FROM typed AS c
+    JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
+)
+SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod)::text AS shown, c.typname::text AS base, c.modifier::integer AS modifier,
+    c.required::boolean AS required,
+    (a.attgenerated <> '' OR a.attidentity <> '')::boolean AS generated,
+    coalesce(CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END, t.typdefault, '')::text AS default_value,
+    has_column_privilege(a.attrelid, a.attnum, 'INSERT')::boolean AS may_insert,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+    )::boolean AS is_unique,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS g
+        WHERE g.tgrelid = a.attrelid AND (g.tgtype & 64) <> 0 AND (g.tgtype & 4) <> 0
+    )::boolean AS instead, -- the triggers of a view that insert in its stead
+    coalesce(has_column_privilege(s.attrelid, s.attnum, 'SELECT'), false)::boolean AS shared,
+    coalesce(s.base = c.base, false)::boolean AS same_type,
+    coalesce(s.typname, '')::text AS generation_base, coalesce(s.modifier, -1)::integer AS generation_modifier
+FROM columns AS c
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.attrelid AND a.attnum = c.attnum
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN columns AS s ON s.attrelid = to_regclass('public.music_generations') AND s.attname = c.attname
+WHERE c.attrelid = to_regclass('public.music_clips')
+ORDER BY c.attnum
+LIMIT 1600
+`
+
+type ClipColumnListRow struct {
+	Name               string
+	Shown              string
+	Base               string
+	Modifier           int32
+	Required           bool
+	Generated          bool
+	DefaultValue       string
+	MayInsert          bool
+	IsUnique           bool
+	Instead            bool
+	Shared             bool
+	SameType           bool
+	GenerationBase     string
+	GenerationModifier int32
+}
+
+// The columns of music_clips, for the statement that inserts clips. The type of a
+// domain is the type below it. shared: music_generations has a column of the same
+// name that may be read; its type is generation_base.
+func (q *Queries) ClipColumnList(ctx context.Context, db DBTX) ([]ClipColumnListRow, error) {
+	rows, err := db.Query(ctx, clipColumnList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClipColumnListRow
+	for rows.Next() {
+		var i ClipColumnListRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.Shown,
+			&i.Base,
+			&i.Modifier,
+			&i.Required,
+			&i.Generated,
+			&i.DefaultValue,
+			&i.MayInsert,
+			&i.IsUnique,
+			&i.Instead,
+			&i.Shared,
+			&i.SameType,
+			&i.GenerationBase,
+			&i.GenerationModifier,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const clipInsertMany = `-- name: ClipInsertMany :execrows
 INSERT INTO public.music_clips (
-    generation_id, clip_id, status, title, audio_url, stream_audio_url, video_url, image_url, lyrics, tags, model_name, duration
+    generation_id, clip_id, status, title, audio_url, stream_audio_url, video_url, image_url, lyrics, tags, model_name, duration, created_at
 )
 SELECT u.generation_id, u.clip_id, u.status, nullif(u.title, ''), nullif(u.audio_url, ''), nullif(u.stream_audio_url, ''),
     nullif(u.video_url, ''), nullif(u.image_url, ''), nullif(u.lyrics, ''), nullif(u.tags, ''), nullif(u.model_name, ''),
-    nullif(u.duration, 0)
+    nullif(u.duration, 0), now() - (cardinality($1::uuid[]) - u.place) * interval '1 microsecond'
 FROM (
-    SELECT unnest($1::uuid[]) AS generation_id, unnest($2::text[]) AS clip_id,
+    SELECT generate_subscripts($1::uuid[], 1) AS place, unnest($1::uuid[]) AS generation_id, unnest($2::text[]) AS clip_id,
         unnest($3::text[]) AS status, unnest($4::text[]) AS title, unnest($5::text[]) AS audio_url,
         unnest($6::text[]) AS stream_audio_url, unnest($7::text[]) AS video_url,
         unnest($8::text[]) AS image_url, unnest($9::text[]) AS lyrics, unnest($10::text[]) AS tags,
@@ -41,6 +138,9 @@ type ClipInsertManyParams struct {
 	Durations       []float64
 }
 
+// Package internal/clips makes another statement with the same parameters where
+// the table needs more than this. A clip's created_at is a microsecond after that
+// of the clip before it, so that created_at orders them.
 func (q *Queries) ClipInsertMany(ctx context.Context, db DBTX, arg ClipInsertManyParams) (int64, error) {
 	result, err := db.Exec(ctx, clipInsertMany,
 		arg.GenerationIds,
@@ -67,11 +167,12 @@ SELECT id, generation_id, clip_id, coalesce(status, '')::text AS status, coalesc
     coalesce(audio_url, '')::text AS audio_url, coalesce(stream_audio_url, '')::text AS stream_audio_url,
     coalesce(video_url, '')::text AS video_url, coalesce(image_url, '')::text AS image_url,
     coalesce(lyrics, '')::text AS lyrics, coalesce(tags, '')::text AS tags,
-    coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration
+    coalesce(model_name, '')::text AS model_name, coalesce(duration, 0)::double precision AS duration,
+    (CASE WHEN isfinite(created_at) THEN created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at
 FROM public.music_clips
 WHERE generation_id = ANY ($1::uuid[])
     AND clip_id <> ''
-ORDER BY generation_id, created_at, id
+ORDER BY generation_id, created_at, length(clip_id), clip_id, id
 `
 
 type ClipListByGenerationsRow struct {
@@ -88,6 +189,7 @@ type ClipListByGenerationsRow struct {
 	Tags           string
 	ModelName      string
 	Duration       float64
+	CreatedAt      time.Time
 }
 
 func (q *Queries) ClipListByGenerations(ctx context.Context, db DBTX, generationIds []string) ([]ClipListByGenerationsRow, error) {
@@ -113,6 +215,7 @@ func (q *Queries) ClipListByGenerations(ctx context.Context, db DBTX, generation
 			&i.Tags,
 			&i.ModelName,
 			&i.Duration,
+			&i.CreatedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -134,7 +237,7 @@ SELECT id, generation_id, coalesce(clip_id, '')::text AS clip_id, coalesce(statu
     (CASE WHEN isfinite(updated_at) THEN updated_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS updated_at
 FROM public.music_clips AS c
 WHERE c.generation_id = ANY ($1::uuid[])
-ORDER BY c.generation_id, c.created_at, c.id
+ORDER BY c.generation_id, c.created_at, length(c.clip_id), c.clip_id, c.id
 `
 
 type ClipListViewsRow struct {
@@ -206,6 +309,51 @@ func (q *Queries) ClipLockByGenerations(ctx context.Context, db DBTX, generation
 	return err
 }
 
+const clipOwnerList = `-- name: ClipOwnerList :many
+SELECT DISTINCT g.id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status
+FROM public.music_clips AS c
+JOIN public.music_generations AS g ON g.id = c.generation_id
+WHERE c.clip_id = ANY ($1::text[])
+ORDER BY g.id
+LIMIT 100
+`
+
+type ClipOwnerListRow struct {
+	ID       string
+	TaskID   string
+	TaskType string
+	Provider string
+	Status   string
+}
+
+// The rows that have clips with these ids, and the tasks of the rows.
+func (q *Queries) ClipOwnerList(ctx context.Context, db DBTX, clipIds []string) ([]ClipOwnerListRow, error) {
+	rows, err := db.Query(ctx, clipOwnerList, clipIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ClipOwnerListRow
+	for rows.Next() {
+		var i ClipOwnerListRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const clipReopenMany = `-- name: ClipReopenMany :exec
 UPDATE public.music_clips AS c
 SET status = $1::text, updated_at = now()
@@ -226,12 +374,36 @@ func (q *Queries) ClipReopenMany(ctx context.Context, db DBTX, arg ClipReopenMan
 	return err
 }
 
+const clipShiftMany = `-- name: ClipShiftMany :execrows
+UPDATE public.music_clips AS c
+SET created_at = c.created_at + u.shift * interval '1 microsecond'
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS shift) AS u
+WHERE c.id = u.id
+`
+
+type ClipShiftManyParams struct {
+	Ids    []string
+	Shifts []int64
+}
+
+// Moves the created_at of clips, by microseconds.
+func (q *Queries) ClipShiftMany(ctx context.Context, db DBTX, arg ClipShiftManyParams) (int64, error) {
+	result, err := db.Exec(ctx, clipShiftMany, arg.Ids, arg.Shifts)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const clipUpdateMany = `-- name: ClipUpdateMany :execrows
 UPDATE public.music_clips AS c
-SET clip_id = u.clip_id, status = u.status, title = nullif(u.title, ''), audio_url = nullif(u.audio_url, ''),
-    stream_audio_url = nullif(u.stream_audio_url, ''), video_url = nullif(u.video_url, ''),
-    image_url = nullif(u.image_url, ''), lyrics = nullif(u.lyrics, ''), tags = nullif(u.tags, ''),
-    model_name = nullif(u.model_name, ''), duration = nullif(u.duration, 0), updated_at = now()
+SET clip_id = u.clip_id, status = u.status, title = coalesce(nullif(u.title, ''), c.title),
+    audio_url = coalesce(nullif(u.audio_url, ''), c.audio_url),
+    stream_audio_url = coalesce(nullif(u.stream_audio_url, ''), c.stream_audio_url),
+    video_url = coalesce(nullif(u.video_url, ''), c.video_url), image_url = coalesce(nullif(u.image_url, ''), c.image_url),
+    lyrics = coalesce(nullif(u.lyrics, ''), c.lyrics), tags = coalesce(nullif(u.tags, ''), c.tags),
+    model_name = coalesce(nullif(u.model_name, ''), c.model_name), duration = coalesce(nullif(u.duration, 0), c.duration),
+    updated_at = now()
 FROM (
     SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS clip_id,
         unnest($3::text[]) AS status, unnest($4::text[]) AS title, unnest($5::text[]) AS audio_url,
@@ -257,6 +429,7 @@ type ClipUpdateManyParams struct {
 	Durations       []float64
 }
 
+// A column without a value keeps what it has: it may be NOT NULL.
 func (q *Queries) ClipUpdateMany(ctx context.Context, db DBTX, arg ClipUpdateManyParams) (int64, error) {
 	result, err := db.Exec(ctx, clipUpdateMany,
 		arg.Ids,

@@ -499,6 +499,81 @@ func (q *Queries) GenerationListViews(ctx context.Context, db DBTX, ids []string
 	return items, nil
 }
 
+const generationListWithTwins = `-- name: GenerationListWithTwins :many
+WITH asked AS MATERIALIZED (
+    SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
+    FROM public.music_generations
+    WHERE id = ANY ($1::uuid[])
+), twins AS (
+    SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
+    FROM asked AS a
+    CROSS JOIN LATERAL (
+        SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
+        FROM public.music_generations AS g
+        WHERE g.task_id = a.task_id
+            AND g.task_type IS NOT NULL
+            AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        LIMIT 100
+    ) AS t
+    WHERE a.task_id <> ''
+        AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND t.task_type = a.task_type
+        AND t.id <> ALL ($1::uuid[])
+)
+SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
+    coalesce(r.task_type, '')::text AS task_type, coalesce(r.provider, '')::text AS provider, coalesce(r.status, '')::text AS status,
+    coalesce(r.error_code, '')::text AS error_code, coalesce(r.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(r.created_at) THEN r.created_at WHEN isfinite(r.updated_at) THEN r.updated_at ELSE 'epoch' END)::timestamptz AS created_at
+FROM (SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at FROM asked UNION ALL SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at FROM twins) AS r
+ORDER BY r.id
+`
+
+type GenerationListWithTwinsRow struct {
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+}
+
+// The rows with the given ids, and of each pending one its twins: the other pending
+// rows with the same task, at most a hundred of them, at whatever provider. The LIMIT keeps the planner from
+// anything but one look into the index on task_id for each row, whatever it takes the
+// table for: it must not use the index on task_type, which has all pending rows.
+func (q *Queries) GenerationListWithTwins(ctx context.Context, db DBTX, ids []string) ([]GenerationListWithTwinsRow, error) {
+	rows, err := db.Query(ctx, generationListWithTwins, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListWithTwinsRow
+	for rows.Next() {
+		var i GenerationListWithTwinsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListWitnesses = `-- name: GenerationListWitnesses :many
 SELECT coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     ARRAY(SELECT c.clip_id FROM public.music_clips AS c WHERE c.generation_id = g.id AND c.clip_id <> '' ORDER BY c.clip_id)::text[] AS clip_ids

@@ -45,3 +45,14 @@ func (q *Queries) TransactionSetLockTimeout(ctx context.Context, db DBTX, lockTi
 	_, err := db.Exec(ctx, transactionSetLockTimeout, lockTimeout)
 	return err
 }
+
+const transactionSetStatementTimeout = `-- name: TransactionSetStatementTimeout :exec
+SELECT set_config('statement_timeout', $1::text, true)
+`
+
+// How long a statement of this transaction may take before it fails with
+// query_canceled.
+func (q *Queries) TransactionSetStatementTimeout(ctx context.Context, db DBTX, statementTimeout string) error {
+	_, err := db.Exec(ctx, transactionSetStatementTimeout, statementTimeout)
+	return err
+}

@@ -58,6 +58,12 @@ WHERE c.relrowsecurity AND n.nspname = @schema_name::text AND c.relkind IN ('r',
 ORDER BY c.relname DESC, p.polname
 LIMIT 1000;
 
+-- name: DoctorShareGet :one
+-- The daemons that share the limit of a credential now, and their shares together.
+SELECT count(*)::integer AS daemons, coalesce(sum(share), 0)::integer AS shares
+FROM tasksync.budget_shares
+WHERE credential = @credential AND until > clock_timestamp();
+
 -- name: DoctorPendingList :many
 -- Numbers of pending V2 rows by task type and provider, a hundred numbers at most.
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
@@ -314,3 +320,23 @@ FROM unnest(ARRAY[
 WHERE to_regclass(wanted.name) IS NULL
 ORDER BY wanted.place
 LIMIT 100;
+
+-- name: DoctorOpenTableList :many
+-- Tables and views of rows that everybody may read who has the public key of the
+-- application: Supabase's roles anon and authenticated may, and no row security says
+-- which rows. A view has the row security of its owner, unless it is a
+-- security_invoker.
+SELECT c.relname::text AS name, (c.relkind = 'v')::boolean AS is_view
+FROM pg_catalog.pg_class AS c
+WHERE c.oid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+    AND CASE c.relkind
+        WHEN 'v' THEN NOT coalesce(c.reloptions && ARRAY['security_invoker=true', 'security_invoker=on', 'security_invoker=1'], false)
+        ELSE NOT c.relrowsecurity
+    END
+    AND EXISTS (
+        SELECT FROM pg_catalog.pg_roles AS r
+        WHERE r.rolname IN ('anon', 'authenticated')
+            AND has_schema_privilege(r.oid, c.relnamespace, 'usage')
+            AND has_any_column_privilege(r.oid, c.oid, 'select')
+    )
+ORDER BY c.relname DESC;

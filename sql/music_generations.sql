@@ -17,6 +17,38 @@ FROM public.music_generations
 WHERE id = ANY (@ids::uuid[])
 ORDER BY id;
 
+-- name: GenerationListWithTwins :many
+-- The rows with the given ids, and of each pending one its twins: the other pending
+-- rows with the same task, at most a hundred of them, at whatever provider. The LIMIT keeps the planner from
+-- anything but one look into the index on task_id for each row, whatever it takes the
+-- table for: it must not use the index on task_type, which has all pending rows.
+WITH asked AS MATERIALIZED (
+    SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
+    FROM public.music_generations
+    WHERE id = ANY (@ids::uuid[])
+), twins AS (
+    SELECT t.*
+    FROM asked AS a
+    CROSS JOIN LATERAL (
+        SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
+        FROM public.music_generations AS g
+        WHERE g.task_id = a.task_id
+            AND g.task_type IS NOT NULL
+            AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        LIMIT 100
+    ) AS t
+    WHERE a.task_id <> ''
+        AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND t.task_type = a.task_type
+        AND t.id <> ALL (@ids::uuid[])
+)
+SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
+    coalesce(r.task_type, '')::text AS task_type, coalesce(r.provider, '')::text AS provider, coalesce(r.status, '')::text AS status,
+    coalesce(r.error_code, '')::text AS error_code, coalesce(r.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(r.created_at) THEN r.created_at WHEN isfinite(r.updated_at) THEN r.updated_at ELSE 'epoch' END)::timestamptz AS created_at
+FROM (SELECT * FROM asked UNION ALL SELECT * FROM twins) AS r
+ORDER BY r.id;
+
 -- name: GenerationLockPending :many
 -- Locks in id order, so that two cohorts that share members cannot deadlock.
 SELECT id, coalesce(user_id::text, '')::text AS user_id, coalesce(task_id, '')::text AS task_id,

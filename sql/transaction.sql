@@ -3,6 +3,11 @@
 -- holds, before it fails with lock_not_available.
 SELECT set_config('lock_timeout', @lock_timeout::text, true);
 
+-- name: TransactionSetStatementTimeout :exec
+-- How long a statement of this transaction may take before it fails with
+-- query_canceled.
+SELECT set_config('statement_timeout', @statement_timeout::text, true);
+
 -- name: TransactionLockSweep :exec
 -- Holds the lock of the sweep until the transaction ends: one sweep runs at a
 -- time in the whole database. Its queries join two large sets that Postgres may

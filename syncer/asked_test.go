@@ -11,6 +11,16 @@ import (
 	"tasksync/task"
 )
 
+// What a look found was true when its call was sent, after the wait for a slot.
+func TestALookCountsFromWhenItWasSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t, upstreamIs(&still{reply: func(task.Ref) (task.Observation, bool) {
+		return task.Observation{Status: task.Processing, Waited: 40 * time.Second}, true
+	}}))
+	got := b.syncOne(b.insert(task.Generate, "waits", time.Minute))
+	require.InDelta(t, 100, float64(got.Track.Last)/1000, 5)
+}
+
 // The grace of a row begins with a look at that row. A failure that one row's
 // call brought for all rows does not begin it for rows whose calls were not
 // made.

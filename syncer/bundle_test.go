@@ -224,7 +224,7 @@ func (b *bundle) clips(id string) map[string]task.Clip {
 	out := make(map[string]task.Clip, len(rows))
 	for _, r := range rows {
 		c := b.syncer.clip(r)
-		c.ID, c.GenerationID = "", ""
+		c.ID, c.GenerationID, c.CreatedAt = "", "", time.Time{}
 		out[c.ClipID] = c
 	}
 	require.Len(b, out, len(rows), "a clip id twice")

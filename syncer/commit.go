@@ -40,12 +40,15 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
 	err := s.commitCohort(ctx, via, writing, lockTimeout)
-	alone := len(writing) > 1 && rejected(err)
+	if s.insertsAnew(ctx, err) {
+		err = s.commitCohort(ctx, via, writing, lockTimeout)
+	}
 	for _, m := range writing {
-		if alone {
-			err = s.commitCohort(ctx, via, []*member{m}, lockTimeoutAlone)
+		own := err
+		if rejected(err) {
+			own = s.commitAlone(ctx, via, m, err, len(writing) > 1)
 		}
-		results[m.g.ID] = s.committed(ctx, m, err)
+		results[m.g.ID] = s.committed(ctx, m, own)
 	}
 	return results
 }
@@ -56,6 +59,7 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 	if err != nil {
 		return s.keepPending(ctx, m, err)
 	}
+	s.tellSurplus(m)
 	if m.decision.Status != m.g.Status {
 		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
 	}
@@ -70,9 +74,12 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, l
 		if err != nil {
 			return err
 		}
-		var c changes
+		c := changes{handlers: s.cfg.Policy.Handlers}
 		for _, m := range writing {
 			s.add(&c, m, via)
+		}
+		if err := s.keepSurplus(ctx, tx, writing); err != nil {
+			return err
 		}
 		return s.write(ctx, tx, &c)
 	})
@@ -179,8 +186,12 @@ func (s *Syncer) decideAgain(members []*member, locked map[string]*member) []*me
 
 // changes are the rows that a transaction writes.
 type changes struct {
+	handlers task.Handlers
+
 	insert queries.ClipInsertManyParams
+	least  bool // see [clips.Inserter.Insert]
 	update queries.ClipUpdateManyParams
+	shift  queries.ClipShiftManyParams
 	status queries.GenerationUpdateManyParams
 	events queries.EventInsertManyParams
 	memory memories
@@ -188,9 +199,13 @@ type changes struct {
 
 // add adds what the member's decision changes.
 func (s *Syncer) add(c *changes, m *member, via Via) {
+	c.least = c.least || m.least
 	for _, clip := range m.decision.Clips {
 		clip.Status = task.Status(s.clipWord(m, clip))
 		addClip(&c.insert, &c.update, m.g.ID, clip)
+	}
+	if len(m.decision.Clips) > 0 {
+		c.addShifts(m)
 	}
 	if m.decision.Status != m.g.Status {
 		s.addStatus(&c.status, m)
@@ -210,8 +225,13 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 			return err
 		}
 	}
+	if len(c.shift.Ids) > 0 {
+		if err := s.shiftClips(ctx, tx, c.shift); err != nil {
+			return err
+		}
+	}
 	if want := len(c.insert.ClipIds); want > 0 {
-		n, err := s.queries.ClipInsertMany(ctx, tx, c.insert)
+		n, err := s.clips.Insert(ctx, tx, c.insert, c.least)
 		if err := checkWritten(n, want, err); err != nil {
 			return err
 		}

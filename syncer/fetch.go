@@ -45,6 +45,9 @@ func (s *Syncer) fetch(ctx context.Context, req Request, due []*member) {
 			continue
 		}
 		k := key{m.g.Provider, m.g.Type, s.laneOf(req, m, now)}
+		for _, twin := range m.twins { // all in one call, in the lane that is served first
+			k.lane = min(k.lane, s.laneOf(req, twin, now))
+		}
 		groups[k] = append(groups[k], m)
 	}
 	var group errgroup.Group

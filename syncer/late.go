@@ -3,7 +3,6 @@ package syncer
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -62,7 +61,7 @@ func (s *Syncer) commitLates(ctx context.Context, members map[string]*member) (f
 }
 
 func (s *Syncer) decideLate(m *member) task.Decision {
-	return s.cfg.Policy.DecideLate(s.cfg.Now(), m.g, m.clips, m.seen)
+	return s.withoutInserts(m, s.cfg.Policy.DecideLate(s.cfg.Now(), m.g, m.clips, m.seen))
 }
 
 // commitLate locks the row of a late look, decides on it and writes.
@@ -103,6 +102,7 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 			s.cfg.Logger.Error("[TaskSync] Commit of a late look failed", append(attrs(m.g), "error", err)...)
 		}
 	case late:
+		s.tellSurplus(m)
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()
 		s.cfg.Logger.Info("[TaskSync] A result came after the row had ended", append(attrs(m.g), "effect", effect)...)
@@ -149,30 +149,21 @@ func lateEffect(m *member) string {
 // writeLate writes the decision on a late look. A late result that does not change
 // its failed row is kept beside the row.
 func (s *Syncer) writeLate(ctx context.Context, tx pgx.Tx, m *member) error {
-	var c changes
+	c := changes{handlers: s.cfg.Policy.Handlers}
 	if m.decision.Late && m.decision.Status == task.Failed {
-		if err := s.keepLate(ctx, tx, m); err != nil {
+		if err := s.keepBeside(ctx, tx, m, append(m.decision.Clips, m.surplus...)); err != nil {
 			return err
 		}
-		m.decision.Clips = nil
+		m.decision.Clips, m.surplus = nil, nil
+	}
+	if err := s.keepSurplus(ctx, tx, []*member{m}); err != nil {
+		return err
 	}
 	s.add(&c, m, ViaLate)
 	if m.decision.Late && m.decision.Status == m.g.Status {
 		addEvent(&c.events, ViaLate, m) // an event, although the status stays the same
 	}
 	return s.write(ctx, tx, &c)
-}
-
-// keepLate stores a late result beside its row.
-func (s *Syncer) keepLate(ctx context.Context, tx pgx.Tx, m *member) error {
-	clips, err := json.Marshal(lateClips(m.decision.Clips))
-	if err != nil {
-		return fmt.Errorf("encode late clips: %w", err)
-	}
-	return s.queries.LateResultInsertMany(ctx, tx, queries.LateResultInsertManyParams{
-		GenerationIds: []string{m.g.ID}, UserIds: []string{m.g.UserID}, TaskIds: []string{m.g.TaskID},
-		UpstreamStatuses: []string{rawStatus(m)}, Clips: [][]byte{clips},
-	})
 }
 
 // lateClip is a clip in column late_results.clips, with the names of the columns

@@ -7,16 +7,21 @@ import (
 	"tasksync/task"
 )
 
-// load reads the generations, and the clips and memories of the pending ones.
+// load reads the generations and the twins of the pending ones, and the clips and
+// memories of those that are pending.
 func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	members, err := s.loadRows(ctx, ids)
+	rows, err := s.queries.GenerationListWithTwins(ctx, s.cfg.Pool, ids)
 	if err != nil {
 		return nil, err
+	}
+	members := make(map[string]*member, len(rows))
+	for _, r := range rows {
+		members[r.ID] = &member{g: s.generation(queries.GenerationListRow(r))}
 	}
 	pending := make(map[string]*member, len(members))
 	for id, m := range members {
@@ -31,14 +36,6 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 func (s *Syncer) loadEnded(ctx context.Context, ids []string) (map[string]*member, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	members, err := s.loadRows(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	return members, s.loadRest(ctx, s.cfg.Pool, members)
-}
-
-func (s *Syncer) loadRows(ctx context.Context, ids []string) (map[string]*member, error) {
 	rows, err := s.queries.GenerationList(ctx, s.cfg.Pool, ids)
 	if err != nil {
 		return nil, err
@@ -47,7 +44,7 @@ func (s *Syncer) loadRows(ctx context.Context, ids []string) (map[string]*member
 	for _, r := range rows {
 		members[r.ID] = &member{g: s.generation(r)}
 	}
-	return members, nil
+	return members, s.loadRest(ctx, s.cfg.Pool, members)
 }
 
 // loadRest fills in the clips and the memories of the members.
@@ -94,6 +91,6 @@ func (s *Syncer) clip(r queries.ClipListByGenerationsRow) task.Clip {
 	return task.Clip{
 		ID: r.ID, GenerationID: r.GenerationID, ClipID: r.ClipID, Status: s.cfg.Words.Read(r.Status), Title: r.Title,
 		AudioURL: r.AudioURL, StreamAudioURL: r.StreamAudioURL, VideoURL: r.VideoURL, ImageURL: r.ImageURL,
-		Lyrics: r.Lyrics, Tags: r.Tags, ModelName: r.ModelName, Duration: r.Duration,
+		Lyrics: r.Lyrics, Tags: r.Tags, ModelName: r.ModelName, Duration: r.Duration, CreatedAt: moment(r.CreatedAt),
 	}
 }

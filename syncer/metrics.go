@@ -15,6 +15,7 @@ type metrics struct {
 	late     *prometheus.CounterVec
 	delay    *prometheus.HistogramVec
 	looks    prometheus.Histogram
+	surplus  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -40,9 +41,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.late = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tasksync_late_results_total", Help: "Results that came after their rows had ended: kept beside the row, completing it, or the final audio for a preview.",
 	}, []string{"effect"})
+	m.surplus = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "tasksync_clips_without_placeholder_total", Help: "Results that had no placeholder, with TASKSYNC_CLIPS=update; they are kept in tasksync.late_results.",
+	})
 	m.addEnds()
 	if reg != nil {
-		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late, m.delay, m.looks)
+		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late, m.delay, m.looks, m.surplus)
 	}
 	return m
 }

@@ -23,7 +23,11 @@ type member struct {
 	stale    bool // the row has changed its task since the task was seen
 	decision task.Decision
 	track    looks.Track // what the looks at the row have told of its time
-	sharing  int         // how many rows of its provider the pass asks for
+	sharing  int         // how many tasks of its provider the pass asks for
+	twins    []*member   // all rows with its task, itself among them; nil: it has no twin
+	holder   *holder     // the twin that has its clips; nil: none
+	least    bool        // its clips are inserted with what the table cannot be without
+	surplus  []task.Clip // results without a placeholder, where only placeholders are filled
 }
 
 // Sync makes one pass over the generations and returns how the pass ended for each
@@ -124,7 +128,7 @@ func (s *Syncer) selectDue(req Request, ids []string, members map[string]*member
 		}
 		due = append(due, m)
 	}
-	return due
+	return s.leadTwins(req, due, members, results)
 }
 
 // skipUnasked returns the result of a pending row that is not to be asked for now:
@@ -199,7 +203,11 @@ func (s *Syncer) decide(m *member) (d task.Decision) {
 			d.Outcome = task.OutcomeFailed
 		}
 	}()
-	return s.shown(m, s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen))
+	d = s.withoutInserts(m, s.shown(m, s.cfg.Policy.Decide(s.cfg.Now(), m.g, m.clips, m.seen)))
+	if m.holder != nil {
+		d = s.leaveClips(m, d)
+	}
+	return d
 }
 
 func resultOf(m *member) Result {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tasksync/internal/clips"
 	"tasksync/internal/planner"
 	"tasksync/internal/recent"
 	"tasksync/looks"
@@ -54,6 +55,9 @@ type Config struct {
 	FetchTimeout time.Duration
 	// CommitTimeout bounds the database part of a pass; default 6 s.
 	CommitTimeout time.Duration
+	// UpdateClips says that the application makes a placeholder for each result: clips
+	// are updated, and none is inserted.
+	UpdateClips bool
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()
@@ -88,6 +92,7 @@ type Syncer struct {
 	told    recent.Seldom      // of lasting troubles, again after tellAgain
 	looks   *recentLooks
 	tracks  *tracks
+	clips   *clips.Inserter
 }
 
 // tellAgain is the time between two logs of a trouble that lasts.
@@ -98,7 +103,7 @@ func New(cfg Config) *Syncer {
 	cfg = cfg.withDefaults()
 	s := &Syncer{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), sources: map[string]*source{},
-		told: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(),
+		told: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(), clips: clips.NewInserter(),
 	}
 	for name, up := range cfg.Upstreams {
 		s.sources[name] = newSource(name, up)
@@ -147,6 +152,9 @@ type Request struct {
 	Lane task.Lane
 	// LeaveOverdue skips overdue rows, unasked: see [ReasonOverdue].
 	LeaveOverdue bool
+	// LeaveTwins skips rows that a younger pending row with the same task stands for,
+	// unasked: see [ReasonTwin].
+	LeaveTwins bool
 }
 
 // Result is how a pass ended for one generation.
@@ -167,6 +175,9 @@ const (
 	// ReasonOverdue: the row is overdue, and the request leaves overdue rows to a job
 	// of the backlog.
 	ReasonOverdue = "overdue"
+	// ReasonTwin: another row has the same task; the look at that row is one at both, or
+	// it has the clips already.
+	ReasonTwin = "same_task"
 	// ReasonSpared: the Spacing of the request spared the row.
 	ReasonSpared = "spared"
 	// ReasonUnknownProvider: the row names a provider that is not configured, and

@@ -65,7 +65,9 @@ func (s *Syncer) planLooks(due []*member) {
 	}
 	sharing := map[string]int{}
 	for _, m := range due {
-		sharing[m.g.Provider]++
+		if m.leads() {
+			sharing[m.g.Provider]++
+		}
 	}
 	for _, m := range due {
 		m.sharing = sharing[m.g.Provider]
@@ -85,7 +87,7 @@ func (s *Syncer) planLooks(due []*member) {
 func (s *Syncer) track(due []*member) {
 	for _, m := range due {
 		if m.answered && !m.decision.Status.Terminal() && !m.decision.Open() {
-			m.track = m.track.Looked(s.age(m, m.seen.AskedAt), m.decision.Stage)
+			m.track = m.track.Looked(s.age(m, m.seen.SentAt()), m.decision.Stage)
 			s.tracks.put(m.g, m.track, s.cfg.Now())
 		}
 	}
@@ -93,18 +95,22 @@ func (s *Syncer) track(due []*member) {
 
 // learn measures the members that their providers have ended, and whose end this pass
 // has written, and lets the planner learn from them. A row past its deadline teaches
-// nothing: it may have waited for a look for long.
+// nothing: it may have waited for a look for long. Of twins one teaches.
 func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
 	now := s.cfg.Now()
 	for _, m := range due {
 		age := s.age(m, now)
-		if !m.answered || !results[m.g.ID].NewStatus.Terminal() || age > s.cfg.Policy.Timeout || m.decision.Late {
+		if !m.answered || !m.leads() || m.holder != nil || !results[m.g.ID].NewStatus.Terminal() || age > s.cfg.Policy.Timeout || m.decision.Late {
 			continue
 		}
 		s.metrics.ended(via, m.track.Looks+1, now.Sub(s.endOf(via, m)))
-		if s.cfg.Planner != nil {
-			s.cfg.Planner.Ended(s.row(m, age), via == ViaWebhook)
+		if s.cfg.Planner == nil {
+			continue
 		}
+		if via == ViaWebhook { // the row had ended before its look began to wait
+			age = s.age(m, m.seen.AskedAt)
+		}
+		s.cfg.Planner.Ended(s.row(m, age), via == ViaWebhook)
 	}
 }
 
@@ -112,10 +118,10 @@ func (s *Syncer) learn(via Via, due []*member, results map[string]Result) {
 // between the last one that found it under way and the one that found the end. A
 // callback's look begins with the end.
 func (s *Syncer) endOf(via Via, m *member) time.Time {
-	found := m.seen.AskedAt
 	if via == ViaWebhook {
-		return found
+		return m.seen.AskedAt
 	}
+	found := m.seen.SentAt()
 	underWay := s.cfg.Policy.Began(found, m.g).Add(time.Duration(m.track.Last) * time.Millisecond)
 	return found.Add(-max(0, found.Sub(underWay)) / 2)
 }

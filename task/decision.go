@@ -16,6 +16,15 @@ type Seen struct {
 	Vouch  Vouch            // answers what an earlier decision asked with Vouch
 }
 
+// SentAt is when the call about the task was sent: what its answer tells of the task
+// was true then, or came true after it.
+func (s Seen) SentAt() time.Time {
+	if s.Observation == nil {
+		return s.AskedAt
+	}
+	return s.AskedAt.Add(s.Observation.Waited)
+}
+
 // Vouch says whether a provisional verdict of a provider can be believed: whether
 // the provider still knows another task.
 type Vouch int

@@ -46,6 +46,9 @@ type Clip struct {
 	Tags           string
 	ModelName      string
 	Duration       float64 // seconds
+	// CreatedAt orders the clips of a row; zero: the clip is new, or its time is not
+	// known.
+	CreatedAt time.Time
 }
 
 // Ref names one task to a provider.
@@ -79,6 +82,9 @@ type Observation struct {
 	// Failure says why there is no result, or no further one; nil if all is well. A
 	// transient or account failure is about the call, any other about the task.
 	Failure *Failure
+	// Waited is how long the call waited before it was sent, for a slot of the rate limit
+	// for example; 0: that is not known, or there was no wait.
+	Waited time.Duration
 }
 
 // Item is one result of a task. Its position in the observation matters if it has

@@ -137,7 +137,7 @@ func TestWordsThereAndBack(t *testing.T) {
 			require.Equal(t, s.Pending(), got.Pending(), "%s", s)
 			require.LessOrEqual(t, got.rank(), s.rank(), "%s", s)
 			require.Equal(t, lower(word), lower(w.Write(got)))
-			require.True(t, got.Pending() == slices.Contains(pending, lower(word)), "the database knows it as pending, too")
+			require.Equal(t, slices.Contains(pending, lower(word)), got.Pending(), "the database knows it as pending, too")
 			if shared[lower(word)] == 1 {
 				require.Equal(t, s, got)
 			}

@@ -204,7 +204,7 @@ func TestBacklogThatHangsOwesNothing(t *testing.T) {
 			require.NoError(t, err)
 			g.leave(s)
 		}
-		require.Zero(t, time.Since(start))
+		require.Less(t, time.Since(start), 5*time.Second, "the second half goes evenly")
 		cancel()
 		synctest.Wait()
 	})

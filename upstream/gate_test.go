@@ -38,11 +38,11 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 		}
 		all.Wait()
 		const span = time.Second + queue.Margin
-		for i := 0; i < 9; i += 3 { // the three of a span wake in any order
-			slices.Sort(order[i : i+3])
-		}
+		slices.Sort(order[:2]) // they wake in any order
 		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, order)
-		require.Equal(t, []time.Duration{0, 0, 0, span, span, span, 2 * span, 2 * span, 2 * span, 3 * span}, at)
+		require.Equal(t, []time.Duration{
+			0, 0, span / 3, span, span * 4 / 3, span * 5 / 3, 2 * span, span * 7 / 3, span * 8 / 3, 3 * span,
+		}, at, "half of the limit at once, the rest evenly")
 	})
 }
 
@@ -229,7 +229,7 @@ func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 			require.NoError(t, err)
 			g.leave(s)
 		}
-		require.Zero(t, time.Since(start), "the other half is open")
+		require.Less(t, time.Since(start), span/2, "the other half is open")
 		s, err := enter(t.Context(), g)
 		require.NoError(t, err)
 		g.leave(s)
@@ -264,11 +264,13 @@ func TestGateSharesWhatIsLeft(t *testing.T) {
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
+		start := time.Now()
 		for range 3 {
-			s, err := enter(ctx, g)
+			s, err := enter(t.Context(), g)
 			require.NoError(t, err)
 			g.leave(s)
 		}
+		require.Less(t, time.Since(start), 2*time.Second)
 	})
 }
 

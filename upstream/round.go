@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"tasksync/task"
 )
@@ -48,7 +49,7 @@ type Round struct {
 // failure if no call at all brought an answer. It holds a *task.Failure, or wraps
 // ctx.Err().
 func (r Round) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
-	state := &roundState{Round: r}
+	state := &roundState{Round: r, began: time.Now()}
 	state.idle.L = &state.mu
 	state.run(ctx, state.groups(state.addLooks(refs)))
 	return state.finish(ctx)
@@ -63,12 +64,14 @@ type look struct {
 	obs     *task.Observation // the answer; nil when done: it says nothing about this task
 	failure *task.Failure     // of the last call for the task, if that failed
 	size    int               // how many tasks the smallest failed call for it asked for; 0: none failed
+	waited  time.Duration     // from the beginning of the round until its call was sent
 	sent    bool              // a call for it brought what concerns all tasks
 }
 
 // roundState is a Round under way.
 type roundState struct {
 	Round
+	began time.Time
 	looks []*look // set once; mu guards their contents
 
 	mu        sync.Mutex
@@ -162,7 +165,7 @@ func (r *roundState) finish(ctx context.Context) ([]task.Observation, error) {
 		}
 		for _, ref := range l.named {
 			own := *obs
-			own.TaskID = ref.TaskID
+			own.TaskID, own.Waited = ref.TaskID, l.waited
 			seen = append(seen, own)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tasksync/task"
 )
@@ -125,9 +126,9 @@ func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
 	if r.over(ctx) { // the call may have waited for its place
 		return again, false
 	}
-	var sent atomic.Bool
+	var sent atomic.Int64 // after the beginning of the round; 0: not sent
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { sent.CompareAndSwap(0, int64(max(1, time.Since(r.began)))) },
 	})
 	obs, err := r.call(ctx, g)
 	r.mu.Lock()
@@ -137,11 +138,11 @@ func (r *roundState) ask(ctx context.Context, g group) (again retry, ok bool) {
 	case err == nil:
 		r.succeeded = true
 		for i, l := range g.looks {
-			l.done, l.obs, l.failure = true, obs[i], nil
+			l.done, l.obs, l.failure, l.waited = true, obs[i], nil, time.Duration(sent.Load())
 		}
 	case !isFailure:
 		r.ended = err
-		if sent.Load() && errors.Is(err, context.DeadlineExceeded) {
+		if sent.Load() > 0 && errors.Is(err, context.DeadlineExceeded) {
 			r.hung = true
 			g.noteSize()
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,6 +53,22 @@ func TestRoundAsksForOneAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"t00": "processing", "t01": "unknown_task unknown_task", "t03": "processing"}, byTask(t, seen))
 	require.Equal(t, []string{"2", "one t01", "one t03"}, p.made())
+}
+
+// An observation tells how long its call waited before it was sent.
+func TestRoundTellsWhenCallsWereSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		round := Round{Provider: "fake", FanOut: 1, One: func(ctx context.Context, _ task.Ref) (*task.Observation, error) {
+			time.Sleep(3 * time.Second) // for a slot
+			httptrace.ContextClientTrace(ctx).WroteRequest(httptrace.WroteRequestInfo{})
+			time.Sleep(time.Second) // for the answer
+			return &task.Observation{Status: task.Processing}, nil
+		}}
+		seen, err := round.Fetch(t.Context(), manyRefs(2))
+		require.NoError(t, err)
+		require.Equal(t, []time.Duration{3 * time.Second, 7 * time.Second}, []time.Duration{seen[0].Waited, seen[1].Waited})
+	})
 }
 
 func TestRoundStops(t *testing.T) {

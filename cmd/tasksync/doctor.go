@@ -20,6 +20,7 @@ type doctorCmd struct {
 	httpFlags
 	feedFlags
 	logFlags
+	rlsFlags
 	JSON bool `name:"json" help:"Print one JSON object: ok, and findings with level, check, text, next and sql."`
 }
 
@@ -35,7 +36,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.sign(cfg.Providers); err != nil {
 		return err
 	}
-	cfg.API, cfg.Logger = c.api(), c.logger(std)
+	cfg.API, cfg.Logger, cfg.NoRLS = c.api(), c.logger(std), c.NoRLS
 	r := findings{OK: true, Findings: []finding{}}
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/simulator"
+	"tasksync/task"
 )
 
 // rejection is a way in which the application's schema rejects a result: SQL that makes
@@ -101,25 +102,24 @@ func TestClipIDsThatAreTaken(t *testing.T) {
 	d.ready(t)
 	w.exec(t, `CREATE UNIQUE INDEX one_clip_each ON music_clips (clip_id)`)
 	tasks := w.add(t, 4, simulator.Ready, 0)
-	record, _ := w.sim.Task(tasks[0])
 	w.complete(t, d, worldPatience, tasks...)
-	// A second row of the first task: its results are there already.
-	var id string
-	for _, r := range collect[struct{ ID string }](t, w.pool, `INSERT INTO music_generations (task_id, task_type) VALUES ($1, 'generate') RETURNING id::text`, tasks[0]) {
-		id = r.ID
+	// The first row gets the clips of a task that is not its own.
+	taken := w.add(t, 1, simulator.Success, 0)[0]
+	record, _ := w.sim.Task(taken)
+	for _, c := range record.Expected.Clips {
+		w.exec(t, `INSERT INTO music_clips (generation_id, clip_id) SELECT id, $2 FROM music_generations WHERE task_id = $1`, tasks[0], c.ClipID)
 	}
+	w.asked(t, d, 1, taken)
+	w.finish()
 	w.outlive(t, 3*shortTimeout)
-	require.Equal(t, 1, w.count(t, `SELECT count(*) FROM music_generations WHERE id = $1::uuid AND status NOT IN ('complete', 'failed')`, id), w.standing(t))
+	require.True(t, task.Status(w.of(t, taken).Status).Pending(), w.standing(t))
 	require.Len(t, d.loud("one_clip_each"), 1, tail(d.output()))
 	others := w.add(t, 4, simulator.Ready, 0)
 	w.complete(t, d, worldPatience, others...)
 	w.exec(t, `DROP INDEX one_clip_each`)
-	w.rows[id] = tasks[0]
-	w.await(t, d, "the second row is complete", func() bool {
-		return w.count(t, `SELECT count(*) FROM music_generations WHERE id = $1::uuid AND status = 'complete'`, id) == 1
-	})
-	verifyClips(t, record, w.clips(t)[id], "the second row")
-	w.ended(t, d)
+	w.complete(t, d, worldPatience, taken)
+	verifyClips(t, record, w.clips(t)[w.of(t, taken).ID], "the row whose ids were taken")
+	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
 // loud returns the warnings and errors of the log that have one of the words.

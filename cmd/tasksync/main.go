@@ -53,9 +53,7 @@ func run(args []string, out, errOut io.Writer) int {
 	std := &streams{out: out, err: errOut}
 	var c cli
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("tasksync"), kong.Description(description), tagVars(),
-		kong.Writers(out, errOut), kong.Exit(func(code int) { exited = code }),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parser, err := newParser(&c, kong.Writers(out, errOut), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitFailed
@@ -76,6 +74,17 @@ func run(args []string, out, errOut io.Writer) int {
 	defer stop()
 	kctx.BindTo(ctx, (*context.Context)(nil))
 	return report(kctx.Run(std), errOut)
+}
+
+// newParser makes the parser of the command line. Empty variables of the environment count
+// as unset from then on.
+func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
+	parser, err := kong.New(c, append(options, kong.Name("tasksync"), kong.Description(description), tagVars(),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))...)
+	if err != nil {
+		return nil, err
+	}
+	return parser, unsetEmpty(parser.Model)
 }
 
 // tagVars are the names of the built-in providers, for the tags of the flags.

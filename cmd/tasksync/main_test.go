@@ -48,7 +48,7 @@ type process struct {
 
 	mu   sync.Mutex
 	log  strings.Builder
-	addr chan string // where HTTP is served, once it says so
+	addr chan string // where metrics and health are served, once it says so
 }
 
 // start runs tasksync with args and settings, in a process of its own that is
@@ -58,7 +58,7 @@ func start(t *testing.T, settings map[string]string, args ...string) *process {
 	t.Helper()
 	p := &process{done: make(chan struct{}), addr: make(chan string, 1)}
 	p.cmd = exec.Command(os.Args[0], args...)
-	p.cmd.Env = append(os.Environ(), asCommand+"=1", "TASKSYNC_LOG_FORMAT=json")
+	p.cmd.Env = append(os.Environ(), asCommand+"=1", "TASKSYNC_LOG_FORMAT=json", "TASKSYNC_ADMIN_ADDR=127.0.0.1:0")
 	for name, value := range settings {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
@@ -103,7 +103,7 @@ func (p *process) keepsSecrets(t *testing.T, settings map[string]string) {
 	}
 }
 
-var readyLine = regexp.MustCompile(`"msg":"\[TaskSync\] Ready".*"listen_addr":"([^"]+)"`)
+var readyLine = regexp.MustCompile(`"msg":"\[TaskSync\] Ready".*"admin_addr":"([^"]+)"`)
 
 func (p *process) read(stderr io.Reader) {
 	lines := bufio.NewScanner(stderr)
@@ -124,7 +124,7 @@ func (p *process) output() string {
 	return p.log.String()
 }
 
-// ready waits until the daemon logs the address of its HTTP server, and returns it.
+// ready waits until the daemon logs the address of metrics and health, and returns it.
 func (p *process) ready(t *testing.T) (addr string) {
 	t.Helper()
 	select {

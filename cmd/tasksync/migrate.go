@@ -18,7 +18,10 @@ type migrateCmd struct {
 }
 
 type (
-	migrateUpCmd   struct{ databaseFlags }
+	migrateUpCmd struct {
+		databaseFlags
+		rlsFlags
+	}
 	migrateDownCmd struct {
 		databaseFlags
 		All bool `help:"Take back all of them."`
@@ -28,7 +31,7 @@ type (
 
 // Run implements kong's command.
 func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
-	return c.withMigrator(ctx, func(pool *pgxpool.Pool, m *migrations.Migrator) error {
+	return c.withMigrator(ctx, c.migrations(std), func(pool *pgxpool.Pool, m *migrations.Migrator) error {
 		if err := daemon.CheckDatabase(ctx, pool); err != nil {
 			return err
 		}
@@ -40,7 +43,7 @@ func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
 
 // Run implements kong's command.
 func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
-	return c.withMigrator(ctx, func(_ *pgxpool.Pool, m *migrations.Migrator) error {
+	return c.withMigrator(ctx, rlsFlags{}.migrations(std), func(_ *pgxpool.Pool, m *migrations.Migrator) error {
 		down := m.Down
 		if c.All {
 			down = func(ctx context.Context) ([]migrations.Applied, error) { return m.DownTo(ctx, 0) }
@@ -53,7 +56,7 @@ func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
 
 // Run implements kong's command.
 func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
-	return c.withMigrator(ctx, func(pool *pgxpool.Pool, m *migrations.Migrator) error {
+	return c.withMigrator(ctx, rlsFlags{}.migrations(std), func(pool *pgxpool.Pool, m *migrations.Migrator) error {
 		all, err := m.Status(ctx)
 		err = daemon.ExplainRights(ctx, pool, err)
 		for _, a := range all {
@@ -67,9 +70,19 @@ func (c *migrateStatusCmd) Run(ctx context.Context, std *streams) error {
 	})
 }
 
-func (f databaseFlags) withMigrator(ctx context.Context, do func(*pgxpool.Pool, *migrations.Migrator) error) error {
+// rlsFlags say what tables that are created are like.
+type rlsFlags struct {
+	NoRLS bool `name:"no-rls" env:"TASKSYNC_NO_RLS" help:"On Supabase, leave tables that are created without row security: everybody with the anon key reads them."`
+}
+
+// migrations is how to migrate.
+func (f rlsFlags) migrations(std *streams) migrations.Config {
+	return migrations.Config{NoRLS: f.NoRLS, Warn: func(text string) { fmt.Fprintln(std.err, "migration:", text) }}
+}
+
+func (f databaseFlags) withMigrator(ctx context.Context, cfg migrations.Config, do func(*pgxpool.Pool, *migrations.Migrator) error) error {
 	return f.withPool(ctx, func(pool *pgxpool.Pool) error {
-		m, err := migrations.Open(pool)
+		m, err := migrations.OpenConfig(pool, cfg)
 		if err != nil {
 			return err
 		}

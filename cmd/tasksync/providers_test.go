@@ -121,6 +121,7 @@ func TestErrorsNameVariables(t *testing.T) {
 		"DATABASE_URL: ":        func(c *daemon.Config) { c.DatabaseURL = "postgres://u:hunter2@h:port/db" },
 		"TASKSYNC_LISTEN_URL: ": func(c *daemon.Config) { c.ListenURL = "postgres://u:hunter2@h:port/db" },
 		`TASKSYNC_FEED "x" is not one of [auto notify wal poll]`:  func(c *daemon.Config) { c.Feed = "x" },
+		`TASKSYNC_CLIPS "x" is not one of [write update]`:         func(c *daemon.Config) { c.Clips = "x" },
 		`TASKSYNC_PACE "x" is not one of [frugal balanced eager]`: func(c *daemon.Config) { c.Pace = "x" },
 		"TASKSYNC_FEED_POLL_INTERVAL 1ms is under 10ms":           func(c *daemon.Config) { c.FeedPollInterval = time.Millisecond },
 		"TASKSYNC_SLOT_LIMIT 1 is under 16MiB":                    func(c *daemon.Config) { c.SlotLimit = 1 },
@@ -162,4 +163,9 @@ func TestAddressIsTaken(t *testing.T) {
 	require.ErrorContains(t, err, "; choose another address with TASKSYNC_LISTEN_ADDR")
 	_, usage := errors.AsType[usageError](err)
 	require.False(t, usage, "another process may leave it")
+
+	cfg.ListenAddr, cfg.AdminAddr = "127.0.0.1:0", l.Addr().String()
+	err = asUsage(daemon.Run(t.Context(), cfg))
+	require.ErrorContains(t, err, "serve metrics and health: listen tcp "+l.Addr().String())
+	require.ErrorContains(t, err, "; choose another address with TASKSYNC_ADMIN_ADDR")
 }

@@ -17,7 +17,9 @@ type runCmd struct {
 	httpFlags
 	logFlags
 	feedFlags
-	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP server: /metrics, /healthz, /readyz, the API and its /docs (${default})."`
+	rlsFlags
+	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP API, its /docs, and /healthz (${default})."`
+	AdminAddr   string `env:"TASKSYNC_ADMIN_ADDR" placeholder:"ADDR" help:"Address of /metrics, /healthz and /readyz, which are not for the internet (default: 127.0.0.1:9464, or any port there if that one is taken)."`
 	NoMigrate   bool   `help:"Exit if the database lacks migrations, instead of applying them."`
 	Embedded    bool   `help:"Start a private Postgres instead of using DATABASE_URL. Its data is gone when it stops, unless --embedded-dir is given."`
 	EmbeddedDir string `placeholder:"DIR" help:"Folder in which --embedded keeps its data."`
@@ -51,9 +53,12 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.sign(cfg.Providers); err != nil {
 		return err
 	}
-	cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.ListenAddr, c.NoMigrate, logger, c.api()
+	cfg.NoRLS = c.NoRLS
+	cfg.AdminAddr, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.AdminAddr, c.ListenAddr, c.NoMigrate, logger, c.api()
+	var admin net.Addr
+	cfg.AdminStarted = func(addr net.Addr) { admin = addr }
 	cfg.Started = func(addr net.Addr) {
-		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "rate_limit", cfg.Providers[0].Rate().String(), "pace", cfg.Pace, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String())
+		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "rate_limit", cfg.Providers[0].Rate().String(), "pace", cfg.Pace, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String(), "admin_addr", admin.String())
 	}
 	return asUsage(daemon.Run(ctx, cfg))
 }

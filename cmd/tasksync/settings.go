@@ -37,6 +37,7 @@ type upstreamFlags struct {
 	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a row after its created_at (${default})."`
 	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long after its deadline a row waits for an answer of its provider (${default})."`
 	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after its row has failed at the deadline: event (it is kept beside the row), complete (the row becomes complete) or off (${default})."`
+	Clips        string        `env:"TASKSYNC_CLIPS" default:"write" enum:"write,update" help:"Who makes clips: write (tasksync inserts what has no placeholder) or update (it only fills placeholders) (${default})."`
 	Pace         string        `env:"TASKSYNC_PACE" default:"balanced" enum:"frugal,balanced,eager" help:"What counts more, few calls or finding results soon: frugal, balanced or eager (${default})."`
 	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a row (default: by how long such tasks take, and the pace)."`
 	RateLimit    string        `env:"TASKSYNC_RATE_LIMIT" placeholder:"RATE" help:"Calls to the upstream API that all daemons of the database may make together: 20/10s, 10/s, 600/m, or a number per second; 0: no limit (default: the provider's)."`
@@ -60,7 +61,7 @@ func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
 		return daemon.Config{}, usageError{fmt.Errorf("TASKSYNC_GRACE %s is under a second", f.Grace)}
 	}
 	return daemon.Config{
-		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, Pace: f.Pace, PollInterval: f.PollInterval,
+		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, Clips: f.Clips, Pace: f.Pace, PollInterval: f.PollInterval,
 		StatusWords: words,
 		NoCDNProbe:  f.CDNProbe == "off", Version: version(),
 	}, nil

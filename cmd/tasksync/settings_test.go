@@ -30,7 +30,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, feed.DefaultPollInterval, cfg.FeedPollInterval)
 	require.EqualValues(t, wal.DefaultSlotLimit, cfg.SlotLimit)
 	require.Equal(t, builtIn()[0].Name, cfg.Providers[0].Name)
-	for field, choices := range map[string][]string{"Late": daemon.LateModes(), "Pace": daemon.Paces(), "Feed": daemon.Feeds()} {
+	for field, choices := range map[string][]string{"Clips": daemon.ClipsModes(), "Late": daemon.LateModes(), "Pace": daemon.Paces(), "Feed": daemon.Feeds()} {
 		f, ok := reflect.TypeFor[runCmd]().FieldByName(field)
 		require.True(t, ok)
 		require.ElementsMatch(t, choices, strings.Split(f.Tag.Get("enum"), ","))

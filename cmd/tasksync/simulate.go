@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"tasksync/internal/simulator"
 )
@@ -19,6 +20,7 @@ type simulateCmd struct {
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
 	Seed      uint64  `help:"Seed of all random choices; the same seed and order of submits give the same tasks (default: random, and printed)."`
 	Speed     string  `default:"1" help:"How many times faster than life tasks run, or instant (${default})."`
+	Lengths   string  `placeholder:"MEDIAN,SIGMA" help:"How long tasks take, by a log-normal distribution: 110s,0.35 (default: as measured at the providers)."`
 	Key       string  `name:"key" placeholder:"KEY" help:"The API key that requests must have (default: every key is accepted)."`
 	RateLimit int     `placeholder:"N" help:"Requests that a key may make in 10 s (default: no limit)."`
 	FaultRate float64 `placeholder:"P" help:"Share of status requests that are answered with a fault, 0 to 1."`
@@ -55,7 +57,11 @@ func (c *simulateCmd) config() (simulator.Config, error) {
 	case c.RateLimit < 0:
 		return simulator.Config{}, fmt.Errorf("--rate-limit %d is negative", c.RateLimit)
 	}
-	return simulator.Config{Provider: c.Provider, Dialect: c.Dialect, Seed: c.Seed, Speed: speed, APIKey: c.Key, RateLimit: c.RateLimit, FaultRate: c.FaultRate}, nil
+	lengths, err := parseLengths(c.Lengths)
+	if err != nil {
+		return simulator.Config{}, err
+	}
+	return simulator.Config{Provider: c.Provider, Dialect: c.Dialect, Seed: c.Seed, Speed: speed, Lengths: lengths, APIKey: c.Key, RateLimit: c.RateLimit, FaultRate: c.FaultRate}, nil
 }
 
 func parseSpeed(s string) (float64, error) {
@@ -67,6 +73,21 @@ func parseSpeed(s string) (float64, error) {
 		return 0, fmt.Errorf("--speed %q is neither a number above 0 nor instant", s)
 	}
 	return speed, nil
+}
+
+func parseLengths(s string) (l simulator.Lengths, err error) {
+	if s == "" {
+		return l, nil
+	}
+	median, sigma, _ := strings.Cut(s, ",")
+	l.Median, err = time.ParseDuration(median)
+	if err == nil {
+		l.Sigma, err = strconv.ParseFloat(sigma, 64)
+	}
+	if err != nil || l.Median <= 0 || !(l.Sigma >= 0) || l.Sigma > 10 {
+		return l, fmt.Errorf("--lengths %q is no median and sigma, like 110s,0.35", s)
+	}
+	return l, nil
 }
 
 // baseURL is the address by which this machine reaches a listener.

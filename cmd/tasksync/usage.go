@@ -26,6 +26,8 @@ func asUsage(err error) error {
 		return usageError{err}
 	case errors.Is(err, daemon.ErrListen):
 		return fmt.Errorf("%w; choose another address with %s", err, variableOf("ListenAddr"))
+	case errors.Is(err, daemon.ErrListenAdmin):
+		return fmt.Errorf("%w; choose another address with %s", err, variableOf("AdminAddr"))
 	}
 	return err
 }

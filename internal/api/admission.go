@@ -25,7 +25,7 @@ func (a *API) admit(ctx context.Context, user string) (*admission, error) {
 		return nil, err
 	}
 	var leave func()
-	if err = a.postLimiter.take(user); err == nil {
+	if err = a.postLimiter.take(ctx, user); err == nil {
 		leave, err = a.syncs.enter(ctx)
 	}
 	if err != nil {
@@ -50,4 +50,33 @@ func (p *admission) holdUntil(pass <-chan singleflight.Result) {
 		defer p.leave()
 		<-pass
 	}()
+}
+
+// admitRead lets a request read; the caller must call leave. A user's requests wait for
+// their turn in a queue of the user's own, so that a user who sends many slows down none
+// but these, and a client that repeats refused ones at once costs little.
+func (a *API) admitRead(ctx context.Context, user string) (leave func(), err error) {
+	leaveUser, err := a.readQueue.enter(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	var leaveAll func()
+	if err = a.readLimiter.await(ctx, user, gateWait); err == nil {
+		leaveAll, err = a.reads.enter(ctx)
+	}
+	if err != nil {
+		leaveUser()
+		return nil, err
+	}
+	return func() { leaveAll(); leaveUser() }, nil
+}
+
+// read runs the queries of a request that was admitted already.
+func (a *API) read(ctx context.Context, queries func() error) error {
+	leave, err := a.reads.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return queries()
 }

@@ -24,10 +24,12 @@ type API struct {
 	metrics       *metrics
 	postLimiter   *limiter
 	streamLimiter *limiter
-	userGate      *userGate // for POSTs
+	readLimiter   *limiter
+	userGate      *userGate  // for POSTs
+	readQueue     *userQueue // for reading requests
 	syncs         gate
-	reads         gate
-	tickets       gate
+	reads         gate // for the queries of users' requests
+	tickets       gate // for the redemption of tickets
 	wakeups       *wakeup.Queue
 
 	mu      sync.Mutex
@@ -40,12 +42,17 @@ type API struct {
 func New(cfg Config) (*API, error) {
 	cfg = cfg.withDefaults()
 	cfg.Syncer = recoverSyncer{cfg.Syncer}
+	if err := ValidateOrigins(cfg.CORSOrigins); err != nil {
+		return nil, err
+	}
+	conns := int(cfg.Pool.Config().MaxConns)
 	a := &API{
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer),
-		postLimiter:   newLimiter(cfg.UserRate, cfg.UserBurst, cfg.Now),
-		streamLimiter: newLimiter(cfg.UserRate, streamBursts*cfg.UserBurst, cfg.Now),
-		userGate:      newUserGate(cfg.UserAtOnce),
-		syncs:         newGate(maxSyncs), reads: newGate(maxReads), tickets: newGate(maxTickets),
+		postLimiter:   newLimiter("post", cfg.UserRate, cfg.UserBurst, cfg.Now),
+		streamLimiter: newLimiter("stream", cfg.UserRate, streamBursts*cfg.UserBurst, cfg.Now),
+		readLimiter:   newLimiter("read", readBursts*cfg.UserRate, readBursts*cfg.UserBurst, cfg.Now),
+		userGate:      newUserGate(cfg.UserAtOnce), readQueue: newUserQueue(cfg.UserAtOnce),
+		syncs: newGate(maxSyncs), reads: newGate(readPlaces(conns)), tickets: newGate(ticketPlaces(conns)),
 	}
 	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
@@ -159,4 +166,11 @@ func Unavailable(origins []string) (http.Handler, error) {
 		writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
 	}))
 	return Plain(h), err
+}
+
+// NotFound makes a handler that responds to every request that there is nothing.
+func NotFound() http.Handler {
+	return Plain(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, errNotFound.Error())
+	}))
 }

@@ -80,7 +80,12 @@ func setup(t *testing.T, change ...func(*Config)) *bundle {
 // none.
 func setupLimited(t *testing.T, limit int, change ...func(*Config)) *bundle {
 	t.Helper()
-	b := &bundle{T: t, pool: postgrestest.Pool(t), log: &logBuffer{}, reg: prometheus.NewRegistry()}
+	return setupOn(t, postgrestest.Pool(t), limit, change...)
+}
+
+func setupOn(t *testing.T, pool *pgxpool.Pool, limit int, change ...func(*Config)) *bundle {
+	t.Helper()
+	b := &bundle{T: t, pool: pool, log: &logBuffer{}, reg: prometheus.NewRegistry()}
 	b.sim = simulator.New(simulator.Config{Provider: "kie", Seed: 4711, Speed: math.Inf(1)})
 	server := httptest.NewServer(b.sim)
 	t.Cleanup(server.Close)

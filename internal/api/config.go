@@ -45,7 +45,9 @@ type Config struct {
 	Registerer  prometheus.Registerer // default: none
 	// UserRate is how many POSTs a second a user may send in the long run, UserBurst
 	// how many in a row, UserAtOnce how many may be under way; default 1, 10 and 2.
-	// Streams may be opened at the same rate, five times as many in a row.
+	// Streams may be opened at the same rate, five times as many in a row; reading
+	// requests may be sent at five times the rate, five times as many in a row, and as
+	// many are served at once.
 	UserRate   float64
 	UserBurst  int
 	UserAtOnce int

@@ -93,13 +93,13 @@ func (a *API) subscriber(ctx context.Context, w UserParam, limit *limiter) (user
 	case !a.cfg.Now().Before(id.Expires):
 		return "", id, errExpired
 	}
-	return user, id, limit.take(user)
+	return user, id, limit.take(ctx, user)
 }
 
 // ticketOrBearer authenticates a request for a stream by its bearer token, or else by
 // its ticket. A HEAD does not use the ticket up.
 func (a *API) ticketOrBearer(ctx huma.Context) (auth.Identity, error) {
-	if ticket := ctx.Query("ticket"); ticket != "" && ctx.Header("Authorization") == "" {
+	if ticket := ctx.Query("ticket"); ticket != "" && !hasToken(ctx) {
 		return a.redeem(ctx.Context(), ticket, ctx.Method() == http.MethodHead)
 	}
 	return a.bearer(ctx)

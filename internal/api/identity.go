@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"tasksync/internal/auth"
 	"tasksync/task"
@@ -38,11 +39,21 @@ func (a *API) bearer(ctx huma.Context) (auth.Identity, error) {
 	if a.cfg.Verifier == nil {
 		return auth.Identity{}, errNoAuth
 	}
-	scheme, token, _ := strings.Cut(ctx.Header("Authorization"), " ")
+	r, _ := humago.Unwrap(ctx)
+	given := r.Header.Values("Authorization")
+	if len(given) > 1 { // a proxy and this code might not agree which one counts
+		return auth.Identity{}, errTokens
+	}
+	scheme, token, _ := strings.Cut(strings.Join(given, ""), " ")
 	if token = strings.TrimSpace(token); !strings.EqualFold(scheme, "bearer") || token == "" {
 		return auth.Identity{}, errNoToken
 	}
 	return a.cfg.Verifier.Verify(ctx.Context(), token)
+}
+
+func hasToken(ctx huma.Context) bool {
+	r, _ := humago.Unwrap(ctx)
+	return strings.Join(r.Header.Values("Authorization"), "") != ""
 }
 
 // subject returns the user that an authenticated request is about, and its sender.

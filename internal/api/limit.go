@@ -2,6 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"net/http"
 	"sync"
 	"time"
 
@@ -16,8 +19,13 @@ const maxUsers = 10_000
 // of a user reconnect together when a daemon restarts.
 const streamBursts = 5
 
+// readBursts times UserRate and UserBurst is how many reading requests a user may send:
+// all pages of a user read anew together when their streams are reset.
+const readBursts = 5
+
 // limiter has a token bucket for each user.
 type limiter struct {
+	name  string // of the policy, in the headers of the responses
 	limit rate.Limit
 	burst int
 	now   func() time.Time
@@ -26,13 +34,34 @@ type limiter struct {
 	users map[string]*rate.Limiter
 }
 
-func newLimiter(perSecond float64, burst int, now func() time.Time) *limiter {
-	return &limiter{limit: rate.Limit(perSecond), burst: burst, now: now, users: map[string]*rate.Limiter{}}
+func newLimiter(name string, perSecond float64, burst int, now func() time.Time) *limiter {
+	return &limiter{name: name, limit: rate.Limit(perSecond), burst: burst, now: now, users: map[string]*rate.Limiter{}}
 }
 
 // take takes a token from the user's bucket, or returns a limitedError with the time
-// until there is one.
-func (l *limiter) take(user string) error {
+// until there is one. The response to the request says what is left.
+func (l *limiter) take(ctx context.Context, user string) error {
+	_, err := l.reserve(ctx, user, 0)
+	return err
+}
+
+// await is take for requests that wait for their token if it comes within patience.
+func (l *limiter) await(ctx context.Context, user string, patience time.Duration) error {
+	delay, err := l.reserve(ctx, user, patience)
+	if err != nil || delay == 0 {
+		return err
+	}
+	select {
+	case <-time.After(delay):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// reserve takes a token that is there, or that comes within patience, and returns the time
+// until it comes.
+func (l *limiter) reserve(ctx context.Context, user string, patience time.Duration) (time.Duration, error) {
 	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -43,11 +72,27 @@ func (l *limiter) take(user string) error {
 		l.users[user] = bucket
 	}
 	r := bucket.ReserveN(now, 1)
-	if wait := r.DelayFrom(now); wait > 0 {
+	delay := r.DelayFrom(now)
+	if delay > patience {
 		r.CancelAt(now)
-		return limitedError{wait}
 	}
-	return nil
+	l.tell(responseHeader(ctx), bucket.TokensAt(now))
+	if delay > patience {
+		return 0, limitedError{delay}
+	}
+	return delay, nil
+}
+
+// tell sets the fields of draft-ietf-httpapi-ratelimit-headers: the bucket as a quota for
+// the time that fills it, and what is left of it until the next token comes.
+func (l *limiter) tell(h http.Header, tokens float64) {
+	left := math.Floor(max(tokens, 0))
+	h.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%s", l.name, l.burst, seconds(l.timeFor(float64(l.burst)))))
+	h.Set("RateLimit", fmt.Sprintf("%q;r=%.0f;t=%s", l.name, left, seconds(l.timeFor(left+1-tokens))))
+}
+
+func (l *limiter) timeFor(tokens float64) time.Duration {
+	return time.Duration(tokens / float64(l.limit) * float64(time.Second))
 }
 
 // makeRoom drops full buckets, which are like new ones. If no bucket is full, it drops
@@ -63,64 +108,5 @@ func (l *limiter) makeRoom(now time.Time) {
 	}
 	if len(l.users) >= maxUsers {
 		clear(l.users)
-	}
-}
-
-// How many requests are served at once. A POST may take 10 s, and waits for the
-// upstream most of the time; a request that reads takes milliseconds.
-const (
-	maxSyncs = 32
-	maxReads = 64
-	// maxTickets is for requests that issue or redeem a ticket: forged tickets must not
-	// occupy database connections that the jobs need.
-	maxTickets = 3
-	// gateWait is how long a request waits for a place.
-	gateWait = 2 * time.Second
-)
-
-// gate bounds how many requests are inside at once.
-type gate chan struct{}
-
-func newGate(n int) gate { return make(gate, n) }
-
-// enter waits for a place; the caller must call leave.
-func (g gate) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case g <- struct{}{}:
-		return func() { <-g }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(gateWait):
-		return nil, errBusy
-	}
-}
-
-// userGate bounds how many requests of each user are inside at once.
-type userGate struct {
-	limit int
-
-	mu    sync.Mutex
-	users map[string]int
-}
-
-func newUserGate(limit int) *userGate { return &userGate{limit: limit, users: map[string]int{}} }
-
-// enter takes a place of the user's; the caller must call leave. If the user has no
-// place left, it returns a limitedError at once.
-func (g *userGate) enter(user string) (leave func(), err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.users[user] >= g.limit {
-		return nil, limitedError{time.Second}
-	}
-	g.users[user]++
-	return func() { g.leave(user) }, nil
-}
-
-func (g *userGate) leave(user string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.users[user]--; g.users[user] == 0 {
-		delete(g.users, user)
 	}
 }

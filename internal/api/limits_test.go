@@ -71,7 +71,7 @@ func TestHeaderLimit(t *testing.T) {
 	require.NotContains(t, a.body, "xxx")
 }
 
-// TestUserLimit: the limit is for POSTs only, and for each user.
+// TestUserLimit: the limit of POSTs is for POSTs only, and for each user.
 func TestUserLimit(t *testing.T) {
 	t.Parallel()
 	var clock atomic.Int64
@@ -92,7 +92,10 @@ func TestUserLimit(t *testing.T) {
 	}
 	require.Equal(t, http.StatusTooManyRequests, b.call(http.MethodPost, syncPath, token(strings.ToUpper(alice)), "").status, "the same user")
 	require.Equal(t, http.StatusOK, status(http.MethodPost, bob).status, "not another")
-	require.Equal(t, http.StatusOK, status(http.MethodGet, alice).status, "reading is not limited")
+	require.Equal(t, http.StatusOK, status(http.MethodGet, alice).status, "reading has a limit of its own")
+	require.Equal(t, `"post";q=3;w=12`, status(http.MethodPost, alice).header.Get("RateLimit-Policy"))
+	require.Equal(t, `"post";r=0;t=4`, status(http.MethodPost, alice).header.Get("RateLimit"))
+	require.Equal(t, `"post";r=1;t=4`, status(http.MethodPost, bob).header.Get("RateLimit"))
 	clock.Add(int64(3999 * time.Millisecond))
 	require.Equal(t, "1", status(http.MethodPost, alice).header.Get("Retry-After"))
 	clock.Add(int64(time.Millisecond))
@@ -100,19 +103,91 @@ func TestUserLimit(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, status(http.MethodPost, alice).status)
 }
 
+// TestReaderLimit: a user who reads too often is told when to come back; others read on.
+func TestReaderLimit(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	b := setup(t, func(c *Config) {
+		c.UserRate, c.UserBurst, c.UserAtOnce = 0.05, 2, 2
+		c.Now = func() time.Time { return now }
+	})
+	read := func(user string) response { return b.call(http.MethodGet, syncPath, token(user), "") }
+	for n := range 10 {
+		a := read(alice)
+		require.Equal(t, http.StatusOK, a.status)
+		require.Equal(t, fmt.Sprintf(`"read";r=%d;t=4`, 9-n), a.header.Get("RateLimit"))
+		require.Equal(t, `"read";q=10;w=40`, a.header.Get("RateLimit-Policy"))
+	}
+	a := read(alice)
+	require.Equal(t, http.StatusTooManyRequests, a.status)
+	require.Equal(t, "4", a.header.Get("Retry-After"))
+	require.Equal(t, `"read";r=0;t=4`, a.header.Get("RateLimit"))
+	require.Equal(t, http.StatusOK, read(bob).status)
+	require.Equal(t, http.StatusOK, b.call(http.MethodPost, syncPath, token(alice), "").status)
+}
+
+// TestReadersLeaveRoom: reading requests of one user, however many come at once and
+// however long they take, leave a place for other users and most of the pool for the jobs.
+func TestReadersLeaveRoom(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.UserAtOnce = 2 })
+	pool := b.ownPool(6)
+	b.cfg.Pool, b.cfg.Registerer = pool, nil
+	b.serve()
+	tx, err := b.pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), `LOCK TABLE music_generations IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	var wg sync.WaitGroup
+	codes := make(chan int, 100)
+	read := func(user string) {
+		a, err := b.try(http.MethodGet, syncPath, token(user), "")
+		b.NoError(err)
+		codes <- a.status
+	}
+	for range 64 {
+		wg.Go(func() { read(alice) })
+	}
+	b.until("the others give up", func() bool { return len(codes) == 62 })
+	require.EqualValues(t, 2, pool.Stat().AcquiredConns())
+	for range 62 {
+		require.Equal(t, http.StatusTooManyRequests, <-codes)
+	}
+	wg.Go(func() { read(bob) })
+	wg.Go(func() { read(crowdUser(1)) })
+	b.until("another user's request is served", func() bool { return pool.Stat().AcquiredConns() == 3 })
+	require.NoError(t, pool.Ping(t.Context()))
+	require.NoError(t, tx.Rollback(t.Context()))
+	wg.Wait()
+	b.api.readQueue.mu.Lock()
+	defer b.api.readQueue.mu.Unlock()
+	require.Empty(t, b.api.readQueue.users)
+}
+
+// ownPool returns a pool of that size on b's database.
+func (b *bundle) ownPool(size int32) *pgxpool.Pool {
+	b.Helper()
+	cfg := b.pool.Config()
+	cfg.MaxConns = size
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	require.NoError(b, err)
+	b.Cleanup(pool.Close)
+	return pool
+}
+
 // TestManyUsers: the number of buckets is bounded.
 func TestManyUsers(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	l := newLimiter(1, 1, func() time.Time { return now })
+	l := newLimiter("test", 1, 1, func() time.Time { return now })
 	for i := range 3 * maxUsers {
-		require.NoError(t, l.take(fmt.Sprint(i)))
+		require.NoError(t, l.take(t.Context(), fmt.Sprint(i)))
 		require.LessOrEqual(t, len(l.users), maxUsers)
 	}
-	require.Error(t, l.take(fmt.Sprint(3*maxUsers-1)))
+	require.Error(t, l.take(t.Context(), fmt.Sprint(3*maxUsers-1)))
 	now = now.Add(time.Minute)
 	for i := range maxUsers {
-		require.NoError(t, l.take(fmt.Sprint("later-", i)))
+		require.NoError(t, l.take(t.Context(), fmt.Sprint("later-", i)))
 	}
 	require.LessOrEqual(t, len(l.users), maxUsers)
 }
@@ -154,7 +229,7 @@ func TestReadersAreBounded(t *testing.T) {
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	var away atomic.Int64
-	for range maxReads {
+	for range cap(b.api.reads) {
 		wg.Go(func() {
 			a, err := b.try(http.MethodGet, syncPath, token(alice), "")
 			b.NoError(err)
@@ -163,12 +238,12 @@ func TestReadersAreBounded(t *testing.T) {
 			}
 		})
 	}
-	b.until("all places are taken", func() bool { return len(b.api.reads) == maxReads })
+	b.until("all places are taken", func() bool { return len(b.api.reads) == cap(b.api.reads) })
 	a := b.call(http.MethodGet, syncPath, token(bob), "")
 	require.Equal(t, http.StatusServiceUnavailable, a.status)
 	require.NotEmpty(t, a.header.Get("Retry-After"))
 	wg.Wait()
-	require.EqualValues(t, maxReads, away.Load(), "a database that does not answer is waited for in vain, but not for long")
+	require.EqualValues(t, cap(b.api.reads), away.Load(), "a database that does not answer is waited for in vain, but not for long")
 	require.NoError(t, tx.Rollback(t.Context()))
 	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, token(bob), "").status)
 }

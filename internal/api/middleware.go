@@ -38,7 +38,7 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"},
-		ExposedHeaders: []string{"Retry-After", "X-Request-Id"},
+		ExposedHeaders: []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"},
 		MaxAge:         600,
 	}).Handler(next), nil
 }
@@ -137,7 +137,7 @@ func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
 		began := time.Now()
 		id := idOf(r)
 		w.Header().Set("X-Request-Id", id)
-		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, requestInfo{id, http.NewResponseController(w)}))
+		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, requestInfo{id, http.NewResponseController(w), w.Header()}))
 		_, route := mux.Handler(r)
 		route = routeName(route)
 		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
@@ -172,10 +172,11 @@ func levelOf(ctx context.Context, status int) slog.Level {
 	return slog.LevelDebug
 }
 
-// requestInfo is the id of a request, and its connection.
+// requestInfo is the id of a request, its connection, and the header of its response.
 type requestInfo struct {
-	id   string
-	conn *http.ResponseController
+	id       string
+	conn     *http.ResponseController
+	response http.Header
 }
 
 type requestInfoKey struct{}
@@ -184,6 +185,14 @@ type requestInfoKey struct{}
 func requestID(ctx context.Context) string {
 	e, _ := ctx.Value(requestInfoKey{}).(requestInfo)
 	return e.id
+}
+
+// responseHeader returns the header of the response to the request that ctx belongs to.
+func responseHeader(ctx context.Context) http.Header {
+	if e, ok := ctx.Value(requestInfoKey{}).(requestInfo); ok {
+		return e.response
+	}
+	return http.Header{}
 }
 
 // clearReadDeadline removes the deadline for reading the request, which has been read:

@@ -32,6 +32,7 @@ var (
 	errOtherUser = errors.New("user_id is for service role tokens")
 	errNoUser    = errors.New("a service role token needs ?user_id=")
 	errUserID    = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
+	errTokens    = errors.New("there are several Authorization headers: send one")
 	errBusy      = errors.New("too many requests at once: try again")
 	errClosing   = errors.New("tasksync is stopping: try again")
 	errCallback  = errors.New("the body is not the JSON of a callback")
@@ -108,6 +109,7 @@ func isPublic(err error) bool {
 
 func statusOf(err error) (int, http.Header) {
 	limited, isLimited := errors.AsType[limitedError](err)
+	stale, isStale := errors.AsType[auth.StaleError](err)
 	header := http.Header{}
 	switch {
 	case errors.Is(err, errNoAuth), errors.Is(err, errNoWebhooks):
@@ -124,7 +126,7 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusForbidden, header
 	case errors.Is(err, errNotFound):
 		return http.StatusNotFound, header
-	case errors.Is(err, errCallback):
+	case errors.Is(err, errCallback), errors.Is(err, errTokens):
 		return http.StatusBadRequest, header
 	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
 		return http.StatusUnprocessableEntity, header
@@ -134,6 +136,9 @@ func statusOf(err error) (int, http.Header) {
 	case isLimited:
 		header.Set("Retry-After", seconds(limited.after))
 		return http.StatusTooManyRequests, header
+	case isStale:
+		header.Set("Retry-After", seconds(stale.After))
+		return http.StatusServiceUnavailable, header
 	case isPublic(err), database.Away(err), database.Code(err) == database.QueryCanceled:
 		header.Set("Retry-After", "1")
 		return http.StatusServiceUnavailable, header

@@ -247,3 +247,27 @@ func TestKeyServerThatIsAway(t *testing.T) {
 		require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, s.token(t), "").status, "and stay")
 	}
 }
+
+// TestNewKeyWhileTheServerIsAway: a page must not take the 503 for a logout, so it is no 401.
+func TestNewKeyWhileTheServerIsAway(t *testing.T) {
+	t.Parallel()
+	old, next := newSigner(t, 0), newSigner(t, 1)
+	server := serveKeys(t, old.jwk(t))
+	var clock atomic.Int64
+	clock.Store(time.Now().UnixNano())
+	b := setup(t, server.verifying("", func() time.Time { return time.Unix(0, clock.Load()) }))
+	b.until("the keys are known", func() bool {
+		return b.call(http.MethodGet, syncPath, old.token(t), "").status == http.StatusOK
+	})
+	server.fail()
+	for _, request := range [][2]string{{http.MethodGet, syncPath}, {http.MethodGet, eventsPath}, {http.MethodPost, eventsPath + "/ticket"}} {
+		a := b.call(request[0], request[1], next.token(t), "")
+		require.Equal(t, http.StatusServiceUnavailable, a.status, request)
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+		require.Empty(t, a.header.Get("WWW-Authenticate"))
+		require.Contains(t, a.detail(t), "try again")
+	}
+	server.publish(old.jwk(t), next.jwk(t))
+	clock.Add(int64(time.Minute))
+	require.Equal(t, http.StatusOK, b.call(http.MethodGet, syncPath, next.token(t), "").status)
+}

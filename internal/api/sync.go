@@ -83,7 +83,7 @@ func (a *API) registerSync(api huma.API) {
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
-		Errors:      []int{401, 403, 500, 501, 503},
+		Errors:      []int{401, 403, 429, 500, 501, 503},
 	}, a.list)
 }
 
@@ -93,7 +93,7 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	leave, err := a.reads.enter(ctx)
+	leave, err := a.admitRead(ctx, user)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
@@ -155,7 +155,11 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *a
 	}
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	ids, err := a.pendingIDs(ctx, user, wanted)
+	var ids []string
+	err := a.read(ctx, func() (err error) {
+		ids, err = a.pendingIDs(ctx, user, wanted)
+		return err
+	})
 	if err != nil || len(ids) == 0 {
 		return out, err
 	}
@@ -168,8 +172,10 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *a
 			out.Body.SyncedCount++
 		}
 	}
-	out.Body.Generations, err = a.rowsOf(ctx, user, ids)
-	return out, err
+	return out, a.read(ctx, func() (err error) {
+		out.Body.Generations, err = a.rowsOf(ctx, user, ids)
+		return err
+	})
 }
 
 // runPass makes a pass and waits for it until shortly before ctx ends. A pass that is

@@ -48,7 +48,7 @@ func (a *API) issueTicket(ctx context.Context, in *listInput) (*ticketOutput, er
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}
-	leave, err := a.tickets.enter(ctx)
+	leave, err := a.reads.enter(ctx)
 	if err != nil {
 		return nil, a.problem(ctx, err)
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -11,11 +12,25 @@ var (
 	// 401. The text says why, and holds no part of the token.
 	ErrToken = errors.New("the token is refused")
 	// ErrKeys is returned by Verify for a token that needs the JWKS, until the JWKS
-	// server has responded once: 503.
+	// server has responded once, and (errors.Is) for a token whose key the server may have
+	// published since its last response: 503.
 	ErrKeys = errors.New("the signing keys are not known yet: the JWKS server has not answered")
 	// ErrDisabled is returned by New for a Config that is not Enabled: 501.
 	ErrDisabled = errors.New("authentication is not configured; set Secret or JWKSURL")
 )
+
+// StaleError is an ErrKeys for a token whose key is not in the JWKS as it was last fetched.
+type StaleError struct {
+	After time.Duration // until the JWKS may be fetched for such a token
+}
+
+// Error implements error.
+func (StaleError) Error() string {
+	return "the key (kid) of the token is not known yet, and the JWKS cannot be fetched at this moment: try again"
+}
+
+// Is makes each StaleError an ErrKeys.
+func (StaleError) Is(target error) bool { return target == ErrKeys }
 
 // tokenError is an ErrToken with its reason. The reasons are constants, so that
 // no reason can hold a part of the token.
@@ -50,6 +65,9 @@ const (
 // The library's text is dropped: it may quote the token. A token that has several errors
 // gets the reason of the first in the list.
 func translate(err error) error {
+	if stale, ok := errors.AsType[StaleError](err); ok {
+		return stale
+	}
 	if errors.Is(err, ErrKeys) {
 		return ErrKeys
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // The algorithms that are accepted, as RFC 7518 and RFC 8037 name them.
@@ -100,10 +101,10 @@ func algorithmOf(key any) string {
 	return ""
 }
 
-// find returns the key of that kid, if it is for alg. Without a kid it returns
-// the only key for alg.
-func (s *keySet) find(kid, alg string) (any, error) {
-	var found []any
+// find returns the keys of that kid for alg: a kid may stand for several, of which any
+// may have signed. Without a kid it returns the only key for alg.
+func (s *keySet) find(kid, alg string) (jwt.VerificationKeySet, error) {
+	var none, found jwt.VerificationKeySet
 	known := false
 	for _, k := range s.keys {
 		if kid != "" && k.kid != kid {
@@ -111,16 +112,20 @@ func (s *keySet) find(kid, alg string) (any, error) {
 		}
 		known = true
 		if k.alg == alg {
-			found = append(found, k.key)
+			found.Keys = append(found.Keys, k.key)
 		}
 	}
 	switch {
-	case kid == "" && len(found) != 1:
-		return nil, unnamedKey
+	case kid == "" && len(found.Keys) != 1:
+		return none, unnamedKey
 	case !known:
-		return nil, unknownKey
-	case len(found) == 0:
-		return nil, wrongAlgorithm
+		return none, unknownKey
+	case len(found.Keys) == 0:
+		return none, wrongAlgorithm
 	}
-	return found[0], nil
+	return found, nil
+}
+
+func (s *keySet) has(kid string) bool {
+	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return k.kid == kid })
 }

@@ -131,14 +131,33 @@ func TestOneKidForSeveralAlgorithms(t *testing.T) {
 	require.NoError(t, err)
 	key, err := set.find("k", es256)
 	require.NoError(t, err)
-	require.Equal(t, s["ec"].Public(), key)
+	require.Equal(t, []jwt.VerificationKey{s["ec"].Public()}, key.Keys)
 	key, err = set.find("k", rs256)
 	require.NoError(t, err)
-	require.Equal(t, s["rsa"].Public(), key)
+	require.Equal(t, []jwt.VerificationKey{s["rsa"].Public()}, key.Keys)
 	_, err = set.find("k", edDSA)
 	require.Equal(t, wrongAlgorithm, err)
 	_, err = set.find("x", edDSA)
 	require.Equal(t, unknownKey, err)
+}
+
+// TestOneKidForSeveralKeys: each of them verifies, and no other key does.
+func TestOneKidForSeveralKeys(t *testing.T) {
+	t.Parallel()
+	b := setupIdle(t)
+	b.server.serve(jwks(jwk("k", signers()["ec"]), jwk("k", signers()["ec-2"])))
+	b.run(t)
+	b.awaitKeys(t)
+	b.accepts(t, b.ecToken(t, "ec", "k"))
+	b.accepts(t, b.ecToken(t, "ec-2", "k"))
+	other, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims(b.clock.claims(nil))).SignedString(newEC())
+	require.NoError(t, err)
+	b.refuses(t, unnamedKey, other)
+	tok := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims(b.clock.claims(nil)))
+	tok.Header["kid"] = "k"
+	other, err = tok.SignedString(newEC())
+	require.NoError(t, err)
+	b.refuses(t, badSignature, other)
 }
 
 func FuzzParseKeys(f *testing.F) {

@@ -142,6 +142,7 @@ func TestVerifyDoesNotWaitForAServerThatHangs(t *testing.T) {
 func TestUnknownKidMakesItFetch(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.accepts(t, b.ecToken(t, "ec", "ec"))
 	b.server.serve(jwks(jwk("new", signers()["ec-2"])))
 	require.Equal(t, int64(1), b.server.requests.Load())
 	b.accepts(t, b.ecToken(t, "ec-2", "new"))
@@ -154,13 +155,14 @@ func TestFloodOfUnknownKidsIsLimited(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	good := b.ecToken(t, "ec", "ec")
+	b.accepts(t, good)
 	for round := range int64(3) {
 		var flood sync.WaitGroup
 		for worker := range 8 {
 			flood.Go(func() {
 				for i := range 50 {
 					_, err := b.Verify(t.Context(), b.ecToken(t, "ec", "kid-"+strconv.Itoa(100*worker+i)))
-					if !errors.Is(err, unknownKey) {
+					if !errors.Is(err, unknownKey) && !errors.Is(err, ErrKeys) {
 						t.Errorf("unknown kid: %v", err)
 					}
 				}
@@ -170,10 +172,57 @@ func TestFloodOfUnknownKidsIsLimited(t *testing.T) {
 		require.Equal(t, 2+round, b.server.requests.Load())
 		b.accepts(t, good)
 		b.clock.advance(demandSpacing - 1)
-		b.refuses(t, unknownKey, b.ecToken(t, "ec", "unknown"))
+		_, err := b.Verify(t.Context(), b.ecToken(t, "ec", "unknown-"+strconv.FormatInt(round, 10)))
+		require.Equal(t, StaleError{After: time.Second}, err, "no fetch has begun since it was first seen")
 		require.Equal(t, 2+round, b.server.requests.Load())
 		b.clock.advance(1)
 	}
+}
+
+// TestNewKidBesideMadeUpOnes: tokens of another issuer do not delay the first token of a
+// new key. Made-up kids in tokens of the same issuer do, for the spacing at most; until
+// then the new token is not refused.
+func TestNewKidBesideMadeUpOnes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.accepts(t, b.ecToken(t, "ec", "ec"))
+	foreign := func(kid string) string {
+		return token(t, jwt.SigningMethodES256, "ec", kid, b.clock.claims(object{"iss": "https://elsewhere.example"}))
+	}
+	b.refuses(t, unknownKey, foreign("made-up"))
+	require.Equal(t, int64(2), b.server.requests.Load())
+	_, err := b.Verify(t.Context(), foreign("made-up-2"))
+	require.Equal(t, StaleError{After: demandSpacing}, err)
+
+	s := signers()
+	b.server.serve(jwks(jwk("ec", s["ec"]), jwk("new", s["ec-2"])))
+	b.accepts(t, b.ecToken(t, "ec-2", "new"))
+	require.Equal(t, int64(3), b.server.requests.Load())
+
+	b.server.serve(jwks(jwk("newer", s["ec-2"])))
+	b.clock.advance(demandSpacing - time.Second)
+	newer := b.ecToken(t, "ec-2", "newer")
+	_, err = b.Verify(t.Context(), newer)
+	require.Equal(t, StaleError{After: time.Second}, err)
+	require.ErrorIs(t, err, ErrKeys)
+	require.NotErrorIs(t, err, ErrToken)
+	b.clock.advance(time.Second)
+	b.accepts(t, newer)
+	b.refuses(t, unknownKey, b.ecToken(t, "ec", "ec"))
+}
+
+// TestUnreachableServerRefusesNobody: a kid that is not in the old keys may be a new one.
+func TestUnreachableServerRefusesNobody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.server.handle(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	for range 3 {
+		_, err := b.Verify(t.Context(), b.ecToken(t, "ec-2", "new"))
+		require.ErrorIs(t, err, ErrKeys)
+		b.clock.advance(demandSpacing)
+	}
+	b.server.serve(jwks(jwk("new", signers()["ec-2"])))
+	b.accepts(t, b.ecToken(t, "ec-2", "new"))
 }
 
 // Only an unknown kid causes a request. None of these tokens has one that counts.
@@ -187,6 +236,9 @@ func TestWhatMakesNoRequest(t *testing.T) {
 		forge(object{"alg": "none", "kid": "unknown"}, b.clock.claims(nil), unsigned),
 		forge(object{"alg": "ES256", "kid": "unknown", "crit": 1}, b.clock.claims(nil), unsigned),
 		forge(object{"alg": "ES256", "kid": "ec"}, b.clock.claims(nil), unsigned),
+		forge(object{"alg": "ES256", "kid": "unknown"}, b.clock.claims(object{"aud": "another"}), unsigned),
+		forge(object{"alg": "ES256", "kid": "unknown"}, b.clock.claims(object{"sub": "nobody"}), unsigned),
+		forge(object{"alg": "ES256", "kid": "unknown"}, b.clock.claims(object{"exp": b.clock.in(-60)}), unsigned),
 	} {
 		_, err := b.Verify(t.Context(), tok)
 		require.ErrorIs(t, err, ErrToken)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -20,6 +21,9 @@ type Verifier struct {
 	secret   []byte // empty: HS256 is not accepted
 	keys     *keys  // nil: the other algorithms are not accepted
 	parser   *jwt.Parser
+	now      func() time.Time
+
+	seenIssuer atomic.Pointer[string] // of the last token that a key of the JWKS has verified
 }
 
 // Identity is the user or the service that a token was issued to.
@@ -47,6 +51,7 @@ func New(cfg Config) (*Verifier, error) {
 		issuer:   cfg.Issuer,
 		audience: cfg.Audience,
 		secret:   []byte(cfg.Secret),
+		now:      cfg.Now,
 		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 			jwt.WithLeeway(leeway), jwt.WithTimeFunc(cfg.Now)),
 	}
@@ -78,11 +83,16 @@ func (v *Verifier) Verify(ctx context.Context, token string) (Identity, error) {
 	}
 	// A map: the fields of a struct would also take claims whose names differ in case.
 	claims := jwt.MapClaims{}
-	_, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) { return v.key(ctx, t) })
+	t, err := v.parser.ParseWithClaims(token, claims, func(t *jwt.Token) (any, error) { return v.key(ctx, t) })
 	if err != nil {
 		return Identity{}, translate(err)
 	}
-	return v.identity(claims)
+	id, err := v.identity(claims)
+	if err == nil && t.Method.Alg() != hs256 {
+		iss, _ := stringClaim(claims, "iss")
+		v.seenIssuer.Store(&iss)
+	}
+	return id, err
 }
 
 // key returns the key that verifies t. The branch that finds the key fixes its type,
@@ -99,7 +109,29 @@ func (v *Verifier) key(ctx context.Context, t *jwt.Token) (any, error) {
 		if _, present := t.Header["kid"]; present && !ok {
 			return nil, malformed
 		}
-		return v.keys.get(ctx, kid, alg)
+		return v.publicKeys(ctx, t, kid)
 	}
 	return nil, badAlgorithm
+}
+
+// publicKeys returns the keys of the JWKS that t may be signed with. A token that would be
+// refused whatever its key does not have the JWKS fetched.
+func (v *Verifier) publicKeys(ctx context.Context, t *jwt.Token, kid string) (any, error) {
+	alg := t.Method.Alg()
+	set, err := v.keys.find(kid, alg)
+	if err == nil {
+		return set, nil
+	}
+	claims, _ := t.Claims.(jwt.MapClaims)
+	if _, err := v.identity(claims); err != nil {
+		return nil, err
+	}
+	if exp, err := claims.GetExpirationTime(); err != nil || exp == nil || v.now().After(exp.Add(leeway)) {
+		return nil, expired
+	}
+	from, iss := slotOther, v.seenIssuer.Load()
+	if got, _ := stringClaim(claims, "iss"); v.issuer != "" || iss != nil && got == *iss {
+		from = slotTrusted
+	}
+	return v.keys.get(ctx, kid, alg, from)
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tasksync/internal/budget"
 	"tasksync/looks"
 )
 
@@ -38,10 +39,16 @@ type contestant struct {
 }
 
 // ours is tasksync at a pace. The budget of each daemon is what the daemon tells its
-// planner: the whole limit.
+// planner.
 func ours(pace looks.Pace) contestant {
 	return contestant{"tasksync, " + string(pace), func(p *play) policy {
-		return newPlanned(pace, len(p.daemons), p.clock, func(int) float64 { return limitRequests / limitWindow.Seconds() })
+		var shares []*budget.Smooth
+		for range p.daemons {
+			shares = append(shares, budget.NewSmooth(limitRequests))
+		}
+		return newPlanned(pace, len(p.daemons), p.clock, func(i int) float64 {
+			return shares[i].Next(p.daemons[i].share, p.clock()) / limitWindow.Seconds()
+		})
 	}}
 }
 

@@ -18,6 +18,8 @@ type policy interface {
 	value(daemon int, r *row, age time.Duration) float64
 	// ended tells of a row that a look found ended at this age.
 	ended(r *row, age time.Duration, hinted bool)
+	// demand is how many calls per second the rows of a daemon would be worth.
+	demand(daemon int) float64
 	// tick is called every few seconds.
 	tick()
 }
@@ -28,6 +30,7 @@ type fixed time.Duration
 func (f fixed) next(int, *row, time.Duration, task.Stage) time.Duration { return time.Duration(f) }
 func (f fixed) value(int, *row, time.Duration) float64                  { return 0 }
 func (f fixed) ended(*row, time.Duration, bool)                         {}
+func (f fixed) demand(int) float64                                      { return 0 }
 func (f fixed) tick()                                                   {}
 
 // known is the exact optimum for a price, by someone who knows the distribution and
@@ -42,6 +45,7 @@ func (k known) value(_ int, r *row, age time.Duration) float64 {
 	return k.planOf(r).Value(time.Duration(r.track.Last)*time.Millisecond, age).Seconds()
 }
 func (k known) ended(*row, time.Duration, bool) {}
+func (k known) demand(int) float64              { return 0 }
 func (k known) tick()                           {}
 
 // planned is what tasksync does: a planner in each daemon, which learn of all rows.
@@ -77,6 +81,8 @@ func (p *planned) ended(r *row, age time.Duration, hinted bool) {
 		daemon.Ended(asked(r, age), hinted)
 	}
 }
+
+func (p *planned) demand(daemon int) float64 { return p.planners[daemon].Demand("provider") }
 
 func (p *planned) tick() {
 	for _, daemon := range p.planners {

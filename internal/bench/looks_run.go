@@ -2,6 +2,7 @@ package main
 
 import (
 	"container/heap"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -36,6 +37,7 @@ type daemonRun struct {
 type look struct {
 	row   *row
 	asked time.Duration // when it began to wait
+	sent  time.Duration
 	hint  bool
 }
 
@@ -84,7 +86,8 @@ func (r *play) tick() {
 }
 
 func (r *play) renew(d *daemonRun) {
-	d.share = r.shares.renew(d.number, d.queue.Demand(r.clock()), r.now)
+	planned := r.policy.demand(d.number) * limitWindow.Seconds()
+	d.share = r.shares.renew(d.number, max(d.queue.Demand(r.clock()), int(math.Ceil(planned))), r.now)
 	d.queue.ShareOut(d.share, r.clock().Add(leaseTime))
 	r.at(r.now+renewEvery, func() { r.renew(d) })
 	r.serve(d)
@@ -119,6 +122,7 @@ func (r *play) serve(d *daemonRun) {
 func (r *play) send(d *daemonRun, l *look, slot *queue.Slot) {
 	r.sent = append(r.sent, r.now)
 	l.row.requests++
+	l.sent = r.now
 	seen := r.now + callTime/2
 	r.at(r.now+callTime, func() {
 		d.queue.Leave(slot)
@@ -135,11 +139,14 @@ func (r *play) answer(d *daemonRun, l *look, seen time.Duration) {
 	case seen >= row.ends:
 		row.done, row.delay = true, r.now-row.ends
 		r.left--
+		if l.hint { // it had ended before the look began to wait
+			age = l.asked - row.born
+		}
 		r.policy.ended(row, age, l.hint)
 	default:
 		stage := r.stage(float64(seen-row.born) / float64(row.ends-row.born))
 		wait := r.policy.next(d.number, row, age, stage)
-		row.track = row.track.Looked(l.asked-row.born, stage)
+		row.track = row.track.Looked(l.sent-row.born, stage)
 		if age >= deadline { // nothing to plan by
 			wait = 30 * time.Second
 		}

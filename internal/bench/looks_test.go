@@ -64,7 +64,7 @@ func TestACrowdDoesNotDelayOthers(t *testing.T) {
 	alone := small(func(w *world) { w.rate, w.users, w.rows = 0.05, 1, 300 })
 	beside := alone
 	beside.crowd = 500
-	for _, c := range []contestant{every(15 * time.Second), ours(looks.Frugal)} {
+	for _, c := range []contestant{every(15 * time.Second), ours(looks.Frugal), ours(looks.Balanced)} {
 		a, b := measure(alone, c), measure(beside, c)
 		require.LessOrEqual(t, b.p95, 1.3*a.p95, "%s: alone %.1f s, beside %.1f s", c.name, a.p95, b.p95)
 		require.LessOrEqual(t, b.mostInSpan, limitRequests)

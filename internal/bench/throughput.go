@@ -147,7 +147,7 @@ func item(ref task.Ref, n int) task.Item {
 func runDaemon(ctx context.Context, cfg daemon.Config) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	started, ended := make(chan struct{}), make(chan error, 1)
-	cfg.ListenAddr = "127.0.0.1:0"
+	cfg.ListenAddr, cfg.AdminAddr = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	cfg.Started = func(net.Addr) { close(started) }
 	go func() { ended <- daemon.Run(ctx, cfg) }()

@@ -45,8 +45,13 @@ type Guard struct {
 	lost   time.Time // when a line about sessions that were ended was last logged
 }
 
-// sayAgain is the time between two log lines about a trouble.
-const sayAgain = time.Minute
+const (
+	// sayAgain is the time between two log lines about a trouble.
+	sayAgain = time.Minute
+	// sayOften is the least time between the lines of two troubles that begin soon after
+	// each other, as when some sessions can be opened and others not.
+	sayOften = 15 * time.Second
+)
 
 // watch has every session that is opened with cfg obey the rules above.
 func (g *Guard) watch(cfg *pgx.ConnConfig) {
@@ -69,7 +74,8 @@ var worthless = []string{
 func (g *Guard) keeps(err *pgconn.PgError) bool {
 	switch err.Code {
 	case ReadOnlyTransaction:
-		g.trouble("the server takes no writes: " + err.Message)
+		g.suspect("the server takes no writes, so it is read-only: " + err.Message)
+		g.ended(err)
 		g.reset()
 	case AdminShutdown, CrashShutdown:
 		g.ended(err)
@@ -92,7 +98,17 @@ func (g *Guard) Trouble() string {
 	return g.reason
 }
 
-// trouble notes an error that says that the database is of no use.
+// suspect notes why the database may be of no use. The next session will tell: it is
+// opened, or it is not and gives the reason.
+func (g *Guard) suspect(reason string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reason == "" {
+		g.reason, g.since, g.told = reason, time.Now(), false
+	}
+}
+
+// trouble notes why a session could not be opened.
 func (g *Guard) trouble(reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -100,10 +116,9 @@ func (g *Guard) trouble(reason string) {
 	if g.reason == "" {
 		g.since, g.told = now, false
 	}
-	changed := g.reason != reason
 	g.reason = reason
 	g.errors++
-	if now.Sub(g.said) < sayAgain && (g.told || !changed) {
+	if last := now.Sub(g.said); last < sayOften || last < sayAgain && g.told {
 		return
 	}
 	g.logger().Warn("[TaskSync] Database unreachable or read-only; waiting until it takes writes",
@@ -117,7 +132,7 @@ func (g *Guard) ended(err *pgconn.PgError) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.echoed = time.Now()
-	if g.reason == "" && g.echoed.Sub(g.lost) >= sayAgain {
+	if !g.told && g.echoed.Sub(g.lost) >= sayAgain {
 		g.lost = g.echoed
 		g.logger().Warn("[TaskSync] The server has ended sessions; opening new ones", "error", err.Message)
 	}
@@ -134,7 +149,7 @@ func (g *Guard) serves() {
 	if g.told {
 		g.logger().Info("[TaskSync] The database takes writes again", "after", g.echoed.Sub(g.since).Round(100*time.Millisecond).String(), "errors", g.errors)
 	}
-	g.errors = 0
+	g.errors, g.told = 0, false
 }
 
 func (g *Guard) logger() *slog.Logger {

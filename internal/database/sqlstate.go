@@ -20,6 +20,7 @@ const (
 	InvalidParameterValue             = "22023"
 	ReadOnlyTransaction               = "25006"
 	InvalidSQLStatementName           = "26000"
+	NotNullViolation                  = "23502"
 	UniqueViolation                   = "23505"
 	CheckViolation                    = "23514"
 	InvalidAuthorizationSpecification = "28000"
@@ -27,11 +28,13 @@ const (
 	InvalidCatalogName                = "3D000" // there is no such database
 	InsufficientPrivilege             = "42501"
 	SyntaxError                       = "42601"
+	UndefinedColumn                   = "42703"
 	UndefinedObject                   = "42704"
 	DuplicateObject                   = "42710"
 	DatatypeMismatch                  = "42804"
 	UndefinedFunction                 = "42883"
 	UndefinedTable                    = "42P01"
+	GeneratedAlways                   = "428C9"
 	DiskFull                          = "53100"
 	TooManyConnections                = "53300"
 	ConfigurationLimitExceeded        = "53400"
@@ -49,14 +52,16 @@ const (
 
 // The classes of SQLSTATE codes, which are their first characters.
 const (
-	ClassConnectionException     = "08"
-	ClassInvalidTransactionState = "25" // 25006 is a standby, or a database that is read only
-	ClassTransactionRollback     = "40" // serialization failures and deadlocks
-	ClassInsufficientResources   = "53"
-	ClassNotInPrerequisiteState  = "55"
-	ClassOperatorIntervention    = "57"
-	ClassShutdown                = "57P" // of class 57, what is not a query that was cancelled
-	ClassSystemError             = "58"
+	ClassConnectionException          = "08"
+	ClassDataException                = "22"
+	ClassIntegrityConstraintViolation = "23"
+	ClassInvalidTransactionState      = "25" // 25006 is a standby, or a database that is read only
+	ClassTransactionRollback          = "40" // serialization failures and deadlocks
+	ClassInsufficientResources        = "53"
+	ClassNotInPrerequisiteState       = "55"
+	ClassOperatorIntervention         = "57"
+	ClassShutdown                     = "57P" // of class 57, what is not a query that was cancelled
+	ClassSystemError                  = "58"
 )
 
 // Code returns the SQLSTATE of the Postgres error in err; "" if there is none.

@@ -41,5 +41,5 @@ and this, again and again, to see in the database what becomes of it within %[5]
   %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url FROM music_generations g
     LEFT JOIN music_clips c ON c.generation_id = g.id WHERE g.task_id = '$TASK'"
 
-`, s.server.URL(), s.simURL, s.daemonURL, s.psql(), timeout, submit[0], submit[1], s.link, userID)
+`, s.server.URL(), s.simURL, s.adminURL, s.psql(), timeout, submit[0], submit[1], s.link, userID)
 }

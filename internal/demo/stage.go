@@ -37,6 +37,7 @@ type stage struct {
 	sim       *simulator.Simulator
 	simURL    string
 	daemonURL string
+	adminURL  string // of metrics and health
 	page      page
 	link      string        // to the page
 	db        *pgxpool.Pool // the application's own connections
@@ -101,8 +102,9 @@ func (s *stage) openDaemon(ctx context.Context) error {
 		DatabaseURL: s.server.URL(),
 		Providers:   []daemon.Provider{{Provider: s.Provider, APIURL: s.simURL, APIKey: "demo", RateLimit: &upstream.Rate{}}},
 		Timeout:     timeout, Handlers: faster(task.DefaultHandlers(), speed), NoCDNProbe: true,
-		ListenAddr: anyPort, Version: s.Version, Logger: s.logger(), API: s.page.api(),
-		Started: func(addr net.Addr) { ready <- addr },
+		ListenAddr: anyPort, AdminAddr: anyPort, Version: s.Version, Logger: s.logger(), API: s.page.api(),
+		AdminStarted: func(addr net.Addr) { s.adminURL = baseURL(addr) }, // before Started
+		Started:      func(addr net.Addr) { ready <- addr },
 	}
 	s.background(ctx, func(ctx context.Context) error { return daemon.Run(ctx, cfg) })
 	select {
@@ -113,7 +115,7 @@ func (s *stage) openDaemon(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s.print("daemon", "ready; metrics at %s/metrics", s.daemonURL)
+	s.print("daemon", "ready; metrics at %s/metrics", s.adminURL)
 	return nil
 }
 

@@ -50,6 +50,7 @@ func checks() []check {
 		{after, "row_security", (*doctor).seeOurRowSecurity},
 		{after, "providers", (*doctor).seeProviders},
 
+		{beside, "open_tables", (*doctor).seeOpenTables},
 		{beside, "zone", (*doctor).seeZone},
 		{beside, "rows", (*doctor).seeRows},
 		{beside, "status_default", (*doctor).seeStatusDefault},
@@ -64,6 +65,7 @@ func checks() []check {
 		{command, "triggers", (*doctor).seeTriggers},
 		{command, "feed", (*doctor).seeFeed},
 		{command, "slot", (*doctor).seeSlot},
+		{command, "limits", (*doctor).seeLimits},
 		{command, "looks", (*doctor).seeLooks},
 	}
 }

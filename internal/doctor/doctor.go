@@ -88,16 +88,26 @@ type Config struct {
 	Timeout                time.Duration
 	Handlers               task.Handlers
 	Providers              task.ProviderWords
+	Limits                 []Limit // of the providers
 	Words                  task.StatusWords
 	Accounts               func() ([]Account, error) // makes the accounts to ask; nil: none is asked
 	Users                  bool                      // the HTTP API serves users
 	UpdateClips            bool                      // the application inserts all clips
+	NoRLS                  bool                      // tables are to be open
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams
 }
 
 func (c Config) word(s task.Status) string { return c.Words.Write(s) }
+
+// Limit is how many calls a provider permits in a window.
+type Limit struct {
+	Provider   string
+	Requests   int // 0: there is no limit
+	Window     time.Duration
+	Credential string // as the daemons share it; "": they do not
+}
 
 // Examine goes through the whole list and passes the findings to tell, one by one. It
 // skips what depends on a thing that is missing, and returns an error only when ctx

@@ -92,7 +92,12 @@ func TestDoctorOfAHealthySystem(t *testing.T) {
 	before := b.examine(b.config())
 	require.NotContains(t, before, "FAIL")
 	require.Contains(t, before, "warn feed: no daemon is the feed")
+	const limit = "ok   limit: sunoapi: 20 calls in 10s, for all daemons of this database with this key; "
+	require.Contains(t, before, limit+"none is running")
 	b.run()
+	require.Eventually(t, func() bool {
+		return strings.Contains(b.examine(b.config()), limit+"one is running, with a share of ")
+	}, 20*time.Second, 100*time.Millisecond)
 	text := b.examine(b.config())
 	require.NotContains(t, text, "FAIL")
 	require.NotContains(t, text, "warn")

@@ -8,11 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tasksync/internal/clips"
 	"tasksync/queries"
 )
-
-// clipColumns are the columns of music_clips that an inserted clip has a value for.
-var clipColumns = strings.Fields("id generation_id created_at updated_at " + clipValues)
 
 // writtenColumns are the columns of music_generations that tasksync changes.
 var writtenColumns = strings.Fields("status error_code error_message updated_at completed_at")
@@ -26,17 +24,22 @@ func (d *doctor) seeClipColumns(ctx context.Context) {
 		d.trouble("columns", err)
 		return
 	}
+	plan, err := clips.Read(ctx, d.pool)
+	if err != nil {
+		d.trouble("columns", err)
+		return
+	}
+	if plan.Made {
+		return // a view, whose trigger makes clips
+	}
 	var names, mends, nullable []string
 	for _, c := range tables["music_clips"].columns {
-		if !(c.NotNull || c.DomainNotNull) || c.HasDefault || c.Generated || slices.Contains(clipColumns, c.ColumnName) {
-			continue
-		}
-		g, ok := tables["music_generations"].column(c.ColumnName)
-		switch filled := ok && g.BaseShown == c.BaseShown && g.ColumnName != "id" && !slices.Contains(writtenColumns, g.ColumnName); {
-		case !filled:
+		g, _ := tables["music_generations"].column(c.ColumnName)
+		switch {
+		case slices.Contains(plan.Missing, c.ColumnName):
 			names = append(names, "music_clips."+c.ColumnName)
 			mends = append(mends, dropNotNull(c))
-		case !g.NotNull && !g.DomainNotNull:
+		case slices.Contains(plan.Filled, c.ColumnName) && (c.NotNull || c.DomainNotNull) && !c.HasDefault && !g.NotNull && !g.DomainNotNull:
 			nullable = append(nullable, c.ColumnName)
 		}
 	}

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"tasksync/queries"
 )
 
 const lyrics = 100 << 10
@@ -125,13 +123,13 @@ func TestMissedTooHeavy(t *testing.T) {
 	require.Len(t, batch.Events, 9)
 	require.GreaterOrEqual(t, words(batch), 9*lyrics)
 
-	r := reading{queries: queries.New(), bounds: broker.bounds, db: b.pool, result: result{first: map[*Subscription]Batch{}}}
+	r := broker.reading(nil, b.pool)
 	var err error
 	r.now, err = broker.snapshot(context.Background(), b.pool)
 	require.NoError(t, err)
 	again := &Subscription{user: user}
 	again.startFrom("1:1:")
-	require.NoError(t, r.join(t.Context(), []*Subscription{again}))
+	require.NoError(t, r.resume(t.Context(), []*Subscription{again}, 0))
 	loaded := r.hydration()
 	require.Len(t, loaded.ids, 41)
 	require.NoError(t, loaded.load(t.Context()))

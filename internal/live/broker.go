@@ -83,6 +83,7 @@ type Broker struct {
 	at          cursor       // the joined subscriptions have what it sees
 	stuck       int          // steps in a row that failed on a connection that works, or took too long
 	interrupted bool         // a connection was lost or not made, and no step has succeeded since
+	complained  time.Time    // when an unreadable backlog or row was last logged
 	backoff     wait.Backoff // between connections
 }
 
@@ -91,6 +92,7 @@ type bounds struct {
 	joined      int           // new events in a step, above which the joined subscriptions resume one by one
 	missed      int           // events that one subscription may have missed, above which it is reset
 	chunk       int           // resuming subscriptions in one query
+	attempts    int           // to read one backlog, after which its subscription is reset
 	budget      int           // events in a step, above which no further chunk is read
 	views       int           // generations in one query
 	missedBytes int           // bytes of the events that one subscription may have missed, above which it is reset
@@ -99,15 +101,17 @@ type bounds struct {
 	refresh     time.Duration // after which a subscription gets a new cursor without events
 	idle        time.Duration // after which a connection without subscriptions is closed
 	step        time.Duration // that one step may take
+	join        time.Duration // in a step, after which no further backlog is read
+	backlog     time.Duration // that one statement for backlogs may take
 	backoff     time.Duration // the longest between two connections
 	stuck       int           // steps in a row that failed, after which all subscriptions are reset
 }
 
 func defaultBounds() bounds {
 	return bounds{
-		joined: 5000, missed: 1000, chunk: 100, budget: 5000, views: 100, missedBytes: 4 << 20, userBytes: 16 << 20,
+		joined: 5000, missed: 1000, chunk: 100, attempts: 3, budget: 5000, views: 100, missedBytes: 4 << 20, userBytes: 16 << 20,
 		pause: 50 * time.Millisecond, refresh: 30 * time.Second, idle: time.Minute,
-		step: 10 * time.Second, backoff: 10 * time.Second, stuck: 3,
+		step: 10 * time.Second, join: 500 * time.Millisecond, backlog: time.Second, backoff: 10 * time.Second, stuck: 3,
 	}
 }
 

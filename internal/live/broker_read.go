@@ -3,45 +3,19 @@ package live
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"tasksync/internal/database"
 	"tasksync/queries"
 )
 
-// read reads what is new for the subscriptions of p. It needs a transaction only if
-// some of them join: else one statement reads all that depends on the snapshot, and a
-// step without news is one round trip.
-func (b *Broker) read(ctx context.Context, l *listener, p plan) (result, error) {
-	if b.stuck >= b.bounds.stuck {
-		return b.resetAll(ctx, l, p)
-	}
-	l.notified = false
-	if len(p.joining) == 0 {
-		return b.readBy(ctx, l.conn, p)
-	}
-	tx, err := l.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return result{}, fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing; else Run gives the connection up
-	res, err := b.readBy(ctx, tx, p)
-	if err != nil {
-		return result{}, err
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return result{}, fmt.Errorf("commit: %w", err)
-	}
-	return res, nil
-}
-
-// readBy reads the events of the joined subscriptions, then the events of those that
-// join, and then the generations of all these events.
-func (b *Broker) readBy(ctx context.Context, db queries.DBTX, p plan) (result, error) {
-	r := reading{
-		queries: b.queries, bounds: b.bounds, show: b.cfg.Show, db: db,
-		result: result{events: make(map[string][]Event), first: make(map[*Subscription]Batch)},
-	}
+// read reads the events of the joined subscriptions, and the generations of all these
+// events.
+func (b *Broker) read(ctx context.Context, l *listener, db queries.DBTX, p plan) (result, error) {
+	r := b.reading(l.conn, db)
+	r.isolate = true
 	var err error
 	if len(p.users) > 0 {
 		err = r.follow(ctx, b.at, p.users)
@@ -51,28 +25,49 @@ func (b *Broker) readBy(ctx context.Context, db queries.DBTX, p plan) (result, e
 	if err != nil {
 		return result{}, err
 	}
-	if err := r.join(ctx, p.joining); err != nil {
-		return result{}, err
-	}
 	if err := r.hydrate(ctx); err != nil {
 		return result{}, err
+	}
+	if r.unreadable != nil {
+		b.complain("[TaskSync] Rows cannot be read; the clients that follow them have to read anew", r.unreadable)
 	}
 	return r.result, nil
 }
 
+func (b *Broker) reading(conn *pgx.Conn, db queries.DBTX) *reading {
+	return &reading{
+		queries: b.queries, bounds: b.bounds, show: b.cfg.Show, conn: conn, db: db,
+		result: result{events: make(map[string][]Event), resets: make(map[string]bool), first: make(map[*Subscription]Batch)},
+	}
+}
+
 // resetAll gives up the unread events, because reading them fails or takes too
 // long. It resets all subscriptions, except those that start now and so miss nothing.
-func (b *Broker) resetAll(ctx context.Context, l *listener, p plan) (result, error) {
+func (b *Broker) resetAll(ctx context.Context, l *listener, p plan) error {
 	now, err := b.snapshot(ctx, l.conn)
 	if err != nil {
-		return result{}, err
+		return err
 	}
 	b.cfg.Logger.Warn("[TaskSync] Live updates cannot be read; clients have to read anew")
-	res := result{now: now, reset: true, unread: true, first: make(map[*Subscription]Batch)}
+	b.deliver(result{now: now, reset: true})
+	first := make(map[*Subscription]Batch)
 	for _, s := range p.joining {
-		res.first[s] = Batch{Cursor: now.text, Reset: s.start != startNow}
+		first[s] = Batch{Cursor: now.text, Reset: s.start != startNow}
 	}
-	return res, nil
+	b.welcome(first)
+	b.stuck = 0
+	return nil
+}
+
+// complainEvery is the time between two log lines about what cannot be read.
+const complainEvery = time.Minute
+
+// complain logs that a part of what clients wait for cannot be read.
+func (b *Broker) complain(message string, err error) {
+	if now := time.Now(); now.Sub(b.complained) >= complainEvery {
+		b.complained = now
+		b.cfg.Logger.Warn(message, "error", database.WithoutDetail(err)) //nolint:sloglint // the callers' messages are constant
+	}
 }
 
 func (b *Broker) snapshot(ctx context.Context, db queries.DBTX) (cursor, error) {

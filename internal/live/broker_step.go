@@ -3,10 +3,13 @@ package live
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"tasksync/queries"
 )
 
 // plan says for which subscriptions a step reads.
@@ -15,18 +18,11 @@ type plan struct {
 	joining []*Subscription // the subscriptions that can join in this step
 }
 
-// result is what a step has read.
-type result struct {
-	now      cursor                  // the snapshot that was read with
-	reset    bool                    // the joined subscriptions have to read everything anew
-	unread   bool                    // only the snapshot was read
-	overflow bool                    // there are too many events: the joined subscriptions resume one by one
-	events   map[string][]Event      // for joined subscriptions, by user
-	first    map[*Subscription]Batch // the first batches of the subscriptions that join
-}
-
-// step reads once and delivers the result. A step that fails changes nothing: the
-// next step reads the same.
+// step reads once and delivers what it has read. It has two parts. The first one is
+// shared: what is new for the joined subscriptions. Its query holds no data of any
+// client. The second one reads what joining subscriptions have missed, with the same
+// snapshot; whatever happens there, the first part is delivered and counts. A part
+// that fails changes nothing: the next step reads the same.
 func (b *Broker) step(ctx context.Context, l *listener) error {
 	defer prometheus.NewTimer(b.metrics.steps).ObserveDuration()
 	p := b.plan()
@@ -35,7 +31,33 @@ func (b *Broker) step(ctx context.Context, l *listener) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, b.bounds.step)
 	defer cancel()
-	res, err := b.read(ctx, l, p)
+	if b.stuck >= b.bounds.stuck {
+		return b.resetAll(ctx, l, p)
+	}
+	l.notified = false
+	if len(p.joining) == 0 { // one statement reads all that depends on the snapshot
+		return b.share(ctx, l, l.conn, p)
+	}
+	tx, err := l.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // after Commit it does nothing; else Run gives the connection up
+	if err := b.share(ctx, l, tx, p); err != nil {
+		return err
+	}
+	if err := b.join(ctx, tx, p.joining); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// share reads and delivers what is new for the joined subscriptions.
+func (b *Broker) share(ctx context.Context, l *listener, db queries.DBTX, p plan) error {
+	res, err := b.read(ctx, l, db, p)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) || !l.conn.IsClosed() {
 			b.stuck++ // the unread events may be the cause
@@ -44,9 +66,7 @@ func (b *Broker) step(ctx context.Context, l *listener) error {
 	}
 	b.deliver(res)
 	b.stuck = 0
-	if !res.unread {
-		b.recovered()
-	}
+	b.recovered()
 	return nil
 }
 
@@ -74,8 +94,8 @@ func (b *Broker) plan() plan {
 	return p
 }
 
-// deliver sends the batches of res. Then all joined subscriptions, the new ones
-// included, have what res.now sees.
+// deliver sends the batches of res. Then all joined subscriptions have what res.now
+// sees.
 func (b *Broker) deliver(res result) {
 	now := time.Now()
 	b.mu.Lock()
@@ -84,7 +104,7 @@ func (b *Broker) deliver(res result) {
 		b.rejoin()
 	}
 	for user, subscriptions := range b.users {
-		batch := Batch{Cursor: res.now.text, Reset: res.reset, Events: res.events[user]}
+		batch := Batch{Cursor: res.now.text, Reset: res.reset || res.resets[user], Events: res.events[user]}
 		batch.size = weigh(batch.Events)
 		news := batch.Reset || len(batch.Events) > 0
 		for s := range subscriptions {
@@ -93,11 +113,6 @@ func (b *Broker) deliver(res result) {
 			}
 		}
 	}
-	for s, batch := range res.first {
-		b.send(s, batch, now)
-		s.joined = true
-	}
-	b.joining = slices.DeleteFunc(b.joining, func(s *Subscription) bool { return s.joined })
 	b.at = res.now
 }
 
@@ -107,7 +122,7 @@ func (b *Broker) rejoin() {
 	for _, subscriptions := range b.users {
 		for s := range subscriptions {
 			if s.joined {
-				s.joined, s.start, s.since = false, startAtCursor, b.at
+				s.joined, s.start, s.since, s.attempts = false, startAtCursor, b.at, 0
 				b.joining = append(b.joining, s)
 			}
 		}

@@ -57,7 +57,12 @@ const announced = `
 
 func setup(t testing.TB) *bundle {
 	t.Helper()
-	b := &bundle{TB: t, pool: postgrestest.Pool(t), log: &logBuffer{}}
+	return setupOn(t, postgrestest.Pool(t))
+}
+
+func setupOn(t testing.TB, pool *pgxpool.Pool) *bundle {
+	t.Helper()
+	b := &bundle{TB: t, pool: pool, log: &logBuffer{}}
 	b.exec(announced)
 	b.event(b.pool, newID()) // the event with id 1 exists: see oldest
 	return b

@@ -18,8 +18,8 @@ type cursor struct {
 	xip        []uint64
 }
 
-// parseCursor accepts exactly the texts that Postgres writes, and so the cursor of
-// every batch.
+// parseCursor accepts only texts that Postgres could have written, and so the cursor
+// of every batch. Postgres must accept each of them as a pg_snapshot.
 func parseCursor(text string) (cursor, bool) {
 	c := cursor{text: text}
 	parts := strings.Split(text, ":")
@@ -47,13 +47,14 @@ func parseCursor(text string) (cursor, bool) {
 	return c, true
 }
 
-// parseXID accepts a positive number in its shortest form.
+// parseXID accepts a positive number in its shortest form. The low 32 bits of a
+// transaction id are never 0 (InvalidTransactionId), in any epoch.
 func parseXID(text string) (uint64, bool) {
 	if text == "" || text[0] < '1' || text[0] > '9' {
 		return 0, false
 	}
 	xid, err := strconv.ParseUint(text, 10, 64)
-	return xid, err == nil
+	return xid, err == nil && uint32(xid) != 0 //nolint:gosec // the low bits are meant
 }
 
 // sees reports whether transaction xid had ended when the snapshot was taken.

@@ -27,6 +27,10 @@
 // the subscriber's cursor, for each subscription that joins. Then all of them have
 // what S sees. Joining has no gap and no duplicate because both reads use S.
 //
+// What one client brings costs no other: the read that all share holds no client's data,
+// and is delivered before the reads for those that join, whose time is bounded and whose
+// failure resets the one that joins.
+//
 // LISTEN only makes the next step come sooner: the Announcer of the daemon that
 // has committed notifies all brokers. A lost notification costs at most the interval
 // between two steps. A lost connection costs the time to make another, and no event,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"tasksync/internal/view"
 )
 
@@ -15,6 +17,10 @@ func (r *reading) hydrate(ctx context.Context) error {
 		return err
 	}
 	for user, events := range r.events {
+		if slices.ContainsFunc(events, func(e Event) bool { return h.unread[e.GenerationID] }) {
+			r.resets[user] = true
+			delete(r.events, user)
+		}
 		attach(events, user, h.views)
 	}
 	for s, batch := range r.first {
@@ -36,13 +42,14 @@ type hydration struct {
 	resuming map[string][]*Subscription  // by generation: the resuming subscriptions with events of it
 	joined   map[string]bool             // by generation: whether joined subscriptions have events of it
 	views    map[string]*view.Generation // those that are loaded, by id
+	unread   map[string]bool             // those that cannot be read
 	weights  map[*Subscription]int       // bytes of the backlogs, as far as they are loaded
 }
 
 func (r *reading) hydration() *hydration {
 	h := &hydration{
 		reading: r, resuming: make(map[string][]*Subscription), joined: make(map[string]bool),
-		views: make(map[string]*view.Generation), weights: make(map[*Subscription]int),
+		views: make(map[string]*view.Generation), unread: make(map[string]bool), weights: make(map[*Subscription]int),
 	}
 	for _, events := range r.events {
 		for _, e := range events {
@@ -78,7 +85,7 @@ func (h *hydration) addBacklog(s *Subscription, events []Event) {
 // backlogs that are too heavy already have events of it.
 func (h *hydration) load(ctx context.Context) error {
 	for ids := h.next(); len(ids) > 0; ids = h.next() {
-		generations, err := view.Load(ctx, h.db, ids, h.show)
+		generations, err := h.loadEach(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -91,6 +98,38 @@ func (h *hydration) load(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// loadEach loads generations. If they are isolated, it halves those that cannot be read
+// until the ones stand alone that are the cause.
+func (h *hydration) loadEach(ctx context.Context, ids []string) ([]view.Generation, error) {
+	generations, err := h.loadOnce(ctx, ids)
+	switch {
+	case err == nil, !h.isolate, h.conn.IsClosed(), ctx.Err() != nil:
+		return generations, err
+	case len(ids) == 1:
+		h.unread[ids[0]], h.unreadable = true, err
+		return nil, nil
+	}
+	first, err := h.loadEach(ctx, ids[:len(ids)/2])
+	if err != nil {
+		return nil, err
+	}
+	second, err := h.loadEach(ctx, ids[len(ids)/2:])
+	return append(first, second...), err
+}
+
+// loadOnce loads generations and leaves a transaction usable if that fails.
+func (h *hydration) loadOnce(ctx context.Context, ids []string) (generations []view.Generation, err error) {
+	tx, ok := h.db.(pgx.Tx)
+	if !ok || !h.isolate {
+		return view.Load(ctx, h.db, ids, h.show)
+	}
+	err = guard(ctx, tx, func(savepoint pgx.Tx) error {
+		generations, err = view.Load(ctx, savepoint, ids, h.show)
+		return err
+	})
+	return generations, err
 }
 
 // next returns the ids of the generations to load next.

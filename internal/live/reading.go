@@ -5,22 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
+
+	"github.com/jackc/pgx/v5"
 
 	"tasksync/internal/view"
 	"tasksync/queries"
 )
 
-// reading reads the result of a step.
+// result is what a reading has read.
+type result struct {
+	now      cursor                  // the snapshot that was read with
+	reset    bool                    // the joined subscriptions have to read everything anew
+	overflow bool                    // there are too many events: the joined subscriptions resume one by one
+	events   map[string][]Event      // for joined subscriptions, by user
+	resets   map[string]bool         // the users whose joined subscriptions have to read everything anew
+	first    map[*Subscription]Batch // the first batches of subscriptions that join
+}
+
+// reading reads a result.
 type reading struct {
 	result
 
 	queries *queries.Queries
 	bounds  bounds
 	show    view.Options
+	conn    *pgx.Conn    // of db
 	db      queries.DBTX // a transaction if subscriptions join
 	count   int          // events read so far
+
+	isolate    bool  // a generation that cannot be read resets its user's subscriptions
+	unreadable error // why a generation could not be read
 }
 
 // follow reads the events that are new since a cursor, for the joined subscriptions
@@ -56,36 +71,16 @@ func (r *reading) follow(ctx context.Context, since cursor, users map[string]boo
 	return nil
 }
 
-// join makes the first batches of the subscriptions that join. It reads backlogs up
-// to the budget; the subscriptions whose turn has not come join in a later step.
-func (r *reading) join(ctx context.Context, joining []*Subscription) error {
-	var resuming []*Subscription
-	for _, s := range joining {
-		switch {
-		case s.start == startNow:
-			r.first[s] = Batch{Cursor: r.now.text}
-		case s.start == startReset, s.since.after(r.now):
-			r.first[s] = Batch{Cursor: r.now.text, Reset: true}
-		default:
-			resuming = append(resuming, s)
-		}
-	}
-	if len(resuming) == 0 {
-		return nil
-	}
+// backlogs makes the first batches of resuming subscriptions.
+func (r *reading) backlogs(ctx context.Context, resuming []*Subscription) error {
 	oldest, err := r.oldest(ctx)
 	if err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(resuming, r.bounds.chunk) {
-		if r.count >= r.bounds.budget {
-			return nil
-		}
-		if err := r.resume(ctx, chunk, oldest); err != nil {
-			return err
-		}
+	if err := r.resume(ctx, resuming, oldest); err != nil {
+		return err
 	}
-	return nil
+	return r.hydrate(ctx)
 }
 
 // seenByNone is a transaction that no cursor sees.

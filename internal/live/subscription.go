@@ -21,6 +21,8 @@ type Subscription struct {
 	err    error     // why it has ended
 	held   int       // bytes of the batches that were sent and are not done
 	closed bool      // Close was called: it does not count any more
+
+	attempts int // to read its backlog; used by Run's goroutine alone
 }
 
 // start is where a subscription that has not joined begins.

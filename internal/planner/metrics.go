@@ -46,7 +46,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		told[s.Name] = true
 		price := c.cfg.Pace.Price()
 		if m := c.markets[s.Name]; m != nil {
-			price = m.Price(now, c.cfg.Pace, s.budget()*float64(max(1, s.Batch))) // of full calls
+			price = m.Dearest(now, c.offer(s))
 		}
 		ch <- prometheus.MustNewConstMetric(c.price, prometheus.GaugeValue, price.Seconds(), s.Name)
 		if s.Used != nil {

@@ -62,8 +62,8 @@ type Planner struct {
 
 	mu      sync.Mutex
 	models  map[subject]*model
-	markets map[string]*market // by the provider's name
-	ended   []ended            // what is to be learnt
+	markets map[string]*looks.Market // by the provider's name
+	ended   []ended                  // what is to be learnt
 
 	since time.Time // Run's: when the models were last read, by the database's clock
 }
@@ -72,12 +72,6 @@ type Planner struct {
 type subject struct {
 	provider string
 	taskType task.Type
-}
-
-// market is where the looks at one provider have their price.
-type market struct {
-	looks.Market
-	users looks.Users
 }
 
 // model is a model with the plans that were made of it.
@@ -125,7 +119,7 @@ func New(cfg Config) *Planner {
 	}
 	return &Planner{
 		cfg: cfg, queries: queries.New(), seldom: recent.Seldom{Again: time.Minute},
-		models: make(map[subject]*model), markets: make(map[string]*market),
+		models: make(map[subject]*model), markets: make(map[string]*looks.Market),
 	}
 }
 

@@ -179,11 +179,11 @@ func TestManyCallersAtOnce(t *testing.T) {
 }
 
 // size is looks.Size in SQL.
-const size = "3062"
+const size = "3064"
 
 func TestSize(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, 3062, looks.Size)
+	require.Equal(t, 3064, looks.Size)
 }
 
 // A call that carries a hundred looks costs as much as one that carries one: a row that

@@ -45,26 +45,22 @@ func (p *Planner) looked(r Row, source Source, ended bool) {
 		alive, rest = (last+r.Age)/2, 0.5
 	}
 	if last == 0 {
-		market.Unplanned(now, call)
-		market.users.Asked(now, r.User, call)
+		market.Asked(now, r.User, call)
 		return
 	}
 	m := p.model(subject{source.Name, r.Type})
-	price := p.price(r, source)
 	own := p.plan(m, r.Track, source.Least, p.cfg.Pace.Price()/r.share(source)).Looks(last, alive)
-	asked := own
-	if price > p.cfg.Pace.Price() {
-		asked = p.plan(m, r.Track, source.Least, price/r.share(source)).Looks(last, alive)
-	}
-	market.Looked(now, call*(own+rest), call*(asked+rest), source.budget())
-	market.users.Asked(now, r.User, call*(own+rest))
+	market.Asked(now, r.User, call*(own+rest))
 }
 
 // price is what a call costs now. The caller holds the lock.
 func (p *Planner) price(r Row, source Source) time.Duration {
-	now, market, budget := p.cfg.Now(), p.market(source), source.budget()
-	price := market.Price(now, p.cfg.Pace, budget)
-	return market.users.Price(now, r.User, looks.Quote{Own: p.cfg.Pace.Price(), Market: price, Budget: budget})
+	return p.market(source).Price(p.cfg.Now(), r.User, p.offer(source))
+}
+
+// offer is what the calls of a source cost where there are enough of them.
+func (p *Planner) offer(s Source) looks.Offer {
+	return looks.Offer{Own: p.cfg.Pace.Price(), Budget: s.budget()}
 }
 
 // share is how many looks share a request.
@@ -73,10 +69,10 @@ func (r Row) share(s Source) time.Duration {
 }
 
 // market is the market of a source. The caller holds the lock.
-func (p *Planner) market(s Source) *market {
+func (p *Planner) market(s Source) *looks.Market {
 	m := p.markets[s.Name]
 	if m == nil {
-		m = &market{}
+		m = &looks.Market{}
 		p.markets[s.Name] = m
 	}
 	return m
@@ -127,7 +123,7 @@ func (p *Planner) Ended(r Row, hinted bool) {
 		return
 	}
 	if hinted {
-		p.market(source).Unplanned(p.cfg.Now(), 1/float64(r.share(source)))
+		p.market(source).Asked(p.cfg.Now(), r.User, 1/float64(r.share(source)))
 	} else {
 		p.looked(r, source, true)
 	}

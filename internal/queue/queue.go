@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -22,6 +23,8 @@ const (
 //   - The user lane leaves as many slots open as it has taken. The backlog takes one
 //     slot at a time, evenly, and never the last tenth of the window: however long
 //     it is, a look that is due finds an open slot.
+//   - Looks that are due take half of the window at once, and the rest evenly. So a slot
+//     opens soon at any time, and nobody waits for a burst of others to leave the window.
 //   - In a lane users take turns, and none fills the lane of first looks. Of a user's
 //     calls the most valuable goes first, where a second in the queue adds a second to
 //     the value.
@@ -174,6 +177,11 @@ func (q *Queue[T]) opening(l *lane[T], before int, now time.Time) time.Time {
 		}
 	case task.LaneUser:
 		left = q.window.opening(ahead+q.window.reserve(now), now)
+	case task.LaneDue:
+		left = q.window.opening(ahead, now)
+		if !l.last.IsZero() && 2*q.window.used(now) > q.window.limit(now) {
+			left = later(left, l.last.Add(time.Duration(before+1)*q.window.span/time.Duration(q.limitNow(now))))
+		}
 	default:
 		left = q.window.opening(ahead, now)
 	}
@@ -263,11 +271,9 @@ func (q *Queue[T]) before(c Claim, now time.Time) int {
 	l := q.lane(c.Lane)
 	own := 0
 	if i := l.turnOf(c.User); i >= 0 {
-		for _, w := range l.turns[i].calls {
-			if !w.rank.After(c.rankAt(now)) {
-				own++
-			}
-		}
+		own, _ = slices.BinarySearchFunc(l.turns[i].calls, c.rankAt(now), func(w *Call[T], rank time.Time) int {
+			return cmp.Or(w.rank.Compare(rank), -1) // those that rank as high come before
+		})
 	}
 	n := own
 	for _, t := range l.turns {
@@ -281,14 +287,9 @@ func (q *Queue[T]) before(c Claim, now time.Time) int {
 // Demand is how many slots of a span would be taken if there were enough: those that
 // were taken, and the calls that wait.
 func (q *Queue[T]) Demand(now time.Time) int {
-	n := 0
+	n := q.window.used(now)
 	for _, l := range q.lanes {
 		n += l.waiting
-	}
-	for _, s := range q.window.last {
-		if s != nil && s.At.Add(q.window.span).After(now) {
-			n++
-		}
 	}
 	return n
 }

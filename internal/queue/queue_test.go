@@ -52,6 +52,32 @@ func full(q *Queue[int], lanes []task.Lane) func(time.Time) {
 	}
 }
 
+// Looks that are due take half of the window at once and the rest evenly, so that one
+// more that comes at any time soon has a slot.
+func TestABurstLeavesSlotsToOthers(t *testing.T) {
+	t.Parallel()
+	const limit, span = 20, 10 * time.Second
+	q, start := New[int](limit, span, 100), time.Unix(0, 0)
+	for range 500 {
+		q.Add(&Call[int]{Claim: Claim{Lane: task.LaneDue, User: "crowd"}}, start)
+	}
+	asked := start.Add(7 * time.Second)
+	var other *Call[int]
+	for _, g := range drive(q, start, start.Add(time.Minute), func(now time.Time) {
+		if other == nil && !now.Before(asked) {
+			other = &Call[int]{Claim: Claim{Lane: task.LaneDue, User: "one"}}
+			q.Add(other, now)
+			asked = now
+		}
+	}) {
+		if g.user == "one" {
+			require.LessOrEqual(t, g.at.Sub(asked), 2*(span+Margin)/limit)
+			return
+		}
+	}
+	require.Fail(t, "the other user's call never went")
+}
+
 // Whatever lanes are full and whatever the limit is, each of them gets its part, and no
 // window holds more than the limit, nor much less.
 func TestNoLaneStarves(t *testing.T) {

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"sort"
 	"time"
 
 	"tasksync/task"
@@ -14,6 +15,8 @@ const Margin = 50 * time.Millisecond
 type Slot struct {
 	At   time.Time // when the slot was given out; the caller sets when its call was sent
 	lane task.Lane
+
+	users int // slots of the user lane that were given out so far, this one included
 }
 
 // Sent corrects when the call of the slot was sent.
@@ -28,6 +31,10 @@ type window struct {
 	last   []*Slot // the last limit slots, a ring; empty: there is no limit
 	next   int     // index of the oldest slot in last
 	closed time.Time
+
+	count int                       // slots that have not left the window
+	lanes [task.LaneBacklog + 1]int // of them, by lane
+	users int                       // slots of the user lane that were given out
 
 	shared bool      // share counts, and not the whole limit
 	share  int       // slots in a span
@@ -83,56 +90,57 @@ func (w *window) opening(ahead int, now time.Time) time.Time {
 // as many as the lane has in the window by then.
 func (w *window) reserve(now time.Time) int {
 	limit := w.limit(now)
-	latest := func(i int) *Slot { return w.last[(w.next+len(w.last)-limit+i)%len(w.last)] }
-	users := 0
-	for i := range limit {
-		users += latest(i).ofUser()
-	}
-	for open := range limit { // the oldest slot first
-		users -= latest(open).ofUser()
-		if open >= users {
-			return open
+	open := sort.Search(limit, func(open int) bool { // the oldest slot is open first
+		later := w.users
+		if s := w.last[(w.next+len(w.last)-limit+open)%len(w.last)]; s != nil {
+			later -= s.users
 		}
-	}
-	return 0
+		return open >= later
+	})
+	return open % max(1, limit)
 }
 
-// ofUser is 1 for a slot of the user lane, else 0.
-func (s *Slot) ofUser() int {
-	if s != nil && s.lane == task.LaneUser {
-		return 1
+// expire forgets the slots that have left the window, the oldest first. A slot whose
+// call was sent late keeps those after it for as long.
+func (w *window) expire(now time.Time) {
+	for w.count > 0 && !w.oldest().At.Add(w.span).After(now) {
+		w.forget()
 	}
-	return 0
+}
+
+func (w *window) oldest() *Slot { return w.last[(w.next+len(w.last)-w.count)%len(w.last)] }
+
+func (w *window) forget() {
+	w.lanes[w.oldest().lane]--
+	w.count--
 }
 
 // taken is how many slots in the window belong to the lane.
 func (w *window) taken(lane task.Lane, now time.Time) int {
-	n := 0
-	for _, s := range w.last {
-		if s != nil && s.lane == lane && s.At.Add(w.span).After(now) {
-			n++
-		}
-	}
-	return n
+	w.expire(now)
+	return w.lanes[lane]
 }
 
 // used is how many slots of the last span were taken.
 func (w *window) used(now time.Time) int {
-	n := 0
-	for _, s := range w.last {
-		if s != nil && s.At.Add(w.span).After(now) {
-			n++
-		}
-	}
-	return n
+	w.expire(now)
+	return w.count
 }
 
 // take gives out a slot at now. The caller has made sure that one is open.
 func (w *window) take(now time.Time, lane task.Lane) *Slot {
-	s := &Slot{At: now, lane: lane}
+	if lane == task.LaneUser {
+		w.users++
+	}
+	s := &Slot{At: now, lane: lane, users: w.users}
 	if w.limited() {
+		if w.expire(now); w.count == len(w.last) {
+			w.forget()
+		}
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)
+		w.count++
+		w.lanes[lane]++
 	}
 	return s
 }

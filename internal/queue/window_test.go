@@ -37,6 +37,41 @@ func TestWindowIsExact(t *testing.T) {
 	})
 }
 
+// scanned is what taken is, by a look at all slots.
+func (w *window) scanned(lane task.Lane, now time.Time) (n int) {
+	for _, s := range w.last {
+		if s != nil && s.lane == lane && s.At.Add(w.span).After(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// What is counted stays within the window, also where slots were used late and the
+// limit is a share for a time.
+func TestWindowCountsWithinItself(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.IntRange(1, 8).Draw(t, "limit")
+		w := newWindow(limit, time.Second)
+		now := time.Unix(0, 0)
+		for range rapid.IntRange(1, 100).Draw(t, "requests") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 500).Draw(t, "idle")) * time.Millisecond)
+			w.shareOut(rapid.IntRange(1, limit).Draw(t, "share"), now.Add(time.Hour))
+			now = w.opening(w.reserve(now), now)
+			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser}).Draw(t, "lane"))
+			s.Sent(now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "late")) * time.Millisecond))
+			sum := 0
+			for lane := task.LaneHint; lane <= task.LaneBacklog; lane++ {
+				require.GreaterOrEqual(t, w.taken(lane, now), w.scanned(lane, now))
+				sum += w.taken(lane, now)
+			}
+			require.Equal(t, sum, w.used(now))
+			require.LessOrEqual(t, sum, limit)
+		}
+	})
+}
+
 func TestWindowWastesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWindow(2, time.Second)
@@ -70,6 +105,7 @@ func TestWindowIsFair(t *testing.T) {
 				reserve = w.reserve(now)
 			}
 			now = w.opening(reserve, now)
+			require.Equal(t, w.scanned(lane, now), w.taken(lane, now))
 			free, others := -1, 0 // beside the slot to be taken
 			for _, s := range w.last {
 				switch {

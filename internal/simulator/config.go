@@ -34,6 +34,9 @@ type Config struct {
 	// Speed is how many times faster than life the life cycles run. Default 1;
 	// math.Inf(1): everything is over when it is submitted.
 	Speed float64
+	// Lengths of tasks, before Speed: the ages of a life are stretched so that it ends
+	// then. Default: as the providers' own were measured.
+	Lengths Lengths
 	// APIKey that requests must have as their bearer token. Default "": any.
 	APIKey string
 	// RateLimit is the number of requests that each key may make in a fixed window

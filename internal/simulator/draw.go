@@ -3,6 +3,7 @@ package simulator
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -19,6 +20,16 @@ func newDraw(seed, number uint64) draw {
 
 func (d draw) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(d.Float64()*float64(high-low))
+}
+
+// Lengths is a log-normal distribution of how long tasks take. The zero value is none.
+type Lengths struct {
+	Median time.Duration
+	Sigma  float64 // of the logarithm
+}
+
+func (l Lengths) draw(d draw) time.Duration {
+	return time.Duration(float64(l.Median) * math.Exp(l.Sigma*d.NormFloat64()))
 }
 
 func (d draw) bytes16() []byte {

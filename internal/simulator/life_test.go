@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -263,6 +264,25 @@ func TestSpeed(t *testing.T) {
 		require.Contains(t, []string{"SUCCESS", "GENERATE_AUDIO_FAILED"}, got.Data.Status, fate)
 		require.Equal(t, fate != RefusedPending, len(got.items()) == 2)
 	}
+}
+
+// With Lengths, a life keeps its phases and ends when it should.
+func TestLengths(t *testing.T) {
+	t.Parallel()
+	s := New(Config{Seed: 1, Lengths: Lengths{Median: 200 * time.Second, Sigma: 0.35}, Now: func() time.Time { return epoch }})
+	below := 0
+	for range 400 {
+		l, _ := s.subject(s.Submit(task.Generate, Success))
+		require.Len(t, l.life.phases, 5)
+		require.True(t, slices.IsSortedFunc(l.life.phases, func(a, b phase) int { return cmp.Compare(a.from, b.from) }))
+		if l.life.last().from < 200*time.Second {
+			below++
+		}
+	}
+	require.InDelta(t, 200, below, 50)
+	same := New(Config{Seed: 1, Lengths: Lengths{Median: time.Minute}, Now: func() time.Time { return epoch }})
+	r, _ := same.Task(same.Submit(task.Generate, Success))
+	require.InDelta(t, time.Minute.Seconds(), r.FinalAt.Sub(r.SubmittedAt).Seconds(), 0.001)
 }
 
 func TestRecordTellsWhatWasAsked(t *testing.T) {

@@ -37,6 +37,9 @@ type toldBody struct {
 }
 
 func (s *Simulator) newSubject(number uint64, o order, l *life) *subject {
+	if end := l.last().from; s.cfg.Lengths.Median > 0 && end > 0 {
+		l.hasten(float64(end) / float64(s.cfg.Lengths.draw(newDraw(^s.cfg.Seed, number))))
+	}
 	l.hasten(s.cfg.Speed)
 	if o.parent != "" {
 		l.parent = o.parent

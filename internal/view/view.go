@@ -85,7 +85,9 @@ func Load(ctx context.Context, db queries.DBTX, ids []string, show Options) ([]G
 		}
 	}
 	for _, r := range rows {
-		generations[at[r.ID]].foretell(r, show)
+		g := &generations[at[r.ID]]
+		orderPlaceholders(g.Clips)
+		g.foretell(r, show)
 	}
 	return generations, nil
 }

@@ -110,7 +110,7 @@ func (w *world) start(addr string) (stop func()) {
 		DatabaseURL:  w.database,
 		Providers:    []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key", APIURL: w.simURL, RateLimit: &upstream.Rate{}}},
 		PollInterval: 100 * time.Millisecond,
-		NoCDNProbe:   true, ListenAddr: addr, Logger: slog.New(slog.DiscardHandler),
+		NoCDNProbe:   true, ListenAddr: addr, AdminAddr: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
 		API:     daemon.API{JWTSecret: secret, CORSOrigins: []string{w.page}},
 		Started: func(net.Addr) { close(ready) },
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	_ "github.com/jackc/pgx/v5/stdlib" // pgtestdb uses its driver "pgx"
 	"github.com/peterldowns/pgtestdb"
-
-	"github.com/stretchr/testify/require"
 )
 
 // URL returns the address of a new migrated database. It is dropped when the test has ended, or
@@ -29,10 +27,7 @@ func Empty(t testing.TB) string {
 // then the test must have released its connections.
 func Pool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
-	pool, err := pgxpool.New(t.Context(), URL(t))
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	return pool
+	return OpenPool(t, URL(t))
 }
 
 func newDatabase(t testing.TB, m pgtestdb.Migrator) string {

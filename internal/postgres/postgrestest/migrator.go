@@ -38,7 +38,11 @@ func (migrator) Hash() (string, error) {
 
 // Migrate migrates the template. Package migrations needs a pgx pool, so the sql.DB is not used.
 func (migrator) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) error {
-	pool, err := pgxpool.New(ctx, conf.URL())
+	return migrate(ctx, conf.URL())
+}
+
+func migrate(ctx context.Context, url string) error {
+	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return err
 	}

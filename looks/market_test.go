@@ -9,20 +9,62 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestWhoAsksForLittlePaysThePacesPrice(t *testing.T) {
+	t.Parallel()
+	var m Market
+	now, offer := time.Now(), Offer{time.Second, 2}
+	for range 1000 {
+		now = now.Add(time.Second)
+		m.Asked(now, "crowd", 9)
+		m.Asked(now, "one", 0.8)
+	}
+	require.Equal(t, offer.Own, m.Price(now, "one", offer))
+	require.InEpsilon(t, 81*time.Second, m.Price(now, "crowd", offer), 0.1, "nine times the level")
+	require.Equal(t, m.Price(now, "crowd", offer), m.Dearest(now, offer))
+	require.Equal(t, offer.Own, m.Price(now, "crowd", Offer{time.Second, 20}), "nothing is scarce")
+}
+
+func TestTheLevelIsMaxMinFair(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for _, c := range []struct {
+		rates  []float64
+		budget float64
+		want   float64
+	}{
+		{nil, 2, math.Inf(1)},
+		{[]float64{1, 0.5}, 2, math.Inf(1)},
+		{[]float64{5}, 2, 2},
+		{[]float64{5, 5}, 2, 1},
+		{[]float64{5, 0.5, 0.5}, 2, 1},
+		{[]float64{5, 3, 0.5}, 2, 0.75},
+	} {
+		m := Market{users: map[string]*asking{"gone": {rate: 1, at: now.Add(-time.Hour)}}}
+		for i, rate := range c.rates {
+			m.users[string(rune('a'+i))] = &asking{rate, now}
+		}
+		require.InDelta(t, min(c.want, 1e9), min(m.fair(now, c.budget), 1e9), 1e-9, "%v", c.rates)
+		m.Asked(now, "a", 0)
+		require.Len(t, m.users, len(c.rates), "who asks for nothing any more is forgotten")
+	}
+}
+
 func TestPriceWithoutNeedIsThePaces(t *testing.T) {
 	t.Parallel()
 	var m Market
 	now := time.Now()
-	require.Equal(t, 500*time.Millisecond, m.Price(now, Balanced, 1))
+	own := Balanced.Price()
+	require.Equal(t, own, m.Price(now, "one", Offer{own, 1}), "nobody knows the user")
 	for range 1000 {
 		now = now.Add(2 * time.Second)
-		m.Looked(now, 1, 1, 1)
+		m.Asked(now, "one", 1)
 	}
 	require.InDelta(t, 0.5, m.Demand(now), 0.05)
-	require.Equal(t, 500*time.Millisecond, m.Price(now, "", 1))
-	require.Equal(t, 500*time.Millisecond, m.Price(now, Balanced, 0), "without a limit nothing is scarce")
-	require.Greater(t, m.Price(now, Balanced, 0.25), 1900*time.Millisecond)
-	require.Equal(t, 500*time.Millisecond, m.Price(now.Add(time.Hour), Balanced, 0.25))
+	require.Equal(t, own, m.Price(now, "one", Offer{own, 1}))
+	require.Equal(t, own, m.Price(now, "one", Offer{own, 0}), "without a limit nothing is scarce")
+	require.Greater(t, m.Price(now, "one", Offer{own, 0.25}), 4*own)
+	require.Equal(t, m.Price(now, "one", Offer{own, 0.25}), m.Dearest(now, Offer{own, 0.25}))
+	require.Equal(t, own, m.Price(now.Add(time.Hour), "one", Offer{own, 0.25}))
 }
 
 // The price settles where the looks are nine tenths of the budget, whatever the
@@ -78,13 +120,13 @@ func market(t *testing.T, c curve, own *Plan, arrivals, budget float64) (rates [
 				count++
 			}
 			clock, age := began.Add(seconds(now)), now-j.born
-			plan := at(m.Price(clock, Balanced, budget))
+			plan := at(m.Price(clock, "one", Offer{Balanced.Price(), budget}))
 			if alive := seconds(min(age, j.end)); j.age > 0 {
 				rest := 0.0
 				if age >= j.end {
 					rest = 0.5
 				}
-				m.Looked(clock, own.Looks(seconds(j.last), alive)+rest, plan.Looks(seconds(j.last), alive)+rest, budget)
+				m.Asked(clock, "one", own.Looks(seconds(j.last), alive)+rest)
 			}
 			if age < j.end {
 				j.last, j.age = age, plan.Next(seconds(age)).Seconds()
