@@ -2,10 +2,9 @@ package api
 
 import (
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"sync/atomic"
 
 	"github.com/stretchr/testify/require"
 
