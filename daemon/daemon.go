@@ -52,6 +52,7 @@ type daemon struct {
 	direct    *database.Guard // of those to ListenURL: most often the same
 	pool      *pgxpool.Pool
 	pooled    bool             // through a pooler in transaction mode
+	statuses  []task.Status    // that rows can have; nil: all
 	now       func() time.Time // the database's clock
 	upstreams *upstreams
 	providers task.ProviderWords

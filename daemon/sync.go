@@ -78,7 +78,7 @@ func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done
 		return 0, err
 	}
 	defer d.pool.Close()
-	s := syncer.New(syncer.Config{Pool: d.pool, Policy: cfg.policy(), Words: cfg.words(), Logger: cfg.Logger, Now: d.now})
+	s := syncer.New(syncer.Config{Pool: d.pool, Policy: d.policy(), Words: cfg.words(), Logger: cfg.Logger, Now: d.now})
 	return s.Retry(ctx, req, progress)
 }
 
@@ -93,6 +93,9 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	d := &daemon{cfg: cfg, pool: pool}
 	if err = migrate(ctx, cfg, pool); err == nil {
 		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
+	}
+	if err == nil {
+		err = d.seeAdoption(ctx)
 	}
 	if err == nil {
 		d.now, err = database.Clock(ctx, pool, cfg.Logger)

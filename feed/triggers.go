@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,15 +73,20 @@ const (
 // transaction.
 func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 	q := queries.New()
-	set := q.FeedTriggersDisable
 	triggers, err := TriggersGet(ctx, pool)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	list, err := q.FeedTriggerList(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("read the triggers: %w", err)
+	}
+	verb, table := "DISABLE", pgx.Identifier{list[0].SchemaName, list[0].TableName}.Sanitize()
+	switch {
 	case on && triggers.TwoPhase > 0:
-		set = q.FeedTriggersEnableAlways
+		verb = "ENABLE ALWAYS"
 	case on:
-		set = q.FeedTriggersEnable
+		verb = "ENABLE"
 	}
 	end := time.Now().Add(triggersPatience)
 	for pause := triggersMinPause; ; pause = min(2*pause, triggersMaxPause) {
@@ -88,7 +94,8 @@ func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 			if err := q.TransactionSetLockTimeout(ctx, tx, triggersLockTimeout); err != nil {
 				return err
 			}
-			return set(ctx, tx)
+			_, err := tx.Exec(ctx, switchSQL(list, verb, table))
+			return err
 		})
 		switch {
 		case err == nil:
@@ -96,7 +103,7 @@ func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 		case database.Code(err) != database.LockNotAvailable:
 			return fmt.Errorf("switch the triggers: %w", err)
 		case time.Now().After(end):
-			return fmt.Errorf("switch the triggers: %w: music_generations is locked by %s; end that transaction, or try again later", err, holder(ctx, pool))
+			return fmt.Errorf("switch the triggers: %w: %s is locked by %s; end that transaction, or try again later", err, list[0].TableName, holder(ctx, pool, table))
 		}
 		if err := wait.For(ctx, pause); err != nil {
 			return err
@@ -106,9 +113,19 @@ func SetTriggers(ctx context.Context, pool *pgxpool.Pool, on bool) error {
 
 // holder describes who keeps the table locked. The function is one of the migrations',
 // which sqlc does not know.
-func holder(ctx context.Context, pool *pgxpool.Pool) string {
+func holder(ctx context.Context, pool *pgxpool.Pool, table string) string {
 	what := "transactions that hold it in turn"
-	row := pool.QueryRow(ctx, `SELECT what FROM tasksync_ddl.holders('public.music_generations', 'SHARE ROW EXCLUSIVE') LIMIT 1`)
+	row := pool.QueryRow(ctx, `SELECT what FROM tasksync_ddl.holders($1, 'SHARE ROW EXCLUSIVE') LIMIT 1`, table)
 	_ = row.Scan(&what) // the error of the caller stands without it, too
 	return what
+}
+
+// switchSQL is made here and not by sqlc, because the triggers may stand on a table of
+// the application's, of any name.
+func switchSQL(list []queries.FeedTriggerListRow, verb, table string) string {
+	var parts []string
+	for _, t := range list {
+		parts = append(parts, verb+" TRIGGER "+pgx.Identifier{t.Name}.Sanitize())
+	}
+	return "ALTER TABLE " + table + " " + strings.Join(parts, ", ")
 }

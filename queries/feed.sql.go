@@ -210,23 +210,31 @@ func (q *Queries) FeedTerminate(ctx context.Context, db DBTX, pid int32) (bool, 
 }
 
 const feedTriggerList = `-- name: FeedTriggerList :many
-SELECT t.tgname::text AS name, (t.tgenabled <> 'D')::boolean AS enabled, (t.tgenabled = 'A')::boolean AS always,
-    current_setting('max_prepared_transactions')::integer AS max_prepared
+SELECT t.tgname::text AS name, n.nspname::text AS schema_name, r.relname::text AS table_name, (t.tgenabled <> 'D')::boolean AS enabled,
+    (t.tgenabled = 'A')::boolean AS always, current_setting('max_prepared_transactions')::integer AS max_prepared
 FROM pg_catalog.pg_trigger AS t
-WHERE t.tgrelid = to_regclass('public.music_generations')
-    AND t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
+JOIN pg_catalog.pg_class AS r ON r.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
+WHERE t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
+    AND (t.tgrelid = to_regclass('public.music_generations') OR (s.nspname = 'tasksync' AND p.proname = 'adopted_notify'))
 ORDER BY t.tgname
 `
 
 type FeedTriggerListRow struct {
 	Name        string
+	SchemaName  string
+	TableName   string
 	Enabled     bool
 	Always      bool
 	MaxPrepared int32
 }
 
-// The triggers of tasksync, by name, and whether they fire: tgenabled is 'D' for a disabled
-// trigger, and 'A' for one that notifies although the server permits two-phase commits.
+// The triggers of tasksync, by name, their table, and whether they fire: tgenabled is 'D'
+// for a disabled trigger, and 'A' for one that notifies although the server permits
+// two-phase commits. They stand on music_generations or, where that is a view that
+// `tasksync adopt` has made, on the application's table.
 func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerListRow, error) {
 	rows, err := db.Query(ctx, feedTriggerList)
 	if err != nil {
@@ -238,6 +246,8 @@ func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerLi
 		var i FeedTriggerListRow
 		if err := rows.Scan(
 			&i.Name,
+			&i.SchemaName,
+			&i.TableName,
 			&i.Enabled,
 			&i.Always,
 			&i.MaxPrepared,
@@ -250,33 +260,6 @@ func (q *Queries) FeedTriggerList(ctx context.Context, db DBTX) ([]FeedTriggerLi
 		return nil, err
 	}
 	return items, nil
-}
-
-const feedTriggersDisable = `-- name: FeedTriggersDisable :exec
-ALTER TABLE public.music_generations DISABLE TRIGGER tasksync_notify_insert, DISABLE TRIGGER tasksync_notify_update
-`
-
-func (q *Queries) FeedTriggersDisable(ctx context.Context, db DBTX) error {
-	_, err := db.Exec(ctx, feedTriggersDisable)
-	return err
-}
-
-const feedTriggersEnable = `-- name: FeedTriggersEnable :exec
-ALTER TABLE public.music_generations ENABLE TRIGGER tasksync_notify_insert, ENABLE TRIGGER tasksync_notify_update
-`
-
-func (q *Queries) FeedTriggersEnable(ctx context.Context, db DBTX) error {
-	_, err := db.Exec(ctx, feedTriggersEnable)
-	return err
-}
-
-const feedTriggersEnableAlways = `-- name: FeedTriggersEnableAlways :exec
-ALTER TABLE public.music_generations ENABLE ALWAYS TRIGGER tasksync_notify_insert, ENABLE ALWAYS TRIGGER tasksync_notify_update
-`
-
-func (q *Queries) FeedTriggersEnableAlways(ctx context.Context, db DBTX) error {
-	_, err := db.Exec(ctx, feedTriggersEnableAlways)
-	return err
 }
 
 const feedTryLead = `-- name: FeedTryLead :one

@@ -188,6 +188,7 @@ func (d *decider) askedPastDeadline() bool {
 // move returns the decision that writes what was learned; status is complete or
 // pending.
 func (d *decider) move(m *merged, status Status) Decision {
+	status = d.reachable(status)
 	out := Decision{Outcome: OutcomeSynced, Status: status, Stage: d.stage}
 	if status.Terminal() {
 		m.failPending()
@@ -201,6 +202,21 @@ func (d *decider) move(m *merged, status Status) Decision {
 		out.Outcome, out.Reason = OutcomeSkipped, ReasonUnchanged
 	}
 	return out
+}
+
+// reachable returns the furthest status up to s that the row can have, which is not
+// behind the one that it has.
+func (d *decider) reachable(s Status) Status {
+	if len(d.Statuses) == 0 || s.Terminal() {
+		return s
+	}
+	best := d.g.Status
+	for _, has := range d.Statuses {
+		if has.rank() <= s.rank() {
+			best = best.Join(has)
+		}
+	}
+	return best
 }
 
 // wait returns the decision that leaves the row as it is, except for the items

@@ -18,6 +18,9 @@ type Policy struct {
 	// NoZone says that created_at has no time zone. Then it may be hours off, and a
 	// row whose age may be no more than that begins when it is first looked at.
 	NoZone bool
+	// Statuses are those that rows can have, because the application has a word for
+	// them; nil: all. A row whose status is none of them keeps the one before it.
+	Statuses []Status
 }
 
 const (

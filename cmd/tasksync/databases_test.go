@@ -23,8 +23,8 @@ import (
 // it. The tests hold its lines true.
 const pageOfDatabases = "../../docs/databases.md"
 
-// A shape is a line of the page: a database as an application has it.
-type shape struct {
+// A pageLine is a line of the page: a database as an application has it.
+type pageLine struct {
 	name  string
 	start string // "works", "warns" or "refuses"
 	says  []string
@@ -38,8 +38,8 @@ var (
 	setting    = regexp.MustCompile("`(TASKSYNC_[A-Z_]+)=([^`]+)`")
 )
 
-// shapes reads the page.
-func shapes(t *testing.T) (all []shape) {
+// linesOfPage reads the page.
+func linesOfPage(t *testing.T) (all []pageLine) {
 	t.Helper()
 	page, err := os.ReadFile(pageOfDatabases)
 	require.NoError(t, err)
@@ -48,7 +48,7 @@ func shapes(t *testing.T) (all []shape) {
 		if m == nil {
 			continue
 		}
-		s := shape{name: m[1], start: m[2], todo: m[4]}
+		s := pageLine{name: m[1], start: m[2], todo: m[4]}
 		for _, q := range quoted.FindAllStringSubmatch(m[3], -1) {
 			s.says = append(s.says, q[1])
 		}
@@ -66,7 +66,7 @@ func TestPageOfDatabasesIsComplete(t *testing.T) {
 	for _, f := range found {
 		files = append(files, strings.TrimSuffix(filepath.Base(f), ".sql"))
 	}
-	for _, s := range shapes(t) {
+	for _, s := range linesOfPage(t) {
 		lines = append(lines, s.name)
 	}
 	require.ElementsMatch(t, files, lines)
@@ -77,7 +77,7 @@ func TestPageOfDatabasesIsComplete(t *testing.T) {
 // it starts. Then it completes a row.
 func TestDatabases(t *testing.T) {
 	t.Parallel()
-	for _, s := range shapes(t) {
+	for _, s := range linesOfPage(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			w := newShape(t, s.name)
@@ -238,7 +238,7 @@ func printedSQL(found string) string {
 }
 
 // completes has the daemon complete a row, and the doctor find nothing bad then.
-func (w *shaped) completes(t *testing.T, s shape) {
+func (w *shaped) completes(t *testing.T, s pageLine) {
 	t.Helper()
 	d := start(t, w.env(t), "run")
 	d.ready(t)

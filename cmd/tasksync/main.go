@@ -32,6 +32,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 type cli struct {
 	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream API until stopped."`
 	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
+	Adopt    adoptCmd    `cmd:"" help:"Let tasksync work on a table of your own, like songs."`
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`

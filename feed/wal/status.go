@@ -41,6 +41,13 @@ func (r *Reader) Status(ctx context.Context) (Status, error) {
 func (r *Reader) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	adopted, err := r.queries.AdoptionList(ctx, r.cfg.Pool)
+	if err != nil {
+		return fmt.Errorf("look for an adopted table: %w", err)
+	}
+	if len(adopted) > 0 {
+		return fmt.Errorf("%w: music_generations is a view (adopt): %s", ErrUnavailable, stepAdopted)
+	}
 	server, err := r.queries.ReplicationSettingsGet(ctx, r.cfg.Pool)
 	if err != nil {
 		return fmt.Errorf("read the server's settings: %w", err)

@@ -22,7 +22,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tasksync/internal/postgres"
-	"tasksync/migrations"
 )
 
 type options struct {
@@ -42,7 +41,7 @@ func main() {
 	flag.IntVar(&o.inserts, "inserts", 200, "rows inserted one by one for the latency")
 	flag.IntVar(&o.rows, "rows", 20_000, "pending rows for the throughput")
 	flag.IntVar(&o.clients, "clients", 32, "pgbench clients")
-	flag.StringVar(&o.only, "only", "", "writers: measure the writers only; looks: play the looks in virtual time only, without Postgres")
+	flag.StringVar(&o.only, "only", "", "writers: measure the writers only; adopt: compare an adopted table with the plain ones only; looks: play the looks in virtual time only, without Postgres")
 	flag.StringVar(&o.svg, "svg", "", "draw the looks of a learnt model into that file, and do nothing else")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the writers' table, of which the medians are shown")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of the writers")
@@ -85,6 +84,9 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	describe(server, o)
+	if o.only == "adopt" {
+		return adoption(ctx, server, pgbench, o)
+	}
 	if err := writers(ctx, server, pgbench, o); err != nil {
 		return fmt.Errorf("writers: %w", err)
 	}
@@ -154,15 +156,5 @@ func database(ctx context.Context, server *postgres.Server, name string) (string
 	if err != nil {
 		return "", nil, err
 	}
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		return "", nil, err
-	}
-	m, err := migrations.Open(pool)
-	if err != nil {
-		return "", nil, err
-	}
-	defer m.Close()
-	_, err = m.Up(ctx)
-	return url, pool, err
+	return migrated(ctx, url)
 }

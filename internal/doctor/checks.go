@@ -46,6 +46,7 @@ func checks() []check {
 
 		{schema, "schema", (*doctor).seeSchema},
 
+		{after, "adoption", (*doctor).seeAdoption},
 		{after, "rights", (*doctor).seeRights},
 		{after, "row_security", (*doctor).seeOurRowSecurity},
 		{after, "providers", (*doctor).seeProviders},
