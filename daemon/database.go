@@ -76,7 +76,7 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if d.cfg.noZone, err = doctor.NoZone(ctx, d.pool); err != nil {
 		return fmt.Errorf("read the type of created_at: %w", err)
 	}
-	if err = d.seeAdoption(ctx); err != nil {
+	if err := d.seeAdoption(ctx); err != nil {
 		return err
 	}
 	d.health.set("database", "")
