@@ -73,11 +73,11 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.seeAdoption(ctx); err != nil {
-		return err
-	}
 	if d.cfg.noZone, err = doctor.NoZone(ctx, d.pool); err != nil {
 		return fmt.Errorf("read the type of created_at: %w", err)
+	}
+	if err := d.seeAdoption(ctx); err != nil {
+		return err
 	}
 	d.health.set("database", "")
 	d.health.check("database", func() string { return d.guard.Check(d.pool) })

@@ -92,10 +92,10 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	cfg.NoMigrate = true
 	d := &daemon{cfg: cfg, pool: pool}
 	if err = migrate(ctx, cfg, pool); err == nil {
-		err = d.seeAdoption(ctx)
+		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
 	}
 	if err == nil {
-		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
+		err = d.seeAdoption(ctx)
 	}
 	if err == nil {
 		d.now, err = database.Clock(ctx, pool, cfg.Logger)

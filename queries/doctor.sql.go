@@ -843,7 +843,7 @@ JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
 WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
-    AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgname NOT LIKE 'tasksync%'
+    AND NOT t.tgisinternal AND (t.tgtype & 64) = 0 AND t.tgenabled IN ('O', 'A') AND t.tgname NOT LIKE 'tasksync%'
     AND ((t.tgtype & 16) <> 0 OR ((t.tgtype & 4) <> 0 AND c.relname = 'music_clips'))
     AND (p.prosrc ~* '\mraise\s+(?!debug|log|info|notice|warning)' OR ((t.tgtype & 3) = 3 AND p.prosrc ~* '\mreturn\s+null\M'))
 ORDER BY c.relname DESC, t.tgname
@@ -881,15 +881,14 @@ func (q *Queries) DoctorTriggerList(ctx context.Context, db DBTX) ([]DoctorTrigg
 const doctorWritableViewList = `-- name: DoctorWritableViewList :many
 SELECT c.relname::text AS table_name
 FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND (t.tgtype & 64) <> 0 AND (t.tgtype & 16) <> 0
-WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('music_generations', 'music_clips')
-GROUP BY c.relname
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'v' AND c.relname IN ('music_generations', 'music_clips')
+    AND (pg_relation_is_updatable(c.oid, true) & (CASE c.relname WHEN 'music_clips' THEN 12 ELSE 4 END)) <> 0
 ORDER BY c.relname
 LIMIT 2
 `
 
-// The application's tables that are views with triggers that insert and update in
-// their stead.
+// The application's tables that are views and that can be written: generations
+// updated (4), clips inserted (8) or updated.
 func (q *Queries) DoctorWritableViewList(ctx context.Context, db DBTX) ([]string, error) {
 	rows, err := db.Query(ctx, doctorWritableViewList)
 	if err != nil {

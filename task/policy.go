@@ -15,12 +15,12 @@ type Policy struct {
 	PollInterval time.Duration // fixed time between looks; 0: the handler's schedule
 	ProbeCDN     bool          // probe a CDN URL before it is published; false: publish it blindly, as in the specification
 	Confirm      Confirmation  // what confirms a provisional verdict; zero: the default
-	// Statuses are those that rows can have, because the application has a word for
-	// them; nil: all. A row whose status is none of them keeps the one before it.
-	Statuses []Status
 	// NoZone says that created_at has no time zone. Then it may be hours off, and a
 	// row whose age may be no more than that begins when it is first looked at.
 	NoZone bool
+	// Statuses are those that rows can have, because the application has a word for
+	// them; nil: all. A row whose status is none of them keeps the one before it.
+	Statuses []Status
 }
 
 const (

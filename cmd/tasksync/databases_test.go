@@ -38,8 +38,8 @@ var (
 	setting    = regexp.MustCompile("`(TASKSYNC_[A-Z_]+)=([^`]+)`")
 )
 
-// pageLines reads the page.
-func pageLines(t *testing.T) (all []pageLine) {
+// linesOfPage reads the page.
+func linesOfPage(t *testing.T) (all []pageLine) {
 	t.Helper()
 	page, err := os.ReadFile(pageOfDatabases)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func TestPageOfDatabasesIsComplete(t *testing.T) {
 	for _, f := range found {
 		files = append(files, strings.TrimSuffix(filepath.Base(f), ".sql"))
 	}
-	for _, s := range pageLines(t) {
+	for _, s := range linesOfPage(t) {
 		lines = append(lines, s.name)
 	}
 	require.ElementsMatch(t, files, lines)
@@ -77,7 +77,7 @@ func TestPageOfDatabasesIsComplete(t *testing.T) {
 // it starts. Then it completes a row.
 func TestDatabases(t *testing.T) {
 	t.Parallel()
-	for _, s := range pageLines(t) {
+	for _, s := range linesOfPage(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			w := newShape(t, s.name)
