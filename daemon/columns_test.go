@@ -193,6 +193,27 @@ func TestUsersOfNoUUID(t *testing.T) {
 	b.until("it is done", func() bool { return b.done(userOfTheAPI) })
 }
 
+// TestShortErrorMessages: a row must not stay pending because the text of its failure
+// is too long for the column.
+func TestShortErrorMessages(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"varchar(12)", "short_text"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, postgrestest.Empty(t))
+			b.exec(`CREATE DOMAIN short_text AS varchar(12);` + applicationTables +
+				`; ALTER TABLE music_generations ALTER error_message TYPE ` + kind + `, ALTER created_at SET DEFAULT now();
+				ALTER TABLE music_clips ALTER id SET DEFAULT gen_random_uuid()`)
+			b.run(b.config())
+			taskID := b.sim.Submit(task.Generate, simulator.RefusedArtist)
+			b.exec(`INSERT INTO music_generations (id, task_id, task_type, status) VALUES ('` + userOfTheAPI + `', '` + taskID + `', 'generate', 'submitted')`)
+			b.until("it has failed, with the beginning of the text", func() bool {
+				return b.count(`SELECT count(*) FROM music_generations WHERE status = 'failed' AND length(error_message) = 12`) == 1
+			})
+		})
+	}
+}
+
 // explainer returns the plan of a query instead of its rows.
 type explainer struct{ *pgxpool.Pool }
 

@@ -73,8 +73,8 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if d.cfg.noZone, err = doctor.NoZone(ctx, d.pool); err != nil {
-		return fmt.Errorf("read the type of created_at: %w", err)
+	if d.cfg.traits, err = doctor.ReadTraits(ctx, d.pool); err != nil {
+		return err
 	}
 	if err := d.seeAdoption(ctx); err != nil {
 		return err

@@ -92,7 +92,7 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	cfg.NoMigrate = true
 	d := &daemon{cfg: cfg, pool: pool}
 	if err = migrate(ctx, cfg, pool); err == nil {
-		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
+		d.cfg.traits, err = doctor.ReadTraits(ctx, pool)
 	}
 	if err == nil {
 		err = d.seeAdoption(ctx)
