@@ -23,7 +23,7 @@ func TestSwitchingTriggersKeepsNoWriterWaiting(t *testing.T) {
 	require.NoError(t, err)
 	_, err = open.Exec(t.Context(), insert)
 	require.NoError(t, err)
-	require.Contains(t, holder(t.Context(), pool), "idle in transaction")
+	require.Contains(t, holder(t.Context(), pool, "public.music_generations"), "idle in transaction")
 
 	done := make(chan error, 1)
 	go func() { done <- SetTriggers(context.Background(), pool, false) }()
