@@ -167,7 +167,7 @@ func TestAPIOfTheDaemon(t *testing.T) {
 	good := token("https://issuer.example", "music")
 	resp, body := r.asks(t, http.MethodPost, "/api/music/v2/sync", good, "{}")
 	require.Equal(t, http.StatusOK, resp.StatusCode, body)
-	require.JSONEq(t, `{"generations":[],"syncedCount":0}`, body)
+	require.JSONEq(t, `{"generations":[],"syncedCount":0,"has_more":false}`, body)
 	require.Equal(t, "https://app.example", resp.Header.Get("Access-Control-Allow-Origin"))
 	for _, bad := range []string{token("https://other.example", "music"), token("https://issuer.example", "authenticated"), ""} {
 		resp, _ = r.asks(t, http.MethodGet, "/api/music/v2/sync", bad, "")

@@ -89,6 +89,8 @@ type Config struct {
 	AdminStarted func(addr net.Addr)
 	// Started is called once, when every part runs, with the address of the HTTP server.
 	Started func(addr net.Addr)
+
+	noZone bool // created_at has no time zone: read from the database
 }
 
 // Feeds returns the values of Config.Feed.

@@ -69,11 +69,15 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err := migrate(ctx, d.cfg, d.pool); err != nil {
 		return err
 	}
-	if err := doctor.After(ctx, d.cfg.examination(d.pool), d.cfg.logFinding); err != nil {
+	err := doctor.After(ctx, d.cfg.examination(d.pool), d.cfg.logFinding)
+	if err != nil {
 		return err
 	}
 	if err := d.seeAdoption(ctx); err != nil {
 		return err
+	}
+	if d.cfg.noZone, err = doctor.NoZone(ctx, d.pool); err != nil {
+		return fmt.Errorf("read the type of created_at: %w", err)
 	}
 	d.health.set("database", "")
 	d.health.check("database", func() string { return d.guard.Check(d.pool) })

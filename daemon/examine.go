@@ -9,6 +9,7 @@ import (
 
 	"tasksync/internal/database"
 	"tasksync/internal/doctor"
+	"tasksync/upstream"
 )
 
 // Finding is what Examine says about one thing.
@@ -18,16 +19,20 @@ type Finding = doctor.Finding
 // to tell, one by one. It changes nothing, and returns an error only when ctx ends.
 func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
-		tell(Finding{Level: doctor.Bad, What: "settings", Next: err.Error(), Err: err})
+	err := cfg.Validate()
+	if err != nil {
+		tell(Finding{Level: doctor.Bad, Check: "settings", What: "settings", Next: err.Error(), Err: err})
 		if cfg.DatabaseURL == "" || database.ValidateURL(cfg.DatabaseURL) != nil {
 			return ctx.Err()
 		}
 	} else {
-		tell(Finding{Level: doctor.Good, What: "settings: provider " + cfg.Providers[0].Name})
+		tell(Finding{Level: doctor.Good, Check: "settings", What: "settings: provider " + cfg.Providers[0].Name})
 	}
 	e := cfg.examination(nil)
 	e.Limits = cfg.limits()
+	if err == nil {
+		e.Accounts = cfg.accounts
+	}
 	return doctor.Examine(ctx, e, tell)
 }
 
@@ -59,8 +64,25 @@ func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
 	return doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
 		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), NoRLS: c.NoRLS, Overdue: c.overdue(),
-		Providers: c.providerWords(), Words: c.words(),
+		Providers: c.providerWords(), Words: c.words(), UpdateClips: c.Clips == clipsUpdate,
 	}
+}
+
+// accounts returns the accounts at the providers, as the checks ask them.
+func (c Config) accounts() ([]doctor.Account, error) {
+	made, err := openUpstreams(c, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []doctor.Account
+	for _, p := range c.Providers {
+		a := doctor.Account{Name: p.Name, Look: made.all[p.Name].Fetch}
+		if crediter, ok := made.all[p.Name].(upstream.Crediter); ok {
+			a.Credits = crediter.Credits
+		}
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 // examineBeside logs what the daemon can live with, once after its start.
@@ -72,6 +94,6 @@ func (d *daemon) examineBeside(ctx context.Context) error {
 // logFinding logs what is not good.
 func (c Config) logFinding(f Finding) {
 	if f.Level != doctor.Good {
-		c.Logger.Warn("[TaskSync] Found what may need a hand", "finding", f.What, "next", f.Next)
+		c.Logger.Warn("[TaskSync] Found what may need a hand", "check", f.Check, "finding", f.What, "next", f.NextLine())
 	}
 }

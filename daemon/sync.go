@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tasksync/internal/database"
+	"tasksync/internal/doctor"
 	"tasksync/internal/wait"
 	"tasksync/syncer"
 )
@@ -92,6 +93,9 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	d := &daemon{cfg: cfg, pool: pool}
 	if err = migrate(ctx, cfg, pool); err == nil {
 		err = d.seeAdoption(ctx)
+	}
+	if err == nil {
+		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
 	}
 	if err == nil {
 		d.now, err = database.Clock(ctx, pool, cfg.Logger)

@@ -44,6 +44,6 @@ func (d *daemon) syncerConfig() syncer.Config {
 func (c Config) policy() task.Policy {
 	return task.Policy{
 		Handlers: c.Handlers, Timeout: c.Timeout, Grace: c.Grace, Late: task.LateMode(c.Late),
-		PollInterval: c.PollInterval, ProbeCDN: !c.NoCDNProbe,
+		PollInterval: c.PollInterval, ProbeCDN: !c.NoCDNProbe, NoZone: c.noZone,
 	}
 }

@@ -27,7 +27,7 @@
 // then reads the WAL (package wal), or scans the table while the WAL cannot be read.
 //
 // On a server that permits two-phase commits the triggers say nothing, because Postgres
-// does not prepare a transaction that has notified (migration 00023). Mode auto then
+// does not prepare a transaction that has notified (migration 00020). Mode auto then
 // leads in mode wal if the WAL can be read, and polls if not.
 //
 // # Why no row is missed for longer than one sweep

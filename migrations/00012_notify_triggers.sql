@@ -15,7 +15,7 @@
 -- not fail because of us. It skips the hint when Postgres' notification queue
 -- is nearly full, because a full one would fail the commit; the sweep finds the
 -- row. Nor does it notify where transactions may be prepared for a two-phase
--- commit (see 00023, which has the last word; here, so that no insert in between
+-- commit (see 00020, which has the last word; here, so that no insert in between
 -- notifies).
 
 -- +goose NO TRANSACTION

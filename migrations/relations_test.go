@@ -52,16 +52,22 @@ func TestWhatCannotBeMigratedIsLeftAlone(t *testing.T) {
 	goose := gooseCommand(t)
 	const generations = `CREATE TABLE public.music_generations (id uuid PRIMARY KEY); `
 	for name, tt := range map[string]struct{ sql, want, mend string }{
-		"materialized view": {`CREATE MATERIALIZED VIEW public.music_generations AS SELECT 1 AS id`, "public.music_generations is a materialized view, and tasksync needs a table",
-			`ALTER MATERIALIZED VIEW public.music_generations RENAME TO other`},
+		"materialized view": {
+			`CREATE MATERIALIZED VIEW public.music_generations AS SELECT 1 AS id`, "public.music_generations is a materialized view, and tasksync needs a table",
+			`ALTER MATERIALIZED VIEW public.music_generations RENAME TO other`,
+		},
 		"sequence":       {`CREATE SEQUENCE public.music_clips`, "public.music_clips is a sequence", `ALTER SEQUENCE public.music_clips RENAME TO other`},
 		"composite type": {`CREATE TYPE public.music_clips AS (id uuid)`, "public.music_clips is a composite type", `ALTER TYPE public.music_clips RENAME TO other`},
 		"view":           {`CREATE VIEW public.music_generations AS SELECT gen_random_uuid() AS id, NULL::text AS task_id`, "is a view without the columns user_id, task_type, provider, status, ", `ALTER VIEW public.music_generations RENAME TO other`},
-		"view that is read only": {`CREATE VIEW public.music_generations AS SELECT id, id AS user_id, ''::text AS task_id, ''::text AS task_type, ''::text AS provider, ''::text AS status,
+		"view that is read only": {
+			`CREATE VIEW public.music_generations AS SELECT id, id AS user_id, ''::text AS task_id, ''::text AS task_type, ''::text AS provider, ''::text AS status,
 			''::text AS error_code, ''::text AS error_message, now() AS created_at, now() AS updated_at, now() AS completed_at FROM (SELECT gen_random_uuid() AS id LIMIT 1) AS s`,
-			"is a view that cannot be written", `ALTER VIEW public.music_generations RENAME TO other`},
-		"clips without keys": {generations + `CREATE TABLE public.music_clips (id uuid PRIMARY KEY, song int); INSERT INTO public.music_clips VALUES (gen_random_uuid(), 1)`,
-			"public.music_clips has rows, but no column generation_id, clip_id; if the table is meant for tasksync, run ALTER TABLE public.music_clips ADD COLUMN generation_id uuid, ADD COLUMN clip_id text;", ``},
+			"is a view that cannot be written", `ALTER VIEW public.music_generations RENAME TO other`,
+		},
+		"clips without keys": {
+			generations + `CREATE TABLE public.music_clips (id uuid PRIMARY KEY, song int); INSERT INTO public.music_clips VALUES (gen_random_uuid(), 1)`,
+			"public.music_clips has rows, but no column generation_id, clip_id; if the table is meant for tasksync, run ALTER TABLE public.music_clips ADD COLUMN generation_id uuid, ADD COLUMN clip_id text;", ``,
+		},
 		"rows without id": {`CREATE TABLE public.music_generations (song int); INSERT INTO public.music_generations VALUES (1), (2)`, "run ALTER TABLE public.music_generations ADD COLUMN id uuid ", ``},
 	} {
 		t.Run(name, func(t *testing.T) {

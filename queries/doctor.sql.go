@@ -9,37 +9,106 @@ import (
 	"context"
 )
 
+const doctorCheckList = `-- name: DoctorCheckList :many
+SELECT c.relname::text AS table_name, quote_ident(k.conname)::text AS name, pg_get_expr(k.conbin, k.conrelid)::text AS expression,
+    ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey) ORDER BY a.attnum)::text[] AS columns
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_class AS c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE k.contype = 'c' AND n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+ORDER BY c.relname DESC, k.conname
+LIMIT 1000
+`
+
+type DoctorCheckListRow struct {
+	TableName  string
+	Name       string
+	Expression string
+	Columns    []string
+}
+
+// The CHECK constraints of the application's tables, with the columns that they are
+// about.
+func (q *Queries) DoctorCheckList(ctx context.Context, db DBTX) ([]DoctorCheckListRow, error) {
+	rows, err := db.Query(ctx, doctorCheckList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorCheckListRow
+	for rows.Next() {
+		var i DoctorCheckListRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.Name,
+			&i.Expression,
+			&i.Columns,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorClipsExist = `-- name: DoctorClipsExist :one
+SELECT EXISTS (SELECT FROM public.music_clips) AS has_rows
+`
+
+func (q *Queries) DoctorClipsExist(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, doctorClipsExist)
+	var has_rows bool
+	err := row.Scan(&has_rows)
+	return has_rows, err
+}
+
 const doctorColumnList = `-- name: DoctorColumnList :many
 WITH RECURSIVE columns AS (
-    SELECT a.attrelid, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod, a.atttypid AS base
-    FROM pg_catalog.pg_attribute AS a
-    WHERE a.attrelid IN (to_regclass('public.music_generations'), to_regclass('public.music_clips'))
+    SELECT r.oid AS table_id, r.relname, r.relkind, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod AS shown_mod, a.atttypid AS base,
+        a.atttypmod AS base_mod, a.attnotnull AS not_null, false AS domain_not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+    FROM pg_catalog.pg_class AS r
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.oid
+    WHERE n.nspname = 'public' AND r.relname IN ('music_generations', 'music_clips')
         AND a.attnum > 0 AND NOT a.attisdropped
     UNION ALL
-    SELECT c.attrelid, c.attnum, c.attname, c.shown, c.atttypmod, d.typbasetype
+    SELECT c.table_id, c.relname, c.relkind, c.attnum, c.attname, c.shown, c.shown_mod, d.typbasetype,
+        CASE WHEN c.base_mod = -1 THEN d.typtypmod ELSE c.base_mod END, c.not_null, c.domain_not_null OR d.typnotnull, c.has_default OR d.typdefault IS NOT NULL, c.generated
     FROM columns AS c
     JOIN pg_catalog.pg_type AS d ON d.oid = c.base AND d.typtype = 'd'
 )
-SELECT r.relname::text AS table_name, c.attname::text AS column_name, format_type(c.shown, c.atttypmod)::text AS shown,
-    (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base
+SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text AS column_name, format_type(c.shown, c.shown_mod)::text AS shown,
+    (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
+    format_type(c.base, NULL)::text AS base_shown,
+    (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
+    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
 FROM columns AS c
-JOIN pg_catalog.pg_class AS r ON r.oid = c.attrelid
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-ORDER BY r.relname DESC, c.attnum
+ORDER BY c.relname DESC, c.attnum
 LIMIT 3200
 `
 
 type DoctorColumnListRow struct {
-	TableName  string
-	ColumnName string
-	Shown      string
-	Base       string
+	TableName     string
+	Kind          string
+	ColumnName    string
+	Shown         string
+	Base          string
+	BaseShown     string
+	Length        int32
+	NotNull       bool
+	DomainNotNull bool
+	HasDefault    bool
+	Generated     bool
 }
 
-// The columns of the application's tables with their types: shown is the type as
-// Postgres prints it, base the name of the built-in type (or citext) below all
-// domains, and ” for a type of the application's own.
+// The columns of the application's tables. Shown is the type as Postgres prints it,
+// base the name of the built-in type (or citext) below all domains, and ” for a
+// type of the application's own. Length is how many characters fit; 0: no limit.
 func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumnListRow, error) {
 	rows, err := db.Query(ctx, doctorColumnList)
 	if err != nil {
@@ -51,10 +120,342 @@ func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumn
 		var i DoctorColumnListRow
 		if err := rows.Scan(
 			&i.TableName,
+			&i.Kind,
 			&i.ColumnName,
 			&i.Shown,
 			&i.Base,
+			&i.BaseShown,
+			&i.Length,
+			&i.NotNull,
+			&i.DomainNotNull,
+			&i.HasDefault,
+			&i.Generated,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorCreatedAtGet = `-- name: DoctorCreatedAtGet :one
+SELECT (a.atttypid = 'timestamp'::regtype OR (t.typtype = 'd' AND t.typbasetype = 'timestamp'::regtype))::boolean AS no_zone,
+    current_setting('TimeZone')::text AS zone, extract(timezone FROM now())::integer AS zone_seconds,
+    coalesce(pg_get_expr(d.adbin, d.adrelid), '')::text AS default_sql
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'created_at' AND NOT a.attisdropped
+JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE n.nspname = 'public' AND c.relname = 'music_generations'
+`
+
+type DoctorCreatedAtGetRow struct {
+	NoZone      bool
+	Zone        string
+	ZoneSeconds int32
+	DefaultSql  string
+}
+
+// Whether created_at has no time zone, the zone in which this session reads it, and
+// how a row gets it that does not name it.
+func (q *Queries) DoctorCreatedAtGet(ctx context.Context, db DBTX) (DoctorCreatedAtGetRow, error) {
+	row := db.QueryRow(ctx, doctorCreatedAtGet)
+	var i DoctorCreatedAtGetRow
+	err := row.Scan(
+		&i.NoZone,
+		&i.Zone,
+		&i.ZoneSeconds,
+		&i.DefaultSql,
+	)
+	return i, err
+}
+
+const doctorCreatedAtHabit = `-- name: DoctorCreatedAtHabit :one
+SELECT count(*)::bigint AS found, coalesce(min(o.seconds), 0)::double precision AS least, coalesce(max(o.seconds), 0)::double precision AS most
+FROM (
+    SELECT extract(epoch FROM min(e.created_at) - min(g.created_at::timestamp AT TIME ZONE 'UTC')) AS seconds
+    FROM (SELECT l.generation_id, l.created_at FROM tasksync.generation_events AS l ORDER BY l.id DESC LIMIT 100) AS e
+    JOIN public.music_generations AS g ON g.id = e.generation_id
+    WHERE isfinite(g.created_at)
+    GROUP BY g.id
+) AS o
+`
+
+type DoctorCreatedAtHabitRow struct {
+	Found int64
+	Least float64
+	Most  float64
+}
+
+// By how many seconds the created_at of the last rows is before their first event, if
+// it is read as UTC: the least and the most, and the number of rows.
+func (q *Queries) DoctorCreatedAtHabit(ctx context.Context, db DBTX) (DoctorCreatedAtHabitRow, error) {
+	row := db.QueryRow(ctx, doctorCreatedAtHabit)
+	var i DoctorCreatedAtHabitRow
+	err := row.Scan(&i.Found, &i.Least, &i.Most)
+	return i, err
+}
+
+const doctorDependentList = `-- name: DoctorDependentList :many
+WITH RECURSIVE wanted AS (
+    SELECT a.attrelid, a.attnum
+    FROM (SELECT unnest($1::text[]) AS table_name, unnest($2::text[]) AS column_name) AS w
+    JOIN pg_catalog.pg_class AS c ON c.relname = w.table_name AND c.relnamespace = 'public'::regnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.column_name AND NOT a.attisdropped
+), needs AS (
+    SELECT DISTINCT d.classid, d.objid
+    FROM pg_catalog.pg_depend AS d
+    JOIN wanted AS w ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.attrelid AND d.refobjsubid = w.attnum
+), views AS (
+    SELECT r.ev_class AS id, 1 AS depth
+    FROM needs AS n
+    JOIN pg_catalog.pg_rewrite AS r ON n.classid = 'pg_rewrite'::regclass AND r.oid = n.objid
+    UNION
+    SELECT r.ev_class, v.depth + 1
+    FROM views AS v
+    JOIN pg_catalog.pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = v.id AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid AND r.ev_class <> v.id
+    WHERE v.depth < 20
+), statements AS (
+    SELECT 1 AS place, 1000 - max(v.depth) AS nth, c.relname::text AS name,
+        format('DROP %sVIEW %s;', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, c.oid::regclass) AS drop_sql,
+        format('CREATE %sVIEW %s AS%s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, c.oid::regclass, E'\n' || pg_get_viewdef(c.oid)) AS create_sql
+    FROM views AS v
+    JOIN pg_catalog.pg_class AS c ON c.oid = v.id AND c.relkind IN ('v', 'm')
+    GROUP BY c.oid, c.relname, c.relkind
+    UNION ALL
+    SELECT 2, 0, p.polname::text, format('DROP POLICY %I ON %s;', p.polname, p.polrelid::regclass),
+        format('CREATE POLICY %I ON %s AS %s FOR %s TO %s%s%s;', p.polname, p.polrelid::regclass,
+            CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END,
+            CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+            (SELECT string_agg(CASE r.id WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(r.id)) END, ', ') FROM unnest(p.polroles) AS r (id)),
+            coalesce(' USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', ''), coalesce(' WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')', ''))
+    FROM needs AS n
+    JOIN pg_catalog.pg_policy AS p ON n.classid = 'pg_policy'::regclass AND p.oid = n.objid
+    UNION ALL
+    SELECT 3, 0, t.tgname::text, format('DROP TRIGGER %I ON %s;', t.tgname, t.tgrelid::regclass), pg_get_triggerdef(t.oid) || ';'
+    FROM needs AS n
+    JOIN pg_catalog.pg_trigger AS t ON n.classid = 'pg_trigger'::regclass AND t.oid = n.objid AND NOT t.tgisinternal AND t.tgparentid = 0
+    UNION ALL
+    SELECT 4, 0, k.conname::text, format('ALTER TABLE %s DROP CONSTRAINT %I;', k.conrelid::regclass, k.conname),
+        format('ALTER TABLE %s ADD CONSTRAINT %I %s;', k.conrelid::regclass, k.conname, pg_get_constraintdef(k.oid))
+    FROM needs AS n
+    JOIN pg_catalog.pg_constraint AS k ON n.classid = 'pg_constraint'::regclass AND k.oid = n.objid AND k.contype IN ('c', 'f') AND k.conparentid = 0
+    UNION ALL
+    SELECT 5, 0, c.relname::text, format('DROP INDEX %s;', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid) || ';'
+    FROM needs AS n
+    JOIN pg_catalog.pg_index AS i ON n.classid = 'pg_class'::regclass AND i.indexrelid = n.objid AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)
+    JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
+    UNION ALL
+    SELECT 6, 0, a.attname::text, format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT;', a.attrelid::regclass, a.attname),
+        format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT %s;', a.attrelid::regclass, a.attname, pg_get_expr(d.adbin, d.adrelid))
+    FROM wanted AS w
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = w.attrelid AND a.attnum = w.attnum AND a.attgenerated = ''
+    JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+)
+SELECT s.place::integer AS place, s.name, s.drop_sql::text AS drop_sql, s.create_sql::text AS create_sql
+FROM statements AS s
+ORDER BY s.place, s.nth, s.name
+LIMIT 1000
+`
+
+type DoctorDependentListParams struct {
+	Tables  []string
+	Columns []string
+}
+
+type DoctorDependentListRow struct {
+	Place     int32
+	Name      string
+	DropSql   string
+	CreateSql string
+}
+
+// What keeps the type of columns from being changed, with the statements that drop it
+// and make it anew: foreign keys, checks, defaults, policies, triggers, indexes with
+// an expression or a condition, and views with what depends on them. They are to be
+// dropped in this order, and made in the opposite one. Comments and the rights on
+// views are not in it.
+func (q *Queries) DoctorDependentList(ctx context.Context, db DBTX, arg DoctorDependentListParams) ([]DoctorDependentListRow, error) {
+	rows, err := db.Query(ctx, doctorDependentList, arg.Tables, arg.Columns)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorDependentListRow
+	for rows.Next() {
+		var i DoctorDependentListRow
+		if err := rows.Scan(
+			&i.Place,
+			&i.Name,
+			&i.DropSql,
+			&i.CreateSql,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorDomainCheckGet = `-- name: DoctorDomainCheckGet :one
+SELECT format_type(d.oid, NULL)::text AS domain, pg_get_expr(k.conbin, 0)::text AS expression
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_type AS d ON d.oid = k.contypid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = d.typnamespace
+WHERE n.nspname = $1::text AND d.typname = $2::text AND k.conname = $3::text
+`
+
+type DoctorDomainCheckGetParams struct {
+	SchemaName string
+	DomainName string
+	Name       string
+}
+
+type DoctorDomainCheckGetRow struct {
+	Domain     string
+	Expression string
+}
+
+// A CHECK constraint of the domain that a column has as its type.
+func (q *Queries) DoctorDomainCheckGet(ctx context.Context, db DBTX, arg DoctorDomainCheckGetParams) (DoctorDomainCheckGetRow, error) {
+	row := db.QueryRow(ctx, doctorDomainCheckGet, arg.SchemaName, arg.DomainName, arg.Name)
+	var i DoctorDomainCheckGetRow
+	err := row.Scan(&i.Domain, &i.Expression)
+	return i, err
+}
+
+const doctorGenerationsExist = `-- name: DoctorGenerationsExist :one
+SELECT EXISTS (SELECT FROM public.music_generations) AS has_rows
+`
+
+func (q *Queries) DoctorGenerationsExist(ctx context.Context, db DBTX) (bool, error) {
+	row := db.QueryRow(ctx, doctorGenerationsExist)
+	var has_rows bool
+	err := row.Scan(&has_rows)
+	return has_rows, err
+}
+
+const doctorKeyGet = `-- name: DoctorKeyGet :one
+SELECT quote_ident(k.conname)::text AS name, (i.attidentity <> '')::boolean AS is_identity
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS i ON i.attrelid = c.oid AND i.attname = 'id' AND NOT i.attisdropped
+JOIN pg_catalog.pg_constraint AS k ON k.conrelid = c.oid AND k.contype = 'p' AND k.conkey = ARRAY[i.attnum]
+WHERE c.relname = $1::text AND c.relnamespace = 'public'::regnamespace
+`
+
+type DoctorKeyGetRow struct {
+	Name       string
+	IsIdentity bool
+}
+
+// The primary key of one of the application's tables, if it is column id alone.
+func (q *Queries) DoctorKeyGet(ctx context.Context, db DBTX, tableName string) (DoctorKeyGetRow, error) {
+	row := db.QueryRow(ctx, doctorKeyGet, tableName)
+	var i DoctorKeyGetRow
+	err := row.Scan(&i.Name, &i.IsIdentity)
+	return i, err
+}
+
+const doctorKeyList = `-- name: DoctorKeyList :many
+SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
+    i.indisexclusion::boolean AS excludes,
+    ARRAY(
+        SELECT coalesce(a.attname, '')
+        FROM generate_series(0, i.indnkeyatts - 1) AS place
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[place] AND a.attnum > 0
+        ORDER BY place
+    )::text[] AS columns
+FROM pg_catalog.pg_index AS i
+JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid
+WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+    AND (i.indisunique OR i.indisexclusion) AND NOT i.indisprimary
+ORDER BY c.relname DESC, x.relname
+LIMIT 1000
+`
+
+type DoctorKeyListRow struct {
+	TableName    string
+	Name         string
+	IsConstraint bool
+	Excludes     bool
+	Columns      []string
+}
+
+// The unique indexes and exclusion constraints of the application's tables, apart
+// from primary keys; ” stands for an expression.
+func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRow, error) {
+	rows, err := db.Query(ctx, doctorKeyList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorKeyListRow
+	for rows.Next() {
+		var i DoctorKeyListRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.Name,
+			&i.IsConstraint,
+			&i.Excludes,
+			&i.Columns,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorLookalikeList = `-- name: DoctorLookalikeList :many
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND n.nspname NOT IN ('tasksync', 'information_schema') AND n.nspname NOT LIKE 'pg\_%'
+    AND (n.nspname <> 'public' OR c.relname NOT IN ('music_generations', 'music_clips'))
+    AND (lower(replace(c.relname, '_', '')) = 'musicgenerations'
+        OR (EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND lower(replace(a.attname, '_', '')) ~ '(task|suno|kie)id$'
+        ) AND (c.relname ~* '(song|track|music|audio|lyric)' OR EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attname ~* '(audio|song|track|mp3)'
+        ))))
+ORDER BY n.nspname, c.relname
+LIMIT 5
+`
+
+type DoctorLookalikeListRow struct {
+	SchemaName string
+	TableName  string
+}
+
+// Tables that may be the application's own for songs: of the name that tasksync
+// uses, in another schema, or with a column for the id of a task and one for audio.
+func (q *Queries) DoctorLookalikeList(ctx context.Context, db DBTX) ([]DoctorLookalikeListRow, error) {
+	rows, err := db.Query(ctx, doctorLookalikeList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorLookalikeListRow
+	for rows.Next() {
+		var i DoctorLookalikeListRow
+		if err := rows.Scan(&i.SchemaName, &i.TableName); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -111,6 +512,26 @@ func (q *Queries) DoctorOpenTableList(ctx context.Context, db DBTX) ([]DoctorOpe
 	return items, nil
 }
 
+const doctorOwnerGet = `-- name: DoctorOwnerGet :one
+SELECT quote_ident(pg_get_userbyid(c.relowner))::text AS owner, pg_has_role(current_user, c.relowner, 'usage')::boolean AS owns
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relname = 'music_generations'
+`
+
+type DoctorOwnerGetRow struct {
+	Owner string
+	Owns  bool
+}
+
+// Whether the role may act as the owner of music_generations, and who that is.
+func (q *Queries) DoctorOwnerGet(ctx context.Context, db DBTX) (DoctorOwnerGetRow, error) {
+	row := db.QueryRow(ctx, doctorOwnerGet)
+	var i DoctorOwnerGetRow
+	err := row.Scan(&i.Owner, &i.Owns)
+	return i, err
+}
+
 const doctorPendingList = `-- name: DoctorPendingList :many
 SELECT coalesce(task_type, '')::text AS task_type, coalesce(provider, '')::text AS provider, count(*) AS pending
 FROM public.music_generations
@@ -148,16 +569,196 @@ func (q *Queries) DoctorPendingList(ctx context.Context, db DBTX) ([]DoctorPendi
 	return items, nil
 }
 
+const doctorPolicyList = `-- name: DoctorPolicyList :many
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, quote_ident(pg_get_userbyid(c.relowner))::text AS owner,
+    pg_has_role(current_user, c.relowner, 'usage')::boolean AS owns,
+    coalesce(p.polname, '')::text AS policy, coalesce(p.polpermissive, false)::boolean AS permissive, coalesce(p.polcmd::text, '')::text AS command,
+    coalesce(pg_get_expr(p.polqual, p.polrelid), '')::text AS sees, coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '')::text AS writes
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_policy AS p ON p.polrelid = c.oid
+    AND (0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) AS r (id) WHERE r.id <> 0 AND pg_has_role(current_user, r.id, 'usage')))
+WHERE c.relrowsecurity AND n.nspname = $1::text AND c.relkind IN ('r', 'p')
+    AND (n.nspname <> 'public' OR c.relname IN ('music_generations', 'music_clips'))
+    AND row_security_active(c.oid)
+ORDER BY c.relname DESC, p.polname
+LIMIT 1000
+`
+
+type DoctorPolicyListRow struct {
+	SchemaName string
+	TableName  string
+	Owner      string
+	Owns       bool
+	Policy     string
+	Permissive bool
+	Command    string
+	Sees       string
+	Writes     string
+}
+
+// The policies of row security that apply to the role, by table; a table to which
+// none applies has one row without a policy.
+func (q *Queries) DoctorPolicyList(ctx context.Context, db DBTX, schemaName string) ([]DoctorPolicyListRow, error) {
+	rows, err := db.Query(ctx, doctorPolicyList, schemaName)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorPolicyListRow
+	for rows.Next() {
+		var i DoctorPolicyListRow
+		if err := rows.Scan(
+			&i.SchemaName,
+			&i.TableName,
+			&i.Owner,
+			&i.Owns,
+			&i.Policy,
+			&i.Permissive,
+			&i.Command,
+			&i.Sees,
+			&i.Writes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorReferenceList = `-- name: DoctorReferenceList :many
+SELECT k.conrelid::regclass::text AS table_name, quote_ident(a.attname)::text AS column_name, a.attname::text AS bare_name, a.attnotnull AS not_null,
+    coalesce(k.conrelid = to_regclass('public.music_clips'), false)::boolean AS of_clips
+FROM pg_catalog.pg_constraint AS k
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
+JOIN pg_catalog.pg_class AS c ON c.oid = k.confrelid AND c.relname = $1::text AND c.relnamespace = 'public'::regnamespace
+JOIN pg_catalog.pg_attribute AS i ON i.attrelid = c.oid AND i.attname = 'id' AND k.confkey = ARRAY[i.attnum]
+WHERE k.contype = 'f' AND k.conparentid = 0
+ORDER BY k.conrelid::regclass::text, a.attname
+LIMIT 1000
+`
+
+type DoctorReferenceListRow struct {
+	TableName  string
+	ColumnName string
+	BareName   string
+	NotNull    bool
+	OfClips    bool
+}
+
+// The columns that refer to column id of one of the application's tables, as foreign
+// keys do, and the name of the primary key if it has no other column.
+func (q *Queries) DoctorReferenceList(ctx context.Context, db DBTX, tableName string) ([]DoctorReferenceListRow, error) {
+	rows, err := db.Query(ctx, doctorReferenceList, tableName)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorReferenceListRow
+	for rows.Next() {
+		var i DoctorReferenceListRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.ColumnName,
+			&i.BareName,
+			&i.NotNull,
+			&i.OfClips,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorRightListMissing = `-- name: DoctorRightListMissing :many
+WITH wanted AS (
+    SELECT unnest($1::text[]) AS kind, unnest($2::text[]) AS schema_name, unnest($3::text[]) AS relation,
+        unnest($4::text[]) AS column_name, unnest($5::text[]) AS privilege
+), found AS (
+    SELECT w.kind, w.schema_name, w.relation, w.column_name, w.privilege, n.oid AS schema_id, c.oid AS class_id, c.relkind, a.attnum,
+        (SELECT p.oid FROM pg_catalog.pg_proc AS p WHERE w.kind = 'function' AND p.pronamespace = n.oid AND p.proname = w.relation LIMIT 1) AS function_id
+    FROM wanted AS w
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = w.schema_name
+    LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relation AND w.kind IN ('table', 'column', 'sequence')
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.column_name AND a.attnum > 0 AND NOT a.attisdropped AND w.kind = 'column'
+)
+SELECT f.kind::text AS kind, f.schema_name::text AS schema_name, f.relation::text AS relation, quote_ident(f.column_name)::text AS column_name,
+    f.privilege::text AS privilege
+FROM found AS f
+WHERE (CASE
+    WHEN f.kind = 'schema' THEN has_schema_privilege(f.schema_id, f.privilege)
+    WHEN f.kind = 'function' THEN has_function_privilege(f.function_id, f.privilege)
+    WHEN f.kind = 'sequence' AND f.relkind = 'S' THEN has_sequence_privilege(f.class_id, f.privilege)
+    WHEN f.kind = 'table' THEN has_table_privilege(f.class_id, f.privilege)
+    WHEN f.kind = 'column' THEN has_column_privilege(f.class_id, f.attnum, f.privilege)
+END) IS FALSE
+`
+
+type DoctorRightListMissingParams struct {
+	Kinds      []string
+	Schemas    []string
+	Relations  []string
+	Columns    []string
+	Privileges []string
+}
+
+type DoctorRightListMissingRow struct {
+	Kind       string
+	SchemaName string
+	Relation   string
+	ColumnName string
+	Privilege  string
+}
+
+// Those of the wanted privileges that the role lacks. A kind is schema, table,
+// column, sequence or function; what does not exist lacks nothing. The names are
+// looked up in the catalogs, because to_regclass fails without a right on the schema.
+func (q *Queries) DoctorRightListMissing(ctx context.Context, db DBTX, arg DoctorRightListMissingParams) ([]DoctorRightListMissingRow, error) {
+	rows, err := db.Query(ctx, doctorRightListMissing,
+		arg.Kinds,
+		arg.Schemas,
+		arg.Relations,
+		arg.Columns,
+		arg.Privileges,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorRightListMissingRow
+	for rows.Next() {
+		var i DoctorRightListMissingRow
+		if err := rows.Scan(
+			&i.Kind,
+			&i.SchemaName,
+			&i.Relation,
+			&i.ColumnName,
+			&i.Privilege,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const doctorServerGet = `-- name: DoctorServerGet :one
 
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
-    current_user::text AS role,
+    quote_ident(current_user)::text AS role,
     pg_is_in_recovery() AS standby,
-    current_setting('wal_level')::text AS wal_level,
-    coalesce(has_schema_privilege(to_regnamespace('tasksync'), 'usage'), false)::boolean AS in_schema,
-    coalesce(has_table_privilege(to_regclass('public.music_generations'), 'select,update'), false)::boolean AS may_write,
-    coalesce(pg_has_role(current_user, (SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = to_regclass('public.music_generations')), 'usage'), false)::boolean AS owns_table
+    current_setting('wal_level')::text AS wal_level
 `
 
 type DoctorServerGetRow struct {
@@ -166,9 +767,6 @@ type DoctorServerGetRow struct {
 	Role       string
 	Standby    bool
 	WalLevel   string
-	InSchema   bool
-	MayWrite   bool
-	OwnsTable  bool
 }
 
 // The queries of `tasksync doctor`. They must work before there is any table.
@@ -182,9 +780,6 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 		&i.Role,
 		&i.Standby,
 		&i.WalLevel,
-		&i.InSchema,
-		&i.MayWrite,
-		&i.OwnsTable,
 	)
 	return i, err
 }
@@ -234,6 +829,80 @@ func (q *Queries) DoctorTableListMissing(ctx context.Context, db DBTX) ([]string
 			return nil, err
 		}
 		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorTriggerList = `-- name: DoctorTriggerList :many
+SELECT c.relname::text AS table_name, t.tgname::text AS name, p.proname::text AS function
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE n.nspname = 'public' AND c.relname IN ('music_generations', 'music_clips')
+    AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A') AND t.tgname NOT LIKE 'tasksync%'
+    AND ((t.tgtype & 16) <> 0 OR ((t.tgtype & 4) <> 0 AND c.relname = 'music_clips'))
+    AND (p.prosrc ~* '\mraise\s+(?!debug|log|info|notice|warning)' OR ((t.tgtype & 3) = 3 AND p.prosrc ~* '\mreturn\s+null\M'))
+ORDER BY c.relname DESC, t.tgname
+LIMIT 1000
+`
+
+type DoctorTriggerListRow struct {
+	TableName string
+	Name      string
+	Function  string
+}
+
+// The application's triggers that fire when tasksync writes, and that may raise an
+// error or leave the row as it was, by the source of their functions.
+func (q *Queries) DoctorTriggerList(ctx context.Context, db DBTX) ([]DoctorTriggerListRow, error) {
+	rows, err := db.Query(ctx, doctorTriggerList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorTriggerListRow
+	for rows.Next() {
+		var i DoctorTriggerListRow
+		if err := rows.Scan(&i.TableName, &i.Name, &i.Function); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const doctorWritableViewList = `-- name: DoctorWritableViewList :many
+SELECT c.relname::text AS table_name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND (t.tgtype & 64) <> 0 AND (t.tgtype & 16) <> 0
+WHERE c.relnamespace = 'public'::regnamespace AND c.relname IN ('music_generations', 'music_clips')
+GROUP BY c.relname
+ORDER BY c.relname
+LIMIT 2
+`
+
+// The application's tables that are views with triggers that insert and update in
+// their stead.
+func (q *Queries) DoctorWritableViewList(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, doctorWritableViewList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var table_name string
+		if err := rows.Scan(&table_name); err != nil {
+			return nil, err
+		}
+		items = append(items, table_name)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -207,8 +207,11 @@ func (s *Syncer) add(c *changes, m *member, via Via) {
 	if len(m.decision.Clips) > 0 {
 		c.addShifts(m)
 	}
-	if m.decision.Status != m.g.Status {
+	moved := m.decision.Status != m.g.Status
+	if moved {
 		s.addStatus(&c.status, m)
+	}
+	if moved || len(m.decision.Clips) > 0 && m.g.Status.Pending() { // pages follow titles and previews too
 		addEvent(&c.events, via, m)
 	}
 	if m.decision.Memory != m.g.Memory {

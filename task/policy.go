@@ -18,6 +18,9 @@ type Policy struct {
 	// Statuses are those that rows can have, because the application has a word for
 	// them; nil: all. A row whose status is none of them keeps the one before it.
 	Statuses []Status
+	// NoZone says that created_at has no time zone. Then it may be hours off, and a
+	// row whose age may be no more than that begins when it is first looked at.
+	NoZone bool
 }
 
 const (
@@ -40,18 +43,32 @@ func DefaultPolicy() Policy {
 const clockSkew = 5 * time.Second
 
 // Began returns when the time of g began: when its memory says, else at its
-// created_at; now if that lies in the future, or if g has waited for its task until now.
+// created_at; now if that is not to be believed, or if g has waited for its task until
+// now.
 func (p Policy) Began(now time.Time, g Generation) time.Time {
 	switch {
 	case g.submittedLate():
 		return now
 	case !g.Memory.BeganAt.IsZero():
 		return g.Memory.BeganAt
-	case g.CreatedAt.Sub(now) > clockSkew:
+	case p.misread(now, g):
 		return now
 	default:
 		return g.CreatedAt
 	}
+}
+
+// Time zones are at least leastZone apart, and at most mostZone.
+const (
+	leastZone = 12 * time.Minute // a quarter of an hour, and some time to be heard of
+	mostZone  = 27 * time.Hour
+)
+
+// misread reports whether created_at is not to be believed: it lies in the future, or
+// a time zone may be all that makes the row old.
+func (p Policy) misread(now time.Time, g Generation) bool {
+	age := now.Sub(g.CreatedAt)
+	return age < -clockSkew || p.NoZone && age > leastZone && age < mostZone
 }
 
 // Deadline returns when the time of g is up.

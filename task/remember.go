@@ -18,7 +18,7 @@ func (f *Failure) stopsGrace() bool { return f.Verdict == Account || f.Reason ==
 // remember returns the memory of the row after this look.
 func (d *decider) remember() Memory {
 	mem := d.g.Memory
-	if mem.BeganAt.IsZero() && d.g.CreatedAt.Sub(d.now) > clockSkew {
+	if mem.BeganAt.IsZero() && d.misread(d.now, d.g) {
 		mem.BeganAt = d.now
 	}
 	if d.g.submittedLate() {

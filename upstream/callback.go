@@ -9,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxCallbackIDs bounds the ids of one body, and how much of an array in it is read.
-const maxCallbackIDs = 100
+// MaxCallbackTasks is how many tasks one callback wakes up at most.
+const MaxCallbackTasks = 100
+
+// maxCallbackIDs bounds the ids of one body, and how much of an array in it is read: one
+// more shows that there are too many.
+const maxCallbackIDs = MaxCallbackTasks + 1
 
 // maxCallbackID is the longest id in a callback, in bytes. It is above maxTaskID:
 // where a provider has no tasks, an id lists the ids of some clips.
@@ -21,8 +25,8 @@ const maxCallbackID = 512
 var ErrCallbackBody = errors.New("the callback's body is not JSON")
 
 // CallbackTaskIDs returns the ids of the tasks that the body of a provider's
-// callback (webhook) is about: in their order, each once, at most 100. A body
-// without ids gives none and no error. The caller bounds the size of body.
+// callback (webhook) is about: in their order, each once. If there are more than
+// [MaxCallbackTasks], it returns one more than these. A body without ids gives none and no error. The caller bounds the size of body.
 //
 // A callback says only that there is something to fetch. Nothing but the ids is
 // read from it: it may be forged, it may come late or twice, and by the providers'

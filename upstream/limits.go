@@ -34,3 +34,9 @@ type Adapter interface {
 	// [Client.Paused].
 	Paused() (reason string, until time.Time, paused bool)
 }
+
+// A Crediter is an Adapter that can tell how many credits the account has left, by a
+// call that costs none. Other adapters are tried by a look at a task that is not there.
+type Crediter interface {
+	Credits(ctx context.Context) (left float64, err error)
+}

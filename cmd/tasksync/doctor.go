@@ -2,20 +2,26 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"tasksync/daemon"
 	"tasksync/internal/doctor"
 )
 
-// doctorCmd is `tasksync doctor`.
+// doctorCmd is `tasksync doctor`. It has the flags of `tasksync run` that can be
+// wrong.
 type doctorCmd struct {
 	databaseFlags
 	upstreamFlags
+	httpFlags
 	feedFlags
 	logFlags
 	rlsFlags
+	JSON bool `name:"json" help:"Print one JSON object: ok, and findings with level, check, text, next and sql."`
 }
 
 // Run implements kong's command.
@@ -27,20 +33,60 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.feed(&cfg); err != nil {
 		return err
 	}
-	cfg.Logger, cfg.NoRLS = c.logger(std), c.NoRLS
-	failed := false
+	if err := c.sign(cfg.Providers); err != nil {
+		return err
+	}
+	cfg.API, cfg.Logger, cfg.NoRLS = c.api(), c.logger(std), c.NoRLS
+	r := findings{OK: true, Findings: []finding{}}
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {
 			f.Next = inVariables(field).Error()
 		}
-		fmt.Fprintln(std.out, f)
-		failed = failed || f.Level == doctor.Bad
+		r.add(f)
+		if !c.JSON {
+			printFinding(std.out, f)
+		}
 	})
+	if c.JSON {
+		out := json.NewEncoder(std.out)
+		out.SetEscapeHTML(false)
+		if encodeErr := out.Encode(r); err == nil {
+			err = encodeErr
+		}
+	}
 	switch {
 	case err != nil:
 		return asUsage(err)
-	case failed:
+	case !r.OK:
 		return errQuiet
 	}
 	return nil
+}
+
+// printFinding prints a finding in a line, and its SQL below.
+func printFinding(out io.Writer, f daemon.Finding) {
+	fmt.Fprintln(out, f)
+	for line := range strings.Lines(f.SQL) {
+		fmt.Fprintln(out, "       ", strings.TrimRight(line, "\n"))
+	}
+}
+
+// findings is what --json prints.
+type findings struct {
+	OK       bool      `json:"ok"` // nothing is bad
+	Findings []finding `json:"findings"`
+}
+
+// finding is one of them. Level is ok, warn or fail; the names of checks stay the same.
+type finding struct {
+	Level string `json:"level"`
+	Check string `json:"check"`
+	Text  string `json:"text"`
+	Next  string `json:"next,omitempty"`
+	SQL   string `json:"sql,omitempty"`
+}
+
+func (fs *findings) add(f daemon.Finding) {
+	fs.OK = fs.OK && f.Level != doctor.Bad
+	fs.Findings = append(fs.Findings, finding{strings.ToLower(string(f.Level)), f.Check, f.What, f.Next, f.SQL})
 }

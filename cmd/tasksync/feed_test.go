@@ -81,7 +81,8 @@ func TestFeedTrigger(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	var out, errOut strings.Builder
-	args := []string{"doctor", "--database-url", postgrestest.URL(t), "--api-key", "k"}
+	w := newWorld(t, "sunoapi")
+	args := []string{"doctor", "--database-url", w.url, "--api-key", "k", "--api-url", w.api.URL}
 	require.Equal(t, exitOK, run(args, &out, &errOut), out.String()+errOut.String())
 	require.Contains(t, out.String(), "ok   feed: auto chooses notify")
 	out.Reset()

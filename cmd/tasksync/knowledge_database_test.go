@@ -66,9 +66,9 @@ func TestRefusedResultsAreNotLost(t *testing.T) {
 		t.Run(refusal.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "sunoapi")
-			w.exec(t, refusal.breaks)
 			d := start(t, w.with(), "run")
 			d.ready(t)
+			w.exec(t, refusal.breaks)
 			tasks := w.add(t, 3, simulator.Success, 0)
 			w.asked(t, d, 1, tasks...)
 			w.finish()
@@ -98,9 +98,9 @@ func TestRefusedResultsAreNotLost(t *testing.T) {
 func TestClipIDsThatAreTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
-	w.exec(t, `CREATE UNIQUE INDEX one_clip_each ON music_clips (clip_id)`)
 	d := start(t, w.with(), "run")
 	d.ready(t)
+	w.exec(t, `CREATE UNIQUE INDEX one_clip_each ON music_clips (clip_id)`)
 	tasks := w.add(t, 4, simulator.Ready, 0)
 	w.complete(t, d, worldPatience, tasks...)
 	// The first row gets the clips of a task that is not its own.

@@ -95,7 +95,7 @@ func TestOverdueRowsShow(t *testing.T) {
 			!strings.Contains(metrics, `tasksync_commits_refused_total 0`)
 	})
 	var out, errOut strings.Builder
-	run([]string{"doctor", "--database-url", w.url, "--api-key", "k", "--timeout", shortTimeout.String()}, &out, &errOut)
+	run([]string{"doctor", "--database-url", w.url, "--api-key", "k", "--api-url", w.api.URL, "--timeout", shortTimeout.String()}, &out, &errOut)
 	require.Contains(t, out.String(), "clips_are_short")
 	require.Contains(t, out.String(), "http_5xx 3")
 	w.front.answers(nil)

@@ -86,7 +86,7 @@ func TestNoStatusIsSilent(t *testing.T) {
 	require.Contains(t, metrics, `tasksync_ignored_generations{reason="status_word"} 4`)
 	require.Equal(t, 4, w.count(t, `SELECT count(*) FROM music_generations WHERE lower(btrim(status)) IN ('', 'draft')`), "they stay as they are")
 	var out, errOut bytes.Buffer
-	run([]string{"doctor", "--database-url", w.url, "--api-key", "k"}, &out, &errOut)
+	run([]string{"doctor", "--database-url", w.url, "--api-key", "k", "--api-url", w.api.URL}, &out, &errOut)
 	for _, want := range []string{
 		`warn status words: 2 rows with status "draft"`, `1 row with status ""`, `1 row with status "  "`, "TASKSYNC_STATUS_WORDS",
 		`warn status default: column status of music_generations has the default "draft"`, "ALTER TABLE public.music_generations ALTER COLUMN status SET DEFAULT 'submitted'",
@@ -96,7 +96,7 @@ func TestNoStatusIsSilent(t *testing.T) {
 	require.NotContains(t, out.String(), "cancelled")
 	w.exec(t, `ALTER TABLE music_generations ALTER COLUMN status SET DEFAULT 'submitted'`) // what it says
 	out.Reset()
-	run([]string{"doctor", "--database-url", w.url, "--api-key", "k"}, &out, &errOut)
+	run([]string{"doctor", "--database-url", w.url, "--api-key", "k", "--api-url", w.api.URL}, &out, &errOut)
 	require.NotContains(t, out.String(), "status default")
 	require.Zero(t, d.stop(t), tail(d.output()))
 }

@@ -41,8 +41,14 @@ const (
 
 func newWorld(t *testing.T, provider string) *world {
 	t.Helper()
+	return newWorldOn(t, provider, postgrestest.URL(t))
+}
+
+// newWorldOn is newWorld on a database of the test's own.
+func newWorldOn(t *testing.T, provider, database string) *world {
+	t.Helper()
 	t.Logf("%s: seed %d", provider, worldSeed)
-	w := &world{e2e: &e2e{provider: provider, seed: worldSeed, url: postgrestest.URL(t), rows: map[string]string{}}}
+	w := &world{e2e: &e2e{provider: provider, seed: worldSeed, url: database, rows: map[string]string{}}}
 	pool, err := pgxpool.New(t.Context(), w.url)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)

@@ -70,6 +70,7 @@ func run(args []string, out, errOut io.Writer) int {
 		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", err)
 		return exitUsage
 	}
+	nameUnknown(parser.Model, os.Environ(), errOut)
 	ctx, stop := signals(errOut)
 	defer stop()
 	kctx.BindTo(ctx, (*context.Context)(nil))

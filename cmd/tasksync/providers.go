@@ -102,6 +102,9 @@ func (f upstreamFlags) provider(name string, general, own bool, getenv func(stri
 // that belong to no provider.
 const generalPrefix = "TASKSYNC_"
 
+// providerSettings are the ends of the variables of one provider.
+var providerSettings = []string{"API_KEY", "API_KEY_FILE", "API_URL", "RATE_LIMIT"}
+
 // providerPrefix begins the variables of one of several providers.
 func providerPrefix(name string) string { return generalPrefix + strings.ToUpper(name) + "_" }
 

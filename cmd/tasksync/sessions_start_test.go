@@ -151,7 +151,7 @@ func TestParametersOfOtherPrograms(t *testing.T) {
 	require.Equal(t, 1, strings.Count(d.output(), "they are left out"))
 	require.Equal(t, 1, w.count(t, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'tasksync feed'`))
 	var out strings.Builder
-	require.Equal(t, exitOK, run([]string{"doctor", "--database-url", address, "--api-key", "k"}, &out, &out), out.String())
+	require.Equal(t, exitOK, run([]string{"doctor", "--database-url", address, "--api-key", "k", "--api-url", w.api.URL}, &out, &out), out.String())
 	require.Contains(t, out.String(), "left out: pgbouncer, connection_limit")
 	tasks := w.add(t, 1, simulator.Ready, 0)
 	w.complete(t, d, worldPatience, tasks...)

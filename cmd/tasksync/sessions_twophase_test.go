@@ -66,7 +66,7 @@ func TestTwoPhaseCommit(t *testing.T) {
 			require.Contains(t, d.output(), "two-phase commits")
 
 			var out strings.Builder
-			require.Equal(t, exitOK, run([]string{"doctor", "--database-url", w.url, "--api-key", "k"}, &out, &out), out.String())
+			require.Equal(t, exitOK, run([]string{"doctor", "--database-url", w.url, "--api-key", "k", "--api-url", w.api.URL}, &out, &out), out.String())
 			require.Contains(t, out.String(), "feed: auto chooses "+feed)
 			require.Contains(t, out.String(), "max_prepared_transactions = 10")
 			require.Zero(t, d.stop(t), tail(d.output()))
@@ -123,6 +123,6 @@ func TestTwoPhaseCommitIsPermittedLater(t *testing.T) {
 	require.Contains(t, metrics, `tasksync_feed_mode{mode="notify"} 1`)
 	require.Zero(t, d.stop(t), tail(d.output()))
 	out.Reset()
-	run([]string{"doctor", "--database-url", w.url, "--api-key", "k"}, &out, &out)
+	run([]string{"doctor", "--database-url", w.url, "--api-key", "k", "--api-url", w.api.URL}, &out, &out)
 	require.Contains(t, out.String(), "warn triggers: on, always")
 }

@@ -60,6 +60,7 @@ func New(cfg Config) (*API, error) {
 	mux := http.NewServeMux()
 	api := humago.New(mux, humaConfig(cfg.Version))
 	a.registerSync(api)
+	a.registerGenerations(api)
 	a.registerEvents(api)
 	a.registerWebhooks(api)
 	registerDocs(mux)

@@ -66,7 +66,7 @@ type Config struct {
 type Webhook struct {
 	// Providers are the values of column provider in its rows; "" is NULL.
 	Providers []string
-	// Tasks returns the task ids in a body.
+	// Tasks returns the task ids in a body; more than 100 are too many.
 	Tasks func(body []byte) ([]string, error)
 	// Verify checks the signature for a task; nil: the provider does not sign.
 	Verify func(h http.Header, taskID string, now time.Time) error

@@ -158,7 +158,7 @@ func TestServiceRole(t *testing.T) {
 		a.decode(t, &r)
 		require.Len(t, r.Generations, 1, "the rows of this user only")
 	}
-	require.JSONEq(t, `{"generations":[],"count":0}`, b.call(http.MethodGet, of("c0ffee00-0000-4000-8000-000000000003"), service, "").body)
+	require.JSONEq(t, `{"generations":[],"count":0,"has_more":false}`, b.call(http.MethodGet, of("c0ffee00-0000-4000-8000-000000000003"), service, "").body)
 
 	a := b.call(http.MethodGet, syncPath, service, "")
 	require.Equal(t, http.StatusUnprocessableEntity, a.status)

@@ -37,10 +37,20 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders: []string{"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id"},
+		AllowedHeaders: allowedHeaders(),
 		ExposedHeaders: []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"},
 		MaxAge:         600,
 	}).Handler(next), nil
+}
+
+// allowedHeaders returns the headers that pages may send: ours, those that supabase-js puts
+// on every request, and those of tracing (W3C Trace Context and Baggage, Sentry, B3).
+func allowedHeaders() []string {
+	return []string{
+		"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id", "Cache-Control",
+		"apikey", "x-client-info", "x-supabase-api-version", "x-region",
+		"traceparent", "tracestate", "baggage", "sentry-trace", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled",
+	}
 }
 
 // notFound responds with a problem to requests that have no route.

@@ -102,6 +102,7 @@ func TestOpenAPIHasEveryOperation(t *testing.T) {
 	want := map[string][]any{
 		"POST " + syncPath: bearer, "GET " + syncPath: bearer, "POST " + syncPath + "/events/ticket": bearer,
 		"GET " + syncPath + "/events": append(slices.Clone(bearer), object{"ticket": []any{}}), "POST /webhooks/{provider}/{token}": nil,
+		"GET " + generationPath: bearer,
 	}
 	require.Len(t, ops, len(want))
 	schemes := doc["components"].(object)["securitySchemes"].(object)

@@ -28,6 +28,7 @@ var (
 	errNoToken    = errors.New("no bearer token: send Authorization: Bearer and the user's access token")
 	errTicket     = errors.New("the ticket is unknown, used or too old: get another one")
 	errNotFound   = errors.New("there is nothing here")
+	errNoRow      = errors.New("the user has no row with this id")
 	// errOtherUser is returned for a user's token with the user_id of another user.
 	errOtherUser = errors.New("user_id is for service role tokens")
 	errNoUser    = errors.New("a service role token needs ?user_id=")
@@ -124,7 +125,7 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusUnauthorized, header
 	case errors.Is(err, errOtherUser):
 		return http.StatusForbidden, header
-	case errors.Is(err, errNotFound):
+	case errors.Is(err, errNotFound), errors.Is(err, errNoRow):
 		return http.StatusNotFound, header
 	case errors.Is(err, errCallback), errors.Is(err, errTokens):
 		return http.StatusBadRequest, header

@@ -55,6 +55,7 @@ type syncOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The rows that were pending when the request came, as they are now; the oldest first, 100 at most."`
 		SyncedCount int               `json:"syncedCount" doc:"The number of rows that this request changed."`
+		HasMore     bool              `json:"has_more" doc:"Whether more rows were pending than the response has."`
 	}
 }
 
@@ -67,7 +68,8 @@ type listInput struct {
 type listOutput struct {
 	Body struct {
 		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most."`
-		Count       int               `json:"count" doc:"The number of rows."`
+		Count       int               `json:"count" doc:"The number of rows in the response."`
+		HasMore     bool              `json:"has_more" doc:"Whether more rows are pending than the response has."`
 	}
 }
 
@@ -101,7 +103,8 @@ func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var out listOutput
-	ids, err := a.pendingIDs(ctx, user, nil)
+	ids, more, err := a.pendingIDs(ctx, user, nil)
+	out.Body.HasMore = more
 	if err == nil {
 		out.Body.Generations, err = a.rowsOf(ctx, user, ids)
 	}
@@ -118,10 +121,12 @@ func (a *API) rowsOf(ctx context.Context, user string, ids []string) ([]view.Gen
 	return slices.DeleteFunc(rows, func(g view.Generation) bool { return g.UserID == nil || *g.UserID != user }), err
 }
 
-func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) ([]string, error) {
-	return a.queries.GenerationListPendingByUser(ctx, a.cfg.Pool, queries.GenerationListPendingByUserParams{
-		UserID: user, TaskIds: taskIDs, MaxRows: maxRows,
+// pendingIDs returns the ids of the user's oldest pending rows, and whether there are more.
+func (a *API) pendingIDs(ctx context.Context, user string, taskIDs []string) (ids []string, more bool, err error) {
+	ids, err = a.queries.GenerationListPendingByUser(ctx, a.cfg.Pool, queries.GenerationListPendingByUserParams{
+		UserID: user, TaskIds: taskIDs, MaxRows: maxRows + 1,
 	})
+	return ids[:min(len(ids), maxRows)], len(ids) > maxRows, err
 }
 
 // sync serves a POST: it makes a pass over the user's pending rows and returns them as
@@ -157,7 +162,7 @@ func (a *API) syncUser(ctx context.Context, user string, in *syncInput, place *a
 	defer cancel()
 	var ids []string
 	err := a.read(ctx, func() (err error) {
-		ids, err = a.pendingIDs(ctx, user, wanted)
+		ids, out.Body.HasMore, err = a.pendingIDs(ctx, user, wanted)
 		return err
 	})
 	if err != nil || len(ids) == 0 {

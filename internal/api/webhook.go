@@ -9,8 +9,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// maxCallback bounds the body of a webhook, in bytes.
-const maxCallback = 1 << 20
+const (
+	// maxCallback bounds the body of a webhook, in bytes.
+	maxCallback = 1 << 20
+	// maxTasks is how many tasks a webhook wakes up; the sweep finds the others.
+	maxTasks = 100
+)
 
 // webhookInput is a webhook's request.
 type webhookInput struct {
@@ -93,6 +97,8 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 		a.metrics.webhooks.WithLabelValues(in.Provider, "malformed").Inc()
 		return nil, a.problem(ctx, errCallback)
 	}
+	tooMany := len(tasks) > maxTasks
+	tasks = tasks[:min(len(tasks), maxTasks)]
 	named := len(tasks)
 	if hook.Verify != nil {
 		tasks = a.signed(ctx, hook, in.header, tasks)
@@ -106,6 +112,8 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 		result = "no_task"
 	case !kept:
 		result = "overflow"
+	case tooMany:
+		result = "too_many"
 	}
 	a.metrics.webhooks.WithLabelValues(in.Provider, result).Inc()
 	if named > 0 && len(tasks) == 0 {

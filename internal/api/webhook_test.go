@@ -358,3 +358,19 @@ func TestWebhookUnknownTasks(t *testing.T) {
 	require.EqualValues(t, 1, b.sim.Requests().Total, "only the call of the POST")
 	require.Zero(t, counterValue(t, b.reg, "tasksync_webhook_tasks_total", "looked_at"))
 }
+
+// TestWebhookOfTooManyTasks: a hundred are looked at, and the metric says that there were
+// more.
+func TestWebhookOfTooManyTasks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var bodies []string
+	for range maxTasks + 5 {
+		_, taskID := b.insertReady(alice)
+		bodies = append(bodies, callbackOf(taskID))
+	}
+	b.postWebhook("[" + strings.Join(bodies, ",") + "]")
+	b.awaitResult("looked_at", maxTasks)
+	require.Equal(t, 1, counterValue(t, b.reg, "tasksync_webhooks_total", "kie", "too_many"))
+	require.EqualValues(t, maxTasks, b.sim.Requests().Total)
+}

@@ -22,6 +22,7 @@ const (
 	InvalidSQLStatementName           = "26000"
 	NotNullViolation                  = "23502"
 	UniqueViolation                   = "23505"
+	CheckViolation                    = "23514"
 	InvalidAuthorizationSpecification = "28000"
 	InvalidPassword                   = "28P01"
 	InvalidCatalogName                = "3D000" // there is no such database

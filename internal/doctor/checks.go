@@ -22,6 +22,7 @@ const (
 // A check examines one thing and says what it finds.
 type check struct {
 	when when
+	name string // stays the same, for programs that read `tasksync doctor --json`
 	see  func(*doctor, context.Context)
 }
 
@@ -30,28 +31,43 @@ type check struct {
 // differ.
 func checks() []check {
 	return []check{
-		{before, (*doctor).seeServer},
-		{before, (*doctor).seeColumns},
+		{before, "server", (*doctor).seeServer},
+		{before, "tables", (*doctor).seeRelations},
+		{before, "lookalikes", (*doctor).seeLookalikes},
+		{before, "columns", (*doctor).seeColumns},
+		{before, "rights", (*doctor).seeOwnRights},
+		{before, "row_security", (*doctor).seeRowSecurity},
+		{before, "clip_columns", (*doctor).seeClipColumns},
+		{before, "written_columns", (*doctor).seeWrittenColumns},
+		{before, "lengths", (*doctor).seeLengths},
+		{before, "constraints", (*doctor).seeConstraints},
+		{before, "keys", (*doctor).seeKeys},
+		{before, "raising_triggers", (*doctor).seeRaisingTriggers},
 
-		{schema, (*doctor).seeSchema},
+		{schema, "schema", (*doctor).seeSchema},
 
-		{after, (*doctor).seeAdoption},
-		{after, (*doctor).seeRights},
-		{after, (*doctor).seeProviders},
+		{after, "adoption", (*doctor).seeAdoption},
+		{after, "rights", (*doctor).seeRights},
+		{after, "row_security", (*doctor).seeOurRowSecurity},
+		{after, "providers", (*doctor).seeProviders},
 
-		{beside, (*doctor).seeOpenTables},
-		{beside, (*doctor).seeRows},
-		{beside, (*doctor).seeStatusDefault},
-		{beside, (*doctor).seeOverdue},
-		{beside, (*doctor).seeLate},
+		{beside, "open_tables", (*doctor).seeOpenTables},
+		{beside, "zone", (*doctor).seeZone},
+		{beside, "rows", (*doctor).seeRows},
+		{beside, "status_default", (*doctor).seeStatusDefault},
+		{beside, "unsubmitted", (*doctor).seeUnsubmitted},
+		{beside, "overdue", (*doctor).seeOverdue},
+		{beside, "late_results", (*doctor).seeLate},
 
-		{command, (*doctor).seeStatusWords}, // the sweep logs them
-		{command, (*doctor).seeConnections},
-		{command, (*doctor).seeTriggers},
-		{command, (*doctor).seeFeed},
-		{command, (*doctor).seeSlot},
-		{command, (*doctor).seeLimits},
-		{command, (*doctor).seeLooks},
+		{command, "accounts", (*doctor).seeAccounts},
+		{command, "status_words", (*doctor).seeStatusWords}, // the sweep logs them
+		{command, "owner", (*doctor).seeOwner},
+		{command, "connections", (*doctor).seeConnections},
+		{command, "triggers", (*doctor).seeTriggers},
+		{command, "feed", (*doctor).seeFeed},
+		{command, "slot", (*doctor).seeSlot},
+		{command, "limits", (*doctor).seeLimits},
+		{command, "looks", (*doctor).seeLooks},
 	}
 }
 
@@ -59,7 +75,8 @@ func checks() []check {
 // that they depend on is bad.
 func (d *doctor) run(ctx context.Context, w when) (goOn bool) {
 	for _, c := range checks() {
-		if c.when == w && ctx.Err() == nil && (w != before || !d.bad) {
+		if c.when == w && ctx.Err() == nil && (w != before || !d.down) {
+			d.check = c.name
 			c.see(d, ctx)
 		}
 	}
@@ -72,9 +89,11 @@ const oldest = 140000
 func (d *doctor) seeServer(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
+		d.down = true
 		d.say(Bad, "database", "%s", database.Reason(err))
 		return
 	}
+	d.role = server.Role
 	what := fmt.Sprintf("database: Postgres %s, as role %s", server.Version, server.Role)
 	switch {
 	case server.VersionNum < oldest:
@@ -107,19 +126,5 @@ func (d *doctor) seeSchema(ctx context.Context) {
 		d.say(Bad, "schema", "%s", missing)
 	default:
 		d.say(Good, "schema: current", "")
-	}
-}
-
-func (d *doctor) seeRights(ctx context.Context) {
-	server, err := d.queries.DoctorServerGet(ctx, d.pool)
-	switch {
-	case err != nil:
-		d.say(Bad, "rights", "%s", database.Reason(err))
-	case !server.MayWrite || !server.InSchema:
-		d.say(Bad, "rights", "let role %[1]s SELECT and UPDATE music_generations and music_clips, and use schema tasksync, or connect as the role that ran the migrations", server.Role)
-	case !server.OwnsTable:
-		d.say(Warning, "rights: role "+server.Role+" does not own music_generations", "connect as the owner for `tasksync migrate` and `tasksync feed trigger`")
-	default:
-		d.say(Good, "rights: role "+server.Role+" owns music_generations", "")
 	}
 }

@@ -23,47 +23,73 @@ func (d *doctor) seeColumns(ctx context.Context) {
 		return
 	}
 	var texts []string
+	var mends []badColumn
 	for _, c := range bad {
 		if c.usersOnly() && !d.cfg.Users {
-			d.say(Warning, "columns", "%s for the HTTP API for users", c)
+			d.say(Warning, "columns: "+c.String(), "the HTTP API for users, which is off, could not serve them")
 			continue
 		}
-		texts = append(texts, c.String())
+		texts, mends = append(texts, c.String()), append(mends, c)
 	}
-	if len(texts) > 0 {
-		next := strings.Join(texts, "; ")
-		d.find(Finding{Level: Bad, What: "columns", Next: next, Err: fmt.Errorf("%w: %s", ErrColumns, next)})
+	if len(texts) == 0 {
+		return
+	}
+	f := Finding{Level: Bad, What: "columns: " + strings.Join(texts, "; ")}
+	if f.SQL, err = d.mend(ctx, mends); err != nil {
+		f.Next = "the statements that change them cannot be made: " + database.Reason(err)
+	} else {
+		f.Next = nextOf(mends, f.SQL)
+	}
+	f.Err = fmt.Errorf("%w: %s", ErrColumns, f.Line())
+	d.find(f)
+}
+
+// nextOf says how the columns are mended.
+func nextOf(bad []badColumn, sql string) string {
+	const adopt = "`tasksync adopt` makes a view over the table and leaves it as it is"
+	switch {
+	case sql == "":
+		return adopt
+	case slices.ContainsFunc(bad, func(c badColumn) bool { return c.column == "id" }):
+		return adopt + "; or run as the owner, which keeps the old keys beside new ones"
+	default:
+		return "run as the owner"
 	}
 }
+
+// ownNames are the application's tables.
+var ownNames = []string{"music_generations", "music_clips"}
 
 // A badColumn is a column whose type tasksync cannot work with.
 type badColumn struct {
 	table, column string
 	shown         string // its type, as Postgres shows it
+	base          string // its name in pg_type; "": a type of the application's own
 	want          columnType
 }
 
 // usersOnly reports whether nothing but the HTTP API for users needs the column.
 func (c badColumn) usersOnly() bool { return c.table == "music_generations" && c.column == "user_id" }
 
-// String says what is wrong with the column, and the statement that mends it.
+// String says what is wrong with the column.
 func (c badColumn) String() string {
-	return fmt.Sprintf("%s.%s is %s, but must be %s (ALTER TABLE public.%s ALTER COLUMN %s TYPE %s)",
-		c.table, c.column, c.shown, c.want.text, c.table, c.column, c.want.alter)
+	return fmt.Sprintf("%s.%s is %s, but must be %s", c.table, c.column, c.shown, c.want.text)
 }
 
 // badColumns lists the columns of a wrong type, in the order of the tables. Tables
 // and columns that do not exist yet are not listed.
 func (d *doctor) badColumns(ctx context.Context) ([]badColumn, error) {
-	columns, err := d.queries.DoctorColumnList(ctx, d.pool)
+	tables, err := d.loadTables(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the types of columns: %w", err)
+		return nil, err
 	}
 	var bad []badColumn
-	for _, c := range columns {
-		want, used := typeOf(c.TableName, c.ColumnName)
-		if used && !slices.Contains(want.bases, c.Base) {
-			bad = append(bad, badColumn{table: c.TableName, column: c.ColumnName, shown: c.Shown, want: want})
+	for _, name := range ownNames {
+		for _, c := range tables[name].columns {
+			want, used := typeOf(name, c.ColumnName)
+			if used && !slices.Contains(want.bases, c.Base) {
+				bad = append(bad, badColumn{table: name, column: c.ColumnName, shown: c.Shown, base: c.Base, want: want})
+			}
 		}
 	}
 	return bad, nil

@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,12 +38,14 @@ const (
 // A Finding is what a check says about one thing.
 type Finding struct {
 	Level Level
+	Check string // the name of the check, which stays the same
 	What  string
 	Next  string // what to do; "" if there is nothing to do
+	SQL   string // the statements that do it, if SQL can
 	Err   error  // the same as an error, if a caller may want to tell its kind
 }
 
-// String returns the finding in one line.
+// String returns the finding in one line, without its SQL.
 func (f Finding) String() string { return fmt.Sprintf("%-4s %s", f.Level, f.text()) }
 
 func (f Finding) text() string {
@@ -49,6 +53,29 @@ func (f Finding) text() string {
 		return f.What
 	}
 	return f.What + ": " + f.Next
+}
+
+// shortSQL is the length of SQL that still reads well in a line of a log.
+const shortSQL = 300
+
+// Line returns the finding without its level in one line: with its SQL if that is
+// short, else with the command that prints it.
+func (f Finding) Line() string {
+	return joined(": ", f.What, f.NextLine())
+}
+
+// NextLine returns what to do in one line, with the SQL as in Line.
+func (f Finding) NextLine() string {
+	sql := strings.Join(strings.Fields(f.SQL), " ")
+	if len(sql) > shortSQL {
+		sql = "`tasksync doctor` prints the SQL"
+	}
+	return joined(": ", f.Next, sql)
+}
+
+// joined joins the texts that are not empty.
+func joined(sep string, texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), sep)
 }
 
 // Config is what the checks need to know of a daemon.
@@ -63,12 +90,16 @@ type Config struct {
 	Providers              task.ProviderWords
 	Limits                 []Limit // of the providers
 	Words                  task.StatusWords
-	Users                  bool // the HTTP API serves users
-	NoRLS                  bool // tables are to be open
+	Accounts               func() ([]Account, error) // makes the accounts to ask; nil: none is asked
+	Users                  bool                      // the HTTP API serves users
+	UpdateClips            bool                      // the application inserts all clips
+	NoRLS                  bool                      // tables are to be open
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams
 }
+
+func (c Config) word(s task.Status) string { return c.Words.Write(s) }
 
 // Limit is how many calls a provider permits in a window.
 type Limit struct {
@@ -125,7 +156,7 @@ func refuse(ctx context.Context, cfg Config, w when, tell func(Finding)) error {
 		case f.Level != Bad:
 			tell(f)
 		default:
-			bad = append(bad, cmp.Or(f.Err, errors.New(f.text())))
+			bad = append(bad, cmp.Or(f.Err, errors.New(f.Line())))
 		}
 	}).run(ctx, w)
 	return errors.Join(bad...)
@@ -136,10 +167,14 @@ type doctor struct {
 	cfg     Config
 	queries *queries.Queries
 	pool    *pgxpool.Pool
-	pending int64           // rows
-	pooled  bool            // DATABASE_URL leads to a pooler in transaction mode
-	session *pgx.ConnConfig // on which LISTEN works; nil: there is none
-	bad     bool            // something was
+	pending int64            // rows
+	pooled  bool             // DATABASE_URL leads to a pooler in transaction mode
+	session *pgx.ConnConfig  // on which LISTEN works; nil: there is none
+	role    string           // quoted for SQL
+	tables  map[string]table // the application's; nil: not read yet
+	bad     bool             // something was
+	down    bool             // the database does not answer
+	check   string           // that is being made
 	tell    func(Finding)
 }
 
@@ -154,5 +189,11 @@ func (d *doctor) say(l Level, what, next string, args ...any) {
 
 func (d *doctor) find(f Finding) {
 	d.bad = d.bad || f.Level == Bad
+	f.Check = d.check
 	d.tell(f)
+}
+
+// trouble says that a check could not be made.
+func (d *doctor) trouble(what string, err error) {
+	d.say(Bad, what, "%s", database.Reason(err))
 }

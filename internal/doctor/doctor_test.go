@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"tasksync/daemon"
 	"tasksync/feed"
 	"tasksync/internal/postgres/postgrestest"
+	"tasksync/internal/simulator"
 	"tasksync/upstream/sunoapi"
 )
 
@@ -24,6 +26,7 @@ type bundle struct {
 	*testing.T
 	database string
 	pool     *pgxpool.Pool
+	upstream string
 }
 
 func setup(t *testing.T) *bundle {
@@ -32,13 +35,19 @@ func setup(t *testing.T) *bundle {
 	pool, err := pgxpool.New(t.Context(), database)
 	require.NoError(t, err)
 	t.Cleanup(pool.Close)
-	return &bundle{T: t, database: database, pool: pool}
+	sim := simulator.New(simulator.Config{Provider: "sunoapi", Seed: 1})
+	api := httptest.NewServer(sim)
+	t.Cleanup(func() {
+		sim.Close()
+		api.Close()
+	})
+	return &bundle{T: t, database: database, pool: pool, upstream: api.URL}
 }
 
 func (b *bundle) config() daemon.Config {
 	return daemon.Config{
 		DatabaseURL: b.database, ListenAddr: "127.0.0.1:0",
-		Providers: []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: "http://127.0.0.1:1"}},
+		Providers: []daemon.Provider{{Provider: sunoapi.SunoAPI(), APIKey: "key-of-the-test", APIURL: b.upstream}},
 	}
 }
 
@@ -95,7 +104,7 @@ func TestDoctorOfAHealthySystem(t *testing.T) {
 	for _, want := range []string{
 		"ok   settings: provider sunoapi", "ok   database: Postgres ", "ok   schema: current", "owns music_generations",
 		"ok   DATABASE_URL: LISTEN works", "ok   triggers: on", "ok   feed: auto chooses notify", "is the feed, last heard of ",
-		"ok   slot: none, and none is needed", "ok   looks: nothing was learnt yet", "ok   rows: 0 pending",
+		"ok   slot: none, and none is needed", "ok   provider sunoapi: accepts the key; 1000 credits left", "ok   looks: nothing was learnt yet", "ok   rows: 0 pending",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -109,6 +118,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	_, err = b.pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type, provider, created_at)
 		VALUES ('t', 'generate', 'acme', now() - interval '1 hour'), ('t', 'generate', NULL, now() - interval '1 hour')`)
 	require.NoError(t, err)
+	_, err = b.pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type) VALUES (NULL, 'generate')`)
+	require.NoError(t, err)
 	_, err = b.pool.Exec(t.Context(), `SELECT pg_create_logical_replication_slot('tasksync_' || oid, 'pgoutput') FROM pg_database WHERE datname = current_database()`)
 	require.NoError(t, err)
 	u, err := url.Parse(b.database)
@@ -119,8 +130,8 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		want   []string
 	}{
 		"rows": {func(*daemon.Config) {}, []string{
-			`1 pending of unknown task type "remix"`, `1 pending of provider "acme", which is not configured`, "3 pending, 1 of them past the deadline",
-			"no daemon reads from it",
+			`1 pending of unknown task type "remix"`, `1 pending of provider "acme", which is not configured`, "4 pending, 1 of them past the deadline",
+			"no daemon reads from it", "warn rows: 1 pending without a task_id",
 		}},
 		"settings":  {func(c *daemon.Config) { c.Providers[0].APIKey = "" }, []string{"FAIL settings: ", "Providers[0].APIKey", "ok   schema"}},
 		"password":  {func(c *daemon.Config) { c.DatabaseURL = u.String() }, []string{"FAIL database", "check user and password"}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tasksync/queries"
 	"tasksync/task"
 )
 
@@ -63,6 +64,17 @@ func (d *doctor) seeRefused(ctx context.Context) {
 	for _, r := range refused {
 		d.say(Bad, fmt.Sprintf("rows: the database rejects the results of %d (%s)", r.Waiting, r.Refused),
 			"mend the constraint, trigger or column; the rows then complete by themselves")
+	}
+}
+
+// seeUnsubmitted counts rows that wait for their task.
+func (d *doctor) seeUnsubmitted(ctx context.Context) {
+	n, err := d.queries.GenerationIgnoredStats(ctx, d.pool, queries.GenerationIgnoredStatsParams{TaskTypes: d.cfg.Overdue.TaskTypes, Providers: d.cfg.Overdue.Providers})
+	switch {
+	case err != nil:
+		d.trouble("rows", err)
+	case n.NoTaskID > 0:
+		d.say(Warning, fmt.Sprintf("rows: %d pending without a task_id", n.NoTaskID), "they wait until the application has submitted their task and written its id")
 	}
 }
 

@@ -28,12 +28,15 @@ const (
 const (
 	kieCreate = "POST /api/v1/jobs/createTask"
 	kieRecord = "GET /api/v1/jobs/recordInfo"
+	// kieCredits tells the credits left, whatever the model.
+	kieCredits = "GET /api/v1/chat/credit"
 )
 
 func (kie) name() string { return "kie" }
 
 func (f kie) routes() []route {
 	return append(sunoapiRoutes(f),
+		route{kieCredits, sunoapiCredits},
 		route{kieCreate, submitting(f, "", "Prompt", f.create)},
 		route{kieRecord, telling(f, func(l *life) bool { return l.made == madeAsJob })})
 }

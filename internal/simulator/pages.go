@@ -30,7 +30,7 @@ func Help() string {
 		f, ok := formats[provider]
 		if !ok {
 			fmt.Fprintf(&b, "Endpoints (%s): as above, with its own codes, as its old model; and\n", provider)
-			fmt.Fprintf(&b, "  %s\n  %s\n", kieCreate, kieRecord)
+			fmt.Fprintf(&b, "  %s\n  %s\n  %s\n", kieCreate, kieRecord, kieCredits)
 			continue
 		}
 		fmt.Fprintf(&b, "Endpoints (%s):\n", provider)

@@ -15,7 +15,17 @@ type sunoapi struct{}
 
 func (sunoapi) name() string { return "sunoapi" }
 
-func (f sunoapi) routes() []route { return sunoapiRoutes(f) }
+func (f sunoapi) routes() []route {
+	return append(sunoapiRoutes(f), route{"GET /api/v1/generate/credit", sunoapiCredits})
+}
+
+// sunoapiCredits answers that the account has credits left.
+func sunoapiCredits(*Simulator, *http.Request) reply {
+	return envelope(http.StatusOK, "success", simulatedCredits)
+}
+
+// simulatedCredits are the credits of every account here: nothing spends them.
+const simulatedCredits = 1000
 
 func (sunoapi) fit(l *life) {
 	l.withoutVideo()

@@ -16,6 +16,7 @@ type profile struct {
 	// endpoints are where a task may be asked for, the present one first.
 	endpoints []endpoint
 	codes     map[int]meaning
+	credits   string // the path of the call that tells the credits left
 }
 
 // provider returns the profile as an upstream.Provider.
@@ -57,6 +58,7 @@ func sunoAPI() profile {
 			Limits:  upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second},
 		},
 		endpoints: []endpoint{recordInfo},
+		credits:   "/api/v1/generate/credit",
 		codes: map[int]meaning{
 			401: unauthorized,
 			405: rateLimited,
@@ -79,6 +81,7 @@ func kie() profile {
 			VerifyCallback: VerifyCallback,
 		},
 		endpoints: []endpoint{jobsRecordInfo, recordInfo},
+		credits:   "/api/v1/chat/credit",
 		codes: map[int]meaning{
 			401: unauthorized,
 			402: outOfCredits,

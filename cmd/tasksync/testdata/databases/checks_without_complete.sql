@@ -1,0 +1,13 @@
+-- A CHECK with words of the application's own for the ends.
+CREATE TABLE public.music_generations (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    task_id text,
+    status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'submitted', 'processing', 'streaming', 'completed', 'error')),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE public.music_clips (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    generation_id uuid NOT NULL REFERENCES public.music_generations (id) ON DELETE CASCADE,
+    clip_id text NOT NULL
+);

@@ -1,0 +1,14 @@
+-- A column of clips that must have a value, which the generation has: user_id.
+CREATE TABLE public.music_generations (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    task_id text,
+    status text NOT NULL DEFAULT 'submitted',
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE public.music_clips (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    generation_id uuid NOT NULL REFERENCES public.music_generations (id) ON DELETE CASCADE,
+    user_id uuid NOT NULL,
+    clip_id text NOT NULL
+);

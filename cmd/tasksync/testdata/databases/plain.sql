@@ -1,0 +1,1 @@
+-- Nothing of the application's is there yet.

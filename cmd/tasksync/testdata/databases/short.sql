@@ -1,0 +1,16 @@
+-- Columns that are too short.
+CREATE TABLE public.music_generations (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    user_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    task_id text,
+    status text NOT NULL DEFAULT 'submitted',
+    error_code varchar(10),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE public.music_clips (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    generation_id uuid NOT NULL REFERENCES public.music_generations (id) ON DELETE CASCADE,
+    clip_id varchar(32) NOT NULL,
+    lyrics varchar(255),
+    audio_url varchar(20)
+);
