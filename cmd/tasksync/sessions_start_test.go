@@ -193,7 +193,7 @@ func TestStartWaitsAndSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			listen := freeAddr(t)
-			d := start(t, w.with("DATABASE_URL", tc.url, "TASKSYNC_LISTEN_ADDR", listen), "run")
+			d := start(t, w.with("DATABASE_URL", tc.url, "TASKSYNC_ADMIN_ADDR", listen), "run")
 			w.await(t, d, "the log says why", func() bool { return tc.wants.MatchString(d.output()) })
 			w.await(t, d, "readiness says why", func() bool {
 				status, body := get(t, "http://"+listen+"/readyz")
