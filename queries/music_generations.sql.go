@@ -499,6 +499,109 @@ func (q *Queries) GenerationListViews(ctx context.Context, db DBTX, ids []string
 	return items, nil
 }
 
+const generationListWaiting = `-- name: GenerationListWaiting :many
+WITH waiting AS (
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 1 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (NOT $2::boolean OR g.task_type <> ALL ($3::text[]) OR coalesce(g.task_id, '') = ''
+            OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL ($4::text[]))
+        AND (g.created_at < $5::timestamptz OR g.created_at IS NULL)
+    ORDER BY g.created_at, g.id
+    LIMIT $1)
+    UNION ALL
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 2 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL ($6::text[])
+        AND (g.created_at < $5::timestamptz OR g.created_at IS NULL)
+    LIMIT $1)
+)
+SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
+    left(coalesce(w.status, ''), 40)::text AS status, w.created_at, coalesce(j.state::text, '')::text AS job_state,
+    coalesce(j.scheduled_at, '0001-01-01 00:00:00Z')::timestamptz AS scheduled_at,
+    coalesce(m.reason, '')::text AS reason, coalesce(m.refused, '')::text AS refused,
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
+FROM waiting AS w
+LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = w.id
+LEFT JOIN LATERAL (
+    SELECT r.state, r.scheduled_at
+    FROM tasksync.river_job AS r
+    WHERE r.kind = 'sync' AND r.args @> jsonb_build_object('ids', jsonb_build_array(w.id::text))
+        AND r.state IN ('available', 'scheduled', 'retryable', 'pending', 'running')
+    ORDER BY r.scheduled_at
+    LIMIT 1
+) AS j ON true
+ORDER BY w.part, w.created_at, w.id
+LIMIT $1
+`
+
+type GenerationListWaitingParams struct {
+	MaxRows    int32
+	Ignored    bool
+	TaskTypes  []string
+	Providers  []string
+	Before     time.Time
+	EndedWords []string
+}
+
+type GenerationListWaitingRow struct {
+	ID          string
+	TaskID      string
+	TaskType    string
+	Provider    string
+	Status      string
+	CreatedAt   time.Time
+	JobState    string
+	ScheduledAt time.Time
+	Reason      string
+	Refused     string
+	BeganAt     time.Time
+}
+
+// V2 rows that have not ended, the oldest first, with what is known of why: the job
+// that follows each, and what is remembered of it. Rows whose status is a word that
+// nobody understands follow the pending ones. With @ignored, only rows that no daemon
+// with these types and providers follows.
+func (q *Queries) GenerationListWaiting(ctx context.Context, db DBTX, arg GenerationListWaitingParams) ([]GenerationListWaitingRow, error) {
+	rows, err := db.Query(ctx, generationListWaiting,
+		arg.MaxRows,
+		arg.Ignored,
+		arg.TaskTypes,
+		arg.Providers,
+		arg.Before,
+		arg.EndedWords,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListWaitingRow
+	for rows.Next() {
+		var i GenerationListWaitingRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.CreatedAt,
+			&i.JobState,
+			&i.ScheduledAt,
+			&i.Reason,
+			&i.Refused,
+			&i.BeganAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListWithTwins = `-- name: GenerationListWithTwins :many
 WITH asked AS MATERIALIZED (
     SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at

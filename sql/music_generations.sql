@@ -279,3 +279,43 @@ SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), (SELECT t.typdefault FROM pg_ca
 FROM pg_catalog.pg_attribute AS a
 LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass('public.music_generations') AND a.attname = 'status' AND NOT a.attisdropped;
+
+-- name: GenerationListWaiting :many
+-- V2 rows that have not ended, the oldest first, with what is known of why: the job
+-- that follows each, and what is remembered of it. Rows whose status is a word that
+-- nobody understands follow the pending ones. With @ignored, only rows that no daemon
+-- with these types and providers follows.
+WITH waiting AS (
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 1 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (NOT @ignored::boolean OR g.task_type <> ALL (@task_types::text[]) OR coalesce(g.task_id, '') = ''
+            OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL (@providers::text[]))
+        AND (g.created_at < @before::timestamptz OR g.created_at IS NULL)
+    ORDER BY g.created_at, g.id
+    LIMIT @max_rows)
+    UNION ALL
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 2 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL (@ended_words::text[])
+        AND (g.created_at < @before::timestamptz OR g.created_at IS NULL)
+    LIMIT @max_rows)
+)
+SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
+    left(coalesce(w.status, ''), 40)::text AS status, w.created_at, coalesce(j.state::text, '')::text AS job_state,
+    coalesce(j.scheduled_at, '0001-01-01 00:00:00Z')::timestamptz AS scheduled_at,
+    coalesce(m.reason, '')::text AS reason, coalesce(m.refused, '')::text AS refused,
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
+FROM waiting AS w
+LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = w.id
+LEFT JOIN LATERAL (
+    SELECT r.state, r.scheduled_at
+    FROM tasksync.river_job AS r
+    WHERE r.kind = 'sync' AND r.args @> jsonb_build_object('ids', jsonb_build_array(w.id::text))
+        AND r.state IN ('available', 'scheduled', 'retryable', 'pending', 'running')
+    ORDER BY r.scheduled_at
+    LIMIT 1
+) AS j ON true
+ORDER BY w.part, w.created_at, w.id
+LIMIT @max_rows;

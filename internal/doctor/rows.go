@@ -50,7 +50,7 @@ func (d *doctor) seeOverdue(ctx context.Context) {
 		return
 	}
 	d.say(Warning, fmt.Sprintf("%s, %d of them past the deadline of %s (%s)", what, overdue, d.cfg.Timeout, strings.Join(why, ", ")),
-		"they wait for an answer of their provider, or for a daemon; its readiness and log say more")
+		"they wait for an answer of their provider, or for a daemon; `tasksync pending --overdue` lists them")
 	d.seeRefused(ctx)
 }
 
