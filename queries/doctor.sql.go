@@ -366,7 +366,7 @@ func (q *Queries) DoctorKeyGet(ctx context.Context, db DBTX, tableName string) (
 
 const doctorKeyList = `-- name: DoctorKeyList :many
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes,
+    i.indisexclusion::boolean AS excludes, (i.indpred IS NOT NULL)::boolean AS partial,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
@@ -389,11 +389,12 @@ type DoctorKeyListRow struct {
 	Name         string
 	IsConstraint bool
 	Excludes     bool
+	Partial      bool
 	Columns      []string
 }
 
 // The unique indexes and exclusion constraints of the application's tables, apart
-// from primary keys; ” stands for an expression.
+// from primary keys; ” stands for an expression. A partial one is about some rows only.
 func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRow, error) {
 	rows, err := db.Query(ctx, doctorKeyList)
 	if err != nil {
@@ -408,6 +409,7 @@ func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRo
 			&i.Name,
 			&i.IsConstraint,
 			&i.Excludes,
+			&i.Partial,
 			&i.Columns,
 		); err != nil {
 			return nil, err

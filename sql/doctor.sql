@@ -125,9 +125,9 @@ WHERE n.nspname = @schema_name::text AND d.typname = @domain_name::text AND k.co
 
 -- name: DoctorKeyList :many
 -- The unique indexes and exclusion constraints of the application's tables, apart
--- from primary keys; '' stands for an expression.
+-- from primary keys; '' stands for an expression. A partial one is about some rows only.
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes,
+    i.indisexclusion::boolean AS excludes, (i.indpred IS NOT NULL)::boolean AS partial,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
