@@ -176,6 +176,22 @@ func TestCreatedAtIsNoDay(t *testing.T) {
 	require.ErrorContains(t, err, "music_generations.created_at is date, but must be timestamptz (or timestamp)")
 }
 
+// TestSettingsOfOtherCommands: what only a daemon's settings or role make right must not
+// stop a command that lacks them and does not need them.
+func TestSettingsOfOtherCommands(t *testing.T) {
+	t.Parallel()
+	b := foreign(t)
+	b.exec(`ALTER TABLE music_generations ADD CHECK (status IN ('submitted', 'processing', 'streaming', 'completed', 'failed'));
+		ALTER TABLE music_clips ADD workspace text NOT NULL`)
+	cfg := b.config().WithDefaults()
+	require.ErrorContains(t, migrate(t.Context(), cfg, b.pool), "workspace")
+	require.NoError(t, CheckDatabase(t.Context(), b.pool), "the migrations can be applied")
+	cfg.Clips, cfg.StatusWords = clipsUpdate, map[task.Status]string{task.Complete: "completed"}
+	require.NoError(t, migrate(t.Context(), cfg, b.pool))
+	_, err := Retry(t.Context(), Config{DatabaseURL: cfg.DatabaseURL, StatusWords: cfg.StatusWords, Version: cfg.Version}, RetryRequest{}, nil)
+	require.NoError(t, err, "it inserts no clip")
+}
+
 // TestUsersOfNoUUID: only the API for users needs user_id.
 func TestUsersOfNoUUID(t *testing.T) {
 	t.Parallel()

@@ -73,6 +73,7 @@ func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done
 	if err := cfg.validateWords(); err != nil {
 		return 0, err
 	}
+	cfg.Clips = clipsUpdate // no clip is inserted, so that nothing need be said of it
 	d, err := connect(ctx, cfg)
 	if err != nil {
 		return 0, err

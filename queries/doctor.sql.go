@@ -84,10 +84,16 @@ SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text A
     (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
     format_type(c.base, NULL)::text AS base_shown,
     (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
-    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
+    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated,
+    (CASE WHEN x.default_sql ~ '^(true|false|-?[0-9.]+|''([^'']|'''')*''::[a-z_ "()0-9.]+)$' THEN x.default_sql ELSE '' END)::text AS constant
 FROM columns AS c
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN LATERAL (
+    SELECT pg_get_expr(d.adbin, d.adrelid) AS default_sql
+    FROM pg_catalog.pg_attrdef AS d
+    WHERE d.adrelid = c.table_id AND d.adnum = c.attnum AND NOT c.generated
+) AS x ON true
 ORDER BY c.relname DESC, c.attnum
 LIMIT 3200
 `
@@ -104,11 +110,13 @@ type DoctorColumnListRow struct {
 	DomainNotNull bool
 	HasDefault    bool
 	Generated     bool
+	Constant      string
 }
 
 // The columns of the application's tables. Shown is the type as Postgres prints it,
 // base the name of the built-in type (or citext) below all domains, and ” for a
 // type of the application's own. Length is how many characters fit; 0: no limit.
+// Constant is the default of a column if it is one; ”: it is none.
 func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumnListRow, error) {
 	rows, err := db.Query(ctx, doctorColumnList)
 	if err != nil {
@@ -130,6 +138,7 @@ func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumn
 			&i.DomainNotNull,
 			&i.HasDefault,
 			&i.Generated,
+			&i.Constant,
 		); err != nil {
 			return nil, err
 		}
@@ -366,7 +375,7 @@ func (q *Queries) DoctorKeyGet(ctx context.Context, db DBTX, tableName string) (
 
 const doctorKeyList = `-- name: DoctorKeyList :many
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes,
+    i.indisexclusion::boolean AS excludes, (i.indpred IS NOT NULL)::boolean AS partial,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
@@ -389,11 +398,12 @@ type DoctorKeyListRow struct {
 	Name         string
 	IsConstraint bool
 	Excludes     bool
+	Partial      bool
 	Columns      []string
 }
 
 // The unique indexes and exclusion constraints of the application's tables, apart
-// from primary keys; ” stands for an expression.
+// from primary keys; ” stands for an expression. A partial one is about some rows only.
 func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRow, error) {
 	rows, err := db.Query(ctx, doctorKeyList)
 	if err != nil {
@@ -408,6 +418,7 @@ func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRo
 			&i.Name,
 			&i.IsConstraint,
 			&i.Excludes,
+			&i.Partial,
 			&i.Columns,
 		); err != nil {
 			return nil, err

@@ -12,7 +12,8 @@ import (
 type when int
 
 const (
-	before  when = iota // before the migrations; what is bad refuses the start
+	form    when = iota // before the migrations, which cannot be applied to what is bad
+	before              // then, still before them; what is bad refuses the start
 	schema              // a daemon migrates instead, or refuses to start
 	after               // when the schema is current; what is bad refuses the start
 	beside              // while the daemon works; what is found is logged
@@ -31,10 +32,11 @@ type check struct {
 // differ.
 func checks() []check {
 	return []check{
-		{before, "server", (*doctor).seeServer},
-		{before, "tables", (*doctor).seeRelations},
+		{form, "server", (*doctor).seeServer},
+		{form, "tables", (*doctor).seeRelations},
+		{form, "columns", (*doctor).seeColumns},
+
 		{before, "lookalikes", (*doctor).seeLookalikes},
-		{before, "columns", (*doctor).seeColumns},
 		{before, "rights", (*doctor).seeOwnRights},
 		{before, "row_security", (*doctor).seeRowSecurity},
 		{before, "clip_columns", (*doctor).seeClipColumns},
@@ -75,7 +77,7 @@ func checks() []check {
 // that they depend on is bad.
 func (d *doctor) run(ctx context.Context, w when) (goOn bool) {
 	for _, c := range checks() {
-		if c.when == w && ctx.Err() == nil && (w != before || !d.down) {
+		if c.when == w && ctx.Err() == nil && (w > before || !d.down) {
 			d.check = c.name
 			c.see(d, ctx)
 		}

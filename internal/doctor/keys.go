@@ -26,6 +26,8 @@ func (d *doctor) seeKeys(ctx context.Context) {
 				d.say(Warning, what+" is about a column that tasksync writes", "a row whose end it refuses stays pending")
 			}
 		case has("id") || (has("generation_id") && has("clip_id")):
+		case k.Partial && !has("clip_id"):
+			d.say(Warning, what+" may refuse clips, if its condition holds for them", "a row whose clips it refuses stays pending until it is changed")
 		case slices.Equal(k.Columns, []string{"clip_id"}):
 			d.say(Warning, what+" lets only one row have the clips of a task", "insert a row for each task once")
 		case !slices.ContainsFunc(k.Columns, func(c string) bool { return !slices.Contains(sharedByClips, c) }):

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,7 +49,7 @@ func (t table) column(name string) (queries.DoctorColumnListRow, bool) {
 }
 
 // A madeUpRow has the values of a row that is in no table, by column. The other
-// columns are null.
+// columns have their defaults, if these are constants, and else they are null.
 type madeUpRow map[string]string
 
 // try evaluates the conditions on made-up rows of the table, and returns the answers
@@ -64,7 +65,7 @@ func (d *doctor) try(ctx context.Context, t table, rows []madeUpRow, conditions 
 			name := pgx.Identifier{c.ColumnName}.Sanitize()
 			value, ok := row[c.ColumnName]
 			if !ok {
-				columns = append(columns, fmt.Sprintf("NULL::%s AS %s", c.BaseShown, name))
+				columns = append(columns, fmt.Sprintf("(%s)::%s AS %s", cmp.Or(c.Constant, "NULL"), c.BaseShown, name))
 				continue
 			}
 			args = append(args, value)
