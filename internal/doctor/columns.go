@@ -19,7 +19,7 @@ var ErrColumns = errors.New("the application's tables have columns of types that
 func (d *doctor) seeColumns(ctx context.Context) {
 	bad, err := d.badColumns(ctx)
 	if err != nil {
-		d.say(Bad, "columns", "%s", database.Reason(err))
+		d.trouble("columns", err)
 		return
 	}
 	var texts []string
