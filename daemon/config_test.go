@@ -140,7 +140,7 @@ func TestProviders(t *testing.T) {
 		"no key":      {Provider{Provider: sunoapi.Kie()}, "Providers[1].APIKey is not set"},
 		"no address":  {Provider{Provider: sunoproxy.Provider()}, "Providers[1].APIURL is not set"},
 		"bad limit":   {Provider{Provider: sunoclips.Provider(), APIKey: "k", RateLimit: &upstream.Rate{Requests: -1}}, "Providers[1].RateLimit -1/0s is not"},
-		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
+		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "Providers[1].APIURL"},
 		"no adapter":  {Provider{Provider: upstream.Provider{Name: "mine", BaseURL: "x", Keyless: true, New: noAdapter}}, "mine: New returned no adapter"},
 	} {
 		cfg := b.config()

@@ -123,7 +123,7 @@ func (d *doctor) seeSchema(ctx context.Context) {
 	case err != nil:
 		d.trouble("schema", err)
 	case missing != "":
-		d.say(Bad, "schema", "%s", missing)
+		d.say(Bad, "schema: "+missing, "")
 	default:
 		d.say(Good, "schema: current", "")
 	}
