@@ -108,6 +108,18 @@ func TestDoctorAsJSON(t *testing.T) {
 	require.Contains(t, away.Text, "database: connect to the database: 127.0.0.1:1")
 }
 
+// A variable whose value is none of those that there are is named; a flag is not blamed
+// on its variable.
+func TestVariablesWithWrongValuesAreNamed(t *testing.T) {
+	t.Parallel()
+	w := &shaped{world: &world{}}
+	said, exit := w.command(t, map[string]string{"TASKSYNC_FEED": "x"}, "run")
+	require.Equal(t, exitUsage, exit)
+	require.Contains(t, said, `TASKSYNC_FEED: --feed must be one of "auto","notify","wal","poll" but got "x"`)
+	said, _ = w.command(t, map[string]string{"TASKSYNC_FEED": "wal"}, "run", "--feed", "x")
+	require.NotContains(t, said, "TASKSYNC_FEED")
+}
+
 // A variable that is misspelt is named, with the one that was meant.
 func TestUnknownVariablesAreNamed(t *testing.T) {
 	t.Parallel()
