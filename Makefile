@@ -23,6 +23,7 @@ help: ## Show this help
 
 .PHONY: demo
 demo: ## See tasksync work: private Postgres, simulated upstream, daemon (ARGS="--keep" to explore)
+	@echo "Building bin/tasksync; the first time this takes a minute or two."
 	@$(GO) build -buildvcs=false -o bin/tasksync ./cmd/tasksync
 	@bin/tasksync demo $(ARGS)
 

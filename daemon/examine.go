@@ -21,7 +21,7 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	cfg = cfg.WithDefaults()
 	err := cfg.Validate()
 	if err != nil {
-		tell(Finding{Level: doctor.Bad, Check: "settings", What: "settings", Next: err.Error(), Err: err})
+		tell(Finding{Level: doctor.Bad, Check: "settings", What: "settings: " + err.Error(), Err: err})
 		if cfg.DatabaseURL == "" || database.ValidateURL(cfg.DatabaseURL) != nil {
 			return ctx.Err()
 		}

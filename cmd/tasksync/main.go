@@ -1,5 +1,5 @@
 // Command tasksync keeps the rows of music_generations in step with a
-// Suno-style V2 API. Run `tasksync --help`.
+// Suno-style API. Run `tasksync --help`.
 package main
 
 import (
@@ -68,7 +68,7 @@ func run(args []string, out, errOut io.Writer) int {
 	case exited >= 0: // --help
 		return exited
 	case err != nil:
-		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", err)
+		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", fromVariable(parser.Model, args, err))
 		return exitUsage
 	}
 	nameUnknown(parser.Model, os.Environ(), errOut)

@@ -251,7 +251,7 @@ func (p *proposal) proposeType() {
 		p.say("task_type", p.Plan.Type+", for all rows", "you said so")
 		return
 	}
-	p.say("task_type", "generate, for all rows", "no column has the task types of tasksync; --type names another, --column task_type=NAME a column")
+	p.say("task_type", "generate, for all rows", "no column has task types; --type says another, --column task_type=NAME which")
 }
 
 // proposeZone asks for the zone of times without one, unless the server's is UTC.

@@ -108,7 +108,7 @@ func (p *proposal) proposeWords(t *Table, c Column, given map[string][]string, f
 		p.ask(fmt.Sprintf("which word in %s means that a task is under way? Say --%s submitted=WORD (%s: %s)", c.Name, flag, from, list2(choices)))
 	}
 	if len(others) > 0 {
-		p.say(c.Name+" others", strings.Join(others, ", "), "no word of a task; rows with it are left alone")
+		p.say(c.Name+" others", strings.Join(others, ", "), "no word of a task; rows with it are left alone, unless you say --"+flag+" processing=WORD")
 	}
 	return found
 }

@@ -92,7 +92,7 @@ func (d *doctor) seeServer(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
 		d.down = true
-		d.say(Bad, "database", "%s", database.Reason(err))
+		d.trouble("database", err)
 		return
 	}
 	d.role = server.Role
@@ -123,9 +123,9 @@ func (d *doctor) seeSchema(ctx context.Context) {
 	}
 	switch {
 	case err != nil:
-		d.say(Bad, "schema", "%s", err)
+		d.trouble("schema", err)
 	case missing != "":
-		d.say(Bad, "schema", "%s", missing)
+		d.say(Bad, "schema: "+missing, "")
 	default:
 		d.say(Good, "schema: current", "")
 	}

@@ -117,7 +117,8 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	if d.pool == nil {
 		pool, err := database.Connect(ctx, cfg.DatabaseURL)
 		if err != nil {
-			d.say(Bad, "database", "%s", err)
+			d.check = "server"
+			d.trouble("database", err)
 			return ctx.Err()
 		}
 		defer pool.Close()
@@ -204,5 +205,5 @@ func (d *doctor) find(f Finding) {
 
 // trouble says that a check could not be made.
 func (d *doctor) trouble(what string, err error) {
-	d.say(Bad, what, "%s", database.Reason(err))
+	d.say(Bad, what+": "+database.Reason(err), "")
 }

@@ -15,7 +15,7 @@ import (
 func (d *doctor) seeStatusWords(ctx context.Context) {
 	words, err := d.queries.GenerationListOddWords(ctx, d.pool, d.cfg.Words.Spellings(task.Complete, task.Failed))
 	if err != nil {
-		d.say(Bad, "status words", "%s", err)
+		d.trouble("status words", err)
 		return
 	}
 	for _, w := range words {
@@ -44,7 +44,7 @@ var literal = regexp.MustCompile(`^'((?:[^']|'')*)'(?:::[a-z "()0-9.]+)?$`)
 func (d *doctor) seeStatusDefault(ctx context.Context) {
 	expression, err := d.queries.GenerationColumnDefault(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "status default", "%s", err)
+		d.trouble("status default", err)
 		return
 	}
 	m := literal.FindStringSubmatch(expression)
@@ -64,7 +64,7 @@ func (d *doctor) seeStatusDefault(ctx context.Context) {
 func (d *doctor) seeProviders(ctx context.Context) {
 	kinds, err := d.queries.DoctorPendingList(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "providers", "%s", err)
+		d.trouble("providers", err)
 		return
 	}
 	strange, words := d.strangeProviders(kinds)
@@ -74,7 +74,7 @@ func (d *doctor) seeProviders(ctx context.Context) {
 	events, err := d.queries.EventOldest(ctx, d.pool)
 	switch {
 	case err != nil:
-		d.say(Bad, "providers", "%s", err)
+		d.trouble("providers", err)
 	case len(events) == 0:
 		d.say(Bad, fmt.Sprintf("providers: all %d pending rows name providers that are not configured (%s), so none would be followed", strange, words),
 			"set TASKSYNC_PROVIDER or TASKSYNC_PROVIDERS to the API at which their tasks were made, or correct column provider: the words that are known are %s; null is the default provider",
