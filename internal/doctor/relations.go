@@ -97,13 +97,18 @@ var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // seeLookalikes names tables that may hold the application's songs, as long as
 // music_generations is not there or has no row: it may be these that the user means.
+// Who has made a view of that name has chosen.
 func (d *doctor) seeLookalikes(ctx context.Context) {
 	tables, err := d.loadTables(ctx)
 	if err != nil {
 		d.trouble("tables", err)
 		return
 	}
-	if tables["music_generations"].name != "" {
+	switch tables["music_generations"].kind {
+	case "":
+	case "v":
+		return
+	default:
 		if used, err := d.queries.DoctorGenerationsExist(ctx, d.pool); err != nil || used {
 			return // seeOwnRights tells of an error
 		}
@@ -118,7 +123,11 @@ func (d *doctor) seeLookalikes(ctx context.Context) {
 		if l.SchemaName != "public" {
 			name = l.SchemaName + "." + name
 		}
+		argument := l.Quoted
+		if strings.Contains(argument, `"`) {
+			argument = "'" + argument + "'" // a shell takes quotes away
+		}
 		d.say(Warning, fmt.Sprintf("tables: %s looks like a table of the application's for songs, but tasksync works with public.music_generations, which has no rows", name),
-			"`tasksync adopt --table %s` makes that a view over it", name)
+			"`tasksync adopt --table %s` makes that a view over it", argument)
 	}
 }
