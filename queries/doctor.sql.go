@@ -762,7 +762,7 @@ const doctorServerGet = `-- name: DoctorServerGet :one
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
     quote_ident(current_user)::text AS role,
-    pg_is_in_recovery() AS standby,
+    pg_is_in_recovery() AS standby, (to_regnamespace('public') IS NOT NULL)::boolean AS has_public,
     current_setting('wal_level')::text AS wal_level
 `
 
@@ -771,6 +771,7 @@ type DoctorServerGetRow struct {
 	VersionNum int32
 	Role       string
 	Standby    bool
+	HasPublic  bool
 	WalLevel   string
 }
 
@@ -784,6 +785,7 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 		&i.VersionNum,
 		&i.Role,
 		&i.Standby,
+		&i.HasPublic,
 		&i.WalLevel,
 	)
 	return i, err

@@ -48,3 +48,20 @@ func TestSessionsOfAnOldDatabase(t *testing.T) {
 	require.Zero(t, exit, found)
 	require.Zero(t, d.stop(t), tail(d.output()))
 }
+
+// A tool that makes the database like the application's model drops what it does not
+// know. The start and the doctor name the columns, and the SQL adds them.
+func TestColumnsThatWereDropped(t *testing.T) {
+	t.Parallel()
+	w := newShape(t, "varchar")
+	out, exit := w.command(t, w.env(t), "migrate", "up")
+	require.Zero(t, exit, out)
+	w.exec(t, `ALTER TABLE music_generations DROP COLUMN provider; ALTER TABLE music_clips DROP COLUMN tags, DROP COLUMN updated_at`)
+	const names = "music_generations.provider, music_clips.tags, music_clips.updated_at are missing"
+	require.Contains(t, w.refused(t), names)
+	found, exit := w.doctor(t)
+	require.Equal(t, exitFailed, exit, found)
+	require.Contains(t, found, names)
+	w.mend(t, found, "")
+	w.completes(t, pageLine{})
+}

@@ -40,8 +40,10 @@ func (d *doctor) seeRelations(ctx context.Context) {
 // kinds are the words for pg_class.relkind.
 var kinds = map[string]string{"m": "materialized view", "f": "foreign table", "S": "sequence", "c": "type", "i": "index", "I": "index", "t": "TOAST table"}
 
-// keyColumns are the columns that each row must have, with what adds them.
-var keyColumns = []struct{ table, column, add string }{
+// A keyColumn is a column that each row must have, with what adds it.
+type keyColumn struct{ table, column, add string }
+
+var keyColumns = []keyColumn{
 	{"music_generations", "id", "uuid NOT NULL UNIQUE DEFAULT gen_random_uuid()"},
 	{"music_clips", "id", "uuid NOT NULL UNIQUE DEFAULT gen_random_uuid()"},
 	{"music_clips", "generation_id", "uuid REFERENCES public.music_generations (id) ON DELETE CASCADE"},
