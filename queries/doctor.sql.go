@@ -375,7 +375,7 @@ func (q *Queries) DoctorKeyGet(ctx context.Context, db DBTX, tableName string) (
 
 const doctorKeyList = `-- name: DoctorKeyList :many
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes, (i.indpred IS NOT NULL)::boolean AS partial,
+    i.indisexclusion::boolean AS excludes, coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
@@ -398,12 +398,13 @@ type DoctorKeyListRow struct {
 	Name         string
 	IsConstraint bool
 	Excludes     bool
-	Partial      bool
+	Predicate    string
 	Columns      []string
 }
 
 // The unique indexes and exclusion constraints of the application's tables, apart
-// from primary keys; ” stands for an expression. A partial one is about some rows only.
+// from primary keys; ” stands for an expression. Predicate is the condition of a
+// partial one; ”: it is about all rows.
 func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRow, error) {
 	rows, err := db.Query(ctx, doctorKeyList)
 	if err != nil {
@@ -418,7 +419,7 @@ func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRo
 			&i.Name,
 			&i.IsConstraint,
 			&i.Excludes,
-			&i.Partial,
+			&i.Predicate,
 			&i.Columns,
 		); err != nil {
 			return nil, err
@@ -432,7 +433,8 @@ func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRo
 }
 
 const doctorLookalikeList = `-- name: DoctorLookalikeList :many
-SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name,
+    (CASE n.nspname WHEN 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname))::text AS quoted
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -453,6 +455,7 @@ LIMIT 5
 type DoctorLookalikeListRow struct {
 	SchemaName string
 	TableName  string
+	Quoted     string
 }
 
 // Tables that may be the application's own for songs: of the name that tasksync
@@ -466,7 +469,7 @@ func (q *Queries) DoctorLookalikeList(ctx context.Context, db DBTX) ([]DoctorLoo
 	var items []DoctorLookalikeListRow
 	for rows.Next() {
 		var i DoctorLookalikeListRow
-		if err := rows.Scan(&i.SchemaName, &i.TableName); err != nil {
+		if err := rows.Scan(&i.SchemaName, &i.TableName, &i.Quoted); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -768,7 +771,7 @@ const doctorServerGet = `-- name: DoctorServerGet :one
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
     quote_ident(current_user)::text AS role,
-    pg_is_in_recovery() AS standby,
+    pg_is_in_recovery() AS standby, (to_regnamespace('public') IS NOT NULL)::boolean AS has_public,
     current_setting('wal_level')::text AS wal_level
 `
 
@@ -777,6 +780,7 @@ type DoctorServerGetRow struct {
 	VersionNum int32
 	Role       string
 	Standby    bool
+	HasPublic  bool
 	WalLevel   string
 }
 
@@ -790,6 +794,7 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 		&i.VersionNum,
 		&i.Role,
 		&i.Standby,
+		&i.HasPublic,
 		&i.WalLevel,
 	)
 	return i, err

@@ -5,7 +5,7 @@
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
     quote_ident(current_user)::text AS role,
-    pg_is_in_recovery() AS standby,
+    pg_is_in_recovery() AS standby, (to_regnamespace('public') IS NOT NULL)::boolean AS has_public,
     current_setting('wal_level')::text AS wal_level;
 
 -- name: DoctorRightListMissing :many
@@ -132,9 +132,10 @@ WHERE n.nspname = @schema_name::text AND d.typname = @domain_name::text AND k.co
 
 -- name: DoctorKeyList :many
 -- The unique indexes and exclusion constraints of the application's tables, apart
--- from primary keys; '' stands for an expression. A partial one is about some rows only.
+-- from primary keys; '' stands for an expression. Predicate is the condition of a
+-- partial one; '': it is about all rows.
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes, (i.indpred IS NOT NULL)::boolean AS partial,
+    i.indisexclusion::boolean AS excludes, coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
@@ -257,7 +258,8 @@ WHERE c.relname = @table_name::text AND c.relnamespace = 'public'::regnamespace;
 -- name: DoctorLookalikeList :many
 -- Tables that may be the application's own for songs: of the name that tasksync
 -- uses, in another schema, or with a column for the id of a task and one for audio.
-SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name,
+    (CASE n.nspname WHEN 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname))::text AS quoted
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition

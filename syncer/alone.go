@@ -31,11 +31,11 @@ func (s *Syncer) commitAlone(ctx context.Context, via Via, m *member, cause erro
 	}
 	if duplicateClip(cause) {
 		held, err := s.holderOf(ctx, m)
-		if err != nil {
-			s.cfg.Logger.Debug("[TaskSync] Reading the owner of clips failed", append(attrs(m.g), "error", redactPg(err))...)
-		}
 		if m.holder = held; held != nil {
 			return again()
+		}
+		if err != nil {
+			s.cfg.Logger.Debug("[TaskSync] Reading the owner of clips failed", append(attrs(m.g), "error", redactPg(err))...)
 		}
 	}
 	if database.HasClass(cause, database.ClassIntegrityConstraintViolation, database.ClassDataException) && s.clips.Spares() {

@@ -57,6 +57,7 @@ const (
 func (g *Guard) watch(cfg *pgx.ConnConfig) {
 	fatal := cfg.OnPgError
 	cfg.ValidateConnect = requireReadWrite
+	cfg.AfterConnect = setFormats
 	cfg.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		return g.keeps(err) && fatal(conn, err)
 	}

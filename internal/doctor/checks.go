@@ -48,6 +48,7 @@ func checks() []check {
 
 		{schema, "schema", (*doctor).seeSchema},
 
+		{after, "missing_columns", (*doctor).seeMissingColumns},
 		{after, "adoption", (*doctor).seeAdoption},
 		{after, "rights", (*doctor).seeRights},
 		{after, "row_security", (*doctor).seeOurRowSecurity},
@@ -102,6 +103,11 @@ func (d *doctor) seeServer(ctx context.Context) {
 		d.say(Bad, what, "Postgres 14 or later is needed")
 	case server.Standby:
 		d.say(Bad, what, "this is a standby, which is read-only; give the address of the primary")
+	case !server.HasPublic:
+		d.find(Finding{
+			Level: Bad, What: "database: there is no schema public, in which music_generations and music_clips stand",
+			Next: "for tables in another schema `tasksync adopt` makes views there; run as the owner of the database", SQL: "CREATE SCHEMA public;",
+		})
 	default:
 		d.say(Good, what, "")
 	}
