@@ -174,6 +174,10 @@ func TestAdoptNamesTaken(t *testing.T) {
 	w.writes(t)
 	_, out = command(w.url, "doctor", "--api-key", "a key", "--api-url", "http://127.0.0.1:1")
 	require.Contains(t, out, "music_generations is a view over public.songs (adopt); statuses: submitted, complete, failed")
+	_, err = w.pool.Exec(t.Context(), `DELETE FROM songs`)
+	require.NoError(t, err)
+	_, out = command(w.url, "doctor", "--api-key", "a key", "--api-url", "http://127.0.0.1:1")
+	require.NotContains(t, out, "looks like a table", "it is adopted already")
 }
 
 // When the views are gone, a start names the command that makes them again, and so does

@@ -106,11 +106,10 @@ func (d *doctor) seeLookalikes(ctx context.Context) {
 		d.trouble("tables", err)
 		return
 	}
-	switch tables["music_generations"].kind {
-	case "":
-	case "v":
-		return
-	default:
+	switch {
+	case tables["music_generations"].kind == "v":
+		return // made over a table of the application's already
+	case tables["music_generations"].name != "":
 		if used, err := d.queries.DoctorGenerationsExist(ctx, d.pool); err != nil || used {
 			return // seeOwnRights tells of an error
 		}
