@@ -28,12 +28,12 @@ func (p Policy) awaitTask(now time.Time, g Generation) Decision {
 	}
 }
 
-// awaitLeast and awaitMost bound the wait between two looks for the id of a task. The
-// feed hears of an id that comes in between. Rows that were left behind long ago are
-// looked at seldom: there may be many of them.
+// awaitLeast and awaitMost bound the wait between two looks for the id of a task. Every
+// feed but poll hears of an id that comes in between. Rows that were left behind long
+// ago are looked at seldom: there may be many of them.
 const (
 	awaitLeast = 2 * time.Second
-	awaitMost  = 6 * time.Hour
+	awaitMost  = 30 * time.Minute
 )
 
 // submittedLate reports whether the row waited for its task, which now has an id.
