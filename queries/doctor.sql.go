@@ -819,6 +819,34 @@ func (q *Queries) DoctorShareGet(ctx context.Context, db DBTX, credential string
 	return i, err
 }
 
+const doctorStatusSample = `-- name: DoctorStatusSample :many
+SELECT DISTINCT g.status::text AS word
+FROM (SELECT status FROM public.music_generations WHERE status IS NOT NULL LIMIT 1000) AS g
+ORDER BY word
+LIMIT 100
+`
+
+// The words in column status of some rows, of the application's from before, too.
+func (q *Queries) DoctorStatusSample(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, doctorStatusSample)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var word string
+		if err := rows.Scan(&word); err != nil {
+			return nil, err
+		}
+		items = append(items, word)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const doctorTableListMissing = `-- name: DoctorTableListMissing :many
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[

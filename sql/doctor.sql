@@ -276,6 +276,13 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
 ORDER BY n.nspname, c.relname
 LIMIT 5;
 
+-- name: DoctorStatusSample :many
+-- The words in column status of some rows, of the application's from before, too.
+SELECT DISTINCT g.status::text AS word
+FROM (SELECT status FROM public.music_generations WHERE status IS NOT NULL LIMIT 1000) AS g
+ORDER BY word
+LIMIT 100;
+
 -- name: DoctorGenerationsExist :one
 SELECT EXISTS (SELECT FROM public.music_generations) AS has_rows;
 

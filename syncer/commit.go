@@ -105,9 +105,9 @@ func (s *Syncer) inTx(ctx context.Context, lockWait string, f func(pgx.Tx) error
 // member whose row has ended meanwhile has nothing to write.
 func (s *Syncer) lock(ctx context.Context, tx pgx.Tx, members []*member) ([]*member, error) {
 	byID := make(map[string]*member, len(members))
-	ids := make([]string, len(members))
-	for i, m := range members {
-		byID[m.g.ID], ids[i] = m, m.g.ID
+	ids := make([]string, 0, len(members))
+	for _, m := range members {
+		byID[m.g.ID], ids = m, append(ids, m.g.ID)
 	}
 	rows, err := s.queries.GenerationLockPending(ctx, tx, ids)
 	if err != nil {

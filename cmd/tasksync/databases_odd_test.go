@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,4 +65,23 @@ func TestColumnsThatWereDropped(t *testing.T) {
 	require.Contains(t, found, names)
 	w.mend(t, found, "")
 	w.completes(t, pageLine{})
+}
+
+// Rows that have ended with other words tell what the application reads.
+func TestRowsThatEndedWithOtherWords(t *testing.T) {
+	t.Parallel()
+	w := newShape(t, "varchar")
+	w.exec(t, `INSERT INTO music_generations (status) VALUES ('COMPLETED'), ('error'), ('pending')`)
+	const words = "TASKSYNC_STATUS_WORDS=complete:COMPLETED,failed:error"
+	d := start(t, w.env(t), "run")
+	d.ready(t)
+	w.await(t, d, "the words are told", func() bool { return strings.Contains(d.output(), words) })
+	require.Zero(t, d.stop(t), tail(d.output()))
+	found, exit := w.doctor(t)
+	require.Zero(t, exit, found)
+	require.Contains(t, found, words)
+	w.more["TASKSYNC_STATUS_WORDS"] = "complete:COMPLETED,failed:error"
+	found, exit = w.doctor(t)
+	require.Zero(t, exit, found)
+	require.NotContains(t, found, "where tasksync writes")
 }

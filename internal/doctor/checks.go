@@ -58,6 +58,7 @@ func checks() []check {
 		{beside, "zone", (*doctor).seeZone},
 		{beside, "rows", (*doctor).seeRows},
 		{beside, "status_default", (*doctor).seeStatusDefault},
+		{beside, "end_words", (*doctor).seeEndWords},
 		{beside, "unsubmitted", (*doctor).seeUnsubmitted},
 		{beside, "overdue", (*doctor).seeOverdue},
 		{beside, "late_results", (*doctor).seeLate},

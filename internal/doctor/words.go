@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tasksync/queries"
@@ -54,6 +55,28 @@ func (d *doctor) seeStatusDefault(ctx context.Context) {
 	if word := strings.ReplaceAll(m[1], "''", "'"); !d.cfg.Words.Read(word).Pending() {
 		d.say(Warning, fmt.Sprintf("status default: column status of music_generations has the default %q, which means no pending row", task.Redact(word)),
 			"rows that are inserted without a status are not followed; ALTER TABLE public.music_generations ALTER COLUMN status SET DEFAULT '%s'", d.cfg.Words.Write(task.Submitted))
+	}
+}
+
+// seeEndWords compares the words of rows that have ended with those that tasksync
+// writes: an application that reads others would take the row for pending.
+func (d *doctor) seeEndWords(ctx context.Context) {
+	theirs, err := d.queries.DoctorStatusSample(ctx, d.pool)
+	if err != nil {
+		d.trouble("status words", err)
+		return
+	}
+	var says, pairs []string
+	for _, ours := range []task.Status{task.Complete, task.Failed} {
+		word := wordFor(ours, theirs)
+		users := strings.HasPrefix(strings.ToLower(word), "cancel") // a user's end, not a failure
+		if writes := d.cfg.word(ours); word != "" && word != string(ours) && !users && !slices.Contains(theirs, writes) {
+			says = append(says, fmt.Sprintf("%q where tasksync writes %q", word, writes))
+			pairs = append(pairs, string(ours)+":"+word)
+		}
+	}
+	if len(pairs) > 0 {
+		d.say(Warning, "status words: rows that have ended say "+strings.Join(says, ", "), "set TASKSYNC_STATUS_WORDS=%s, if the application reads these words", strings.Join(pairs, ","))
 	}
 }
 
