@@ -21,9 +21,9 @@ type Batch struct {
 	size int // the bytes that Events take in memory
 }
 
-// Event is a committed change of a generation: of its status, or of its clips alone, when
-// both statuses are the same. Its doc tags are texts of
-// the OpenAPI description.
+// Event is a committed change of a generation: of its status; or of its clips alone, or a
+// row that is new, when both statuses are the same. Its doc tags are texts of the OpenAPI
+// description.
 type Event struct {
 	ID             int64     `json:"id"`
 	GenerationID   string    `json:"generation_id" format:"uuid"`
