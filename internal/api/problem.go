@@ -127,7 +127,7 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusForbidden, header
 	case errors.Is(err, errNotFound), errors.Is(err, errNoRow):
 		return http.StatusNotFound, header
-	case errors.Is(err, errCallback), errors.Is(err, errTokens):
+	case errors.Is(err, errCallback), errors.Is(err, errTokens), errors.Is(err, errCursor):
 		return http.StatusBadRequest, header
 	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
 		return http.StatusUnprocessableEntity, header
