@@ -26,7 +26,7 @@ type eventsInput struct {
 func (a *API) registerEvents(api huma.API) {
 	huma.Register(api, a.ticketOperation(api), a.issueTicket)
 	op := huma.Operation{
-		OperationID: "events", Method: http.MethodGet, Path: syncPath + "/events", Tags: []string{"live"},
+		OperationID: "events", Method: http.MethodGet, Path: eventsPath, Tags: []string{"live"},
 		Summary:  "Follow the user's status changes as they commit",
 		Security: append(bearerOnly(), map[string][]string{"ticket": {}}),
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, or of its clips alone (then `from_status` and `to_status` are the same), with the row as it is now. " +

@@ -102,7 +102,7 @@ func TestOpenAPIHasEveryOperation(t *testing.T) {
 	want := map[string][]any{
 		"POST " + syncPath: bearer, "GET " + syncPath: bearer, "POST " + syncPath + "/events/ticket": bearer,
 		"GET " + syncPath + "/events": append(slices.Clone(bearer), object{"ticket": []any{}}), "POST /webhooks/{provider}/{token}": nil,
-		"GET " + generationPath: bearer,
+		"GET " + generationPath: bearer, "GET " + generationsPath: bearer,
 	}
 	require.Len(t, ops, len(want))
 	schemes := doc["components"].(object)["securitySchemes"].(object)

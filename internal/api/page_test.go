@@ -121,10 +121,12 @@ func TestPagesAreAUsersOwn(t *testing.T) {
 	for _, g := range b.page(bob, "after="+after).Generations {
 		require.Equal(t, bob, *g.UserID)
 	}
-	get := func(query, bearer string) response { return b.call(http.MethodGet, generationsPath+"?"+query, bearer, "") }
+	get := func(query, bearer string) response {
+		return b.call(http.MethodGet, generationsPath+"?"+query, bearer, "")
+	}
 	for _, odd := range []string{
 		"x", "%00", "bnVsbA", after + "A", after + "%3D", url.QueryEscape("' OR 1=1 --"),
-		encoded("1 zzzzzzzzzzzzzzzz " + alice), encoded("1 1y2p0ij32e8e6 " + alice), encoded("1 -1y2p0ij32e8e5 " + alice), encoded("2 - " + alice), encoded("1 - x"), encoded("1  - " + alice),
+		spelled("1 zzzzzzzzzzzzzzzz " + alice), spelled("1 1y2p0ij32e8e6 " + alice), spelled("1 -1y2p0ij32e8e5 " + alice), spelled("2 - " + alice), spelled("1 - x"), spelled("1  - " + alice),
 	} {
 		r := get("after="+odd, token(alice))
 		require.Equal(t, http.StatusBadRequest, r.status, "%s: %s", odd, r.body)
@@ -138,14 +140,14 @@ func TestPagesAreAUsersOwn(t *testing.T) {
 	require.NotContains(t, b.log.String(), "level=ERROR")
 }
 
-func encoded(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+func spelled(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
 // FuzzPlace: whatever passes for a cursor, Postgres takes it, and it has one spelling.
 func FuzzPlace(f *testing.F) {
 	for _, p := range []place{first(), {undated: true, id: alice}, {at: math.MinInt64, id: bob}, {at: earliest, id: bob}, {at: latest, id: bob}, {at: 1_767_268_800_123_456, id: bob}} {
 		f.Add(p.cursor())
 	}
-	f.Add(encoded("1 " + strconv.FormatInt(math.MaxInt64-1, 36) + " " + alice))
+	f.Add(spelled("1 " + strconv.FormatInt(math.MaxInt64-1, 36) + " " + alice))
 	pool := postgrestest.Pool(f)
 	f.Fuzz(func(t *testing.T, cursor string) {
 		p, err := parsePlace(cursor)

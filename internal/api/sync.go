@@ -20,6 +20,8 @@ import (
 const (
 	// syncPath is prescribed by the specification.
 	syncPath = "/api/music/v2/sync"
+	// eventsPath is the path of the stream.
+	eventsPath = syncPath + "/events"
 	// maxBody bounds the body of a POST, in bytes.
 	maxBody = 64 << 10
 	// maxRows bounds how many rows a response has; a POST looks at no more.
