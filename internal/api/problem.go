@@ -123,6 +123,9 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusUnauthorized, header
 	case errors.Is(err, errSignature):
 		return http.StatusUnauthorized, header
+	case errors.Is(err, auth.ErrOneFactor): // RFC 9470, but 403: a page takes 401 for the end of the session
+		header.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", acr_values="aal2"`)
+		return http.StatusForbidden, header
 	case errors.Is(err, errOtherUser):
 		return http.StatusForbidden, header
 	case errors.Is(err, errNotFound), errors.Is(err, errNoRow):
