@@ -29,7 +29,7 @@ func (a *API) registerEvents(api huma.API) {
 		OperationID: "events", Method: http.MethodGet, Path: eventsPath, Tags: []string{"live"},
 		Summary:  "Follow the user's status changes as they commit",
 		Security: append(bearerOnly(), map[string][]string{"ticket": {}}),
-		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, or of its clips alone (then `from_status` and `to_status` are the same), with the row as it is now. " +
+		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, or of its clips alone, or a new row (then `from_status` and `to_status` are the same), with the row as it is now: the schema is that of its data. " +
 			"`reset` says that more changes were missed than can be sent again: read the rows anew. The id of an event is where a later stream resumes; " +
 			"a change may then come twice (same `id` in its data), but none is left out. The stream ends when the token expires.",
 		Middlewares: huma.Middlewares{refuseBody(api), a.authenticate(api, a.ticketOrBearer)},

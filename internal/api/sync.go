@@ -86,6 +86,7 @@ func (a *API) registerSync(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
+		Description: "The rows as they are in the database: no provider is asked. Rows that have ended are among the user's rows, page by page.",
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 		Errors:      []int{401, 403, 429, 500, 501, 503},
 	}, a.list)
