@@ -64,7 +64,9 @@ func New(cfg Config) (*API, error) {
 	a.registerEvents(api)
 	a.registerWebhooks(api)
 	describe(api.OpenAPI())
-	registerDocs(mux)
+	if err := registerDocs(mux); err != nil {
+		return nil, err
+	}
 	handler, err := a.wrap(mux)
 	if err != nil {
 		return nil, err
