@@ -237,6 +237,25 @@ func (e explainer) Query(ctx context.Context, sql string, args ...any) (pgx.Rows
 	return e.Pool.Query(ctx, "EXPLAIN "+sql, args...)
 }
 
+// recorder keeps the plan of a query.
+type recorder struct {
+	*pgxpool.Pool
+	plan string
+}
+
+func (r *recorder) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	lines, err := r.Pool.Query(ctx, "EXPLAIN "+sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := pgx.CollectRows(lines, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	r.plan = strings.Join(plan, "\n")
+	return r.Pool.Query(ctx, sql, args...)
+}
+
 // TestUsersRowsAreFoundByTheIndex for every type of user_id.
 func TestUsersRowsAreFoundByTheIndex(t *testing.T) {
 	t.Parallel()
@@ -250,6 +269,10 @@ func TestUsersRowsAreFoundByTheIndex(t *testing.T) {
 			plan, err := queries.New().GenerationListPendingByUser(t.Context(), explainer{b.pool}, queries.GenerationListPendingByUserParams{UserID: userOfTheAPI, MaxRows: 100})
 			require.NoError(t, err)
 			require.Contains(t, strings.Join(plan, "\n"), "tasksync_pending_by_user_id_idx")
+			pages := &recorder{Pool: b.pool}
+			_, err = queries.New().GenerationListByUser(t.Context(), pages, queries.GenerationListByUserParams{UserID: userOfTheAPI, AfterID: userOfTheAPI, AfterAt: 1, MaxRows: 100})
+			require.NoError(t, err)
+			require.Equal(t, 2, strings.Count(pages.plan, "tasksync_user_rows_idx"), pages.plan)
 		})
 	}
 }

@@ -67,7 +67,10 @@ type Config struct {
 	SweepInterval time.Duration
 	// PollOnly keeps River from LISTEN, for poolers in transaction mode.
 	PollOnly bool
-	Now      func() time.Time // default time.Now
+	// Committed is called after events of new rows were committed. nil: nobody follows
+	// events, and none are written for new rows.
+	Committed func()
+	Now       func() time.Time // default time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -96,12 +99,13 @@ type Client struct {
 	river   *river.Client[pgx.Tx]
 	odd     recent.Seldom // searches for odd words
 	told    recent.Seldom // of odd words, once each
+	untold  recent.Seldom // new rows that pages are not told of
 }
 
 // New makes a Client that has not been started.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg, queries: queries.New(), odd: recent.Seldom{Again: oddWordsEvery}}
+	c := &Client{cfg: cfg, queries: queries.New(), odd: recent.Seldom{Again: oddWordsEvery}, untold: recent.Seldom{Again: sayAgain}}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})

@@ -151,7 +151,8 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > @running_since::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider,
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status,
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY (@task_types::text[])
@@ -191,14 +192,58 @@ LIMIT @max_rows;
 -- name: GenerationListPendingByUser :many
 -- The user's pending V2 rows, the oldest first; with task ids, only the rows of
 -- those tasks. The user has no cast: so the parameter has the type of the
--- column, be it uuid or text, and the index on the column can be used.
+-- column, be it uuid or text, and the index on the column can be used. MATERIALIZED
+-- keeps the planner from the index that has all rows of the user in order.
+WITH pending AS MATERIALIZED (
+    SELECT id, created_at
+    FROM public.music_generations
+    WHERE user_id = @user_id
+        AND task_type IS NOT NULL
+        AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))
+)
 SELECT id
-FROM public.music_generations
-WHERE user_id = @user_id
-    AND task_type IS NOT NULL
-    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-    AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))
+FROM pending
 ORDER BY created_at, id
+LIMIT @max_rows;
+
+-- name: GenerationListByUser :many
+-- A page of the user's V2 rows, the newest first, after a known row; rows without a
+-- created_at come last. With words, in lower case, only the rows with one of them as
+-- their status. Each half is one look into index tasksync_user_rows_idx. A place in
+-- time is in microseconds since 1970, with the ends of bigint for the infinite times:
+-- drivers have no other number that is as exact.
+SELECT p.id, p.undated, p.at
+FROM (
+    (SELECT g.id, false AS undated, (CASE g.created_at
+            WHEN 'infinity' THEN 9223372036854775807
+            WHEN '-infinity' THEN -9223372036854775808
+            ELSE (extract(epoch FROM g.created_at::timestamptz) * 1000000)::bigint
+        END)::bigint AS at, g.created_at::timestamptz AS created_at
+    FROM public.music_generations AS g
+    WHERE g.user_id = @user_id
+        AND g.task_type IS NOT NULL
+        AND NOT @after_undated::boolean
+        AND (g.created_at, g.id) < (CASE CAST(@after_at AS bigint)
+                WHEN 9223372036854775807 THEN 'infinity'
+                WHEN -9223372036854775808 THEN '-infinity'
+                ELSE 'epoch'::timestamptz + interval '1 microsecond' * CAST(@after_at AS bigint)
+            END, @after_id::uuid)
+        AND (coalesce(cardinality(@words::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY (@words::text[]))
+    ORDER BY g.created_at DESC, g.id DESC
+    LIMIT @max_rows)
+    UNION ALL
+    (SELECT g.id, true, 0, NULL
+    FROM public.music_generations AS g
+    WHERE g.user_id = @user_id
+        AND g.task_type IS NOT NULL
+        AND g.created_at IS NULL
+        AND (NOT @after_undated::boolean OR g.id < @after_id::uuid)
+        AND (coalesce(cardinality(@words::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY (@words::text[]))
+    ORDER BY g.id DESC
+    LIMIT @max_rows)
+) AS p
+ORDER BY p.undated, p.created_at DESC, p.id DESC
 LIMIT @max_rows;
 
 -- name: GenerationListPendingByTask :many
