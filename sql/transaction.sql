@@ -12,8 +12,10 @@ SELECT set_config('statement_timeout', @statement_timeout::text, true);
 -- Holds the lock of the sweep until the transaction ends: one sweep runs at a
 -- time in the whole database. Its queries join two large sets that Postgres may
 -- take for small ones, as they were when it last analyzed the tables: a nested
--- loop would take for ever, so it is turned off.
-SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true);
+-- loop would take for ever, so it is turned off. A daemon that is cut off or stopped
+-- in the midst of a sweep must not hold up the others.
+SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true),
+    set_config('idle_in_transaction_session_timeout', '10s', true);
 
 -- name: ClockNow :one
 -- The database's clock, which created_at and River's times come from.
