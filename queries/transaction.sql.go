@@ -38,11 +38,12 @@ func (q *Queries) TransactionLockSweep(ctx context.Context, db DBTX) error {
 }
 
 const transactionSetLockTimeout = `-- name: TransactionSetLockTimeout :exec
-SELECT set_config('lock_timeout', $1::text, true)
+SELECT set_config('lock_timeout', $1::text, true), set_config('idle_in_transaction_session_timeout', '10s', true)
 `
 
 // How long a statement of this transaction waits for a lock that another session
-// holds, before it fails with lock_not_available.
+// holds, before it fails with lock_not_available. The locks of the transaction end when
+// nobody goes on with it: the daemon may be cut off.
 func (q *Queries) TransactionSetLockTimeout(ctx context.Context, db DBTX, lockTimeout string) error {
 	_, err := db.Exec(ctx, transactionSetLockTimeout, lockTimeout)
 	return err

@@ -1,7 +1,8 @@
 -- name: TransactionSetLockTimeout :exec
 -- How long a statement of this transaction waits for a lock that another session
--- holds, before it fails with lock_not_available.
-SELECT set_config('lock_timeout', @lock_timeout::text, true);
+-- holds, before it fails with lock_not_available. The locks of the transaction end when
+-- nobody goes on with it: the daemon may be cut off.
+SELECT set_config('lock_timeout', @lock_timeout::text, true), set_config('idle_in_transaction_session_timeout', '10s', true);
 
 -- name: TransactionSetStatementTimeout :exec
 -- How long a statement of this transaction may take before it fails with
