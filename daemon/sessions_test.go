@@ -56,7 +56,9 @@ func TestServerNoticesThatASessionIsGone(t *testing.T) {
 		_, err := conn.Exec(t.Context(), `SELECT pg_sleep(600)`)
 		ended <- err
 	}()
-	running := func() int { return b.count(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%'`, pid) }
+	running := func() int {
+		return b.count(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%'`, pid)
+	}
 	b.until("it sleeps", func() bool { return running() == 1 })
 	require.NoError(t, conn.Conn().PgConn().Conn().Close())
 	require.Error(t, <-ended)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -122,8 +121,8 @@ func (c *Client) tell(ctx context.Context, err error, message string) {
 	case ctx.Err() != nil:
 		return
 	case !database.Away(err) && c.failed.First(message, c.cfg.Now()):
-		c.cfg.Logger.WarnContext(ctx, message, "error", err)
+		c.cfg.Logger.WarnContext(ctx, message, "error", err) //nolint:sloglint // the callers' messages are constant
 	default:
-		c.cfg.Logger.Log(ctx, slog.LevelDebug, message, "error", err)
+		c.cfg.Logger.DebugContext(ctx, message, "error", err) //nolint:sloglint // likewise
 	}
 }
