@@ -44,6 +44,9 @@ halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 	$(GO) test -count=1 -tags netadmin -run TestHalfOpenWALConnection $(ARGS) ./daemon
 
 .PHONY: pooler
+chaos: ## Break daemons, Postgres and the network between them, by SEED, for MINUTES
+	SEED=$(SEED) MINUTES=$(MINUTES) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
+
 pooler: ## Run the tests that need PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon
 

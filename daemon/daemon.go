@@ -73,7 +73,7 @@ func (d *daemon) parts() []part {
 		{name: "metrics", open: d.openMetrics, close: d.closeMetrics},
 		{name: "admin server", open: d.openAdmin, run: d.watchAdmin, close: d.closeAdmin},
 		{name: "HTTP server", open: d.openServer, run: d.watchServer, close: d.closeServer},
-		{name: "database", open: d.openDatabase, close: d.closeDatabase},
+		{name: "database", open: d.openDatabase, run: d.endLeft, close: d.closeDatabase},
 		{name: "schema", open: d.openSchema, run: d.examineBeside},
 		{name: "syncer", open: d.openSyncer, run: d.runLooks},
 		{name: "API", open: d.openAPI, run: d.runAPI},

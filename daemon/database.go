@@ -2,14 +2,17 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tasksync/feed"
 	"tasksync/internal/database"
 	"tasksync/internal/doctor"
+	"tasksync/internal/wait"
 	"tasksync/migrations"
 )
 
@@ -58,6 +61,24 @@ func (d *daemon) openDatabase(ctx context.Context) (err error) {
 		Report: func(reason string) { d.health.set("database", reason) },
 	})
 	return err
+}
+
+// endLeftEvery spaces the looks for sessions that were closed and that the server still has.
+const endLeftEvery = 2 * time.Second
+
+// endLeft keeps the daemon within its number of sessions, whatever keeps a server from
+// seeing that one was closed.
+func (d *daemon) endLeft(ctx context.Context) error {
+	for wait.For(ctx, endLeftEvery) == nil {
+		err := d.guard.EndLeft(ctx, d.pool)
+		if d.direct != d.guard {
+			err = errors.Join(err, d.direct.EndLeft(ctx, d.pool))
+		}
+		if err != nil && ctx.Err() == nil {
+			d.cfg.Logger.DebugContext(ctx, "[TaskSync] Closed sessions may be left on the server", "error", err)
+		}
+	}
+	return nil
 }
 
 func (d *daemon) closeDatabase(ctx context.Context) error {

@@ -55,6 +55,14 @@ func TestPoolerInTransactionMode(t *testing.T) {
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid IN (SELECT pid FROM pg_stat_activity WHERE state = 'idle')`),
 		"no session lock stays with the pooler")
 	require.Less(t, b.stop(r), 10*time.Second)
+	pool, err := pgxpool.New(t.Context(), cfg.DatabaseURL)
+	require.NoError(t, err)
+	defer pool.Close()
+	for range 20 { // whichever of the pooler's sessions
+		var set int
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_settings WHERE source = 'session' AND name ~ '^tcp_|^client_conn|^idle_in'`).Scan(&set))
+		require.Zero(t, set, "settings that others would get with the session")
+	}
 }
 
 // TestPoolerWithPreparedStatements: the application prepares its statements through

@@ -44,7 +44,7 @@ func (a SyncArgs) InsertOpts() river.InsertOpts {
 	return opts
 }
 
-// SweepArgs is one run of the sweep.
+// SweepArgs is one run of the sweep, for a daemon of an older version.
 type SweepArgs struct{}
 
 // Kind implements river.JobArgs.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,8 +29,8 @@ const Schema = "tasksync"
 // River's times. A job's context ends after jobTimeout, which is enough for the fetch
 // of a pass (10 s, and 3 s for calls that are on their way by then) and its probes
 // (4 s); its commit has another 6 s. A job that still counts as running after
-// staleAfter belonged to a daemon that died. With a sweep every few seconds, its rows
-// are looked at again within half a minute.
+// staleAfter belonged to a daemon that died, whether or not its end was noticed
+// earlier (alive.go).
 const (
 	jobTimeout = 17 * time.Second
 	staleAfter = 24 * time.Second
@@ -63,7 +64,7 @@ type Config struct {
 	Words task.StatusWords
 	// Workers is how many passes run at once; default 50.
 	Workers int
-	// SweepInterval spaces the runs of sweep and of expire; default 5 s.
+	// SweepInterval spaces the sweeps of all daemons together, and the runs of expire; default 5 s.
 	SweepInterval time.Duration
 	// PollOnly keeps River from LISTEN, for poolers in transaction mode.
 	PollOnly bool
@@ -100,12 +101,19 @@ type Client struct {
 	odd     recent.Seldom // searches for odd words
 	told    recent.Seldom // of odd words, once each
 	untold  recent.Seldom // new rows that pages are not told of
+	failed  recent.Seldom // what failed, once a minute
+
+	ends   context.CancelFunc // ends what runs beside River
+	beside sync.WaitGroup
 }
 
 // New makes a Client that has not been started.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg, queries: queries.New(), odd: recent.Seldom{Again: oddWordsEvery}, untold: recent.Seldom{Again: sayAgain}}
+	c := &Client{
+		cfg: cfg, queries: queries.New(), ends: func() {},
+		odd: recent.Seldom{Again: oddWordsEvery}, untold: recent.Seldom{Again: sayAgain}, failed: recent.Seldom{Again: sayAgain},
+	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
@@ -128,7 +136,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 			queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
 		},
 		PeriodicJobs: []*river.PeriodicJob{
-			c.periodic(SweepArgs{}), c.periodic(ExpireArgs{}),
+			c.periodic(ExpireArgs{}),
 		},
 		FetchCooldown:               notifyCooldown,
 		FetchPollInterval:           250 * time.Millisecond, // River does not notify when a short snooze is over
@@ -157,13 +165,19 @@ func (c *Client) Start(ctx context.Context) error {
 	if err := c.river.Start(ctx); err != nil {
 		return fmt.Errorf("start river: %w", err)
 	}
+	ctx, c.ends = context.WithCancel(ctx)
+	c.beside.Go(func() { c.alive(ctx) })
+	c.beside.Go(func() { c.sweeps(ctx) })
 	return nil
 }
 
 // Stop lets running passes finish for a few seconds, then tells them to give
 // their jobs back. It waits until everything is written, or ctx ends.
 func (c *Client) Stop(ctx context.Context) error {
-	if err := c.river.Stop(ctx); err != nil {
+	err := c.river.Stop(ctx)
+	c.ends()
+	c.beside.Wait()
+	if err != nil {
 		return fmt.Errorf("stop river: %w", err)
 	}
 	return nil

@@ -7,6 +7,7 @@
 //	expire  looks for late results, and deletes what is past its retention
 //
 // River is only the schedule; the truth is in the rows. A job that is lost, killed or
-// doubled costs a sweep or a call, never a row. sweep and expire have a queue of their
-// own, so that they run while every sync worker waits for an upstream.
+// doubled costs a sweep or a call, never a row. The sweep runs beside River, in one daemon
+// at a time; expire has a queue of its own, so that it runs while every sync worker waits
+// for an upstream.
 package jobs

@@ -7,26 +7,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/riverqueue/river"
 
 	"tasksync/queries"
 	"tasksync/task"
 )
-
-// sweepWorker runs the sweep.
-type sweepWorker struct {
-	river.WorkerDefaults[SweepArgs]
-	client *Client
-}
-
-// Work implements river.Worker.
-func (w *sweepWorker) Work(ctx context.Context, _ *river.Job[SweepArgs]) error {
-	swept, err := w.client.Sweep(ctx, sweepGrace)
-	if len(swept) > 0 {
-		w.client.cfg.Logger.Info("[TaskSync] Swept rows that no job followed", "rows", len(swept))
-	}
-	return err
-}
 
 const (
 	sweepMax = 10_000 // rows that get jobs in one transaction of the sweep

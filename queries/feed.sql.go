@@ -299,3 +299,53 @@ func (q *Queries) FeedWritersEnded(ctx context.Context, db DBTX, horizon int64) 
 	err := row.Scan(&ended)
 	return ended, err
 }
+
+const sweepLeaseTake = `-- name: SweepLeaseTake :one
+INSERT INTO tasksync.feed_lease AS l (name, holder, expires_at)
+SELECT 'sweep', $1::text, clock_timestamp() + make_interval(secs => $2::double precision)
+WHERE NOT EXISTS (SELECT FROM tasksync.feed_lease AS r WHERE r.name = 'sweep' AND r.expires_at > clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+WHERE l.expires_at <= clock_timestamp()
+RETURNING holder
+`
+
+type SweepLeaseTakeParams struct {
+	Worker  string
+	Seconds float64
+}
+
+// No row means that a sweep began a moment ago, in whatever daemon.
+func (q *Queries) SweepLeaseTake(ctx context.Context, db DBTX, arg SweepLeaseTakeParams) (string, error) {
+	row := db.QueryRow(ctx, sweepLeaseTake, arg.Worker, arg.Seconds)
+	var holder string
+	err := row.Scan(&holder)
+	return holder, err
+}
+
+const workerLeaseRelease = `-- name: WorkerLeaseRelease :exec
+DELETE FROM tasksync.feed_lease
+WHERE name = 'jobs ' || $1::text OR (name LIKE 'jobs %' AND expires_at < clock_timestamp() - interval '1 hour')
+`
+
+func (q *Queries) WorkerLeaseRelease(ctx context.Context, db DBTX, worker string) error {
+	_, err := db.Exec(ctx, workerLeaseRelease, worker)
+	return err
+}
+
+const workerLeaseRenew = `-- name: WorkerLeaseRenew :exec
+INSERT INTO tasksync.feed_lease (name, holder, expires_at)
+VALUES ('jobs ' || $1::text, $1::text, clock_timestamp() + make_interval(secs => $2::double precision))
+ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at
+`
+
+type WorkerLeaseRenewParams struct {
+	Worker  string
+	Seconds float64
+}
+
+// A daemon that works jobs shows that it lives. The name of its lease is made of the
+// id that River writes into attempted_by.
+func (q *Queries) WorkerLeaseRenew(ctx context.Context, db DBTX, arg WorkerLeaseRenewParams) error {
+	_, err := db.Exec(ctx, workerLeaseRenew, arg.Worker, arg.Seconds)
+	return err
+}

@@ -10,6 +10,34 @@ import (
 	"time"
 )
 
+const jobGiveBack = `-- name: JobGiveBack :execrows
+UPDATE tasksync.river_job AS j
+SET state = 'available', attempt = greatest(j.attempt - 1, 0), scheduled_at = now()
+WHERE j.kind = 'sync' AND j.state = 'running'
+    AND j.attempted_at < clock_timestamp() - make_interval(secs => $1::double precision)
+    AND NOT EXISTS (
+        SELECT FROM tasksync.feed_lease AS l
+        WHERE l.name = 'jobs ' || j.attempted_by[array_upper(j.attempted_by, 1)] AND l.expires_at > clock_timestamp()
+    )
+    AND j.attempted_by[array_upper(j.attempted_by, 1)] <> $2::text
+`
+
+type JobGiveBackParams struct {
+	Seconds float64
+	Worker  string
+}
+
+// Makes sync jobs available that were being worked by daemons without a lease. What a
+// job remembers, and its attempts, are as before. If its daemon lives after all, rows
+// are looked at twice.
+func (q *Queries) JobGiveBack(ctx context.Context, db DBTX, arg JobGiveBackParams) (int64, error) {
+	result, err := db.Exec(ctx, jobGiveBack, arg.Seconds, arg.Worker)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const jobListRedundant = `-- name: JobListRedundant :many
 WITH follows AS (
     SELECT j.id AS job_id, j.state,

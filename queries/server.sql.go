@@ -61,3 +61,25 @@ func (q *Queries) ServerReadOnlyGet(ctx context.Context, db DBTX) (bool, error) 
 	err := row.Scan(&read_only)
 	return read_only, err
 }
+
+const serverSessionEnd = `-- name: ServerSessionEnd :one
+SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) AS ended
+FROM pg_catalog.pg_stat_activity AS a
+JOIN (SELECT unnest($1::integer[]) AS pid, unnest($2::bigint[]) AS began) AS l
+    ON l.pid = a.pid AND l.began = (extract(epoch FROM a.backend_start) * 1000000)::bigint
+WHERE a.usename = current_user AND a.pid <> pg_backend_pid()
+`
+
+type ServerSessionEndParams struct {
+	Pids  []int32
+	Began []int64
+}
+
+// Ends sessions of this role, by their process and when that began: a process's number
+// is given to later ones again. Returns how many there were.
+func (q *Queries) ServerSessionEnd(ctx context.Context, db DBTX, arg ServerSessionEndParams) (int64, error) {
+	row := db.QueryRow(ctx, serverSessionEnd, arg.Pids, arg.Began)
+	var ended int64
+	err := row.Scan(&ended)
+	return ended, err
+}

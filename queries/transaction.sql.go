@@ -23,24 +23,27 @@ func (q *Queries) ClockNow(ctx context.Context, db DBTX) (time.Time, error) {
 }
 
 const transactionLockSweep = `-- name: TransactionLockSweep :exec
-SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true)
+SELECT pg_advisory_xact_lock(8386110886476607076), set_config('enable_nestloop', 'off', true),
+    set_config('idle_in_transaction_session_timeout', '10s', true)
 `
 
 // Holds the lock of the sweep until the transaction ends: one sweep runs at a
 // time in the whole database. Its queries join two large sets that Postgres may
 // take for small ones, as they were when it last analyzed the tables: a nested
-// loop would take for ever, so it is turned off.
+// loop would take for ever, so it is turned off. A daemon that is cut off or stopped
+// in the midst of a sweep must not hold up the others.
 func (q *Queries) TransactionLockSweep(ctx context.Context, db DBTX) error {
 	_, err := db.Exec(ctx, transactionLockSweep)
 	return err
 }
 
 const transactionSetLockTimeout = `-- name: TransactionSetLockTimeout :exec
-SELECT set_config('lock_timeout', $1::text, true)
+SELECT set_config('lock_timeout', $1::text, true), set_config('idle_in_transaction_session_timeout', '10s', true)
 `
 
 // How long a statement of this transaction waits for a lock that another session
-// holds, before it fails with lock_not_available.
+// holds, before it fails with lock_not_available. The locks of the transaction end when
+// nobody goes on with it: the daemon may be cut off.
 func (q *Queries) TransactionSetLockTimeout(ctx context.Context, db DBTX, lockTimeout string) error {
 	_, err := db.Exec(ctx, transactionSetLockTimeout, lockTimeout)
 	return err

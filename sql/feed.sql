@@ -108,3 +108,23 @@ JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
 WHERE t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
     AND (t.tgrelid = to_regclass('public.music_generations') OR (s.nspname = 'tasksync' AND p.proname = 'adopted_notify'))
 ORDER BY t.tgname;
+
+-- name: WorkerLeaseRenew :exec
+-- A daemon that works jobs shows that it lives. The name of its lease is made of the
+-- id that River writes into attempted_by.
+INSERT INTO tasksync.feed_lease (name, holder, expires_at)
+VALUES ('jobs ' || @worker::text, @worker::text, clock_timestamp() + make_interval(secs => @seconds::double precision))
+ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at;
+
+-- name: WorkerLeaseRelease :exec
+DELETE FROM tasksync.feed_lease
+WHERE name = 'jobs ' || @worker::text OR (name LIKE 'jobs %' AND expires_at < clock_timestamp() - interval '1 hour');
+
+-- name: SweepLeaseTake :one
+-- No row means that a sweep began a moment ago, in whatever daemon.
+INSERT INTO tasksync.feed_lease AS l (name, holder, expires_at)
+SELECT 'sweep', @worker::text, clock_timestamp() + make_interval(secs => @seconds::double precision)
+WHERE NOT EXISTS (SELECT FROM tasksync.feed_lease AS r WHERE r.name = 'sweep' AND r.expires_at > clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+WHERE l.expires_at <= clock_timestamp()
+RETURNING holder;

@@ -21,3 +21,12 @@ SELECT statement::text AS statement
 FROM grants
 WHERE missing
 ORDER BY n;
+
+-- name: ServerSessionEnd :one
+-- Ends sessions of this role, by their process and when that began: a process's number
+-- is given to later ones again. Returns how many there were.
+SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) AS ended
+FROM pg_catalog.pg_stat_activity AS a
+JOIN (SELECT unnest(@pids::integer[]) AS pid, unnest(@began::bigint[]) AS began) AS l
+    ON l.pid = a.pid AND l.began = (extract(epoch FROM a.backend_start) * 1000000)::bigint
+WHERE a.usename = current_user AND a.pid <> pg_backend_pid();

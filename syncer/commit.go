@@ -61,7 +61,7 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 	}
 	s.tellSurplus(m)
 	if m.decision.Status != m.g.Status {
-		s.cfg.Logger.Info("[TaskSync] Updated generation status", append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason)...)
+		s.updates.updated(s.cfg.Logger, m.decision.Status, append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason))
 	}
 	return resultOf(m)
 }

@@ -93,6 +93,7 @@ type Syncer struct {
 	sources map[string]*source // by provider; "" is the default
 	warned  recent.Seldom      // about unknown task types and providers, once each
 	told    recent.Seldom      // of lasting troubles, again after tellAgain
+	updates statusLog
 	looks   *recentLooks
 	tracks  *tracks
 	clips   *clips.Inserter

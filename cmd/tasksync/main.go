@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -44,7 +46,30 @@ type cli struct {
 }
 
 // streams are where a command writes: results to out, everything else to err.
-type streams struct{ out, err io.Writer }
+type streams struct {
+	out, err io.Writer
+	// log is set while lines of JSON are written to err: then everything else there is
+	// a line of JSON too.
+	log atomic.Pointer[slog.Logger]
+}
+
+// stopping says that a signal has come.
+func (s *streams) stopping(signal os.Signal) {
+	if logger := s.log.Load(); logger != nil {
+		logger.Info("[TaskSync] Stopping; a second signal exits at once", "signal", signal.String())
+		return
+	}
+	fmt.Fprintf(s.err, "tasksync: %s; stopping (a second one exits at once)\n", signal)
+}
+
+// failed says why the command ends.
+func (s *streams) failed(err error) {
+	if logger := s.log.Load(); logger != nil {
+		logger.Error("[TaskSync] Ended by an error", "error", err)
+		return
+	}
+	fmt.Fprintln(s.err, "tasksync:", err)
+}
 
 const description = `Keeps the rows of music_generations in step with a slow task API.
 
@@ -72,10 +97,10 @@ func run(args []string, out, errOut io.Writer) int {
 		return exitUsage
 	}
 	nameUnknown(parser.Model, os.Environ(), errOut)
-	ctx, stop := signals(errOut)
+	ctx, stop := signals(std)
 	defer stop()
 	kctx.BindTo(ctx, (*context.Context)(nil))
-	return report(kctx.Run(std), errOut)
+	return report(kctx.Run(std), std)
 }
 
 // newParser makes the parser of the command line. Empty variables of the environment count
@@ -106,7 +131,7 @@ var errQuiet = errors.New("failed")
 // errInterrupted ends a command that a signal cut short.
 var errInterrupted = errors.New("interrupted")
 
-func report(err error, errOut io.Writer) int {
+func report(err error, std *streams) int {
 	_, usage := errors.AsType[usageError](err)
 	code := exitFailed
 	switch {
@@ -119,13 +144,13 @@ func report(err error, errOut io.Writer) int {
 	case usage:
 		code = exitUsage
 	}
-	fmt.Fprintln(errOut, "tasksync:", err)
+	std.failed(err)
 	return code
 }
 
 // signals returns a context that ends with the first SIGINT or SIGTERM; a second
 // one ends the process at once.
-func signals(errOut io.Writer) (context.Context, context.CancelFunc) {
+func signals(std *streams) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	received := make(chan os.Signal, 2)
 	signal.Notify(received, os.Interrupt, syscall.SIGTERM)
@@ -139,7 +164,7 @@ func signals(errOut io.Writer) (context.Context, context.CancelFunc) {
 				if !first {
 					os.Exit(exitStatus(s))
 				}
-				fmt.Fprintf(errOut, "tasksync: %s; stopping (a second one exits at once)\n", s)
+				std.stopping(s)
 				cancel()
 			}
 		}

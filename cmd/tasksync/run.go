@@ -28,6 +28,9 @@ type runCmd struct {
 // Run implements kong's command.
 func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	logger := c.logger(std)
+	if c.json(std) {
+		std.log.Store(logger)
+	}
 	if c.EmbeddedDir != "" && !c.Embedded && c.DatabaseURL != "" {
 		return usageError{errors.New("both DATABASE_URL and --embedded-dir are set; unset one")}
 	}

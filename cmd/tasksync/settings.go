@@ -87,11 +87,16 @@ func (f logFlags) logger(std *streams) *slog.Logger {
 func (f logFlags) newLogger(std *streams) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum has only levels
-	terminal := isTerminal(std.err)
-	if f.LogFormat == "text" || (f.LogFormat == "auto" && terminal) {
+	if !f.json(std) {
+		terminal := isTerminal(std.err)
 		return slog.New(tint.NewTextHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
 	}
 	return slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
+}
+
+// json reports whether the log is JSON.
+func (f logFlags) json(std *streams) bool {
+	return f.LogFormat == "json" || f.LogFormat == "auto" && !isTerminal(std.err)
 }
 
 func isTerminal(w any) bool {

@@ -22,7 +22,7 @@ func TestDialerSetsTimeouts(t *testing.T) {
 	defer conn.Close()
 	option := func(level, name int) (value int) {
 		t.Helper()
-		raw, err := conn.(*net.TCPConn).SyscallConn()
+		raw, err := conn.(*connection).Conn.(*net.TCPConn).SyscallConn()
 		require.NoError(t, err)
 		var optErr error
 		require.NoError(t, raw.Control(func(fd uintptr) { value, optErr = syscall.GetsockoptInt(int(fd), level, name) }))

@@ -2,7 +2,10 @@
 
 package database
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
-// setUserTimeout exists on Linux only; elsewhere the keepalives must do.
-func setUserTimeout(_, _ string, _ syscall.RawConn) error { return nil }
+// userTimeout exists on Linux only; elsewhere the keepalives must do.
+func userTimeout(time.Duration) func(network, addr string, conn syscall.RawConn) error { return nil }

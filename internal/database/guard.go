@@ -25,6 +25,8 @@ import (
 //     has lost its state, is closed at once: pgx closes it when OnPgError says so, and
 //     a pool does not take a closed one back. If that concerns the whole server, the
 //     pool gives up its idle sessions too.
+//   - A session that was closed is ended on the server too (EndLeft), which may not have
+//     noticed.
 //   - The database is in trouble from the first such word, or the first connection that
 //     cannot be made, until a connection is made. Trouble says why; the log says so
 //     once, then once a minute, and once more when it is over.
@@ -34,6 +36,7 @@ type Guard struct {
 	Logger *slog.Logger // default: discard
 
 	pool atomic.Pointer[pgxpool.Pool]
+	left leftovers
 
 	mu     sync.Mutex
 	reason string    // why the database is of no use; "": it serves
@@ -56,7 +59,7 @@ const (
 // watch has every session that is opened with cfg obey the rules above.
 func (g *Guard) watch(cfg *pgx.ConnConfig) {
 	fatal := cfg.OnPgError
-	cfg.ValidateConnect = requireReadWrite
+	cfg.ValidateConnect = g.requireReadWrite
 	cfg.AfterConnect = setFormats
 	cfg.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		return g.keeps(err) && fatal(conn, err)
@@ -167,7 +170,7 @@ var _ pgx.ConnectTracer = connectTracer{}
 
 // TraceConnectStart implements pgx.ConnectTracer.
 func (connectTracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
-	return ctx
+	return context.WithValue(ctx, connecting{}, true)
 }
 
 // TraceConnectEnd implements pgx.ConnectTracer.

@@ -118,6 +118,7 @@ func (g *Guard) newPool(ctx context.Context, url string) (*pgxpool.Pool, error) 
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "tasksync"
 	}
+	cfg.ConnConfig.DialFunc = dial(poolGoneAfter)
 	g.watch(cfg.ConnConfig)
 	return g.open(ctx, cfg)
 }
@@ -189,7 +190,7 @@ func (g *Guard) DirectConfig(url string) (*pgx.ConnConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.ConnConfig.DialFunc = dialer().DialContext
+	cfg.ConnConfig.DialFunc = dial(goneAfter)
 	g.watch(cfg.ConnConfig)
 	return cfg.ConnConfig, nil
 }

@@ -79,12 +79,13 @@ FROM pg_catalog.pg_settings AS s WHERE s.name = 'default_transaction_read_only'`
 // tasksync opens: each of them writes, or must be at the server that the others write
 // to. It costs one round trip for a session, which then lives for minutes. With several
 // hosts pgx tries the next one when it returns an error.
-func requireReadWrite(ctx context.Context, conn *pgconn.PgConn) error {
-	value, err := readRow(ctx, conn, "SHOW transaction_read_only")
-	if err != nil {
+func (g *Guard) requireReadWrite(ctx context.Context, conn *pgconn.PgConn) error {
+	readOnly, server, err := openingRow(ctx, conn)
+	switch {
+	case err != nil:
 		return err
-	}
-	if len(value) == 1 && value[0] == "off" {
+	case !readOnly:
+		g.follow(conn, server)
 		return nil
 	}
 	row, err := readRow(ctx, conn, readOnlyQuery)

@@ -99,6 +99,9 @@ func (p *Proxy) FallSilent(alsoNew bool) {
 	}
 }
 
+// Speak lets new connections through again.
+func (p *Proxy) Speak() { p.silent.Store(false) }
+
 // Close ends all connections. Closing twice is no error.
 func (p *Proxy) Close() {
 	_ = p.listener.Close()
