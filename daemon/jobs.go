@@ -10,7 +10,7 @@ import (
 func (d *daemon) openJobs(context.Context) (err error) {
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
-		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
+		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled, Sessions: d.sessions,
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
@@ -22,6 +22,13 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	}
 	d.health.set("jobs", "")
 	return nil
+}
+
+func (d *daemon) sessions() []string {
+	if d.direct == d.guard {
+		return d.guard.Sessions()
+	}
+	return append(d.guard.Sessions(), d.direct.Sessions()...)
 }
 
 // runJobs waits for a stop, and then until passes have finished or given their

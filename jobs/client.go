@@ -68,6 +68,9 @@ type Config struct {
 	SweepInterval time.Duration
 	// PollOnly keeps River from LISTEN, for poolers in transaction mode.
 	PollOnly bool
+	// Sessions names the sessions of this daemon, by which another one ends them if this
+	// one dies: PID@START, in microseconds since 1970. Default: none.
+	Sessions func() []string
 	Now      func() time.Time // default time.Now
 }
 
@@ -82,6 +85,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Sessions == nil {
+		c.Sessions = func() []string { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now
