@@ -14,7 +14,8 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	}
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
-		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled, Committed: committed,
+		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
+		Committed: committed, Sessions: d.sessions,
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
@@ -26,6 +27,13 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	}
 	d.health.set("jobs", "")
 	return nil
+}
+
+func (d *daemon) sessions() []string {
+	if d.direct == d.guard {
+		return d.guard.Sessions()
+	}
+	return append(d.guard.Sessions(), d.direct.Sessions()...)
 }
 
 // runJobs waits for a stop, and then until passes have finished or given their

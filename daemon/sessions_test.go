@@ -31,6 +31,29 @@ func TestClosedSessionsEnd(t *testing.T) {
 	})
 }
 
+// TestSessionsOfADeadDaemonEnd: it is gone, and what stands between it and the server has
+// kept its side of the connections.
+func TestSessionsOfADeadDaemonEnd(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	pool, err := OpenPool(t.Context(), b.database)
+	require.NoError(t, err)
+	defer pool.Close()
+	conn, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	defer conn.Release()
+	pid := conn.Conn().PgConn().PID()
+	_, err = conn.Exec(t.Context(), `INSERT INTO tasksync.feed_lease (name, holder, expires_at)
+		SELECT 'jobs gone', '1@2 ' || pid || '@' || (extract(epoch FROM backend_start) * 1000000)::bigint, now() - interval '5 seconds'
+		FROM pg_stat_activity WHERE pid = pg_backend_pid()`)
+	require.NoError(t, err)
+	r := b.run(b.config())
+	b.within(time.Minute, "it is ended", func() bool { return b.count(`SELECT count(*) FROM pg_stat_activity WHERE pid = $1`, pid) == 0 })
+	require.True(t, r.ready())
+	require.Positive(t, b.count(`SELECT count(*) FROM tasksync.feed_lease AS l JOIN pg_stat_activity AS a ON l.holder LIKE '%' || a.pid || '@%'
+		WHERE l.expires_at > now() AND a.application_name = 'tasksync feed'`), "the daemon names its own")
+}
+
 // TestServerNoticesThatASessionIsGone: the server is at work on a statement, and does
 // not read from the connection.
 func TestServerNoticesThatASessionIsGone(t *testing.T) {

@@ -129,7 +129,7 @@ func TestAutoPollsWithoutTriggers(t *testing.T) {
 	cfg.RetryAfter = 50 * time.Millisecond
 	r := b.run(cfg)
 	b.until("it has tried again", func() bool { return strings.Count(b.log.String(), "Still polling") > 2 })
-	require.True(t, r.polls())
+	b.until("it polls", r.polls)
 	require.Equal(t, 1, strings.Count(b.log.String(), "WARN"), b.log.String())
 	id := b.insert()
 	b.until("it is found", func() bool { return to.has(id) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,9 @@ import (
 const (
 	beatEvery  = 1500 * time.Millisecond
 	leaseLasts = 7 * time.Second
+	// sessionsLast is how long after the end of its lease the sessions of a daemon are
+	// ended. It may be stopped, and go on.
+	sessionsLast = 10 * time.Second
 	// beatTimeout bounds one renewal.
 	beatTimeout = 3 * time.Second
 	// turnEvery is how far apart the questions for a turn to sweep are, at most.
@@ -58,7 +62,9 @@ func (c *Client) alive(ctx context.Context) {
 func (c *Client) beat(ctx context.Context, judge bool) error {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
-	err := c.queries.WorkerLeaseRenew(ctx, c.cfg.Pool, queries.WorkerLeaseRenewParams{Worker: c.river.ID(), Seconds: leaseLasts.Seconds()})
+	err := c.queries.WorkerLeaseRenew(ctx, c.cfg.Pool, queries.WorkerLeaseRenewParams{
+		Worker: c.river.ID(), Seconds: leaseLasts.Seconds(), Sessions: strings.Join(c.cfg.Sessions(), " "),
+	})
 	if err != nil {
 		return fmt.Errorf("renew: %w", err)
 	}
@@ -71,6 +77,13 @@ func (c *Client) beat(ctx context.Context, judge bool) error {
 	}
 	if n > 0 {
 		c.cfg.Logger.InfoContext(ctx, "[TaskSync] Jobs of a daemon that is gone are worked again", "jobs", n)
+	}
+	ended, err := c.queries.WorkerSessionEnd(ctx, c.cfg.Pool, sessionsLast.Seconds())
+	if err != nil {
+		return fmt.Errorf("end the sessions of daemons that are gone: %w", err)
+	}
+	if ended > 0 {
+		c.cfg.Logger.InfoContext(ctx, "[TaskSync] Sessions of a daemon that is gone are ended", "sessions", ended)
 	}
 	return nil
 }

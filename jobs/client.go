@@ -71,7 +71,10 @@ type Config struct {
 	// Committed is called after events of new rows were committed. nil: nobody follows
 	// events, and none are written for new rows.
 	Committed func()
-	Now       func() time.Time // default time.Now
+	// Sessions names the sessions of this daemon, by which another one ends them if this
+	// one dies: PID@START, in microseconds since 1970. Default: none.
+	Sessions func() []string
+	Now      func() time.Time // default time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -85,6 +88,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Sessions == nil {
+		c.Sessions = func() []string { return nil }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -62,8 +62,8 @@ func TestSyncJobAsksOnlyForDueMembers(t *testing.T) {
 	young, youngTask := b.submit(task.Generate, simulator.Stuck, 0)
 	old, oldTask := b.submit(task.Generate, simulator.Stuck, 2*time.Minute)
 	first := b.newClient()
+	require.NoError(t, first.HandOn(t.Context(), []string{young, old})) // before a sweep finds the old one
 	require.NoError(t, first.Start(context.Background()))
-	require.NoError(t, first.HandOn(t.Context(), []string{young, old}))
 	b.until("some looks", func() bool { return b.asked(youngTask) >= 3 })
 	require.Equal(t, 1, b.asked(oldTask))
 	b.stop(first)

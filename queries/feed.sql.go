@@ -334,18 +334,40 @@ func (q *Queries) WorkerLeaseRelease(ctx context.Context, db DBTX, worker string
 
 const workerLeaseRenew = `-- name: WorkerLeaseRenew :exec
 INSERT INTO tasksync.feed_lease (name, holder, expires_at)
-VALUES ('jobs ' || $1::text, $1::text, clock_timestamp() + make_interval(secs => $2::double precision))
-ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at
+VALUES ('jobs ' || $1::text, $2::text, clock_timestamp() + make_interval(secs => $3::double precision))
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
 `
 
 type WorkerLeaseRenewParams struct {
-	Worker  string
-	Seconds float64
+	Worker   string
+	Sessions string
+	Seconds  float64
 }
 
 // A daemon that works jobs shows that it lives. The name of its lease is made of the
-// id that River writes into attempted_by.
+// id that River writes into attempted_by. Its holder are the daemon's sessions.
 func (q *Queries) WorkerLeaseRenew(ctx context.Context, db DBTX, arg WorkerLeaseRenewParams) error {
-	_, err := db.Exec(ctx, workerLeaseRenew, arg.Worker, arg.Seconds)
+	_, err := db.Exec(ctx, workerLeaseRenew, arg.Worker, arg.Sessions, arg.Seconds)
 	return err
+}
+
+const workerSessionEnd = `-- name: WorkerSessionEnd :one
+SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) AS ended
+FROM (
+    SELECT unnest(string_to_array(l.holder, ' ')) AS session
+    FROM tasksync.feed_lease AS l
+    WHERE l.name LIKE 'jobs %' AND l.expires_at < clock_timestamp() - make_interval(secs => $1::double precision)
+) AS s
+JOIN pg_catalog.pg_stat_activity AS a ON s.session = a.pid || '@' || (extract(epoch FROM a.backend_start) * 1000000)::bigint
+WHERE a.usename = current_user AND a.pid <> pg_backend_pid()
+`
+
+// Ends the sessions of this role that daemons have left whose lease ended some time
+// ago: where something between them and the server keeps its side of a connection, the
+// server does not notice that a daemon is gone.
+func (q *Queries) WorkerSessionEnd(ctx context.Context, db DBTX, seconds float64) (int64, error) {
+	row := db.QueryRow(ctx, workerSessionEnd, seconds)
+	var ended int64
+	err := row.Scan(&ended)
+	return ended, err
 }

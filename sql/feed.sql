@@ -111,10 +111,23 @@ ORDER BY t.tgname;
 
 -- name: WorkerLeaseRenew :exec
 -- A daemon that works jobs shows that it lives. The name of its lease is made of the
--- id that River writes into attempted_by.
+-- id that River writes into attempted_by. Its holder are the daemon's sessions.
 INSERT INTO tasksync.feed_lease (name, holder, expires_at)
-VALUES ('jobs ' || @worker::text, @worker::text, clock_timestamp() + make_interval(secs => @seconds::double precision))
-ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at;
+VALUES ('jobs ' || @worker::text, @sessions::text, clock_timestamp() + make_interval(secs => @seconds::double precision))
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at;
+
+-- name: WorkerSessionEnd :one
+-- Ends the sessions of this role that daemons have left whose lease ended some time
+-- ago: where something between them and the server keeps its side of a connection, the
+-- server does not notice that a daemon is gone.
+SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) AS ended
+FROM (
+    SELECT unnest(string_to_array(l.holder, ' ')) AS session
+    FROM tasksync.feed_lease AS l
+    WHERE l.name LIKE 'jobs %' AND l.expires_at < clock_timestamp() - make_interval(secs => @seconds::double precision)
+) AS s
+JOIN pg_catalog.pg_stat_activity AS a ON s.session = a.pid || '@' || (extract(epoch FROM a.backend_start) * 1000000)::bigint
+WHERE a.usename = current_user AND a.pid <> pg_backend_pid();
 
 -- name: WorkerLeaseRelease :exec
 DELETE FROM tasksync.feed_lease

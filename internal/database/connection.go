@@ -45,7 +45,7 @@ func (c *connection) SetDeadline(t time.Time) error {
 func (c *connection) Close() error {
 	c.once.Do(func() {
 		if c.guard != nil {
-			c.guard.left.add(c.server)
+			c.guard.left.closed(c.server)
 		}
 	})
 	return c.Conn.Close()
@@ -60,13 +60,27 @@ func (g *Guard) follow(conn *pgconn.PgConn, server process) {
 	}
 	if c, ok := inner.(*connection); ok && server.pid != 0 {
 		c.guard, c.server = g, server
+		g.left.opened(server)
 	}
 }
 
-// leftovers are the sessions that were closed on this side.
+// Sessions names the open sessions, for the program that ends them if this process dies
+// where a server does not notice: each as PID@START, as in the query WorkerSessionEnd.
+func (g *Guard) Sessions() []string {
+	g.left.mu.Lock()
+	defer g.left.mu.Unlock()
+	var names []string
+	for p := range g.left.open {
+		names = append(names, fmt.Sprintf("%d@%d", p.pid, p.began))
+	}
+	return names
+}
+
+// leftovers are the sessions that were closed on this side, and those that are open.
 type leftovers struct {
 	mu   sync.Mutex
 	list []leftover
+	open map[process]bool
 }
 
 type leftover struct {
@@ -80,6 +94,22 @@ const (
 	// leftAfter is how long a server may take to see that a session was closed.
 	leftAfter = 2 * time.Second
 )
+
+func (l *leftovers) opened(p process) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		l.open = make(map[process]bool)
+	}
+	l.open[p] = true
+}
+
+func (l *leftovers) closed(p process) {
+	l.add(p)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, p)
+}
 
 func (l *leftovers) add(p process) {
 	l.mu.Lock()
