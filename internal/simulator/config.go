@@ -56,7 +56,7 @@ type Config struct {
 	// RetryAfter that [HTTP429] asks for, in whole seconds. Default 1 s.
 	RetryAfter time.Duration
 	// MediaURL is the address by which clients reach this simulator, like
-	// "http://localhost:9090"; then the audio URLs in answers can be fetched.
+	// "http://localhost:9090"; then the URLs of audio and covers in answers can be fetched.
 	// Default "": the hosts of the provider.
 	MediaURL string
 	// Now is the clock of the life cycles and of the rate limit. Default
@@ -97,12 +97,12 @@ func (c Config) media() media {
 	switch {
 	case c.MediaURL != "":
 	case c.Provider == "sunoapi" || c.Provider == "kie":
-		return media{"https://tempfile.aiquickdraw.com/r/", "https://musicfile.kie.ai/"}
+		return media{audio: "https://tempfile.aiquickdraw.com/r/", stream: "https://musicfile.kie.ai/"}
 	default: // the others have Suno's own URLs
-		return media{"https://cdn1.suno.ai/", "https://audiopipe.suno.ai/?item_id="}
+		return media{audio: "https://cdn1.suno.ai/", stream: "https://audiopipe.suno.ai/?item_id="}
 	}
-	base := strings.TrimSuffix(c.MediaURL, "/") + "/simulator/audio/"
-	return media{base, base}
+	base := strings.TrimSuffix(c.MediaURL, "/") + "/simulator/"
+	return media{audio: base + "audio/", stream: base + "audio/", image: base + "cover/"}
 }
 
 // speedText returns the speed for pages; JSON has no infinity.

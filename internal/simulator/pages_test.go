@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"math"
 	"net/http"
 	"strings"
@@ -76,4 +77,10 @@ func TestAudioIsServed(t *testing.T) {
 	res, part := first.do(t, http.MethodGet, path, "", "Range", "bytes=0-9")
 	require.Equal(t, http.StatusPartialContent, res.StatusCode)
 	require.Equal(t, all[:10], part)
+
+	path, found = strings.CutPrefix(r.Items[0].ImageURL, first.url)
+	require.True(t, found)
+	res, drawing := first.do(t, http.MethodGet, path, "")
+	require.Equal(t, "image/svg+xml", res.Header.Get("Content-Type"))
+	require.NoError(t, xml.Unmarshal([]byte(drawing), new(struct{})))
 }

@@ -14,7 +14,7 @@ type plot struct {
 }
 
 // media are the bases of the URLs in answers.
-type media struct{ audio, stream string }
+type media struct{ audio, stream, image string } // image "": at the hosts of the providers
 
 // live draws what happens to a task.
 func (l *life) live(d draw, m media) {
@@ -42,6 +42,11 @@ func (p *plot) item() Item {
 		return Item{Title: p.title(), Lyrics: p.verses(), Status: task.Complete}
 	}
 	id := p.uuid()
+	cover, source := "https://musicfile.kie.ai/"+id+".jpeg", "https://cdn2.suno.ai/image_"+id+".jpeg"
+	if p.media.image != "" {
+		cover = p.media.image + id
+		source = cover
+	}
 	return Item{
 		ID: id, Title: p.title(), Lyrics: p.verses(), Tags: p.tags(),
 		ModelName: pick(p.draw, "chirp-crow", "chirp-v4"), Duration: p.duration(), Status: task.Complete,
@@ -50,8 +55,8 @@ func (p *plot) item() Item {
 		StreamAudioURL:       p.media.stream + id,
 		SourceStreamAudioURL: "https://cdn1.suno.ai/" + id + ".mp3",
 		VideoURL:             "https://cdn1.suno.ai/" + id + ".mp4",
-		ImageURL:             "https://musicfile.kie.ai/" + id + ".jpeg",
-		SourceImageURL:       "https://cdn2.suno.ai/image_" + id + ".jpeg",
+		ImageURL:             cover,
+		SourceImageURL:       source,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"tasksync/examples/web"
@@ -90,6 +91,48 @@ func TestDaemonRestartedInBetween(t *testing.T) {
 	b.awaitCard(after, "complete")
 	require.Equal(t, []string{after, waiting, between, before}, b.cards())
 	b.requireSamePage()
+}
+
+// A row that another tab or server has inserted, and the titles that come before its
+// status changes, are events: the page shows them without asking.
+func TestNewRowsComeByThemselves(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start(w.addr)
+	b := openTab(t, w.link(time.Hour))
+	b.awaitLive()
+	ask[int](b, `(Stream.prototype.call = () => new Promise(() => {}), 0)`)
+	song, _ := w.insert(me, task.Generate, simulator.Success)
+	b.await(card(song))
+	w.letTimePass()
+	b.awaitCard(song, "complete")
+	b.await(card(song) + `.querySelector('.art img')?.naturalWidth > 0`)
+	require.Equal(t, 2, ask[int](b, card(song)+`.querySelectorAll('.art img').length`), "the covers are there")
+	b.shoot("covers")
+}
+
+// On a narrow screen no chip is cut or stands below its title, and nothing is wider than
+// the screen.
+func TestNarrowScreen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.teach(task.Replace)
+	w.start(w.addr)
+	b := openTab(t, w.link(time.Hour))
+	b.do(chromedp.EmulateViewport(360, 800))
+	b.awaitLive()
+	ended, _ := w.insert(me, task.Merge, simulator.Ready)
+	b.awaitCard(ended, "complete")
+	waiting, _ := w.insert(me, task.Replace, simulator.Stuck)
+	b.await(card(waiting) + `?.querySelector('.left:not([hidden])')`)
+	for _, id := range []string{ended, waiting} {
+		require.Less(t, ask[float64](b, `(() => { const top = (s) => `+card(id)+`.querySelector(s).getBoundingClientRect().top; return Math.abs(top('.chip') - top('h2')); })()`), 8.0)
+		require.Less(t, ask[float64](b, card(id)+`.querySelector('.chip').getBoundingClientRect().height`), 30.0, "one line")
+	}
+	require.Equal(t, 1, ask[int](b, `new Set([...document.querySelectorAll('.filters button')].map((n) => n.offsetTop)).size`), "one line")
+	require.LessOrEqual(t, ask[int](b, `document.documentElement.scrollWidth`), 360)
+	b.shoot("narrow")
+	w.letTimePass()
 }
 
 // A row under way shows how long it still takes, counted down by the page's own clock.
@@ -218,8 +261,19 @@ func TestTokenExpired(t *testing.T) {
 	connect := func(token string) {
 		b.do(chromedp.SetValue(chromedp.CSS(`[name=token]`), token), chromedp.Click(chromedp.CSS(`#settings button`)))
 	}
+	says := func(words string) {
+		t.Helper()
+		b.await(`document.querySelector('.link').textContent === 'Token refused' && document.querySelector('[role=alert]').textContent.includes(` + quoted(words) + `)`)
+	}
+	connect("hunter2")
+	says("This is not a token.")
+	connect(w.sign(secret, jwt.MapClaims{"role": "anon", "exp": time.Now().Add(time.Hour).Unix()}))
+	says("This is the public key of the project")
+	connect(w.sign(secret, jwt.MapClaims{"role": "service_role", "exp": time.Now().Add(time.Hour).Unix()}))
+	says("This is the service key")
 	connect(w.token("a secret that the daemon does not have at all", time.Hour))
-	b.await(`document.querySelector('.link').textContent === 'Token refused'`)
+	says("not from the project that this server knows")
+	b.shoot("refused")
 	connect(w.token(secret, time.Hour))
 	b.awaitLive()
 	done, _ := w.insert(me, task.Generate, simulator.Ready)

@@ -170,9 +170,12 @@ func (w *world) link(valid time.Duration) string {
 
 func (w *world) token(secret string, valid time.Duration) string {
 	w.Helper()
-	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-		"sub": me, "aud": "authenticated", "exp": time.Now().Add(valid).Unix(),
-	}).SignedString([]byte(secret))
+	return w.sign(secret, jwt.MapClaims{"sub": me, "aud": "authenticated", "exp": time.Now().Add(valid).Unix()})
+}
+
+func (w *world) sign(secret string, claims jwt.MapClaims) string {
+	w.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
 	require.NoError(w, err)
 	return token
 }
