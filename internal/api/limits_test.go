@@ -130,10 +130,11 @@ func TestReaderLimit(t *testing.T) {
 // however long they take, leave a place for other users and most of the pool for the jobs.
 func TestReadersLeaveRoom(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(c *Config) { c.UserAtOnce = 2 })
-	pool := b.ownPool(6)
-	b.cfg.Pool, b.cfg.Registerer = pool, nil
-	b.serve()
+	var pool *pgxpool.Pool
+	b := setup(t, func(c *Config) {
+		pool = newPool(t, c.Pool.Config(), 6)
+		c.UserAtOnce, c.Pool = 2, pool
+	})
 	tx, err := b.pool.Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), `LOCK TABLE music_generations IN ACCESS EXCLUSIVE MODE`)
@@ -164,14 +165,13 @@ func TestReadersLeaveRoom(t *testing.T) {
 	require.Empty(t, b.api.readQueue.users)
 }
 
-// ownPool returns a pool of that size on b's database.
-func (b *bundle) ownPool(size int32) *pgxpool.Pool {
-	b.Helper()
-	cfg := b.pool.Config()
+// newPool returns a pool of that size.
+func newPool(t *testing.T, cfg *pgxpool.Config, size int32) *pgxpool.Pool {
+	t.Helper()
 	cfg.MaxConns = size
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
-	require.NoError(b, err)
-	b.Cleanup(pool.Close)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
 	return pool
 }
 
