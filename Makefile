@@ -23,6 +23,7 @@ help: ## Show this help
 
 .PHONY: demo
 demo: ## See tasksync work: private Postgres, simulated upstream, daemon (ARGS="--keep" to explore)
+	@echo "Building bin/tasksync; the first time this takes a minute or two."
 	@$(GO) build -buildvcs=false -o bin/tasksync ./cmd/tasksync
 	@bin/tasksync demo $(ARGS)
 
@@ -77,6 +78,16 @@ browser: ## Drive the page of examples/web in headless Chromium
 		echo "Install one (Debian: apt-get install chromium)."; \
 		exit 1; }
 	$(GO) test -count=1 -tags browser $(ARGS) ./examples/web/browsertest
+
+# The linters and the generator are pinned in tools/openapi, in a lock file.
+.PHONY: openapi
+openapi: ## Lint docs/openapi.json, generate a TypeScript client and compile it (needs Node.js)
+	@command -v npm >/dev/null || { \
+		echo "make openapi: there is no Node.js with npm on this machine."; \
+		echo "Install one (Debian: apt-get install nodejs npm)."; \
+		exit 1; }
+	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd tools/openapi && npm run --silent lint && npm run --silent client
 
 .PHONY: smoke
 smoke: build ## Check in seconds that the binary starts

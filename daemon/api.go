@@ -27,6 +27,9 @@ type API struct {
 	JWTIssuer string
 	// JWTAudience is the claim aud that tokens must have; default "authenticated".
 	JWTAudience string
+	// RequireAAL2 rejects users who have signed in with one factor only, as the claim aal
+	// of Supabase's tokens says.
+	RequireAAL2 bool
 	// CORSOrigins are the origins whose pages may send requests; "*" is all.
 	CORSOrigins []string
 	// WebhookTokens are the secret last part of the webhooks' address; several while
@@ -38,7 +41,7 @@ type API struct {
 var webhookToken = regexp.MustCompile(`^[A-Za-z0-9_-]{16,128}$`)
 
 func (c Config) auth() auth.Config {
-	return auth.Config{Secret: c.API.JWTSecret, JWKSURL: c.API.JWKSURL, Issuer: c.API.JWTIssuer, Audience: c.API.JWTAudience, Logger: c.Logger}
+	return auth.Config{Secret: c.API.JWTSecret, JWKSURL: c.API.JWKSURL, Issuer: c.API.JWTIssuer, Audience: c.API.JWTAudience, RequireAAL2: c.API.RequireAAL2, Logger: c.Logger}
 }
 
 func (a API) validate() error {

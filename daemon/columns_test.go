@@ -176,6 +176,22 @@ func TestCreatedAtIsNoDay(t *testing.T) {
 	require.ErrorContains(t, err, "music_generations.created_at is date, but must be timestamptz (or timestamp)")
 }
 
+// TestSettingsOfOtherCommands: what only a daemon's settings or role make right must not
+// stop a command that lacks them and does not need them.
+func TestSettingsOfOtherCommands(t *testing.T) {
+	t.Parallel()
+	b := foreign(t)
+	b.exec(`ALTER TABLE music_generations ADD CHECK (status IN ('submitted', 'processing', 'streaming', 'completed', 'failed'));
+		ALTER TABLE music_clips ADD workspace text NOT NULL`)
+	cfg := b.config().WithDefaults()
+	require.ErrorContains(t, migrate(t.Context(), cfg, b.pool), "workspace")
+	require.NoError(t, CheckDatabase(t.Context(), b.pool), "the migrations can be applied")
+	cfg.Clips, cfg.StatusWords = clipsUpdate, map[task.Status]string{task.Complete: "completed"}
+	require.NoError(t, migrate(t.Context(), cfg, b.pool))
+	_, err := Retry(t.Context(), Config{DatabaseURL: cfg.DatabaseURL, StatusWords: cfg.StatusWords, Version: cfg.Version}, RetryRequest{}, nil)
+	require.NoError(t, err, "it inserts no clip")
+}
+
 // TestUsersOfNoUUID: only the API for users needs user_id.
 func TestUsersOfNoUUID(t *testing.T) {
 	t.Parallel()
@@ -193,11 +209,51 @@ func TestUsersOfNoUUID(t *testing.T) {
 	b.until("it is done", func() bool { return b.done(userOfTheAPI) })
 }
 
+// TestShortErrorMessages: a row must not stay pending because the text of its failure
+// is too long for the column.
+func TestShortErrorMessages(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"varchar(12)", "short_text"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := setupOn(t, postgrestest.Empty(t))
+			b.exec(`CREATE DOMAIN short_text AS varchar(12);` + applicationTables +
+				`; ALTER TABLE music_generations ALTER error_message TYPE ` + kind + `, ALTER created_at SET DEFAULT now();
+				ALTER TABLE music_clips ALTER id SET DEFAULT gen_random_uuid()`)
+			b.run(b.config())
+			taskID := b.sim.Submit(task.Generate, simulator.RefusedArtist)
+			b.exec(`INSERT INTO music_generations (id, task_id, task_type, status) VALUES ('` + userOfTheAPI + `', '` + taskID + `', 'generate', 'submitted')`)
+			b.until("it has failed, with the beginning of the text", func() bool {
+				return b.count(`SELECT count(*) FROM music_generations WHERE status = 'failed' AND length(error_message) = 12`) == 1
+			})
+		})
+	}
+}
+
 // explainer returns the plan of a query instead of its rows.
 type explainer struct{ *pgxpool.Pool }
 
 func (e explainer) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	return e.Pool.Query(ctx, "EXPLAIN "+sql, args...)
+}
+
+// recorder keeps the plan of a query.
+type recorder struct {
+	*pgxpool.Pool
+	plan string
+}
+
+func (r *recorder) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	lines, err := r.Pool.Query(ctx, "EXPLAIN "+sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := pgx.CollectRows(lines, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	r.plan = strings.Join(plan, "\n")
+	return r.Pool.Query(ctx, sql, args...)
 }
 
 // TestUsersRowsAreFoundByTheIndex for every type of user_id.
@@ -213,6 +269,10 @@ func TestUsersRowsAreFoundByTheIndex(t *testing.T) {
 			plan, err := queries.New().GenerationListPendingByUser(t.Context(), explainer{b.pool}, queries.GenerationListPendingByUserParams{UserID: userOfTheAPI, MaxRows: 100})
 			require.NoError(t, err)
 			require.Contains(t, strings.Join(plan, "\n"), "tasksync_pending_by_user_id_idx")
+			pages := &recorder{Pool: b.pool}
+			_, err = queries.New().GenerationListByUser(t.Context(), pages, queries.GenerationListByUserParams{UserID: userOfTheAPI, AfterID: userOfTheAPI, AfterAt: 1, MaxRows: 100})
+			require.NoError(t, err)
+			require.Equal(t, 2, strings.Count(pages.plan, "tasksync_user_rows_idx"), pages.plan)
 		})
 	}
 }

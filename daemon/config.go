@@ -11,6 +11,7 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/database"
+	"tasksync/internal/doctor"
 	"tasksync/looks"
 	"tasksync/task"
 )
@@ -90,7 +91,7 @@ type Config struct {
 	// Started is called once, when every part runs, with the address of the HTTP server.
 	Started func(addr net.Addr)
 
-	noZone bool // created_at has no time zone: read from the database
+	traits doctor.Traits // of the table: read from the database
 }
 
 // Feeds returns the values of Config.Feed.

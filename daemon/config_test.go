@@ -60,7 +60,7 @@ func TestConfig(t *testing.T) {
 		"keywords that fail": {func(c *Config) { c.DatabaseURL = "host=h password='hunter2' port=x" }, "DatabaseURL"},
 		"pool setting":       {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?pool_max_conns=x" }, "DatabaseURL"},
 		"bad sslmode":        {func(c *Config) { c.DatabaseURL = "postgres://u:hunter2@h/db?sslmode=x" }, "DatabaseURL"},
-		"address of the API": {func(c *Config) { c.Providers[0].APIURL = "api" }, "BaseURL"},
+		"address of the API": {func(c *Config) { c.Providers[0].APIURL = "api" }, "APIURL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -68,9 +68,6 @@ func TestConfig(t *testing.T) {
 			tc.change(&cfg)
 			cfg = cfg.WithDefaults()
 			err := cfg.Validate()
-			if name == "address of the API" {
-				_, err = openUpstreams(cfg, nil)
-			}
 			if tc.want == "" {
 				require.NoError(t, err)
 				return
@@ -78,12 +75,10 @@ func TestConfig(t *testing.T) {
 			require.ErrorIs(t, err, ErrConfig)
 			require.ErrorContains(t, err, tc.want)
 			require.NotContains(t, err.Error(), "hunter2")
-			if name != "address of the API" {
-				cfg.ListenAddr = "127.0.0.1:0"
-				require.ErrorIs(t, Run(t.Context(), cfg), ErrConfig)
-				_, err = Sync(t.Context(), cfg, nil)
-				require.ErrorIs(t, err, ErrConfig)
-			}
+			cfg.ListenAddr = "127.0.0.1:0"
+			require.ErrorIs(t, Run(t.Context(), cfg), ErrConfig)
+			_, err = Sync(t.Context(), cfg, nil)
+			require.ErrorIs(t, err, ErrConfig)
 		})
 	}
 }
@@ -140,7 +135,7 @@ func TestProviders(t *testing.T) {
 		"no key":      {Provider{Provider: sunoapi.Kie()}, "Providers[1].APIKey is not set"},
 		"no address":  {Provider{Provider: sunoproxy.Provider()}, "Providers[1].APIURL is not set"},
 		"bad limit":   {Provider{Provider: sunoclips.Provider(), APIKey: "k", RateLimit: &upstream.Rate{Requests: -1}}, "Providers[1].RateLimit -1/0s is not"},
-		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "BaseURL"},
+		"bad address": {Provider{Provider: acedata.Provider(), APIKey: "key-of-another", APIURL: "api"}, "Providers[1].APIURL"},
 		"no adapter":  {Provider{Provider: upstream.Provider{Name: "mine", BaseURL: "x", Keyless: true, New: noAdapter}}, "mine: New returned no adapter"},
 	} {
 		cfg := b.config()

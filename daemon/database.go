@@ -90,12 +90,15 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	if err := migrate(ctx, d.cfg, d.pool); err != nil {
 		return err
 	}
+	if missing, err := database.MissingTables(ctx, d.pool); err == nil && missing != "" {
+		return fmt.Errorf("%w: %s", ErrSchema, missing)
+	}
 	err := doctor.After(ctx, d.cfg.examination(d.pool), d.cfg.logFinding)
 	if err != nil {
 		return err
 	}
-	if d.cfg.noZone, err = doctor.NoZone(ctx, d.pool); err != nil {
-		return fmt.Errorf("read the type of created_at: %w", err)
+	if d.cfg.traits, err = doctor.ReadTraits(ctx, d.pool); err != nil {
+		return err
 	}
 	if err := d.seeAdoption(ctx); err != nil {
 		return err
@@ -125,7 +128,7 @@ func migrate(ctx context.Context, cfg Config, pool *pgxpool.Pool) error {
 	case !pending:
 		return nil
 	case cfg.NoMigrate:
-		return fmt.Errorf("%w: run `tasksync migrate up`, or start without --no-migrate", ErrSchema)
+		return fmt.Errorf("%w: run `tasksync migrate up`, or `tasksync run` without --no-migrate", ErrSchema)
 	}
 	applied, err := m.Up(ctx)
 	if err != nil {

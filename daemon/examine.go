@@ -21,7 +21,7 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	cfg = cfg.WithDefaults()
 	err := cfg.Validate()
 	if err != nil {
-		tell(Finding{Level: doctor.Bad, Check: "settings", What: "settings", Next: err.Error(), Err: err})
+		tell(Finding{Level: doctor.Bad, Check: "settings", What: "settings: " + err.Error(), Err: err})
 		if cfg.DatabaseURL == "" || database.ValidateURL(cfg.DatabaseURL) != nil {
 			return ctx.Err()
 		}
@@ -52,11 +52,12 @@ func (c Config) limits() (limits []doctor.Limit) {
 	return limits
 }
 
-// CheckDatabase returns an error for a database that tasksync cannot work with, as
-// Run does before it applies migrations. An error about columns wraps ErrColumns.
+// CheckDatabase returns an error for a database to which the migrations cannot be
+// applied, as Run does before it applies them. What depends on the settings or the role
+// of a daemon is not examined. An error about columns wraps ErrColumns.
 func CheckDatabase(ctx context.Context, pool *pgxpool.Pool) error {
 	cfg := Config{DatabaseURL: pool.Config().ConnString()}.WithDefaults()
-	return doctor.Before(ctx, cfg.examination(pool), func(Finding) {})
+	return doctor.Form(ctx, cfg.examination(pool))
 }
 
 // examination is what the checks need to know of the daemon.

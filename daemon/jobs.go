@@ -8,9 +8,14 @@ import (
 )
 
 func (d *daemon) openJobs(context.Context) (err error) {
+	var committed func()
+	if d.cfg.auth().Enabled() { // else nobody can follow events
+		committed = d.announcer.Announce
+	}
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
-		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled, Sessions: d.sessions,
+		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
+		Sessions: d.sessions, Committed: committed,
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err

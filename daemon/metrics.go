@@ -27,10 +27,10 @@ type pendingCollector struct {
 func newPendingCollector(pool *pgxpool.Pool, cfg Config) *pendingCollector {
 	return &pendingCollector{
 		pool: pool, cfg: cfg, queries: queries.New(),
-		pending: prometheus.NewDesc("tasksync_pending_generations", "Pending V2 rows by task type.", []string{"task_type"}, nil),
-		oldest:  prometheus.NewDesc("tasksync_oldest_pending_age_seconds", "Age of the oldest pending V2 row by task type.", []string{"task_type"}, nil),
-		overdue: prometheus.NewDesc("tasksync_overdue_generations", "Pending V2 rows past their deadline, by the reason why they have not ended.", []string{"reason"}, nil),
-		ignored: prometheus.NewDesc("tasksync_ignored_generations", "V2 rows that no look is made at, by reason: status_word (a status that means neither a pending row nor one that has ended), unknown_type, unknown_provider, no_task_id.", []string{"reason"}, nil),
+		pending: prometheus.NewDesc("tasksync_pending_generations", "Pending rows by task type.", []string{"task_type"}, nil),
+		oldest:  prometheus.NewDesc("tasksync_oldest_pending_age_seconds", "Age of the oldest pending row by task type.", []string{"task_type"}, nil),
+		overdue: prometheus.NewDesc("tasksync_overdue_generations", "Pending rows past their deadline, by the reason why they have not ended.", []string{"reason"}, nil),
+		ignored: prometheus.NewDesc("tasksync_ignored_generations", "Rows that no look is made at, by reason: status_word (a status that means neither a pending row nor one that has ended), unknown_type, unknown_provider, no_task_id.", []string{"reason"}, nil),
 	}
 }
 

@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,12 +63,20 @@ func (p Provider) validate() *FieldError {
 		return wrong("APIKey", "is not set; give the key of your %s account", p.Name)
 	case p.APIURL == "" && p.BaseURL == "":
 		return wrong("APIURL", "is not set; give the address of your %s server%s", p.Name, p.without())
+	case p.APIURL != "" && !absolute(p.APIURL):
+		return wrong("APIURL", "is not an absolute http or https address, like https://api.example%s", p.without())
 	case p.RateLimit != nil && p.RateLimit.Validate() != nil:
 		return wrong("RateLimit", "%s", p.RateLimit.Validate())
 	case p.WebhookSecret != "" && p.VerifyCallback == nil:
 		return wrong("WebhookSecret", "is set, but %s does not sign its webhooks", p.Name)
 	}
 	return nil
+}
+
+// absolute tells whether calls can be made to an address.
+func absolute(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != ""
 }
 
 // without names the path that calls add to the address, which the address must not
@@ -85,6 +94,9 @@ const callTimeout = 8 * time.Second
 
 // open makes the provider's adapter.
 func (p Provider) open(cfg Config, reg prometheus.Registerer) (upstream.Adapter, error) {
+	if p.New == nil { // Validate says so; the doctor goes on
+		return nil, fmt.Errorf("%w: %s: there is no adapter", ErrConfig, p.Name)
+	}
 	limit := p.limit()
 	a, err := p.New(upstream.Config{
 		Provider: p.Name, BaseURL: cmp.Or(p.APIURL, p.BaseURL), APIKey: p.APIKey, Requests: limit.Requests, Window: limit.Window,

@@ -73,6 +73,7 @@ func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done
 	if err := cfg.validateWords(); err != nil {
 		return 0, err
 	}
+	cfg.Clips = clipsUpdate // no clip is inserted, so that nothing need be said of it
 	d, err := connect(ctx, cfg)
 	if err != nil {
 		return 0, err
@@ -92,7 +93,7 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	cfg.NoMigrate = true
 	d := &daemon{cfg: cfg, pool: pool}
 	if err = migrate(ctx, cfg, pool); err == nil {
-		d.cfg.noZone, err = doctor.NoZone(ctx, pool)
+		d.cfg.traits, err = doctor.ReadTraits(ctx, pool)
 	}
 	if err == nil {
 		err = d.seeAdoption(ctx)

@@ -38,12 +38,13 @@ func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Providers: d.cfg.providerWords(), Words: d.cfg.words(), Prober: cdn.NewProber(cdn.ProberConfig{}),
 		Policy: d.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
+		MessageLength: d.cfg.traits.MessageLength,
 	}
 }
 
 func (c Config) policy() task.Policy {
 	return task.Policy{
 		Handlers: c.Handlers, Timeout: c.Timeout, Grace: c.Grace, Late: task.LateMode(c.Late),
-		PollInterval: c.PollInterval, ProbeCDN: !c.NoCDNProbe, NoZone: c.noZone,
+		PollInterval: c.PollInterval, ProbeCDN: !c.NoCDNProbe, NoZone: c.traits.NoZone,
 	}
 }

@@ -221,6 +221,9 @@ func TestProvidersThatNobodyKnows(t *testing.T) {
 func TestRowsWaitForTheirTask(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.exec(`INSERT INTO music_generations (id, task_type, status, created_at) VALUES ('00000000-0000-4000-8000-000000000001', 'generate', 'pending', now() - interval '2 hours')`)
+	require.Contains(t, b.examine(b.config()), "1 pending, none past the deadline", "before anybody has looked at it, too")
+	b.exec(`DELETE FROM music_generations WHERE id = '00000000-0000-4000-8000-000000000001'`)
 	r := b.run(b.config())
 	row := func(status string) (id string) {
 		require.NoError(t, b.pool.QueryRow(t.Context(), `INSERT INTO music_generations (task_type, status, created_at) VALUES ('generate', $1, now() - interval '2 hours') RETURNING id::text`, status).Scan(&id))

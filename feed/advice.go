@@ -14,7 +14,7 @@ type adviser struct {
 }
 
 // explainPolling says once why the feed polls, and what to change. err wraps
-// database.ErrNoListen, errTwoPhase or errTriggersOff.
+// database.ErrNoListen, errTwoPhase, ErrNoTriggers or errTriggersOff.
 func (a *adviser) explainPolling(ctx context.Context, err error, retry time.Duration) {
 	if a.advised.Swap(true) {
 		a.cfg.Logger.DebugContext(ctx, "[TaskSync] Still polling", "error", err, "retry_in", retry.String())
@@ -23,6 +23,10 @@ func (a *adviser) explainPolling(ctx context.Context, err error, retry time.Dura
 	if errors.Is(err, errTwoPhase) {
 		a.cfg.Logger.WarnContext(ctx, "[TaskSync] The server permits two-phase commits (max_prepared_transactions), and Postgres refuses PREPARE TRANSACTION to a transaction that has notified, so new rows are not announced; polling. "+
 			"To hear of rows sooner, let the WAL be read; or, if no application prepares transactions, run `tasksync feed trigger on`", "wal", err)
+		return
+	}
+	if errors.Is(err, ErrNoTriggers) {
+		a.cfg.Logger.WarnContext(ctx, "[TaskSync] The triggers are missing, so new rows are not announced; polling. A migration makes them on a table, `tasksync adopt` for a view")
 		return
 	}
 	if errors.Is(err, errTriggersOff) {

@@ -73,7 +73,7 @@ func (f *Feed) serve(ctx context.Context) {
 // except in mode notify, which asks for LISTEN and nothing else.
 func (f *Feed) standIn(ctx context.Context, err error, pause time.Duration) {
 	pause = pause/2 + rand.N(pause/2+1) //nolint:gosec // jitter
-	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff) || errors.Is(err, errTwoPhase)
+	deaf := errors.Is(err, database.ErrNoListen) || errors.Is(err, errTriggersOff) || errors.Is(err, errTwoPhase) || errors.Is(err, ErrNoTriggers)
 	if deaf {
 		pause = f.cfg.RetryAfter
 	}

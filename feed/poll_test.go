@@ -2,6 +2,7 @@ package feed
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,23 @@ func TestAutoFindsOutThatItIsDeaf(t *testing.T) {
 	require.Contains(t, b.await(deaf), database.ErrNoListen.Error())
 	require.ErrorIs(t, database.CheckListen(t.Context(), b.session(b.database), cfg.Session), database.ErrNoListen)
 	require.NoError(t, database.CheckListen(t.Context(), b.session(b.database), b.session(b.database)))
+}
+
+// A view that the application has made in the place of the table has no triggers. The feed
+// says so once, and goes on to poll.
+func TestAutoPollsWithoutTriggers(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(`DROP TRIGGER tasksync_notify_insert ON music_generations; DROP TRIGGER tasksync_notify_update ON music_generations`)
+	to := &handed{}
+	cfg := b.config(to)
+	cfg.RetryAfter = 50 * time.Millisecond
+	r := b.run(cfg)
+	b.until("it has tried again", func() bool { return strings.Count(b.log.String(), "Still polling") > 2 })
+	require.True(t, r.polls())
+	require.Equal(t, 1, strings.Count(b.log.String(), "WARN"), b.log.String())
+	id := b.insert()
+	b.until("it is found", func() bool { return to.has(id) })
 }
 
 // Nothing is announced while the triggers are off.

@@ -71,7 +71,10 @@ type Config struct {
 	// Sessions names the sessions of this daemon, by which another one ends them if this
 	// one dies: PID@START, in microseconds since 1970. Default: none.
 	Sessions func() []string
-	Now      func() time.Time // default time.Now
+	// Committed is called after events of new rows were committed. nil: nobody follows
+	// events, and none are written for new rows.
+	Committed func()
+	Now       func() time.Time // default time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -103,6 +106,7 @@ type Client struct {
 	river   *river.Client[pgx.Tx]
 	odd     recent.Seldom // searches for odd words
 	told    recent.Seldom // of odd words, once each
+	untold  recent.Seldom // new rows that pages are not told of
 	failed  recent.Seldom // what failed, once a minute
 
 	ends   context.CancelFunc // ends what runs beside River
@@ -112,7 +116,10 @@ type Client struct {
 // New makes a Client that has not been started.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	c := &Client{cfg: cfg, queries: queries.New(), odd: recent.Seldom{Again: oddWordsEvery}, failed: recent.Seldom{Again: sayAgain}, ends: func() {}}
+	c := &Client{
+		cfg: cfg, queries: queries.New(), ends: func() {},
+		odd: recent.Seldom{Again: oddWordsEvery}, untold: recent.Seldom{Again: sayAgain}, failed: recent.Seldom{Again: sayAgain},
+	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})

@@ -15,7 +15,7 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	if err != nil {
 		return fmt.Errorf("load rows to hand on: %w", err)
 	}
-	cohorts := c.newCohorts()
+	cohorts, newcomers := c.newCohorts(), newcomers{words: c.cfg.Words}
 	for _, r := range rows {
 		taskType := task.Type(r.TaskType)
 		_, typed := c.cfg.Handlers[taskType]
@@ -29,12 +29,13 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 			})
 		case status.Pending():
 			cohorts.add(cohortKey{provider, taskType, c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
+			newcomers.add(r.ID, r.UserID, r.Status)
 		}
 	}
 	if len(cohorts.jobs) == 0 {
 		return nil
 	}
-	if _, err := c.river.InsertManyFast(ctx, cohorts.params()); err != nil {
+	if err := c.insert(ctx, cohorts, newcomers); err != nil {
 		return fmt.Errorf("insert sync jobs: %w", err)
 	}
 	return nil

@@ -42,6 +42,7 @@ func (c *Client) Sweep(ctx context.Context, grace time.Duration) ([]string, erro
 // if two sweeps run at the same time, the second one finds the jobs of the
 // first.
 func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []string, err error) {
+	var told bool
 	err = pgx.BeginFunc(ctx, c.cfg.Pool, func(tx pgx.Tx) error {
 		if err := c.queries.TransactionLockSweep(ctx, tx); err != nil {
 			return err
@@ -53,16 +54,23 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		cohorts := c.newCohorts()
+		cohorts, newcomers := c.newCohorts(), newcomers{words: c.cfg.Words}
 		for _, r := range rows {
-			cohorts.add(cohortKey{c.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
+			late := c.cfg.Syncer.PastDeadline(r.CreatedAt)
+			cohorts.add(cohortKey{c.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), late}, r.ID)
+			if !late { // an old row is no news, and there may be a hundred thousand
+				newcomers.add(r.ID, r.UserID, r.Status)
+			}
 			ids = append(ids, r.ID)
 		}
-		_, err = c.river.InsertManyFastTx(ctx, tx, cohorts.params())
+		told, err = c.insertTx(ctx, tx, cohorts, newcomers)
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if told {
+		c.cfg.Committed()
 	}
 	return ids, nil
 }

@@ -84,10 +84,16 @@ SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text A
     (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
     format_type(c.base, NULL)::text AS base_shown,
     (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
-    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
+    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated,
+    (CASE WHEN x.default_sql ~ '^(true|false|-?[0-9.]+|''([^'']|'''')*''::[a-z_ "()0-9.]+)$' THEN x.default_sql ELSE '' END)::text AS constant
 FROM columns AS c
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN LATERAL (
+    SELECT pg_get_expr(d.adbin, d.adrelid) AS default_sql
+    FROM pg_catalog.pg_attrdef AS d
+    WHERE d.adrelid = c.table_id AND d.adnum = c.attnum AND NOT c.generated
+) AS x ON true
 ORDER BY c.relname DESC, c.attnum
 LIMIT 3200
 `
@@ -104,11 +110,13 @@ type DoctorColumnListRow struct {
 	DomainNotNull bool
 	HasDefault    bool
 	Generated     bool
+	Constant      string
 }
 
 // The columns of the application's tables. Shown is the type as Postgres prints it,
 // base the name of the built-in type (or citext) below all domains, and ” for a
 // type of the application's own. Length is how many characters fit; 0: no limit.
+// Constant is the default of a column if it is one; ”: it is none.
 func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumnListRow, error) {
 	rows, err := db.Query(ctx, doctorColumnList)
 	if err != nil {
@@ -130,6 +138,7 @@ func (q *Queries) DoctorColumnList(ctx context.Context, db DBTX) ([]DoctorColumn
 			&i.DomainNotNull,
 			&i.HasDefault,
 			&i.Generated,
+			&i.Constant,
 		); err != nil {
 			return nil, err
 		}
@@ -366,7 +375,7 @@ func (q *Queries) DoctorKeyGet(ctx context.Context, db DBTX, tableName string) (
 
 const doctorKeyList = `-- name: DoctorKeyList :many
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes,
+    i.indisexclusion::boolean AS excludes, coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
@@ -389,11 +398,13 @@ type DoctorKeyListRow struct {
 	Name         string
 	IsConstraint bool
 	Excludes     bool
+	Predicate    string
 	Columns      []string
 }
 
 // The unique indexes and exclusion constraints of the application's tables, apart
-// from primary keys; ” stands for an expression.
+// from primary keys; ” stands for an expression. Predicate is the condition of a
+// partial one; ”: it is about all rows.
 func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRow, error) {
 	rows, err := db.Query(ctx, doctorKeyList)
 	if err != nil {
@@ -408,6 +419,7 @@ func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRo
 			&i.Name,
 			&i.IsConstraint,
 			&i.Excludes,
+			&i.Predicate,
 			&i.Columns,
 		); err != nil {
 			return nil, err
@@ -421,7 +433,8 @@ func (q *Queries) DoctorKeyList(ctx context.Context, db DBTX) ([]DoctorKeyListRo
 }
 
 const doctorLookalikeList = `-- name: DoctorLookalikeList :many
-SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name,
+    (CASE n.nspname WHEN 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname))::text AS quoted
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -442,6 +455,7 @@ LIMIT 5
 type DoctorLookalikeListRow struct {
 	SchemaName string
 	TableName  string
+	Quoted     string
 }
 
 // Tables that may be the application's own for songs: of the name that tasksync
@@ -455,7 +469,7 @@ func (q *Queries) DoctorLookalikeList(ctx context.Context, db DBTX) ([]DoctorLoo
 	var items []DoctorLookalikeListRow
 	for rows.Next() {
 		var i DoctorLookalikeListRow
-		if err := rows.Scan(&i.SchemaName, &i.TableName); err != nil {
+		if err := rows.Scan(&i.SchemaName, &i.TableName, &i.Quoted); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -757,7 +771,7 @@ const doctorServerGet = `-- name: DoctorServerGet :one
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
     quote_ident(current_user)::text AS role,
-    pg_is_in_recovery() AS standby,
+    pg_is_in_recovery() AS standby, (to_regnamespace('public') IS NOT NULL)::boolean AS has_public,
     current_setting('wal_level')::text AS wal_level
 `
 
@@ -766,6 +780,7 @@ type DoctorServerGetRow struct {
 	VersionNum int32
 	Role       string
 	Standby    bool
+	HasPublic  bool
 	WalLevel   string
 }
 
@@ -779,6 +794,7 @@ func (q *Queries) DoctorServerGet(ctx context.Context, db DBTX) (DoctorServerGet
 		&i.VersionNum,
 		&i.Role,
 		&i.Standby,
+		&i.HasPublic,
 		&i.WalLevel,
 	)
 	return i, err
@@ -801,6 +817,34 @@ func (q *Queries) DoctorShareGet(ctx context.Context, db DBTX, credential string
 	var i DoctorShareGetRow
 	err := row.Scan(&i.Daemons, &i.Shares)
 	return i, err
+}
+
+const doctorStatusSample = `-- name: DoctorStatusSample :many
+SELECT DISTINCT g.status::text AS word
+FROM (SELECT status FROM public.music_generations WHERE status IS NOT NULL LIMIT 1000) AS g
+ORDER BY word
+LIMIT 100
+`
+
+// The words in column status of some rows, of the application's from before, too.
+func (q *Queries) DoctorStatusSample(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, doctorStatusSample)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var word string
+		if err := rows.Scan(&word); err != nil {
+			return nil, err
+		}
+		items = append(items, word)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const doctorTableListMissing = `-- name: DoctorTableListMissing :many

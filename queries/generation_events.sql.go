@@ -91,6 +91,31 @@ func (q *Queries) EventInsertMany(ctx context.Context, db DBTX, arg EventInsertM
 	return err
 }
 
+const eventInsertNew = `-- name: EventInsertNew :execrows
+INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via)
+SELECT u.generation_id, u.user_id, u.status, u.status, 'insert'
+FROM (
+    SELECT unnest($1::uuid[]) AS generation_id, unnest($2::uuid[]) AS user_id, unnest($3::text[]) AS status
+) AS u
+WHERE NOT EXISTS (SELECT FROM tasksync.generation_events AS e WHERE e.generation_id = u.generation_id)
+`
+
+type EventInsertNewParams struct {
+	GenerationIds []string
+	UserIds       []string
+	Statuses      []string
+}
+
+// Tells of rows that are new to tasksync: a status that stays is no change. Rows that
+// have events already are none.
+func (q *Queries) EventInsertNew(ctx context.Context, db DBTX, arg EventInsertNewParams) (int64, error) {
+	result, err := db.Exec(ctx, eventInsertNew, arg.GenerationIds, arg.UserIds, arg.Statuses)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const eventList = `-- name: EventList :many
 SELECT generation_id, from_status, to_status, via, coalesce(upstream_status, '')::text AS upstream_status, created_at
 FROM tasksync.generation_events

@@ -238,6 +238,7 @@ WHERE g.task_type = ANY ($1::text[])
     AND lower(btrim(coalesce(g.provider, '')) COLLATE "C") = ANY ($2::text[])
     AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
     AND m.reason IS DISTINCT FROM 'no_task_id'
+    AND (coalesce(g.task_id, '') <> '' OR lower(g.status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))
     AND (coalesce(m.began_at, CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END) < $3::timestamptz OR m.refused IS NOT NULL)
 GROUP BY 1
 ORDER BY 1

@@ -115,6 +115,88 @@ func (q *Queries) GenerationList(ctx context.Context, db DBTX, ids []string) ([]
 	return items, nil
 }
 
+const generationListByUser = `-- name: GenerationListByUser :many
+SELECT p.id, p.undated, p.at
+FROM (
+    (SELECT g.id, false AS undated, (CASE g.created_at
+            WHEN 'infinity' THEN 9223372036854775807
+            WHEN '-infinity' THEN -9223372036854775808
+            ELSE (extract(epoch FROM g.created_at::timestamptz) * 1000000)::bigint
+        END)::bigint AS at, g.created_at::timestamptz AS created_at
+    FROM public.music_generations AS g
+    WHERE g.user_id = $1
+        AND g.task_type IS NOT NULL
+        AND NOT $2::boolean
+        AND (g.created_at, g.id) < (CASE CAST($3 AS bigint)
+                WHEN 9223372036854775807 THEN 'infinity'
+                WHEN -9223372036854775808 THEN '-infinity'
+                ELSE 'epoch'::timestamptz + interval '1 microsecond' * CAST($3 AS bigint)
+            END, $4::uuid)
+        AND (coalesce(cardinality($5::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY ($5::text[]))
+    ORDER BY g.created_at DESC, g.id DESC
+    LIMIT $6)
+    UNION ALL
+    (SELECT g.id, true, 0, NULL
+    FROM public.music_generations AS g
+    WHERE g.user_id = $1
+        AND g.task_type IS NOT NULL
+        AND g.created_at IS NULL
+        AND (NOT $2::boolean OR g.id < $4::uuid)
+        AND (coalesce(cardinality($5::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY ($5::text[]))
+    ORDER BY g.id DESC
+    LIMIT $6)
+) AS p
+ORDER BY p.undated, p.created_at DESC, p.id DESC
+LIMIT $6
+`
+
+type GenerationListByUserParams struct {
+	UserID       string
+	AfterUndated bool
+	AfterAt      int64
+	AfterID      string
+	Words        []string
+	MaxRows      int32
+}
+
+type GenerationListByUserRow struct {
+	ID      string
+	Undated bool
+	At      int64
+}
+
+// A page of the user's V2 rows, the newest first, after a known row; rows without a
+// created_at come last. With words, in lower case, only the rows with one of them as
+// their status. Each half is one look into index tasksync_user_rows_idx. A place in
+// time is in microseconds since 1970, with the ends of bigint for the infinite times:
+// drivers have no other number that is as exact.
+func (q *Queries) GenerationListByUser(ctx context.Context, db DBTX, arg GenerationListByUserParams) ([]GenerationListByUserRow, error) {
+	rows, err := db.Query(ctx, generationListByUser,
+		arg.UserID,
+		arg.AfterUndated,
+		arg.AfterAt,
+		arg.AfterID,
+		arg.Words,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListByUserRow
+	for rows.Next() {
+		var i GenerationListByUserRow
+		if err := rows.Scan(&i.ID, &i.Undated, &i.At); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListNew = `-- name: GenerationListNew :many
 SELECT id, created_at
 FROM public.music_generations
@@ -267,27 +349,32 @@ func (q *Queries) GenerationListPendingByTask(ctx context.Context, db DBTX, arg 
 }
 
 const generationListPendingByUser = `-- name: GenerationListPendingByUser :many
+WITH pending AS MATERIALIZED (
+    SELECT id, created_at
+    FROM public.music_generations
+    WHERE user_id = $2
+        AND task_type IS NOT NULL
+        AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (coalesce(cardinality($3::text[]), 0) = 0 OR task_id = ANY ($3::text[]))
+)
 SELECT id
-FROM public.music_generations
-WHERE user_id = $1
-    AND task_type IS NOT NULL
-    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-    AND (coalesce(cardinality($2::text[]), 0) = 0 OR task_id = ANY ($2::text[]))
+FROM pending
 ORDER BY created_at, id
-LIMIT $3
+LIMIT $1
 `
 
 type GenerationListPendingByUserParams struct {
+	MaxRows int32
 	UserID  string
 	TaskIds []string
-	MaxRows int32
 }
 
 // The user's pending V2 rows, the oldest first; with task ids, only the rows of
 // those tasks. The user has no cast: so the parameter has the type of the
-// column, be it uuid or text, and the index on the column can be used.
+// column, be it uuid or text, and the index on the column can be used. MATERIALIZED
+// keeps the planner from the index that has all rows of the user in order.
 func (q *Queries) GenerationListPendingByUser(ctx context.Context, db DBTX, arg GenerationListPendingByUserParams) ([]string, error) {
-	rows, err := db.Query(ctx, generationListPendingByUser, arg.UserID, arg.TaskIds, arg.MaxRows)
+	rows, err := db.Query(ctx, generationListPendingByUser, arg.MaxRows, arg.UserID, arg.TaskIds)
 	if err != nil {
 		return nil, err
 	}
@@ -373,7 +460,8 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > $5::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider,
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status,
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY ($1::text[])
@@ -395,8 +483,10 @@ type GenerationListUnfollowedParams struct {
 
 type GenerationListUnfollowedRow struct {
 	ID        string
+	UserID    string
 	TaskType  string
 	Provider  string
+	Status    string
 	CreatedAt time.Time
 }
 
@@ -421,8 +511,10 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 		var i GenerationListUnfollowedRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.UserID,
 			&i.TaskType,
 			&i.Provider,
+			&i.Status,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -487,6 +579,109 @@ func (q *Queries) GenerationListViews(ctx context.Context, db DBTX, ids []string
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.CompletedAt,
+			&i.BeganAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationListWaiting = `-- name: GenerationListWaiting :many
+WITH waiting AS (
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 1 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (NOT $2::boolean OR g.task_type <> ALL ($3::text[]) OR coalesce(g.task_id, '') = ''
+            OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL ($4::text[]))
+        AND (g.created_at < $5::timestamptz OR g.created_at IS NULL)
+    ORDER BY g.created_at, g.id
+    LIMIT $1)
+    UNION ALL
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 2 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL ($6::text[])
+        AND (g.created_at < $5::timestamptz OR g.created_at IS NULL)
+    LIMIT $1)
+)
+SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
+    left(coalesce(w.status, ''), 40)::text AS status, w.created_at, coalesce(j.state::text, '')::text AS job_state,
+    coalesce(j.scheduled_at, '0001-01-01 00:00:00Z')::timestamptz AS scheduled_at,
+    coalesce(m.reason, '')::text AS reason, coalesce(m.refused, '')::text AS refused,
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
+FROM waiting AS w
+LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = w.id
+LEFT JOIN LATERAL (
+    SELECT r.state, r.scheduled_at
+    FROM tasksync.river_job AS r
+    WHERE r.kind = 'sync' AND r.args @> jsonb_build_object('ids', jsonb_build_array(w.id::text))
+        AND r.state IN ('available', 'scheduled', 'retryable', 'pending', 'running')
+    ORDER BY r.scheduled_at
+    LIMIT 1
+) AS j ON true
+ORDER BY w.part, w.created_at, w.id
+LIMIT $1
+`
+
+type GenerationListWaitingParams struct {
+	MaxRows    int32
+	Ignored    bool
+	TaskTypes  []string
+	Providers  []string
+	Before     time.Time
+	EndedWords []string
+}
+
+type GenerationListWaitingRow struct {
+	ID          string
+	TaskID      string
+	TaskType    string
+	Provider    string
+	Status      string
+	CreatedAt   time.Time
+	JobState    string
+	ScheduledAt time.Time
+	Reason      string
+	Refused     string
+	BeganAt     time.Time
+}
+
+// V2 rows that have not ended, the oldest first, with what is known of why: the job
+// that follows each, and what is remembered of it. Rows whose status is a word that
+// nobody understands follow the pending ones. With @ignored, only rows that no daemon
+// with these types and providers follows.
+func (q *Queries) GenerationListWaiting(ctx context.Context, db DBTX, arg GenerationListWaitingParams) ([]GenerationListWaitingRow, error) {
+	rows, err := db.Query(ctx, generationListWaiting,
+		arg.MaxRows,
+		arg.Ignored,
+		arg.TaskTypes,
+		arg.Providers,
+		arg.Before,
+		arg.EndedWords,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListWaitingRow
+	for rows.Next() {
+		var i GenerationListWaitingRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.CreatedAt,
+			&i.JobState,
+			&i.ScheduledAt,
+			&i.Reason,
+			&i.Refused,
 			&i.BeganAt,
 		); err != nil {
 			return nil, err

@@ -68,23 +68,32 @@ func (q *Queries) ReplicationRightsGet(ctx context.Context, db DBTX) (Replicatio
 }
 
 const replicationSettingsGet = `-- name: ReplicationSettingsGet :one
-SELECT current_setting('wal_level')::text AS wal_level,
+SELECT coalesce((
+        SELECT c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+        FROM pg_catalog.pg_class AS c
+        WHERE c.oid = to_regclass('public.music_generations')
+    ), true)::boolean AS in_wal,
+    current_setting('wal_level')::text AS wal_level,
     current_setting('synchronous_standby_names')::text AS standby_names,
     current_setting('max_replication_slots')::integer AS max_slots,
     (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots
 `
 
 type ReplicationSettingsGetRow struct {
+	InWal        bool
 	WalLevel     string
 	StandbyNames string
 	MaxSlots     int32
 	UsedSlots    int32
 }
 
+// In_wal: the rows of music_generations are, unlike those of a view or an UNLOGGED
+// table.
 func (q *Queries) ReplicationSettingsGet(ctx context.Context, db DBTX) (ReplicationSettingsGetRow, error) {
 	row := db.QueryRow(ctx, replicationSettingsGet)
 	var i ReplicationSettingsGetRow
 	err := row.Scan(
+		&i.InWal,
 		&i.WalLevel,
 		&i.StandbyNames,
 		&i.MaxSlots,

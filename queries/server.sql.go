@@ -11,7 +11,7 @@ import (
 
 const serverGrantListMissing = `-- name: ServerGrantListMissing :many
 WITH grants AS (
-    SELECT 1 AS n, to_regnamespace('tasksync') IS NULL AND NOT has_database_privilege(current_database(), 'create') AS missing,
+    SELECT 1 AS n, NOT has_database_privilege(current_database(), 'create') AS missing, -- CREATE SCHEMA IF NOT EXISTS needs it always
         format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) AS statement
     UNION ALL
     SELECT 2, NOT (has_schema_privilege(to_regnamespace('public'), 'usage') AND has_schema_privilege(to_regnamespace('public'), 'create')),

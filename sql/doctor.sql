@@ -5,7 +5,7 @@
 SELECT current_setting('server_version')::text AS version,
     current_setting('server_version_num')::integer AS version_num,
     quote_ident(current_user)::text AS role,
-    pg_is_in_recovery() AS standby,
+    pg_is_in_recovery() AS standby, (to_regnamespace('public') IS NOT NULL)::boolean AS has_public,
     current_setting('wal_level')::text AS wal_level;
 
 -- name: DoctorRightListMissing :many
@@ -78,6 +78,7 @@ LIMIT 100;
 -- The columns of the application's tables. Shown is the type as Postgres prints it,
 -- base the name of the built-in type (or citext) below all domains, and '' for a
 -- type of the application's own. Length is how many characters fit; 0: no limit.
+-- Constant is the default of a column if it is one; '': it is none.
 WITH RECURSIVE columns AS (
     SELECT r.oid AS table_id, r.relname, r.relkind, a.attnum, a.attname, a.atttypid AS shown, a.atttypmod AS shown_mod, a.atttypid AS base,
         a.atttypmod AS base_mod, a.attnotnull AS not_null, false AS domain_not_null, a.atthasdef AS has_default, a.attgenerated <> '' OR a.attidentity = 'a' AS generated
@@ -96,10 +97,16 @@ SELECT c.relname::text AS table_name, c.relkind::text AS kind, c.attname::text A
     (CASE WHEN n.nspname = 'pg_catalog' OR t.typname = 'citext' THEN t.typname ELSE '' END)::text AS base,
     format_type(c.base, NULL)::text AS base_shown,
     (CASE WHEN t.typname IN ('varchar', 'bpchar') AND c.base_mod > 4 THEN c.base_mod - 4 ELSE 0 END)::integer AS length,
-    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated
+    c.not_null::boolean AS not_null, c.domain_not_null::boolean AS domain_not_null, c.has_default::boolean AS has_default, c.generated::boolean AS generated,
+    (CASE WHEN x.default_sql ~ '^(true|false|-?[0-9.]+|''([^'']|'''')*''::[a-z_ "()0-9.]+)$' THEN x.default_sql ELSE '' END)::text AS constant
 FROM columns AS c
 JOIN pg_catalog.pg_type AS t ON t.oid = c.base AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+LEFT JOIN LATERAL (
+    SELECT pg_get_expr(d.adbin, d.adrelid) AS default_sql
+    FROM pg_catalog.pg_attrdef AS d
+    WHERE d.adrelid = c.table_id AND d.adnum = c.attnum AND NOT c.generated
+) AS x ON true
 ORDER BY c.relname DESC, c.attnum
 LIMIT 3200;
 
@@ -125,9 +132,10 @@ WHERE n.nspname = @schema_name::text AND d.typname = @domain_name::text AND k.co
 
 -- name: DoctorKeyList :many
 -- The unique indexes and exclusion constraints of the application's tables, apart
--- from primary keys; '' stands for an expression.
+-- from primary keys; '' stands for an expression. Predicate is the condition of a
+-- partial one; '': it is about all rows.
 SELECT c.relname::text AS table_name, quote_ident(x.relname)::text AS name, (k.oid IS NOT NULL)::boolean AS is_constraint,
-    i.indisexclusion::boolean AS excludes,
+    i.indisexclusion::boolean AS excludes, coalesce(pg_get_expr(i.indpred, i.indrelid), '')::text AS predicate,
     ARRAY(
         SELECT coalesce(a.attname, '')
         FROM generate_series(0, i.indnkeyatts - 1) AS place
@@ -250,7 +258,8 @@ WHERE c.relname = @table_name::text AND c.relnamespace = 'public'::regnamespace;
 -- name: DoctorLookalikeList :many
 -- Tables that may be the application's own for songs: of the name that tasksync
 -- uses, in another schema, or with a column for the id of a task and one for audio.
-SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+SELECT n.nspname::text AS schema_name, c.relname::text AS table_name,
+    (CASE n.nspname WHEN 'public' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(c.relname))::text AS quoted
 FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
@@ -266,6 +275,13 @@ WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
         ))))
 ORDER BY n.nspname, c.relname
 LIMIT 5;
+
+-- name: DoctorStatusSample :many
+-- The words in column status of some rows, of the application's from before, too.
+SELECT DISTINCT g.status::text AS word
+FROM (SELECT status FROM public.music_generations WHERE status IS NOT NULL LIMIT 1000) AS g
+ORDER BY word
+LIMIT 100;
 
 -- name: DoctorGenerationsExist :one
 SELECT EXISTS (SELECT FROM public.music_generations) AS has_rows;

@@ -7,6 +7,16 @@ FROM (
         unnest(@vias::text[]) AS via, unnest(@upstream_statuses::text[]) AS upstream_status
 ) AS u;
 
+-- name: EventInsertNew :execrows
+-- Tells of rows that are new to tasksync: a status that stays is no change. Rows that
+-- have events already are none.
+INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via)
+SELECT u.generation_id, u.user_id, u.status, u.status, 'insert'
+FROM (
+    SELECT unnest(@generation_ids::uuid[]) AS generation_id, unnest(@user_ids::uuid[]) AS user_id, unnest(@statuses::text[]) AS status
+) AS u
+WHERE NOT EXISTS (SELECT FROM tasksync.generation_events AS e WHERE e.generation_id = u.generation_id);
+
 -- name: EventAnnounce :exec
 -- Notifies sessions that listen, if there are any, that events may have
 -- committed. Each of them holds the lock shared, so that no other session gets

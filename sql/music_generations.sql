@@ -151,7 +151,8 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > @running_since::timestamptz))
 )
-SELECT g.id, coalesce(g.task_type, '')::text AS task_type, coalesce(g.provider, '')::text AS provider,
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status,
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
 WHERE g.task_type = ANY (@task_types::text[])
@@ -191,14 +192,58 @@ LIMIT @max_rows;
 -- name: GenerationListPendingByUser :many
 -- The user's pending V2 rows, the oldest first; with task ids, only the rows of
 -- those tasks. The user has no cast: so the parameter has the type of the
--- column, be it uuid or text, and the index on the column can be used.
+-- column, be it uuid or text, and the index on the column can be used. MATERIALIZED
+-- keeps the planner from the index that has all rows of the user in order.
+WITH pending AS MATERIALIZED (
+    SELECT id, created_at
+    FROM public.music_generations
+    WHERE user_id = @user_id
+        AND task_type IS NOT NULL
+        AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))
+)
 SELECT id
-FROM public.music_generations
-WHERE user_id = @user_id
-    AND task_type IS NOT NULL
-    AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-    AND (coalesce(cardinality(@task_ids::text[]), 0) = 0 OR task_id = ANY (@task_ids::text[]))
+FROM pending
 ORDER BY created_at, id
+LIMIT @max_rows;
+
+-- name: GenerationListByUser :many
+-- A page of the user's V2 rows, the newest first, after a known row; rows without a
+-- created_at come last. With words, in lower case, only the rows with one of them as
+-- their status. Each half is one look into index tasksync_user_rows_idx. A place in
+-- time is in microseconds since 1970, with the ends of bigint for the infinite times:
+-- drivers have no other number that is as exact.
+SELECT p.id, p.undated, p.at
+FROM (
+    (SELECT g.id, false AS undated, (CASE g.created_at
+            WHEN 'infinity' THEN 9223372036854775807
+            WHEN '-infinity' THEN -9223372036854775808
+            ELSE (extract(epoch FROM g.created_at::timestamptz) * 1000000)::bigint
+        END)::bigint AS at, g.created_at::timestamptz AS created_at
+    FROM public.music_generations AS g
+    WHERE g.user_id = @user_id
+        AND g.task_type IS NOT NULL
+        AND NOT @after_undated::boolean
+        AND (g.created_at, g.id) < (CASE CAST(@after_at AS bigint)
+                WHEN 9223372036854775807 THEN 'infinity'
+                WHEN -9223372036854775808 THEN '-infinity'
+                ELSE 'epoch'::timestamptz + interval '1 microsecond' * CAST(@after_at AS bigint)
+            END, @after_id::uuid)
+        AND (coalesce(cardinality(@words::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY (@words::text[]))
+    ORDER BY g.created_at DESC, g.id DESC
+    LIMIT @max_rows)
+    UNION ALL
+    (SELECT g.id, true, 0, NULL
+    FROM public.music_generations AS g
+    WHERE g.user_id = @user_id
+        AND g.task_type IS NOT NULL
+        AND g.created_at IS NULL
+        AND (NOT @after_undated::boolean OR g.id < @after_id::uuid)
+        AND (coalesce(cardinality(@words::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY (@words::text[]))
+    ORDER BY g.id DESC
+    LIMIT @max_rows)
+) AS p
+ORDER BY p.undated, p.created_at DESC, p.id DESC
 LIMIT @max_rows;
 
 -- name: GenerationListPendingByTask :many
@@ -279,3 +324,43 @@ SELECT coalesce(pg_get_expr(d.adbin, d.adrelid), (SELECT t.typdefault FROM pg_ca
 FROM pg_catalog.pg_attribute AS a
 LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass('public.music_generations') AND a.attname = 'status' AND NOT a.attisdropped;
+
+-- name: GenerationListWaiting :many
+-- V2 rows that have not ended, the oldest first, with what is known of why: the job
+-- that follows each, and what is remembered of it. Rows whose status is a word that
+-- nobody understands follow the pending ones. With @ignored, only rows that no daemon
+-- with these types and providers follows.
+WITH waiting AS (
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 1 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+        AND (NOT @ignored::boolean OR g.task_type <> ALL (@task_types::text[]) OR coalesce(g.task_id, '') = ''
+            OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL (@providers::text[]))
+        AND (g.created_at < @before::timestamptz OR g.created_at IS NULL)
+    ORDER BY g.created_at, g.id
+    LIMIT @max_rows)
+    UNION ALL
+    (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 2 AS part
+    FROM public.music_generations AS g
+    WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
+        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL (@ended_words::text[])
+        AND (g.created_at < @before::timestamptz OR g.created_at IS NULL)
+    LIMIT @max_rows)
+)
+SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
+    left(coalesce(w.status, ''), 40)::text AS status, w.created_at, coalesce(j.state::text, '')::text AS job_state,
+    coalesce(j.scheduled_at, '0001-01-01 00:00:00Z')::timestamptz AS scheduled_at,
+    coalesce(m.reason, '')::text AS reason, coalesce(m.refused, '')::text AS refused,
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
+FROM waiting AS w
+LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = w.id
+LEFT JOIN LATERAL (
+    SELECT r.state, r.scheduled_at
+    FROM tasksync.river_job AS r
+    WHERE r.kind = 'sync' AND r.args @> jsonb_build_object('ids', jsonb_build_array(w.id::text))
+        AND r.state IN ('available', 'scheduled', 'retryable', 'pending', 'running')
+    ORDER BY r.scheduled_at
+    LIMIT 1
+) AS j ON true
+ORDER BY w.part, w.created_at, w.id
+LIMIT @max_rows;

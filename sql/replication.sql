@@ -31,7 +31,14 @@ FROM pg_catalog.pg_replication_slots AS s
 WHERE s.slot_name = @slot_name::text AND s.database = current_database();
 
 -- name: ReplicationSettingsGet :one
-SELECT current_setting('wal_level')::text AS wal_level,
+-- In_wal: the rows of music_generations are, unlike those of a view or an UNLOGGED
+-- table.
+SELECT coalesce((
+        SELECT c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
+        FROM pg_catalog.pg_class AS c
+        WHERE c.oid = to_regclass('public.music_generations')
+    ), true)::boolean AS in_wal,
+    current_setting('wal_level')::text AS wal_level,
     current_setting('synchronous_standby_names')::text AS standby_names,
     current_setting('max_replication_slots')::integer AS max_slots,
     (SELECT count(*) FROM pg_catalog.pg_replication_slots)::integer AS used_slots;

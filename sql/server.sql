@@ -8,7 +8,7 @@ SELECT (current_setting('transaction_read_only') = 'on')::boolean AS read_only;
 -- The statements that give the role the rights that the migrations need and that it
 -- lacks. Their names are quoted.
 WITH grants AS (
-    SELECT 1 AS n, to_regnamespace('tasksync') IS NULL AND NOT has_database_privilege(current_database(), 'create') AS missing,
+    SELECT 1 AS n, NOT has_database_privilege(current_database(), 'create') AS missing, -- CREATE SCHEMA IF NOT EXISTS needs it always
         format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user) AS statement
     UNION ALL
     SELECT 2, NOT (has_schema_privilege(to_regnamespace('public'), 'usage') AND has_schema_privilege(to_regnamespace('public'), 'create')),

@@ -29,17 +29,16 @@ func (s *Syncer) commitAlone(ctx context.Context, via Via, m *member, cause erro
 	if shared {
 		cause = again()
 	}
-	switch {
-	case duplicateClip(cause):
+	if duplicateClip(cause) {
 		held, err := s.holderOf(ctx, m)
-		if m.holder = held; held == nil {
-			if err != nil {
-				s.cfg.Logger.Debug("[TaskSync] Reading the owner of clips failed", append(attrs(m.g), "error", redactPg(err))...)
-			}
-			return cause
+		if m.holder = held; held != nil {
+			return again()
 		}
-		return again()
-	case database.HasClass(cause, database.ClassIntegrityConstraintViolation, database.ClassDataException) && s.clips.Spares():
+		if err != nil {
+			s.cfg.Logger.Debug("[TaskSync] Reading the owner of clips failed", append(attrs(m.g), "error", redactPg(err))...)
+		}
+	}
+	if database.HasClass(cause, database.ClassIntegrityConstraintViolation, database.ClassDataException) && s.clips.Spares() {
 		m.least = true
 		err := again()
 		if err == nil && s.told.First("unfilled "+causeOf(rejectionOf(m, cause)), s.cfg.Now()) {

@@ -1,6 +1,8 @@
 package syncer
 
 import (
+	"unicode/utf8"
+
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -42,7 +44,15 @@ func (s *Syncer) addStatus(p *queries.GenerationUpdateManyParams, m *member) {
 	p.Statuses = append(p.Statuses, string(m.decision.Status))
 	p.Words = append(p.Words, s.cfg.Words.Write(m.decision.Status))
 	p.ErrorCodes = append(p.ErrorCodes, string(m.decision.ErrorCode))
-	p.ErrorMessages = append(p.ErrorMessages, m.decision.ErrorMessage)
+	p.ErrorMessages = append(p.ErrorMessages, cut(m.decision.ErrorMessage, s.cfg.MessageLength))
+}
+
+// cut returns the first n characters of text; all of them if n is 0.
+func cut(text string, n int) string {
+	if n == 0 || utf8.RuneCountInString(text) <= n {
+		return text
+	}
+	return string([]rune(text)[:n])
 }
 
 func addEvent(p *queries.EventInsertManyParams, via Via, m *member) {

@@ -58,6 +58,9 @@ type Config struct {
 	// UpdateClips says that the application makes a placeholder for each result: clips
 	// are updated, and none is inserted.
 	UpdateClips bool
+	// MessageLength is how many characters column error_message takes; longer texts
+	// are cut, because an end must not fail for its text. 0: any number.
+	MessageLength int
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()

@@ -84,7 +84,7 @@ type Observation struct {
 	Failure *Failure
 	// Waited is how long the call waited before it was sent, for a slot of the rate limit
 	// for example; 0: that is not known, or there was no wait.
-	Waited time.Duration
+	Waited time.Duration `json:"-"` // of the call, not of the answer
 }
 
 // Item is one result of a task. Its position in the observation matters if it has

@@ -192,7 +192,8 @@ func TestRowsThatWaitForTheirTask(t *testing.T) {
 	now := began.Add(100 * time.Hour)
 	d = p.Decide(now, g, nil, Seen{})
 	require.Equal(t, Submitted, d.Status)
-	require.Equal(t, now.Add(overdueMost), d.Next)
+	require.Equal(t, now.Add(awaitMost), d.Next)
+	require.Equal(t, began.Add(time.Hour+overdueMost), p.Decide(began.Add(time.Hour), g, nil, Seen{}).Next)
 	g.Memory = d.Memory
 	require.False(t, p.Decide(now.Add(time.Hour), g, nil, Seen{}).Writes(g), "noted once")
 

@@ -24,13 +24,17 @@ func (p Policy) awaitTask(now time.Time, g Generation) Decision {
 	}
 	return Decision{
 		Outcome: OutcomeSkipped, Reason: ReasonNoTaskID, Status: g.Status, Memory: mem,
-		Next: now.Add(min(max(age/4, awaitLeast), overdueMost)),
+		Next: now.Add(min(max(age/4, awaitLeast), max(overdueMost, min(age/24, awaitMost)))),
 	}
 }
 
-// awaitLeast is the least wait between two looks for the id of a task. The feed hears
-// of an id that comes in between.
-const awaitLeast = 2 * time.Second
+// awaitLeast and awaitMost bound the wait between two looks for the id of a task. Every
+// feed but poll hears of an id that comes in between. Rows that were left behind long
+// ago are looked at seldom: there may be many of them.
+const (
+	awaitLeast = 2 * time.Second
+	awaitMost  = 30 * time.Minute
+)
 
 // submittedLate reports whether the row waited for its task, which now has an id.
 func (g Generation) submittedLate() bool {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
@@ -29,8 +31,8 @@ type adoptCmd struct {
 	ClipsJSON  string            `name:"clips-json" placeholder:"COLUMN" help:"A json column that has all clips."`
 	File       string            `placeholder:"FILE" help:"Take all decisions from this file, which --write has written."`
 	Write      string            `placeholder:"FILE" help:"Write the decisions into this file, like tasksync.yaml, and do nothing else."`
-	DryRun     bool              `help:"Print the SQL as a migration for goose, and change nothing."`
-	Remove     bool              `help:"Take it away: the views, and the triggers and indexes on the table."`
+	DryRun     bool              `help:"Print the SQL as a migration for goose on standard output, the decisions on standard error, and change nothing."`
+	Remove     bool              `help:"Take the views, and the triggers and indexes on the table, away again; stop tasksync run before."`
 }
 
 // Help implements kong's detailed help.
@@ -41,10 +43,10 @@ finds by the catalog which column is which, shows each decision with its
 reason, and asks for what is not clear; nothing of the table changes but
 triggers and indexes named tasksync_….
 
-  tasksync adopt --table songs --dry-run     the decisions, and the SQL
-  tasksync adopt --table songs               does it, and tries it
+  tasksync adopt --table songs --dry-run >adopt.sql    decisions, and the SQL
+  tasksync adopt --table songs                         does it, and tries it
   tasksync adopt --table songs --write tasksync.yaml
-  tasksync adopt --file tasksync.yaml        the same in CI
+  tasksync adopt --file tasksync.yaml                  the same in CI
   tasksync adopt --remove
 
 Then start tasksync run as usual.`
@@ -85,6 +87,9 @@ func (c *adoptCmd) Run(ctx context.Context, std *streams) error {
 	case c.DryRun:
 		text, err := m.Goose()
 		fmt.Fprint(std.out, text)
+		if isTerminal(std.out) {
+			fmt.Fprintln(std.err, "tasksync: the decisions stand above the SQL; >FILE takes the SQL away from them")
+		}
 		return err
 	default:
 		return c.apply(ctx, conn.Conn(), std, adoption{m, plan, cat})
@@ -124,13 +129,24 @@ func (c *adoptCmd) propose(ctx context.Context, conn *pgx.Conn, std *streams) (p
 	p := adopt.Propose(cat, adopt.Given{
 		Columns: c.Column, Words: lists(c.Word), ClipWords: lists(c.ClipWord), Type: c.Type, TimeZone: c.TimeZone, ClipsJSON: c.ClipsJSON, Types: taskTypes(),
 	})
-	for _, d := range p.Decisions {
-		fmt.Fprintf(std.err, "%-22s %-28s %s\n", d.What, d.Is, d.Why)
-	}
+	showDecisions(std.err, p.Decisions)
 	if len(p.Questions) > 0 {
 		return plan, nil, usageError{fmt.Errorf("not clear, and not guessed:\n  - %s", strings.Join(p.Questions, "\n  - "))}
 	}
 	return p.Plan, cat, p.Plan.Check(cat)
+}
+
+// showDecisions prints a line for each decision; on a terminal the reason stands below
+// where 80 columns have no room for it.
+func showDecisions(out io.Writer, decisions []adopt.Decision) {
+	const format, columns = "%-19s %-22s ", 80
+	for _, d := range decisions {
+		begin := fmt.Sprintf(format, d.What, d.Is)
+		if isTerminal(out) && utf8.RuneCountInString(begin+d.Why) > columns {
+			begin += "\n    "
+		}
+		fmt.Fprintln(out, begin+d.Why)
+	}
 }
 
 // lists splits each value at its commas.
@@ -189,7 +205,7 @@ func (c *adoptCmd) apply(ctx context.Context, conn *pgx.Conn, std *streams, a ad
 	if pending.Rows > 0 {
 		fmt.Fprintf(std.out, "%d rows are pending, the oldest since %s; tasksync run asks for them all, the newest first\n", pending.Rows, pending.Since)
 	}
-	fmt.Fprintln(std.out, "start tasksync run, or check with tasksync doctor")
+	fmt.Fprintln(std.out, "next: tasksync run, which applies the migrations; then tasksync doctor")
 	return nil
 }
 

@@ -42,8 +42,8 @@ func TestAdoptAsks(t *testing.T) {
 	before := w.objects(t)
 	code, out := command(w.url, "adopt", "--table", "songs")
 	require.Equal(t, exitUsage, code, out)
-	require.Contains(t, out, "which word in status means complete? Say --word complete=WORD")
-	require.Contains(t, out, "which word in status means failed? Say --word failed=WORD")
+	require.Contains(t, out, "which word in songs.status means complete? Say --word complete=WORD")
+	require.Contains(t, out, "which word in songs.status means failed? Say --word failed=WORD")
 	require.Regexp(t, `task_id +task_id +its name says so`, out)
 	code, out = command(w.url, "adopt", "--table", "song")
 	require.Equal(t, exitFailed, code, out)
@@ -166,12 +166,40 @@ func TestAdoptNamesTaken(t *testing.T) {
 	require.NoError(t, err)
 	_, out = command(w.url, append([]string{"adopt"}, w.shape.adopt...)...)
 	require.Contains(t, out, "public.music_generations is a table that has rows")
+	_, out = command(w.url, "adopt", "--table", "music_generations")
+	require.Contains(t, out, "give public.music_generations another name first")
 	_, err = w.pool.Exec(t.Context(), advice)
 	require.NoError(t, err)
 	w.adopt(t)
 	w.writes(t)
 	_, out = command(w.url, "doctor", "--api-key", "a key", "--api-url", "http://127.0.0.1:1")
 	require.Contains(t, out, "music_generations is a view over public.songs (adopt); statuses: submitted, complete, failed")
+	_, err = w.pool.Exec(t.Context(), `DELETE FROM songs`)
+	require.NoError(t, err)
+	_, out = command(w.url, "doctor", "--api-key", "a key", "--api-url", "http://127.0.0.1:1")
+	require.NotContains(t, out, "looks like a table", "it is adopted already")
+}
+
+// When the views are gone, a start names the command that makes them again, and so does
+// the doctor.
+func TestAdoptRemoved(t *testing.T) {
+	t.Parallel()
+	w := newAdopted(t, shapes[0])
+	w.adopt(t)
+	code, out := command(w.url, "migrate", "up")
+	require.Zero(t, code, out)
+	w.adopt(t, "--remove")
+	for _, name := range []string{"run", "doctor"} {
+		code, out = command(w.url, name, "--api-key", "key", "--api-url", "http://127.0.0.1:1")
+		require.Equal(t, exitFailed, code, out)
+		require.Contains(t, out, "tables are missing: public.music_generations, public.music_clips")
+		require.Contains(t, out, "run `tasksync adopt` again")
+	}
+	w.adopt(t)
+	w.writes(t)
+	code, out = command(w.url, "sync", "42", "--api-key", "key", "--api-url", "http://127.0.0.1:1")
+	require.Equal(t, exitFailed, code, out)
+	require.Contains(t, out, "SELECT tasksync.adopted_id(KEY)")
 }
 
 // A transaction that has written the table holds adopt up, but no other writer, and adopt

@@ -141,6 +141,7 @@ func TestAdoptedTables(t *testing.T) {
 			}
 			w.settle(t, func() *process { return d })
 			require.Zero(t, d.stop(t), tail(d.output()))
+			require.NotContains(t, d.output(), "looks like a table of the application's", "it is adopted")
 			w.verify(t)
 			w.verifyApplication(t)
 			w.report(t)

@@ -245,7 +245,7 @@ func (w *shaped) completes(t *testing.T, s pageLine) {
 	taskID := w.sim.Submit(task.Generate, simulator.Ready)
 	w.exec(t, `INSERT INTO music_generations (task_id, task_type) VALUES ($1, 'generate')`, taskID)
 	w.await(t, d, "the row is complete", func() bool {
-		return w.count(t, `SELECT count(*) FROM music_generations WHERE task_id = $1 AND status IN ('complete', 'completed')`, taskID) == 1
+		return w.count(t, `SELECT count(*) FROM music_generations WHERE task_id = $1 AND lower(status) IN ('complete', 'completed')`, taskID) == 1
 	})
 	require.Equal(t, 2, w.count(t, `SELECT count(*) FROM music_clips WHERE audio_url <> ''`))
 	found, exit := w.doctor(t)

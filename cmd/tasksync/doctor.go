@@ -40,7 +40,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	r := findings{OK: true, Findings: []finding{}}
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {
-			f.Next = inVariables(field).Error()
+			f.What = "settings: " + inVariables(field).Error()
 		}
 		r.add(f)
 		if !c.JSON {

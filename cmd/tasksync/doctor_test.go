@@ -63,7 +63,7 @@ func TestDoctorAsksTheProvider(t *testing.T) {
 func TestDoctorValidatesTheSettingsOfRun(t *testing.T) {
 	t.Parallel()
 	w := &shaped{world: newWorld(t, "sunoapi")}
-	for name, value := range map[string]string{"TASKSYNC_JWT_SECRET": "short", "TASKSYNC_CORS_ORIGINS": "app.example", "TASKSYNC_WEBHOOK_TOKEN": "x"} {
+	for name, value := range map[string]string{"TASKSYNC_JWT_SECRET": "short", "TASKSYNC_CORS_ORIGINS": "app.example", "TASKSYNC_WEBHOOK_TOKEN": "x", "TASKSYNC_PROVIDER": "suno", "TASKSYNC_API_URL": "localhost:8080"} {
 		text, exit := w.command(t, w.with(name, value), "doctor")
 		require.Equal(t, exitFailed, exit, text)
 		require.Contains(t, text, "FAIL settings: configuration: "+name, text)
@@ -98,6 +98,26 @@ func TestDoctorAsJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(text), &found), text)
 	require.False(t, found.OK)
 	require.Contains(t, text, "DROP NOT NULL")
+
+	text, exit = w.command(t, w.with("DATABASE_URL", "postgres://u@127.0.0.1:1/app"), "doctor", "--json")
+	require.Equal(t, exitFailed, exit)
+	found = findings{}
+	require.NoError(t, json.Unmarshal([]byte(text), &found), text)
+	away := found.Findings[len(found.Findings)-1]
+	require.Equal(t, "server", away.Check)
+	require.Contains(t, away.Text, "database: connect to the database: 127.0.0.1:1")
+}
+
+// A variable whose value is none of those that there are is named; a flag is not blamed
+// on its variable.
+func TestVariablesWithWrongValuesAreNamed(t *testing.T) {
+	t.Parallel()
+	w := &shaped{world: &world{}}
+	said, exit := w.command(t, map[string]string{"TASKSYNC_FEED": "x"}, "run")
+	require.Equal(t, exitUsage, exit)
+	require.Contains(t, said, `TASKSYNC_FEED: --feed must be one of "auto","notify","wal","poll" but got "x"`)
+	said, _ = w.command(t, map[string]string{"TASKSYNC_FEED": "wal"}, "run", "--feed", "x")
+	require.NotContains(t, said, "TASKSYNC_FEED")
 }
 
 // A variable that is misspelt is named, with the one that was meant.

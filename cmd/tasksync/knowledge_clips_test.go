@@ -62,6 +62,11 @@ var clipTables = []struct{ name, alter, holds string }{
 		`c.mood IS NULL AND c.user_id = g.user_id`,
 	},
 	{
+		"a value of the row that a key over two columns permits once",
+		`ALTER TABLE music_clips ADD user_id uuid, ADD slot integer NOT NULL DEFAULT 1, ADD UNIQUE (user_id, slot)`,
+		`c.user_id IS NULL`,
+	},
+	{
 		"partitions by what only the row knows",
 		`ALTER TABLE music_generations ADD workspace_id bigint NOT NULL DEFAULT 9;
 		DROP TABLE music_clips;

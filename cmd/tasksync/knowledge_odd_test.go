@@ -40,7 +40,7 @@ func at(list []string, s string) int {
 	return -1
 }
 
-// again is the UPDATE of the README that makes an ended row pending again.
+// again is an UPDATE by hand that makes an ended row pending again.
 const again = `UPDATE music_generations SET status = 'submitted', error_code = NULL, error_message = NULL, completed_at = NULL, created_at = now()`
 
 // A row that is made pending again by hand has all of its time again, whatever is

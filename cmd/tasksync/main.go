@@ -1,5 +1,5 @@
 // Command tasksync keeps the rows of music_generations in step with a
-// Suno-style V2 API. Run `tasksync --help`.
+// Suno-style API. Run `tasksync --help`.
 package main
 
 import (
@@ -37,6 +37,7 @@ type cli struct {
 	Adopt    adoptCmd    `cmd:"" help:"Let tasksync work on a table of your own, like songs."`
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
+	Pending  pendingCmd  `cmd:"" help:"List the rows that have not ended, and why each of them waits."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`
 	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`
@@ -92,7 +93,7 @@ func run(args []string, out, errOut io.Writer) int {
 	case exited >= 0: // --help
 		return exited
 	case err != nil:
-		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", err)
+		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", fromVariable(parser.Model, args, err))
 		return exitUsage
 	}
 	nameUnknown(parser.Model, os.Environ(), errOut)

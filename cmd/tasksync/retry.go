@@ -78,7 +78,7 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	}
 	for _, id := range c.IDs {
 		if !task.IsUUID(id) {
-			return req, fmt.Errorf("%q is not the id of a row, which is a UUID", id)
+			return req, fmt.Errorf("%q is not the id of a row, which is a UUID%s", id, ofAdopted)
 		}
 	}
 	if c.Since == "" {
@@ -93,6 +93,9 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	}
 	return req, nil
 }
+
+// ofAdopted says how to find the id of a row in a table of the application's own.
+const ofAdopted = " (in an adopted table: SELECT tasksync.adopted_id(KEY))"
 
 // retryProgress shows how many rows are done, on standard error: a bar on a
 // terminal, else a line for each batch.

@@ -44,7 +44,7 @@ func TestStandbyIsWaitedFor(t *testing.T) {
 	require.Contains(t, out.String(), "target_session_attrs=read-write")
 
 	listen := freeAddr(t)
-	d = start(t, w.with("DATABASE_URL", url, "TASKSYNC_TIMEOUT", "10m", "TASKSYNC_LISTEN_ADDR", listen), "run")
+	d = start(t, w.with("DATABASE_URL", url, "TASKSYNC_TIMEOUT", "10m", "TASKSYNC_ADMIN_ADDR", listen), "run")
 	w.await(t, d, "the log says that it is a standby", func() bool { return strings.Contains(d.output(), "is a standby") })
 	status, body := get(t, "http://"+listen+"/readyz")
 	require.Equal(t, 503, status)

@@ -113,10 +113,14 @@ func TestStartEndsWithTheNextStep(t *testing.T) {
 		"unknown parameter": {with(func(_ *url.URL, q url.Values) { q.Set("options", "-c nosuch=1") }), exitFailed, []string{`unrecognized configuration parameter \"nosuch\"`, "correct or remove it"}},
 		"a wrong value":     {with(func(_ *url.URL, q url.Values) { q.Set("statement_timeout", "soon") }), exitFailed, []string{"statement_timeout", "correct or remove it"}},
 		"our own read-only": {with(func(_ *url.URL, q url.Values) { q.Set("default_transaction_read_only", "on") }), exitFailed, []string{"in the address (options)", "take it out there"}},
-		"a wrong password":  {with(func(u *url.URL, _ url.Values) { u.User = url.UserPassword(u.User.Username(), "s") }), exitFailed, []string{"check user and password", "percent-encoded"}},
-		"a wrong name":      {with(func(u *url.URL, _ url.Values) { u.Path = "/nosuch" }), exitFailed, []string{"create the database"}},
-		"not encoded":       {"postgres://user:p@ss%zz@db.example.com/app", exitUsage, []string{"DATABASE_URL", "percent-encoded", "%25"}},
-		"a slash":           {"postgres://user:pa/zz@db.example.com/app", exitUsage, []string{"DATABASE_URL", "percent-encoded", "%2F"}},
+		"and without TLS": {with(func(_ *url.URL, q url.Values) {
+			q.Set("default_transaction_read_only", "on")
+			q.Set("sslmode", "prefer")
+		}), exitFailed, []string{"take it out there"}},
+		"a wrong password": {with(func(u *url.URL, _ url.Values) { u.User = url.UserPassword(u.User.Username(), "s") }), exitFailed, []string{"check user and password", "percent-encoded"}},
+		"a wrong name":     {with(func(u *url.URL, _ url.Values) { u.Path = "/nosuch" }), exitFailed, []string{"create the database"}},
+		"not encoded":      {"postgres://user:p@ss%zz@db.example.com/app", exitUsage, []string{"DATABASE_URL", "percent-encoded", "%25"}},
+		"a slash":          {"postgres://user:pa/zz@db.example.com/app", exitUsage, []string{"DATABASE_URL", "percent-encoded", "%2F"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,7 +197,7 @@ func TestStartWaitsAndSaysWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			listen := freeAddr(t)
-			d := start(t, w.with("DATABASE_URL", tc.url, "TASKSYNC_LISTEN_ADDR", listen), "run")
+			d := start(t, w.with("DATABASE_URL", tc.url, "TASKSYNC_ADMIN_ADDR", listen), "run")
 			w.await(t, d, "the log says why", func() bool { return tc.wants.MatchString(d.output()) })
 			w.await(t, d, "readiness says why", func() bool {
 				status, body := get(t, "http://"+listen+"/readyz")

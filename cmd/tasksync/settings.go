@@ -16,7 +16,7 @@ import (
 
 // databaseFlags say which database.
 type databaseFlags struct {
-	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"The database that has music_generations, like postgres://user:password@host:5432/name."`
+	DatabaseURL string `env:"DATABASE_URL" placeholder:"URL" help:"The application's database, like postgres://user:password@host:5432/name."`
 }
 
 func (f databaseFlags) require() error {

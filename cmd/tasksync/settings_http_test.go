@@ -36,10 +36,10 @@ func TestHTTPFlags(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, daemon.API{}, parsed(t), "everything is off at first")
 	require.Equal(t, daemon.API{
-		JWTSecret: "secret", JWKSURL: "https://x/jwks", JWTIssuer: "iss", JWTAudience: "aud",
+		JWTSecret: "secret", JWKSURL: "https://x/jwks", JWTIssuer: "iss", JWTAudience: "aud", RequireAAL2: true,
 		CORSOrigins: []string{"https://a.example", "https://b.example"}, WebhookTokens: []string{"one", "two", "three"},
 	}, parsed(t,
-		"--jwt-secret=secret", "--jwks-url=https://x/jwks", "--jwt-issuer=iss", "--jwt-audience=aud",
+		"--jwt-secret=secret", "--jwks-url=https://x/jwks", "--jwt-issuer=iss", "--jwt-audience=aud", "--jwt-require-aal2",
 		"--cors-origins= https://a.example , https://b.example,", "--webhook-token=one, two", "--webhook-token=three"))
 	require.Empty(t, parsed(t, "--cors-origins=, ,").CORSOrigins)
 }

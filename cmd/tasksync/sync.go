@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tasksync/daemon"
+	"tasksync/task"
 )
 
 // syncCmd is `tasksync sync ID…`.
@@ -52,7 +53,11 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 // result like any other.
 func verdict(results []daemon.Result) error {
 	for _, r := range results {
-		if r.Unfit() {
+		switch {
+		case !r.Unfit():
+		case !task.IsUUID(r.ID):
+			return fmt.Errorf("%q is not the id of a row, which is a UUID%s", r.ID, ofAdopted)
+		default:
 			return errors.New("some rows could not be looked at; see the reasons above")
 		}
 	}

@@ -36,6 +36,7 @@ const (
 	stepSignal      = "let the role end it: GRANT pg_signal_backend TO …, or use the role of the slot's reader"
 	stepStandbys    = "name the standbys one by one, or the commits that wait for any standby wait for this reader"
 	stepAdopted     = "the WAL names the table below it, which the reader does not know; set TASKSYNC_FEED=auto, notify or poll"
+	stepUnlogged    = "set TASKSYNC_FEED=auto, notify or poll"
 	stepOldest      = "a new slot waits for every transaction that was open before it: end the oldest (see xact_start in pg_stat_activity)"
 )
 

@@ -55,6 +55,9 @@ func (r *Reader) Check(ctx context.Context) error {
 	if server.WalLevel != "logical" {
 		return fmt.Errorf("%w: wal_level is %s: %s", ErrUnavailable, server.WalLevel, stepWALLevel)
 	}
+	if !server.InWal {
+		return fmt.Errorf("%w: music_generations is UNLOGGED or a view, whose rows the WAL does not have: %s", ErrUnavailable, stepUnlogged)
+	}
 	if strings.Contains(server.StandbyNames, "*") {
 		return fmt.Errorf("%w: synchronous_standby_names is %s: %s", ErrUnavailable, server.StandbyNames, stepStandbys)
 	}

@@ -109,3 +109,13 @@ func TestConfig(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, r.Run(t.Context()), "ConnConfig")
 }
+
+// The WAL does not have the rows of an UNLOGGED table.
+func TestTableWithoutWAL(t *testing.T) {
+	t.Parallel()
+	b, _ := setupServer(t, nil)
+	b.exec(`ALTER TABLE music_clips SET UNLOGGED`)
+	b.exec(`ALTER TABLE music_generations SET UNLOGGED`)
+	require.ErrorIs(t, b.reader().Check(t.Context()), ErrUnavailable)
+	b.requireUnavailable("TASKSYNC_FEED=auto")
+}

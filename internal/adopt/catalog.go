@@ -134,13 +134,22 @@ func ReadCatalog(ctx context.Context, db queries.DBTX, table, clips string) (*Ca
 		return nil, fmt.Errorf("read the server's settings: %w", err)
 	}
 	c := &Catalog{VersionNum: server.VersionNum, TimeZone: server.TimeZone}
-	if c.Table, err = ReadTable(ctx, db, table); err != nil {
+	if c.Table, err = readFree(ctx, db, table); err != nil {
 		return nil, err
 	}
 	if clips != "" {
-		c.ClipsTable, err = ReadTable(ctx, db, clips)
+		c.ClipsTable, err = readFree(ctx, db, clips)
 	}
 	return c, err
+}
+
+// readFree reads a table, unless a view is to have its name.
+func readFree(ctx context.Context, db queries.DBTX, name string) (*Table, error) {
+	t, err := ReadTable(ctx, db, name)
+	if err == nil && t.Kind == "r" && t.Schema == "public" && (t.Name == "music_generations" || t.Name == "music_clips") {
+		return nil, fmt.Errorf("%w: tasksync puts views named music_generations and music_clips over your tables, so give %s another name first (ALTER TABLE %s RENAME TO …) and let the application use that", ErrTaken, t, t.SQL())
+	}
+	return t, err
 }
 
 // The kinds of types that a column may have.

@@ -119,8 +119,8 @@ func TestQuestionsAboutWords(t *testing.T) {
 	t.Parallel()
 	for words, asks := range map[string][]string{
 		"pending completed failed":         nil,
-		"pending":                          {"which word in status means complete?", "which word in status means failed?"},
-		"pending done completed failed":    {"which word in status is to be written for complete: completed, done?"},
+		"pending":                          {"which word in songs.status means complete?", "which word in songs.status means failed?"},
+		"pending done completed failed":    {"which word in songs.status is to be written for complete: completed, done?"},
 		"completed failed":                 {"means that a task is under way?"},
 		"Pending COMPLETED Error archived": nil,
 	} {

@@ -248,10 +248,10 @@ func (p *proposal) proposeType() {
 	p.Plan.Type = "generate"
 	if p.given.Type != "" {
 		p.Plan.Type = p.given.Type
-		p.say("task_type", p.Plan.Type+", for all rows", "you said so")
+		p.say("task_type", p.Plan.Type+" (all rows)", "you said so")
 		return
 	}
-	p.say("task_type", "generate, for all rows", "no column has the task types of tasksync; --type names another, --column task_type=NAME a column")
+	p.say("task_type", "generate (all rows)", "no column has task types; --type says another, --column task_type=NAME which")
 }
 
 // proposeZone asks for the zone of times without one, unless the server's is UTC.

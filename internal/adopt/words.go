@@ -95,9 +95,9 @@ func (p *proposal) proposeWords(t *Table, c Column, given map[string][]string, f
 		list := found[s]
 		switch end := s == "complete" || s == "failed"; {
 		case end && len(list) == 0:
-			p.ask(fmt.Sprintf("which word in %s means %s? Say --%s %s=WORD (%s: %s)", c.Name, s, flag, s, from, list2(choices)))
+			p.ask(fmt.Sprintf("which word in %s.%s means %s? Say --%s %s=WORD (%s: %s)", t.Name, c.Name, s, flag, s, from, list2(choices)))
 		case end && len(list) > 1 && given[s] == nil:
-			p.ask(fmt.Sprintf("which word in %s is to be written for %s: %s? Say --%s %s=WORD,OTHER: the first is written, all are read", c.Name, s, list2(list), flag, s))
+			p.ask(fmt.Sprintf("which word in %s.%s is to be written for %s: %s? Say --%s %s=WORD,OTHER: the first is written, all are read", t.Name, c.Name, s, list2(list), flag, s))
 		case len(list) > 0:
 			p.say(c.Name+" "+s, strings.Join(list, ", "), from)
 		default:
@@ -105,10 +105,10 @@ func (p *proposal) proposeWords(t *Table, c Column, given map[string][]string, f
 		}
 	}
 	if word(found, statuses[0]) == "" {
-		p.ask(fmt.Sprintf("which word in %s means that a task is under way? Say --%s submitted=WORD (%s: %s)", c.Name, flag, from, list2(choices)))
+		p.ask(fmt.Sprintf("which word in %s.%s means that a task is under way? Say --%s submitted=WORD (%s: %s)", t.Name, c.Name, flag, from, list2(choices)))
 	}
 	if len(others) > 0 {
-		p.say(c.Name+" others", strings.Join(others, ", "), "no word of a task; rows with it are left alone")
+		p.say(c.Name+" others", strings.Join(others, ", "), "no word of a task; rows with it are left alone, unless you say --"+flag+" processing=WORD")
 	}
 	return found
 }

@@ -63,7 +63,10 @@ func New(cfg Config) (*API, error) {
 	a.registerGenerations(api)
 	a.registerEvents(api)
 	a.registerWebhooks(api)
-	registerDocs(mux)
+	describe(api.OpenAPI())
+	if err := registerDocs(mux); err != nil {
+		return nil, err
+	}
 	handler, err := a.wrap(mux)
 	if err != nil {
 		return nil, err
@@ -122,25 +125,6 @@ func (a *API) beginPass() bool {
 	}
 	a.passes.Add(1)
 	return true
-}
-
-// humaConfig describes the API. Unknown fields are no error: clients of the service
-// that tasksync replaces may send more.
-func humaConfig(version string) huma.Config {
-	c := huma.DefaultConfig("tasksync", version)
-	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	c.Components.Schemas = registry
-	c.AllowAdditionalPropertiesByDefault = true
-	c.Info.Description = "Keeps the rows of music_generations in step with a slow task API. Rows fill in by themselves; this is for pages that want to see it happen, and for providers that call back."
-	c.DocsPath = "" // see registerDocs
-	c.SchemasPath = ""
-	c.CreateHooks = nil // no $schema in responses
-	c.Transformers = []huma.Transformer{withoutValues}
-	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user's access token, as Supabase issues it; or a service role token, with user_id."},
-		"ticket": {Type: "apiKey", In: "query", Name: "ticket", Description: "A one-time ticket of POST /api/music/v2/sync/events/ticket."},
-	}
-	return c
 }
 
 // withoutValues keeps the client's values and the names of our types out of a

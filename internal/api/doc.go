@@ -3,6 +3,7 @@
 //
 //	POST /api/music/v2/sync                looks at the user's pending rows now
 //	GET  /api/music/v2/sync                reads the user's pending rows
+//	GET  /api/music/v2/generations         reads the user's rows, page by page
 //	GET  /api/music/v2/generations/{id}    reads one of the user's rows
 //	GET  /api/music/v2/sync/events         streams status changes as they commit
 //	POST /api/music/v2/sync/events/ticket  issues a ticket for that stream

@@ -24,8 +24,6 @@ import (
 	"tasksync/internal/view"
 )
 
-const eventsPath = syncPath + "/events"
-
 // instance is another API on the same database, which a test can stop.
 type instance struct {
 	url     string

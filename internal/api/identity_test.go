@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/auth"
 	"tasksync/task"
 )
 
@@ -204,4 +205,29 @@ func TestSeveralTokens(t *testing.T) {
 			require.Contains(t, a.detail(t), "several Authorization headers")
 		}
 	}
+}
+
+// TestSecondFactor: where two factors are required, a token of one is refused with 403,
+// which a page does not take for the end of its session; service tokens have none.
+func TestSecondFactor(t *testing.T) {
+	t.Parallel()
+	verifier, err := auth.New(auth.Config{Secret: secret, RequireAAL2: true})
+	require.NoError(t, err)
+	strict, lax := setup(t, func(c *Config) { c.Verifier = verifier }), setup(t)
+	with := func(name string, value any) func(jwt.MapClaims) { return func(c jwt.MapClaims) { c[name] = value } }
+	for aal, want := range map[any]int{"aal2": 200, "aal1": 403, "aal": 403, "AAL2": 403, 2: 403, "": 403} {
+		tok := token(alice, with("aal", aal))
+		for method, path := range map[string]string{http.MethodGet: syncPath, http.MethodPost: syncPath, http.MethodHead: eventsPath} {
+			r := strict.call(method, path, tok, "")
+			require.Equal(t, want, r.status, "%v: %s", aal, r.body)
+			if want == http.StatusForbidden {
+				require.Contains(t, r.header.Get("WWW-Authenticate"), `acr_values="aal2"`)
+			}
+		}
+		require.Equal(t, http.StatusOK, lax.call(http.MethodGet, syncPath, tok, "").status)
+	}
+	require.Equal(t, http.StatusForbidden, strict.call(http.MethodPost, eventsPath+"/ticket", token(alice), "").status)
+	service := strict.call(http.MethodGet, syncPath+"?user_id="+alice, token("", with("role", "service_role")), "")
+	require.Equal(t, http.StatusOK, service.status, service.body)
+	require.Equal(t, http.StatusUnauthorized, strict.call(http.MethodGet, syncPath, "x", "").status)
 }

@@ -18,8 +18,11 @@ import (
 
 // wrap puts the middlewares of every request around the routes.
 func (a *API) wrap(mux *http.ServeMux) (http.Handler, error) {
-	h, err := crossOrigin(a.cfg.CORSOrigins, notFound(mux))
+	h, err := encoded(notFound(mux))
 	if err != nil {
+		return nil, err
+	}
+	if h, err = crossOrigin(a.cfg.CORSOrigins, h); err != nil {
 		return nil, err
 	}
 	return a.observe(mux, a.recoverPanic(securityHeaders(h))), nil
@@ -38,7 +41,7 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 		AllowedOrigins: origins,
 		AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: allowedHeaders(),
-		ExposedHeaders: []string{"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"},
+		ExposedHeaders: []string{"ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"},
 		MaxAge:         600,
 	}).Handler(next), nil
 }
@@ -47,7 +50,7 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 // on every request, and those of tracing (W3C Trace Context and Baggage, Sentry, B3).
 func allowedHeaders() []string {
 	return []string{
-		"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id", "Cache-Control",
+		"Authorization", "Content-Type", "Last-Event-ID", "X-Request-Id", "Cache-Control", "If-None-Match",
 		"apikey", "x-client-info", "x-supabase-api-version", "x-region",
 		"traceparent", "tracestate", "baggage", "sentry-trace", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-sampled",
 	}

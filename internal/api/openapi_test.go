@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
+	"flag"
 	"net/http"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -10,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tasksync/task"
 )
 
 // object is a JSON object.
@@ -101,8 +106,8 @@ func TestOpenAPIHasEveryOperation(t *testing.T) {
 	bearer := []any{object{"bearer": []any{}}}
 	want := map[string][]any{
 		"POST " + syncPath: bearer, "GET " + syncPath: bearer, "POST " + syncPath + "/events/ticket": bearer,
-		"GET " + syncPath + "/events": append(slices.Clone(bearer), object{"ticket": []any{}}), "POST /webhooks/{provider}/{token}": nil,
-		"GET " + generationPath: bearer,
+		"GET " + syncPath + "/events": append(slices.Clone(bearer), object{"ticket": []any{}}), "POST /webhooks/{provider}/{token}": {},
+		"GET " + generationPath: bearer, "GET " + generationsPath: bearer,
 	}
 	require.Len(t, ops, len(want))
 	schemes := doc["components"].(object)["securitySchemes"].(object)
@@ -113,11 +118,7 @@ func TestOpenAPIHasEveryOperation(t *testing.T) {
 		require.False(t, ids[op["operationId"]], "%s: its id is another's", route)
 		ids[op["operationId"]] = true
 		require.NotEmpty(t, op["summary"], route)
-		if security == nil {
-			require.Nil(t, op["security"])
-		} else {
-			require.Equal(t, security, op["security"], route)
-		}
+		require.Equal(t, security, op["security"], route)
 		for _, alternative := range security {
 			for scheme := range alternative.(object) {
 				require.Contains(t, schemes, scheme)
@@ -151,7 +152,15 @@ func requireResponses(t *testing.T, route string, op object) {
 	good := 0
 	for status, response := range op["responses"].(object) {
 		require.NotEmpty(t, response.(object)["description"], "%s %s", route, status)
+		require.Contains(t, response.(object)["headers"], "X-Request-Id")
+		if status == "304" {
+			require.NotContains(t, response, "content")
+			continue
+		}
 		content := response.(object)["content"].(object)
+		for _, media := range content {
+			require.NotNil(t, media.(object)["example"], "%s %s has an example", route, status)
+		}
 		if status < "300" {
 			good++
 			continue
@@ -218,6 +227,10 @@ func TestOpenAPIHasEveryColumn(t *testing.T) {
 // typesOf returns the types that a schema allows.
 func typesOf(schema any) []string {
 	var types []string
+	alternatives, _ := schema.(object)["anyOf"].([]any)
+	for _, one := range alternatives {
+		types = append(types, typesOf(one)...)
+	}
 	switch t := schema.(object)["type"].(type) {
 	case string:
 		types = append(types, t)
@@ -258,8 +271,9 @@ func TestDocsNeedNoInternet(t *testing.T) {
 		require.Equal(t, http.StatusOK, a.status)
 		require.Contains(t, a.header.Get("Content-Type"), "text/html")
 		require.Contains(t, a.header.Get("Content-Security-Policy"), "default-src 'self'")
-		require.Contains(t, a.body, `"/openapi.json"`)
-		require.Contains(t, a.body, "validatorUrl: null", "a validator would be another server")
+		script := b.call(http.MethodGet, "/docs/page.js", "", "").body
+		require.Contains(t, script, `'/openapi.json'`)
+		require.Contains(t, script, "validatorUrl: null", "a validator would be another server")
 		assets := reference.FindAllStringSubmatch(a.body, -1)
 		require.GreaterOrEqual(t, len(assets), 3)
 		for _, asset := range assets {
@@ -286,5 +300,54 @@ func (b *bundle) requireAsset(address string) {
 	}
 	for _, m := range styleURL.FindAllStringSubmatch(a.body, -1) {
 		require.True(b, strings.HasPrefix(m[1], "data:"), "%.80s", m[0])
+	}
+}
+
+var update = flag.Bool("update", false, "write docs/openapi.json")
+
+// TestOpenAPIGolden: the description in docs, from which clients can be generated without a
+// server, is that of the server.
+func TestOpenAPIGolden(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.Version = "0" })
+	var pretty bytes.Buffer
+	require.NoError(t, json.Indent(&pretty, []byte(b.call(http.MethodGet, "/openapi.json", "", "").body), "", "  "))
+	pretty.WriteByte('\n')
+	const golden = "../../docs/openapi.json"
+	if *update {
+		require.NoError(t, os.WriteFile(golden, pretty.Bytes(), 0o644)) //nolint:gosec // a public file
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), pretty.String(), "go test ./internal/api -run TestOpenAPIGolden -update")
+}
+
+// TestOpenAPIHasTheWords that the code has.
+func TestOpenAPIHasTheWords(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	schemas := b.openAPI()["components"].(object)["schemas"].(object)
+	words := func(name string) (all []string) {
+		for _, word := range schemas[name].(object)["enum"].([]any) {
+			all = append(all, word.(string))
+		}
+		slices.Sort(all)
+		return all
+	}
+	var statuses []string
+	for _, s := range task.Statuses() {
+		statuses = append(statuses, string(s))
+	}
+	require.ElementsMatch(t, statuses, words("Status"))
+	require.ElementsMatch(t, task.DefaultHandlers().Names(), words("TaskType"))
+	var check string
+	require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'generation_events_via_check'`).Scan(&check))
+	var vias []string
+	for _, m := range regexp.MustCompile(`'(\w+)'`).FindAllStringSubmatch(check, -1) {
+		vias = append(vias, m[1])
+	}
+	require.ElementsMatch(t, vias, words("Via"))
+	for _, code := range []task.Code{task.ProducerTag, task.Copyrighted, task.InappropriateContent, task.ModerationFlagged, task.MalformedPrompt, task.InvalidRequest, task.APIError} {
+		require.Contains(t, words("ErrorCode"), string(code))
 	}
 }

@@ -123,11 +123,14 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusUnauthorized, header
 	case errors.Is(err, errSignature):
 		return http.StatusUnauthorized, header
+	case errors.Is(err, auth.ErrOneFactor): // RFC 9470, but 403: a page takes 401 for the end of the session
+		header.Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", acr_values="aal2"`)
+		return http.StatusForbidden, header
 	case errors.Is(err, errOtherUser):
 		return http.StatusForbidden, header
 	case errors.Is(err, errNotFound), errors.Is(err, errNoRow):
 		return http.StatusNotFound, header
-	case errors.Is(err, errCallback), errors.Is(err, errTokens):
+	case errors.Is(err, errCallback), errors.Is(err, errTokens), errors.Is(err, errCursor):
 		return http.StatusBadRequest, header
 	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
 		return http.StatusUnprocessableEntity, header

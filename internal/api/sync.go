@@ -20,6 +20,8 @@ import (
 const (
 	// syncPath is prescribed by the specification.
 	syncPath = "/api/music/v2/sync"
+	// eventsPath is the path of the stream.
+	eventsPath = syncPath + "/events"
 	// maxBody bounds the body of a POST, in bytes.
 	maxBody = 64 << 10
 	// maxRows bounds how many rows a response has; a POST looks at no more.
@@ -84,6 +86,7 @@ func (a *API) registerSync(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
+		Description: "The rows as they are in the database: no provider is asked. Rows that have ended are among the user's rows, page by page.",
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 		Errors:      []int{401, 403, 429, 500, 501, 503},
 	}, a.list)

@@ -36,8 +36,9 @@ type ticketOutput struct {
 // is kept in the database, so that every daemon behind the same address accepts it.
 func (a *API) ticketOperation(api huma.API) huma.Operation {
 	return huma.Operation{
-		OperationID: "ticket", Method: http.MethodPost, Path: syncPath + "/events/ticket", Tags: []string{"live"},
+		OperationID: "ticket", Method: http.MethodPost, Path: eventsPath + "/ticket", Tags: []string{"live"},
 		Summary: "Get a one-time ticket for the stream of events", Security: bearerOnly(), DefaultStatus: http.StatusCreated,
+		Description: "For a browser's EventSource, which sends no token: its address gets the ticket as a parameter. The ticket opens one stream of the user's, within a minute.",
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 		Errors:      []int{401, 403, 429, 500, 501, 503},
 	}

@@ -41,7 +41,7 @@ type webhookOutput struct {
 func (a *API) registerWebhooks(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "webhook", Method: http.MethodPost, Path: "/webhooks/{provider}/{token}", Tags: []string{"webhooks"},
-		Summary: "Take a provider's callback", MaxBodyBytes: -1,
+		Summary: "Take a provider's callback", MaxBodyBytes: -1, Security: []map[string][]string{},
 		Description: "A callback wakes up the tasks that it names: tasksync asks the provider for them at once. Nothing is written from the body. " +
 			"A task that has no pending row is accepted too, and forgotten.",
 		Middlewares: huma.Middlewares{

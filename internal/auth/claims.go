@@ -44,6 +44,9 @@ func (v *Verifier) identity(claims jwt.MapClaims) (Identity, error) {
 	if err != nil || exp == nil {
 		return Identity{}, noExpiry
 	}
+	if aal, _ := stringClaim(claims, "aal"); v.aal2 && !service && aal != "aal2" {
+		return Identity{}, ErrOneFactor
+	}
 	return Identity{UserID: strings.ToLower(sub), Service: service, Expires: exp.Time}, nil
 }
 

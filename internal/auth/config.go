@@ -22,6 +22,8 @@ type Config struct {
 	Issuer string
 	// Audience is the aud that a token must have; default "authenticated".
 	Audience string
+	// RequireAAL2 rejects users who have signed in with one factor only, by claim aal.
+	RequireAAL2 bool
 	// RefreshInterval is the time between two fetches of the JWKS; default 10 min.
 	RefreshInterval time.Duration
 	// Client fetches the JWKS; default: a client without a connection pool. Its

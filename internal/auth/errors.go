@@ -15,6 +15,9 @@ var (
 	// server has responded once, and (errors.Is) for a token whose key the server may have
 	// published since its last response: 503.
 	ErrKeys = errors.New("the signing keys are not known yet: the JWKS server has not answered")
+	// ErrOneFactor is returned by Verify for a good token of a user who has signed in with
+	// one factor, where RequireAAL2 demands two: 403.
+	ErrOneFactor = errors.New("the user has signed in with one factor, and a second one is required here (aal2)")
 	// ErrDisabled is returned by New for a Config that is not Enabled: 501.
 	ErrDisabled = errors.New("authentication is not configured; set Secret or JWKSURL")
 )

@@ -18,6 +18,7 @@ const (
 type Verifier struct {
 	issuer   string
 	audience string
+	aal2     bool   // users need a second factor
 	secret   []byte // empty: HS256 is not accepted
 	keys     *keys  // nil: the other algorithms are not accepted
 	parser   *jwt.Parser
@@ -49,6 +50,7 @@ func New(cfg Config) (*Verifier, error) {
 	cfg = cfg.withDefaults()
 	v := &Verifier{
 		issuer:   cfg.Issuer,
+		aal2:     cfg.RequireAAL2,
 		audience: cfg.Audience,
 		secret:   []byte(cfg.Secret),
 		now:      cfg.Now,

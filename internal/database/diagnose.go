@@ -33,7 +33,8 @@ func diagnose(err error) diagnosis {
 		if d.what = describe(attempt); !slices.Contains(whats, d.what) {
 			whats = append(whats, d.what)
 		}
-		refused := d.permanent && Code(attempt) != ""
+		_, readOnly := errors.AsType[*ReadOnlyError](attempt)
+		refused := d.permanent && (readOnly || Code(attempt) != "")
 		permanent = permanent && d.permanent
 		if best.next == "" || refused && !decided || !d.permanent && best.permanent && !decided {
 			best = d

@@ -60,6 +60,7 @@ const (
 func (g *Guard) watch(cfg *pgx.ConnConfig) {
 	fatal := cfg.OnPgError
 	cfg.ValidateConnect = g.requireReadWrite
+	cfg.AfterConnect = setFormats
 	cfg.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		return g.keeps(err) && fatal(conn, err)
 	}

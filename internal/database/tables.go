@@ -1,7 +1,9 @@
 package database
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +49,10 @@ func MissingTables(ctx context.Context, pool *pgxpool.Pool) (string, error) {
 	if err != nil || len(missing) == 0 {
 		return "", err
 	}
-	return "tables are missing: " + strings.Join(missing, ", ") +
-		"; run `tasksync migrate up`, and if they are missing still, restore them from a backup, or have them made anew: DROP SCHEMA IF EXISTS tasksync CASCADE; DROP TABLE public.tasksync_goose_version; and then `tasksync migrate up`", nil
+	adopt := ""
+	if slices.Contains(missing, "public.music_generations") {
+		adopt = "; if views over a table of yours stood there, run `tasksync adopt` again; else"
+	}
+	return "tables are missing: " + strings.Join(missing, ", ") + cmp.Or(adopt, ";") +
+		" run `tasksync migrate up`, and if they are missing still, restore them from a backup, or have them made anew, without the late results and clips that are kept there: DROP SCHEMA IF EXISTS tasksync CASCADE; DROP TABLE public.tasksync_goose_version; and then `tasksync migrate up`", nil
 }

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -75,6 +76,8 @@ func Run(ctx context.Context, cfg Config) (ok bool, err error) {
 		s.printWarnings()
 	case cfg.Keep:
 		fmt.Fprintln(cfg.Err, "Everything is stopped, and nothing is left behind.")
+	default:
+		fmt.Fprintf(cfg.Err, "To explore a demo that keeps running: %s demo --keep\n", os.Args[0])
 	}
 	return ok, err
 }

@@ -24,7 +24,7 @@ rows as they change. Its link holds a token, which is good for a day:
 
   metrics    %[3]s/metrics
   readiness  %[3]s/readyz
-  upstream   %[2]s (a page with its endpoints, fates and faults)
+  upstream   %[2]s (lists its endpoints, fates and faults)
 
 Paste this in another terminal to submit a task and to insert its row, which
 appears on the page at once:
@@ -38,8 +38,9 @@ appears on the page at once:
 
 and this, again and again, to see in the database what becomes of it within %[5]s:
 
-  %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url FROM music_generations g
-    LEFT JOIN music_clips c ON c.generation_id = g.id WHERE g.task_id = '$TASK'"
+  %[4]s "$DB" -c "SELECT g.status, c.status AS clip, c.title, c.audio_url
+    FROM music_generations g LEFT JOIN music_clips c ON c.generation_id = g.id
+    WHERE g.task_id = '$TASK'"
 
 `, s.server.URL(), s.simURL, s.adminURL, s.psql(), timeout, submit[0], submit[1], s.link, userID)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -128,6 +129,7 @@ func (r *result) print(out io.Writer, asJSON bool) error {
 	if err := r.table(out); err != nil {
 		return err
 	}
+	fmt.Fprintln(out, "FATE: what the simulator was told to play. REQ: calls about the row.\nCLIP: clips that are complete, of all.")
 	r.summary(out)
 	return nil
 }
@@ -148,7 +150,7 @@ func (r *row) shortID() string { return r.ID[:6] }
 
 func (r *row) typeName() string {
 	if r.Type == "" {
-		return "(V1)"
+		return "(none)"
 	}
 	return string(r.Type)
 }
@@ -206,8 +208,9 @@ func (r *result) summary(out io.Writer) {
 		"upstream calls per finished row", t.RequestsPerRow, t.Requests, t.Faults)
 	fmt.Fprintln(out)
 	if r.OK {
-		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\nThe same tasks again: tasksync demo --provider %s --seed %d\n",
-			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched, r.Provider, r.Seed)
+		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\n",
+			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched)
+		fmt.Fprintf(out, "The same tasks again: %s demo --provider %s --seed %d\n", os.Args[0], r.Provider, r.Seed)
 		return
 	}
 	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(script)-t.AsScripted, len(script), r.Seed)

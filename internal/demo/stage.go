@@ -90,7 +90,8 @@ func (s *stage) openSimulator(ctx context.Context, seed uint64) error {
 	s.simURL = baseURL(listener.Addr())
 	s.sim = simulator.New(simulator.Config{Provider: s.Provider.Name, Seed: seed, Speed: speed, MediaURL: s.simURL, SlowDelay: time.Second})
 	s.background(ctx, func(ctx context.Context) error { return s.sim.Serve(ctx, listener) })
-	s.print("upstream", "simulated %s API at %s, %d times faster than life, seed %d", s.Provider.Name, s.simURL, speed, s.sim.Seed())
+	s.print("upstream", "simulated %s API at %s", s.Provider.Name, s.simURL)
+	s.print("", "its tasks run %d times faster than real ones; seed %d", speed, s.sim.Seed())
 	return nil
 }
 

@@ -12,7 +12,7 @@ func (d *doctor) seeAdoption(ctx context.Context) {
 	adopted, err := database.Adopted(ctx, d.pool)
 	switch {
 	case err != nil:
-		d.say(Bad, "adopted table", "%s", err)
+		d.trouble("adopted table", err)
 	case adopted == nil:
 	case adopted.Trouble != "":
 		d.say(Bad, "adopted table", "%s", adopted.Trouble)

@@ -12,7 +12,8 @@ import (
 type when int
 
 const (
-	before  when = iota // before the migrations; what is bad refuses the start
+	form    when = iota // before the migrations, which cannot be applied to what is bad
+	before              // then, still before them; what is bad refuses the start
 	schema              // a daemon migrates instead, or refuses to start
 	after               // when the schema is current; what is bad refuses the start
 	beside              // while the daemon works; what is found is logged
@@ -31,10 +32,11 @@ type check struct {
 // differ.
 func checks() []check {
 	return []check{
-		{before, "server", (*doctor).seeServer},
-		{before, "tables", (*doctor).seeRelations},
+		{form, "server", (*doctor).seeServer},
+		{form, "tables", (*doctor).seeRelations},
+		{form, "columns", (*doctor).seeColumns},
+
 		{before, "lookalikes", (*doctor).seeLookalikes},
-		{before, "columns", (*doctor).seeColumns},
 		{before, "rights", (*doctor).seeOwnRights},
 		{before, "row_security", (*doctor).seeRowSecurity},
 		{before, "clip_columns", (*doctor).seeClipColumns},
@@ -46,6 +48,7 @@ func checks() []check {
 
 		{schema, "schema", (*doctor).seeSchema},
 
+		{after, "missing_columns", (*doctor).seeMissingColumns},
 		{after, "adoption", (*doctor).seeAdoption},
 		{after, "rights", (*doctor).seeRights},
 		{after, "row_security", (*doctor).seeOurRowSecurity},
@@ -55,6 +58,7 @@ func checks() []check {
 		{beside, "zone", (*doctor).seeZone},
 		{beside, "rows", (*doctor).seeRows},
 		{beside, "status_default", (*doctor).seeStatusDefault},
+		{beside, "end_words", (*doctor).seeEndWords},
 		{beside, "unsubmitted", (*doctor).seeUnsubmitted},
 		{beside, "overdue", (*doctor).seeOverdue},
 		{beside, "late_results", (*doctor).seeLate},
@@ -75,7 +79,7 @@ func checks() []check {
 // that they depend on is bad.
 func (d *doctor) run(ctx context.Context, w when) (goOn bool) {
 	for _, c := range checks() {
-		if c.when == w && ctx.Err() == nil && (w != before || !d.down) {
+		if c.when == w && ctx.Err() == nil && (w > before || !d.down) {
 			d.check = c.name
 			c.see(d, ctx)
 		}
@@ -90,7 +94,7 @@ func (d *doctor) seeServer(ctx context.Context) {
 	server, err := d.queries.DoctorServerGet(ctx, d.pool)
 	if err != nil {
 		d.down = true
-		d.say(Bad, "database", "%s", database.Reason(err))
+		d.trouble("database", err)
 		return
 	}
 	d.role = server.Role
@@ -100,6 +104,11 @@ func (d *doctor) seeServer(ctx context.Context) {
 		d.say(Bad, what, "Postgres 14 or later is needed")
 	case server.Standby:
 		d.say(Bad, what, "this is a standby, which is read-only; give the address of the primary")
+	case !server.HasPublic:
+		d.find(Finding{
+			Level: Bad, What: "database: there is no schema public, in which music_generations and music_clips stand",
+			Next: "for tables in another schema `tasksync adopt` makes views there; run as the owner of the database", SQL: "CREATE SCHEMA public;",
+		})
 	default:
 		d.say(Good, what, "")
 	}
@@ -121,9 +130,9 @@ func (d *doctor) seeSchema(ctx context.Context) {
 	}
 	switch {
 	case err != nil:
-		d.say(Bad, "schema", "%s", err)
+		d.trouble("schema", err)
 	case missing != "":
-		d.say(Bad, "schema", "%s", missing)
+		d.say(Bad, "schema: "+missing, "")
 	default:
 		d.say(Good, "schema: current", "")
 	}

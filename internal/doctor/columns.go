@@ -19,7 +19,7 @@ var ErrColumns = errors.New("the application's tables have columns of types that
 func (d *doctor) seeColumns(ctx context.Context) {
 	bad, err := d.badColumns(ctx)
 	if err != nil {
-		d.say(Bad, "columns", "%s", database.Reason(err))
+		d.trouble("columns", err)
 		return
 	}
 	var texts []string
@@ -46,7 +46,7 @@ func (d *doctor) seeColumns(ctx context.Context) {
 
 // nextOf says how the columns are mended.
 func nextOf(bad []badColumn, sql string) string {
-	const adopt = "`tasksync adopt` makes a view over the table and leaves it as it is"
+	const adopt = "give the tables other names, and `tasksync adopt` makes views over them, and leaves them as they are"
 	switch {
 	case sql == "":
 		return adopt

@@ -117,14 +117,15 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	if d.pool == nil {
 		pool, err := database.Connect(ctx, cfg.DatabaseURL)
 		if err != nil {
-			d.say(Bad, "database", "%s", err)
+			d.check = "server"
+			d.trouble("database", err)
 			return ctx.Err()
 		}
 		defer pool.Close()
 		d.pool = pool
 	}
-	for _, w := range []when{before, schema, after, beside, command} {
-		if !d.run(ctx, w) {
+	for _, w := range []when{form, before, schema, after, beside, command} {
+		if goOn := d.run(ctx, w); !goOn && w != form {
 			break
 		}
 	}
@@ -134,13 +135,19 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 // Before examines a database that may have no schema yet. Its error has every bad
 // finding.
 func Before(ctx context.Context, cfg Config, tell func(Finding)) error {
-	return refuse(ctx, cfg, before, tell)
+	return refuse(ctx, cfg, tell, form, before)
+}
+
+// Form examines whether the migrations can be applied to a database, whichever role and
+// settings its daemons have.
+func Form(ctx context.Context, cfg Config) error {
+	return refuse(ctx, cfg, func(Finding) {}, form)
 }
 
 // After examines a database that has its schema, before a daemon begins. Its error
 // has every bad finding.
 func After(ctx context.Context, cfg Config, tell func(Finding)) error {
-	return refuse(ctx, cfg, after, tell)
+	return refuse(ctx, cfg, tell, after)
 }
 
 // Beside examines what a daemon can live with.
@@ -148,17 +155,20 @@ func Beside(ctx context.Context, cfg Config, tell func(Finding)) {
 	newDoctor(cfg, tell).run(ctx, beside)
 }
 
-// refuse runs the checks of w, passes to tell what is not bad, and returns what is.
-func refuse(ctx context.Context, cfg Config, w when, tell func(Finding)) error {
+// refuse runs the checks of stages, passes to tell what is not bad, and returns what is.
+func refuse(ctx context.Context, cfg Config, tell func(Finding), stages ...when) error {
 	var bad []error
-	newDoctor(cfg, func(f Finding) {
+	d := newDoctor(cfg, func(f Finding) {
 		switch {
 		case f.Level != Bad:
 			tell(f)
 		default:
 			bad = append(bad, cmp.Or(f.Err, errors.New(f.Line())))
 		}
-	}).run(ctx, w)
+	})
+	for _, w := range stages {
+		d.run(ctx, w)
+	}
 	return errors.Join(bad...)
 }
 
@@ -195,5 +205,5 @@ func (d *doctor) find(f Finding) {
 
 // trouble says that a check could not be made.
 func (d *doctor) trouble(what string, err error) {
-	d.say(Bad, what, "%s", database.Reason(err))
+	d.say(Bad, what+": "+database.Reason(err), "")
 }

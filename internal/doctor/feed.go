@@ -21,7 +21,7 @@ func (d *doctor) seeConnections(ctx context.Context) {
 	d.pooled = err == nil && !hears
 	switch {
 	case err != nil:
-		d.say(Bad, "DATABASE_URL", "%s", database.Reason(err))
+		d.trouble("DATABASE_URL", err)
 	case d.pooled:
 		d.say(Good, "DATABASE_URL: a pooler in transaction mode; River polls for jobs", "")
 	default:
@@ -45,7 +45,7 @@ func (d *doctor) seeListenURL(ctx context.Context) {
 	hears, err := d.hears(ctx, cfg)
 	switch {
 	case err != nil:
-		d.say(Bad, what, "%s", database.Reason(err))
+		d.trouble(what, err)
 	case !hears:
 		d.say(Bad, what+": LISTEN does not hear what DATABASE_URL notifies", "give a direct connection, or a pooler in session mode, to the same database")
 	default:
@@ -60,7 +60,7 @@ func (d *doctor) seeTriggers(ctx context.Context) {
 	polls := d.cfg.Feed == feed.Poll || (d.cfg.Feed == feed.Auto && d.session == nil)
 	switch {
 	case err != nil:
-		d.say(Bad, "triggers", "%s", err)
+		d.trouble("triggers", err)
 	case triggers.Quiet() && d.cfg.Feed == feed.Notify:
 		d.say(Warning, "triggers: "+triggers.String(), "set TASKSYNC_FEED=auto")
 	case triggers.Quiet():
@@ -96,7 +96,7 @@ func (d *doctor) seeFeed(ctx context.Context) {
 	}
 	leaders, err := d.queries.FeedLeaderList(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "feed", "%s", err)
+		d.trouble("feed", err)
 		return
 	}
 	for _, l := range leaders {
@@ -112,7 +112,7 @@ func (d *doctor) seeFeed(ctx context.Context) {
 	case err == nil || errors.Is(err, pgx.ErrNoRows):
 		d.say(Warning, "feed: no daemon is the feed at this moment", "start one with `tasksync run`")
 	default:
-		d.say(Bad, "feed", "%s", err)
+		d.trouble("feed", err)
 	}
 }
 
@@ -136,13 +136,13 @@ func (d *doctor) seeQuietFeed(ctx context.Context) {
 func (d *doctor) seeSlot(ctx context.Context) {
 	reader, err := wal.New(wal.Config{Pool: d.pool, SlotLimit: d.cfg.SlotLimit})
 	if err != nil {
-		d.say(Bad, "slot", "%s", err)
+		d.trouble("slot", err)
 		return
 	}
 	s, err := reader.Status(ctx)
 	switch {
 	case err != nil:
-		d.say(Bad, "slot", "%s", err)
+		d.trouble("slot", err)
 	case !s.Present && d.cfg.Feed == feed.WAL:
 		d.say(Good, "slot: none yet", "")
 	case !s.Present:
@@ -158,7 +158,7 @@ func (d *doctor) seeSlot(ctx context.Context) {
 		return
 	}
 	if err := reader.Check(ctx); err != nil {
-		d.say(Bad, "wal", "%s", err)
+		d.trouble("wal", err)
 		return
 	}
 	d.say(Good, "wal: the server's settings permit reading it", "")

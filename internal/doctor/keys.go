@@ -7,12 +7,16 @@ import (
 	"strings"
 
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 // seeKeys looks for unique indexes that results break: the two clips of a task have
 // the same title as a rule, and their generation in common.
 func (d *doctor) seeKeys(ctx context.Context) {
 	keys, err := d.queries.DoctorKeyList(ctx, d.pool)
+	if err == nil {
+		_, err = d.loadTables(ctx)
+	}
 	if err != nil {
 		d.trouble("keys", err)
 		return
@@ -28,12 +32,23 @@ func (d *doctor) seeKeys(ctx context.Context) {
 		case has("id") || (has("generation_id") && has("clip_id")):
 		case slices.Equal(k.Columns, []string{"clip_id"}):
 			d.say(Warning, what+" lets only one row have the clips of a task", "insert a row for each task once")
-		case !slices.ContainsFunc(k.Columns, func(c string) bool { return !slices.Contains(sharedByClips, c) }):
+		case !k.Excludes && !slices.ContainsFunc(k.Columns, func(c string) bool { return !slices.Contains(sharedByClips, c) }) && d.covers(ctx, k):
 			d.find(Finding{Level: Bad, What: what + " refuses the second clip of a task", Next: "run as the owner", SQL: dropKey(k)})
 		default:
 			d.say(Warning, what+" may refuse clips", "a row whose clips it refuses stays pending until it is changed")
 		}
 	}
+}
+
+// covers reports whether an index is about the clips that tasksync inserts. One with a
+// condition like is_favorite is not: it is about what users do with clips later.
+func (d *doctor) covers(ctx context.Context, k queries.DoctorKeyListRow) bool {
+	if k.Predicate == "" {
+		return true
+	}
+	t := d.tables[k.TableName]
+	holds, err := d.try(ctx, t, []madeUpRow{madeUp(t, d.cfg.word(task.Complete))}, []string{"coalesce(" + k.Predicate + ", false)"})
+	return err == nil && holds[0][0]
 }
 
 // sharedByClips are the columns in which the clips of a task are the same, often.

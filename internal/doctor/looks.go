@@ -13,7 +13,7 @@ import (
 func (d *doctor) seeLooks(ctx context.Context) {
 	p := planner.New(planner.Config{DB: d.pool, Handlers: d.cfg.Handlers, Deadline: d.cfg.Timeout})
 	if err := p.Load(ctx); err != nil {
-		d.say(Bad, "looks", "%s", err)
+		d.trouble("looks", err)
 		return
 	}
 	learnt := p.Learnt()

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 // A table is one of the application's, as far as it exists.
@@ -48,31 +50,23 @@ func (t table) column(name string) (queries.DoctorColumnListRow, bool) {
 }
 
 // A madeUpRow has the values of a row that is in no table, by column. The other
-// columns are null.
+// columns have their defaults, if these are constants, and else they are null.
 type madeUpRow map[string]string
 
 // try evaluates the conditions on made-up rows of the table, and returns the answers
 // by row and condition. It writes nothing, and takes no lock, fires no trigger and
 // needs no right on the table. The SQL is made from the catalogs, because the
-// conditions are: they are expressions that pg_get_expr returned.
+// conditions are: they are expressions that pg_get_expr returned. What they read of
+// music_generations is the made-up row to which a made-up clip belongs.
 func (d *doctor) try(ctx context.Context, t table, rows []madeUpRow, conditions []string) (holds [][]bool, err error) {
 	var selects []string
 	var args []any
 	for i, row := range rows {
-		columns := []string{fmt.Sprintf("%d AS %s", i, rowNumber)}
-		for _, c := range t.columns {
-			name := pgx.Identifier{c.ColumnName}.Sanitize()
-			value, ok := row[c.ColumnName]
-			if !ok {
-				columns = append(columns, fmt.Sprintf("NULL::%s AS %s", c.BaseShown, name))
-				continue
-			}
-			args = append(args, value)
-			columns = append(columns, fmt.Sprintf("$%d::text::%s AS %s", len(args), c.Shown, name))
-		}
-		selects = append(selects, "SELECT "+strings.Join(columns, ", "))
+		selects = append(selects, selected(t, row, i, &args))
 	}
-	sql := fmt.Sprintf("SELECT ARRAY[%s]::boolean[] FROM (%s) AS %s ORDER BY %s",
+	g := d.tables["music_generations"]
+	sql := fmt.Sprintf("WITH music_generations AS (%s) SELECT ARRAY[%s]::boolean[] FROM (%s) AS %s ORDER BY %s",
+		selected(g, madeUp(g, d.cfg.word(task.Submitted)), 0, &args),
 		strings.Join(conditions, ", "), strings.Join(selects, " UNION ALL "), pgx.Identifier{t.name}.Sanitize(), rowNumber)
 	err = pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		answers, err := tx.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
@@ -83,6 +77,22 @@ func (d *doctor) try(ctx context.Context, t table, rows []madeUpRow, conditions 
 		return err
 	})
 	return holds, err
+}
+
+// selected returns a SELECT of a made-up row, and adds its values to args.
+func selected(t table, row madeUpRow, number int, args *[]any) string {
+	columns := []string{fmt.Sprintf("%d AS %s", number, rowNumber)}
+	for _, c := range t.columns {
+		name := pgx.Identifier{c.ColumnName}.Sanitize()
+		value, ok := row[c.ColumnName]
+		if !ok {
+			columns = append(columns, fmt.Sprintf("(%s)::%s AS %s", cmp.Or(c.Constant, "NULL"), c.BaseShown, name))
+			continue
+		}
+		*args = append(*args, value)
+		columns = append(columns, fmt.Sprintf("$%d::text::%s AS %s", len(*args), c.Shown, name))
+	}
+	return "SELECT " + strings.Join(columns, ", ")
 }
 
 // rowNumber is a column of made-up rows that no table has.

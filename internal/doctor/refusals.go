@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -76,32 +77,51 @@ func quoteAll(words ...string) string {
 
 var quotedText = regexp.MustCompile(`'([^']+)'`)
 
-// theirWords are the usual words of applications for the ends.
-var theirWords = []struct {
-	ours  task.Status
-	words []string
-}{
-	{task.Complete, []string{"completed", "succeeded", "success", "done", "finished", "ready"}},
-	{task.Failed, []string{"error", "errored", "failure", "fail", "rejected", "cancelled", "canceled"}},
+// theirWords are the usual words of applications for the ends, ours first.
+var theirWords = map[task.Status][]string{
+	task.Complete: {"complete", "completed", "succeeded", "success", "done", "finished", "ready"},
+	task.Failed:   {"failed", "error", "errored", "failure", "fail", "rejected", "cancelled", "canceled"},
 }
 
-// proposedWords reads from a constraint the application's words for our ends, in the
-// form of TASKSYNC_STATUS_WORDS; "": there is none for one of them.
+// proposedWords reads from a constraint the application's words for our statuses where
+// they differ, in the form of TASKSYNC_STATUS_WORDS; "": there is none for one of the
+// ends. A status before the end that has no word of its own gets that of the one
+// before it.
 func proposedWords(expression string) string {
 	var theirs []string
 	for _, m := range quotedText.FindAllStringSubmatch(expression, -1) {
 		theirs = append(theirs, m[1])
 	}
 	var pairs []string
-	for _, w := range theirWords {
-		if slices.Contains(theirs, string(w.ours)) {
-			continue
-		}
-		i := slices.IndexFunc(w.words, func(word string) bool { return slices.Contains(theirs, word) })
-		if i < 0 {
+	var last string
+	for _, ours := range []task.Status{task.Submitted, task.Processing, task.Streaming, task.Complete, task.Failed} {
+		word := wordFor(ours, theirs)
+		if ours.Pending() {
+			last = cmp.Or(word, last)
+			word = last
+		} else if word == "" {
 			return ""
 		}
-		pairs = append(pairs, string(w.ours)+":"+w.words[i])
+		if word != "" && word != string(ours) {
+			pairs = append(pairs, string(ours)+":"+word)
+		}
 	}
 	return strings.Join(pairs, ",")
+}
+
+// wordFor returns the one of their words that stands for a status of ours; "": none.
+func wordFor(ours task.Status, theirs []string) string {
+	if slices.Contains(theirs, string(ours)) {
+		return string(ours)
+	}
+	for _, usual := range theirWords[ours] {
+		if i := slices.IndexFunc(theirs, func(word string) bool { return strings.EqualFold(word, usual) }); i >= 0 {
+			return theirs[i]
+		}
+	}
+	i := slices.IndexFunc(theirs, func(word string) bool { return ours.Pending() && task.StatusWords{}.Read(word) == ours })
+	if i < 0 {
+		return ""
+	}
+	return theirs[i]
 }

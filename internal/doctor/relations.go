@@ -40,8 +40,10 @@ func (d *doctor) seeRelations(ctx context.Context) {
 // kinds are the words for pg_class.relkind.
 var kinds = map[string]string{"m": "materialized view", "f": "foreign table", "S": "sequence", "c": "type", "i": "index", "I": "index", "t": "TOAST table"}
 
-// keyColumns are the columns that each row must have, with what adds them.
-var keyColumns = []struct{ table, column, add string }{
+// A keyColumn is a column that each row must have, with what adds it.
+type keyColumn struct{ table, column, add string }
+
+var keyColumns = []keyColumn{
 	{"music_generations", "id", "uuid NOT NULL UNIQUE DEFAULT gen_random_uuid()"},
 	{"music_clips", "id", "uuid NOT NULL UNIQUE DEFAULT gen_random_uuid()"},
 	{"music_clips", "generation_id", "uuid REFERENCES public.music_generations (id) ON DELETE CASCADE"},
@@ -97,13 +99,17 @@ var camelHump = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 // seeLookalikes names tables that may hold the application's songs, as long as
 // music_generations is not there or has no row: it may be these that the user means.
+// Who has made a view of that name has chosen.
 func (d *doctor) seeLookalikes(ctx context.Context) {
 	tables, err := d.loadTables(ctx)
 	if err != nil {
 		d.trouble("tables", err)
 		return
 	}
-	if tables["music_generations"].name != "" {
+	switch {
+	case tables["music_generations"].kind == "v":
+		return // made over a table of the application's already
+	case tables["music_generations"].name != "":
 		if used, err := d.queries.DoctorGenerationsExist(ctx, d.pool); err != nil || used {
 			return // seeOwnRights tells of an error
 		}
@@ -118,7 +124,11 @@ func (d *doctor) seeLookalikes(ctx context.Context) {
 		if l.SchemaName != "public" {
 			name = l.SchemaName + "." + name
 		}
+		argument := l.Quoted
+		if strings.Contains(argument, `"`) {
+			argument = "'" + argument + "'" // a shell takes quotes away
+		}
 		d.say(Warning, fmt.Sprintf("tables: %s looks like a table of the application's for songs, but tasksync works with public.music_generations, which has no rows", name),
-			"`tasksync adopt --table %s` makes that a view over it", name)
+			"`tasksync adopt --table %s` makes that a view over it", argument)
 	}
 }

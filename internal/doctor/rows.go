@@ -13,7 +13,7 @@ import (
 func (d *doctor) seeRows(ctx context.Context) {
 	kinds, err := d.queries.DoctorPendingList(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "rows", "%s", err)
+		d.trouble("rows", err)
 		return
 	}
 	var pending int64
@@ -35,7 +35,7 @@ func (d *doctor) seeRows(ctx context.Context) {
 func (d *doctor) seeOverdue(ctx context.Context) {
 	reasons, err := d.queries.MemoryOverdueStats(ctx, d.pool, d.cfg.Overdue)
 	if err != nil {
-		d.say(Bad, "rows", "%s", err)
+		d.trouble("rows", err)
 		return
 	}
 	var overdue int64
@@ -50,7 +50,7 @@ func (d *doctor) seeOverdue(ctx context.Context) {
 		return
 	}
 	d.say(Warning, fmt.Sprintf("%s, %d of them past the deadline of %s (%s)", what, overdue, d.cfg.Timeout, strings.Join(why, ", ")),
-		"they wait for an answer of their provider, or for a daemon; its readiness and log say more")
+		"they wait for an answer of their provider, or for a daemon; `tasksync pending --overdue` lists them")
 	d.seeRefused(ctx)
 }
 
@@ -58,7 +58,7 @@ func (d *doctor) seeOverdue(ctx context.Context) {
 func (d *doctor) seeRefused(ctx context.Context) {
 	refused, err := d.queries.MemoryRefusedList(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "rows", "%s", err)
+		d.trouble("rows", err)
 		return
 	}
 	for _, r := range refused {
@@ -83,7 +83,7 @@ func (d *doctor) seeLate(ctx context.Context) {
 	n, err := d.queries.LateResultCount(ctx, d.pool, d.cfg.Words.Spellings(task.Failed))
 	switch {
 	case err != nil:
-		d.say(Bad, "late results", "%s", err)
+		d.trouble("late results", err)
 	case n > 0:
 		d.say(Warning, fmt.Sprintf("late results: %d came after their rows had failed", n),
 			"they are in tasksync.late_results; `tasksync retry ID` completes such a row, TASKSYNC_LATE=complete does so by itself")

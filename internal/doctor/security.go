@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -35,14 +37,24 @@ func (d *doctor) seePolicies(ctx context.Context, schema string) {
 		d.trouble("row security", err)
 		return
 	}
-	var closed []policySet
+	var closed, narrow []policySet
 	for _, p := range setsOf(policies) {
-		if !d.opens(ctx, tables[p.table()], p) {
+		conditions := p.conditions()
+		switch {
+		case d.opens(ctx, tables[p.table()], p, conditions):
+		case schema == "public" && d.showsSome(ctx, p, conditions):
+			narrow = append(narrow, p)
+		default:
 			closed = append(closed, p)
 		}
 	}
 	if len(closed) > 0 {
 		d.find(hiddenRows(d.role, closed))
+	}
+	if len(narrow) > 0 {
+		f := hiddenRows(d.role, narrow)
+		f.Level, f.What = Warning, strings.Replace(f.What, "row security hides rows", "row security shows some rows and may hide others", 1)
+		d.find(f)
 	}
 }
 
@@ -73,18 +85,23 @@ const (
 	deletes = "d"
 )
 
-// opens reports whether the policies let the role do what tasksync does with a row of
-// the table. An expression that cannot be evaluated would fail each query too.
-func (d *doctor) opens(ctx context.Context, t table, p policySet) bool {
-	var conditions []string
+// conditions are what a row must fulfill for tasksync to do its work with it.
+func (p policySet) conditions() []string {
+	var all []string
 	for _, command := range commandsOn(p) {
 		if command != inserts {
-			conditions = append(conditions, p.condition(command, reads))
+			all = append(all, p.condition(command, reads))
 		}
 		if command == inserts || command == updates {
-			conditions = append(conditions, p.condition(command, stores))
+			all = append(all, p.condition(command, stores))
 		}
 	}
+	return all
+}
+
+// opens reports whether the policies let the role do what tasksync does with a row of
+// the table. An expression that cannot be evaluated would fail each query too.
+func (d *doctor) opens(ctx context.Context, t table, p policySet, conditions []string) bool {
 	if !slices.ContainsFunc(conditions, func(c string) bool { return c != alwaysTrue }) {
 		return true
 	}
@@ -93,6 +110,20 @@ func (d *doctor) opens(ctx context.Context, t table, p policySet) bool {
 	}
 	holds, err := d.try(ctx, t, []madeUpRow{madeUp(t, d.cfg.word(task.Submitted))}, conditions)
 	return err == nil && !slices.Contains(holds[0], false)
+}
+
+// showsSome reports whether the role sees a row of the table that it may change: then
+// the policies depend on what is in a row, which a made-up one does not tell. The
+// conditions come from the catalogs.
+func (d *doctor) showsSome(ctx context.Context, p policySet, conditions []string) (some bool) {
+	const patience = "5s"
+	err := pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = '"+patience+"'"); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, fmt.Sprintf("SELECT EXISTS (SELECT FROM public.%s WHERE %s)", p.table(), strings.Join(conditions, " AND ")), pgx.QueryExecModeExec).Scan(&some)
+	})
+	return err == nil && some
 }
 
 // commandsOn returns what tasksync does with the rows of a table.

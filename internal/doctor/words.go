@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tasksync/queries"
@@ -15,7 +16,7 @@ import (
 func (d *doctor) seeStatusWords(ctx context.Context) {
 	words, err := d.queries.GenerationListOddWords(ctx, d.pool, d.cfg.Words.Spellings(task.Complete, task.Failed))
 	if err != nil {
-		d.say(Bad, "status words", "%s", err)
+		d.trouble("status words", err)
 		return
 	}
 	for _, w := range words {
@@ -44,7 +45,7 @@ var literal = regexp.MustCompile(`^'((?:[^']|'')*)'(?:::[a-z "()0-9.]+)?$`)
 func (d *doctor) seeStatusDefault(ctx context.Context) {
 	expression, err := d.queries.GenerationColumnDefault(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "status default", "%s", err)
+		d.trouble("status default", err)
 		return
 	}
 	m := literal.FindStringSubmatch(expression)
@@ -57,6 +58,28 @@ func (d *doctor) seeStatusDefault(ctx context.Context) {
 	}
 }
 
+// seeEndWords compares the words of rows that have ended with those that tasksync
+// writes: an application that reads others would take the row for pending.
+func (d *doctor) seeEndWords(ctx context.Context) {
+	theirs, err := d.queries.DoctorStatusSample(ctx, d.pool)
+	if err != nil {
+		d.trouble("status words", err)
+		return
+	}
+	var says, pairs []string
+	for _, ours := range []task.Status{task.Complete, task.Failed} {
+		word := wordFor(ours, theirs)
+		users := strings.HasPrefix(strings.ToLower(word), "cancel") // a user's end, not a failure
+		if writes := d.cfg.word(ours); word != "" && word != string(ours) && !users && !slices.Contains(theirs, writes) {
+			says = append(says, fmt.Sprintf("%q where tasksync writes %q", word, writes))
+			pairs = append(pairs, string(ours)+":"+word)
+		}
+	}
+	if len(pairs) > 0 {
+		d.say(Warning, "status words: rows that have ended say "+strings.Join(says, ", "), "set TASKSYNC_STATUS_WORDS=%s, if the application reads these words", strings.Join(pairs, ","))
+	}
+}
+
 // seeProviders refuses a daemon that would not follow a single row: all pending rows
 // name providers that are not configured, and no row was followed in this database
 // lately. One odd row among others, or on a database where rows were followed, must
@@ -64,7 +87,7 @@ func (d *doctor) seeStatusDefault(ctx context.Context) {
 func (d *doctor) seeProviders(ctx context.Context) {
 	kinds, err := d.queries.DoctorPendingList(ctx, d.pool)
 	if err != nil {
-		d.say(Bad, "providers", "%s", err)
+		d.trouble("providers", err)
 		return
 	}
 	strange, words := d.strangeProviders(kinds)
@@ -74,7 +97,7 @@ func (d *doctor) seeProviders(ctx context.Context) {
 	events, err := d.queries.EventOldest(ctx, d.pool)
 	switch {
 	case err != nil:
-		d.say(Bad, "providers", "%s", err)
+		d.trouble("providers", err)
 	case len(events) == 0:
 		d.say(Bad, fmt.Sprintf("providers: all %d pending rows name providers that are not configured (%s), so none would be followed", strange, words),
 			"set TASKSYNC_PROVIDER or TASKSYNC_PROVIDERS to the API at which their tasks were made, or correct column provider: the words that are known are %s; null is the default provider",

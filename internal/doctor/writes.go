@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
 	"tasksync/internal/clips"
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 // writtenColumns are the columns of music_generations that tasksync changes.
@@ -101,21 +103,35 @@ func written(table string) []string {
 }
 
 // room is how many characters a column must take. Of those in must, a shorter column
-// rejects each result or each failure; of the others, some.
+// rejects each result or each failure; of the others, some. A long error_message is cut.
 var room = map[string]struct{ must, may int }{
-	"music_generations.status":        {len("complete"), len("processing")},
-	"music_generations.error_code":    {len("INAPPROPRIATE_CONTENT"), 0},
-	"music_generations.error_message": {len("Task timed out after 10 minutes."), 1024},
-	"music_clips.status":              {len("complete"), len("processing")},
-	"music_clips.clip_id":             {36, 64}, // of a UUID
-	"music_clips.title":               {0, 200},
-	"music_clips.audio_url":           {64, 255},
-	"music_clips.stream_audio_url":    {64, 255},
-	"music_clips.video_url":           {64, 255},
-	"music_clips.image_url":           {64, 255},
-	"music_clips.lyrics":              {0, 5000},
-	"music_clips.tags":                {0, 1000},
-	"music_clips.model_name":          {0, 50},
+	"music_generations.error_code": {len("INAPPROPRIATE_CONTENT"), 0},
+	"music_clips.clip_id":          {36, 64}, // of a UUID
+	"music_clips.title":            {0, 200},
+	"music_clips.audio_url":        {64, 255},
+	"music_clips.stream_audio_url": {64, 255},
+	"music_clips.video_url":        {64, 255},
+	"music_clips.image_url":        {64, 255},
+	"music_clips.lyrics":           {0, 5000},
+	"music_clips.tags":             {0, 1000},
+	"music_clips.model_name":       {0, 50},
+}
+
+// roomFor is the room that a column must have; of a status, for the application's
+// words.
+func (d *doctor) roomFor(table, column string) (need struct{ must, may int }, ok bool) {
+	if column != "status" {
+		need, ok = room[table+"."+column]
+		return need, ok
+	}
+	for _, s := range task.Statuses() {
+		n := utf8.RuneCountInString(d.cfg.word(s))
+		if s.Terminal() {
+			need.must = max(need.must, n)
+		}
+		need.may = max(need.may, n)
+	}
+	return need, true
 }
 
 // seeLengths looks for columns that are too short for what tasksync writes. Postgres
@@ -130,7 +146,7 @@ func (d *doctor) seeLengths(ctx context.Context) {
 	var mends [2][]string
 	for _, name := range ownNames {
 		for _, c := range tables[name].columns {
-			need, ok := room[name+"."+c.ColumnName]
+			need, ok := d.roomFor(name, c.ColumnName)
 			if !ok || c.Length == 0 || int(c.Length) >= max(need.must, need.may) {
 				continue
 			}

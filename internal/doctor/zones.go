@@ -12,14 +12,27 @@ import (
 	"tasksync/queries"
 )
 
-// NoZone reports whether created_at has no time zone: what it says depends on who
-// reads it.
-func NoZone(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
-	c, err := queries.New().DoctorCreatedAtGet(ctx, pool)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
+// Traits are what a daemon has to know of the application's table.
+type Traits struct {
+	// NoZone says that created_at has no time zone: what it says depends on who reads
+	// it.
+	NoZone bool
+	// MessageLength is how many characters error_message takes; 0: any number.
+	MessageLength int
+}
+
+// ReadTraits reads the traits of the table.
+func ReadTraits(ctx context.Context, pool *pgxpool.Pool) (t Traits, err error) {
+	created, err := queries.New().DoctorCreatedAtGet(ctx, pool)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return t, fmt.Errorf("read the type of created_at: %w", err)
 	}
-	return c.NoZone, err
+	tables, err := newDoctor(Config{Pool: pool}, nil).loadTables(ctx)
+	if err != nil {
+		return t, err
+	}
+	message, _ := tables["music_generations"].column("error_message")
+	return Traits{NoZone: created.NoZone, MessageLength: int(message.Length)}, nil
 }
 
 // seeZone tells in which time zone the application writes created_at, if the column

@@ -21,15 +21,15 @@ type Batch struct {
 	size int // the bytes that Events take in memory
 }
 
-// Event is a committed change of a generation: of its status, or of its clips alone, when
-// both statuses are the same. Its doc tags are texts of
-// the OpenAPI description.
+// Event is a committed change of a generation: of its status; or of its clips alone, or a
+// row that is new, when both statuses are the same. Its doc tags are texts of the OpenAPI
+// description.
 type Event struct {
 	ID             int64     `json:"id"`
 	GenerationID   string    `json:"generation_id" format:"uuid"`
 	FromStatus     string    `json:"from_status"`
-	ToStatus       string    `json:"to_status" doc:"The same as from_status where only clips have changed: a title, lyrics or a preview has come."`
-	Via            string    `json:"via" doc:"What led to the change: poll, webhook, request or timeout."`
+	ToStatus       string    `json:"to_status" doc:"The same as from_status where only clips have changed (a title, lyrics or a preview has come), and where the row is new."`
+	Via            string    `json:"via" doc:"What led to the change."`
 	UpstreamStatus *string   `json:"upstream_status" doc:"The provider's own word for the status."`
 	CreatedAt      time.Time `json:"created_at"`
 	// Generation is the row when the event was read, with this change or later

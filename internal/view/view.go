@@ -18,10 +18,10 @@ type Generation struct {
 	ID           string     `json:"id" format:"uuid"`
 	UserID       *string    `json:"user_id" format:"uuid"`
 	TaskID       *string    `json:"task_id" doc:"The provider's id of the task."`
-	TaskType     *string    `json:"task_type" doc:"extend, generate, replace, merge or lyrics."`
+	TaskType     *string    `json:"task_type" doc:"What the task makes."`
 	Provider     *string    `json:"provider" doc:"The provider that has the task; null: the default one."`
-	Status       string     `json:"status" doc:"submitted, queued, processing or streaming while the row is pending, then complete or failed."`
-	ErrorCode    *string    `json:"error_code" doc:"Why the row failed: PRODUCER_TAG, COPYRIGHTED, INAPPROPRIATE_CONTENT, MODERATION_FLAGGED, MALFORMED_PROMPT, INVALID_REQUEST or API_ERROR."`
+	Status       string     `json:"status" doc:"submitted, queued, processing or streaming while the row is pending, then complete or failed; any other word of the application's if tasksync leaves the row alone."`
+	ErrorCode    *string    `json:"error_code" doc:"Why the row failed."`
 	ErrorMessage *string    `json:"error_message" doc:"The provider's text, without secrets."`
 	CreatedAt    *time.Time `json:"created_at"`
 	UpdatedAt    *time.Time `json:"updated_at"`

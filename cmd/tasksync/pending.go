@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"tasksync/daemon"
+	"tasksync/task"
+)
+
+// pendingCmd is `tasksync pending`.
+type pendingCmd struct {
+	databaseFlags
+	upstreamFlags
+	logFlags
+	Overdue bool `help:"Only rows past their deadline."`
+	Ignored bool `help:"Only rows that no daemon with these settings follows, or not yet: unknown words in status, task_type or provider, and rows without a task_id."`
+	JSON    bool `name:"json" help:"Print the rows as JSON."`
+	Limit   int  `default:"100" help:"At most so many rows (${default})."`
+}
+
+// Help implements kong's detailed help.
+func (c *pendingCmd) Help() string {
+	return `Lists the rows that have not ended, the oldest first: when each is looked at
+next, and why it waits. It calls no provider and changes nothing.`
+}
+
+// pendingLine is a row as `--json` prints it.
+type pendingLine struct {
+	ID        string     `json:"id"`
+	TaskID    string     `json:"taskId"`
+	TaskType  string     `json:"taskType"`
+	Provider  string     `json:"provider,omitempty"`
+	Status    string     `json:"status"`
+	CreatedAt time.Time  `json:"createdAt"`
+	NextLook  *time.Time `json:"nextLook,omitempty"`
+	Reason    string     `json:"reason"`
+	Why       string     `json:"why"`
+}
+
+// Run implements kong's command.
+func (c *pendingCmd) Run(ctx context.Context, std *streams) error {
+	if c.Limit < 1 || c.Limit > 10_000 {
+		return usageError{fmt.Errorf("--limit %d is not between 1 and 10000", c.Limit)}
+	}
+	cfg, err := c.config(c.databaseFlags)
+	if err != nil {
+		return err
+	}
+	cfg.Logger = c.logger(std)
+	rows, err := daemon.Pending(ctx, cfg, daemon.PendingRequest{Overdue: c.Overdue, Ignored: c.Ignored, Limit: c.Limit})
+	if err != nil {
+		return asUsage(err)
+	}
+	if c.JSON {
+		return printPendingJSON(std, rows)
+	}
+	if err := printPending(std, rows, time.Now()); err != nil {
+		return err
+	}
+	if len(rows) == c.Limit {
+		fmt.Fprintf(std.err, "tasksync: these are the first %d rows; --limit shows more\n", len(rows))
+	}
+	return nil
+}
+
+func printPendingJSON(std *streams, rows []daemon.Waiting) error {
+	lines := make([]pendingLine, len(rows))
+	for i, r := range rows {
+		lines[i] = pendingLine{
+			ID: r.ID, TaskID: r.TaskID, TaskType: r.TaskType, Provider: r.Provider, Status: r.Status,
+			CreatedAt: r.CreatedAt, Reason: r.Reason, Why: r.Why,
+		}
+		if !r.NextLook.IsZero() {
+			lines[i].NextLook = &r.NextLook
+		}
+	}
+	enc := json.NewEncoder(std.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(lines)
+}
+
+func printPending(std *streams, rows []daemon.Waiting, now time.Time) error {
+	if len(rows) == 0 {
+		fmt.Fprintln(std.out, "no rows")
+		return nil
+	}
+	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tAGE\tSTATUS\tTYPE\tNEXT LOOK\tWHY")
+	for _, r := range rows {
+		next := "none"
+		if !r.NextLook.IsZero() {
+			next = "in " + max(0, r.NextLook.Sub(now)).Round(time.Second).String()
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, now.Sub(r.CreatedAt).Round(time.Second),
+			task.Redact(r.Status), task.Redact(r.TaskType), next, r.Why)
+	}
+	return w.Flush()
+}
