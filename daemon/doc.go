@@ -5,6 +5,7 @@
 //	admin server  /healthz, /readyz and /metrics answer from now on
 //	HTTP server   /healthz answers there too; the API answers 503
 //	database      waited for, with backoff
+//	sessions      runs: those that were closed and that the server still has are ended
 //	schema        migrations are applied, or checked; runs: what a daemon can live with is logged
 //	syncer        with the adapters of the providers; runs: what looks teach, and shares of the limits
 //	API           runs: live updates, the keys that check tokens
