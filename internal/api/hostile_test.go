@@ -91,8 +91,8 @@ func hostileRequest(r *rand.Rand, tokens, bodies []string) (request, []int) {
 	return q, []int{http.StatusOK, http.StatusBadRequest, http.StatusUnprocessableEntity}
 }
 
-// TestTenThousandHostileRequests: no request gets a 5xx or causes a panic, and
-// afterwards the API works as before.
+// TestTenThousandHostileRequests: no request causes a panic, or gets a 5xx but for a key
+// that is not known yet, and afterwards the API works as before.
 func TestTenThousandHostileRequests(t *testing.T) {
 	t.Parallel()
 	const workers, each = 8, 1250
@@ -115,6 +115,10 @@ func TestTenThousandHostileRequests(t *testing.T) {
 				if err != nil {
 					b.Errorf("%q: %v", q.header, err)
 					return
+				}
+				unknownKey := a.status == http.StatusServiceUnavailable && slices.Contains(want, http.StatusUnauthorized) && strings.Contains(a.body, "the key (kid)")
+				if unknownKey && a.header.Get("Retry-After") != "" {
+					continue // a kid that may be new, while the JWKS is not asked again
 				}
 				if !slices.Contains(want, a.status) {
 					b.Errorf("%d %s\nto %q %q", a.status, a.body, q.header, q.body)
