@@ -87,7 +87,7 @@ func TestRetryInTheApplicationsWords(t *testing.T) {
 	b.exec(`INSERT INTO music_clips (generation_id, clip_id, status) SELECT id, 'a', 'error' FROM music_generations`)
 	b.stop(r)
 	_, err := Retry(t.Context(), Config{DatabaseURL: b.database}, RetryRequest{IDs: []string{id}}, nil)
-	require.ErrorContains(t, err, "TASKSYNC_STATUS_WORDS=complete:completed,failed:error", "without the words it is no failed row")
+	require.ErrorContains(t, err, "TASKSYNC_STATUS_WORDS=submitted:pending,processing:pending,streaming:pending,complete:completed,failed:error", "without the words it is no failed row")
 	require.Equal(t, 1, b.retry(cfg, id))
 	require.Equal(t, 1, b.is("pending", id))
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM music_clips WHERE status = 'pending'`))
