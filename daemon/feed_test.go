@@ -39,3 +39,28 @@ func TestEveryFeed(t *testing.T) {
 		})
 	}
 }
+
+// The sessions of a feed last: what bounds the leave-taking of a session that was cut
+// does not end one that works.
+func TestFeedSessionsLast(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{feed.Notify, feed.WAL} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			cfg := b.config()
+			cfg.Feed = mode
+			b.run(cfg)
+			sessions := func() int {
+				return b.count(`SELECT coalesce(sum(pid), 0) FROM pg_stat_activity WHERE datname = current_database() AND application_name IN ('tasksync wal', 'tasksync feed')`)
+			}
+			id := b.submit()
+			b.until("it works", func() bool { return b.done(id) })
+			before := sessions()
+			require.NotZero(t, before)
+			b.exec(`SELECT pg_sleep(4)`) // a while, by the server's clock
+			require.Equal(t, before, sessions())
+			require.NotContains(t, b.log.String(), "WARN")
+		})
+	}
+}

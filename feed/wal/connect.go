@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"tasksync/internal/database"
 )
 
 const (
@@ -108,7 +110,7 @@ func (r *Reader) connect(ctx context.Context) (*connection, error) {
 		return conn.input, nil
 	}
 	var err error
-	if conn.PgConn, err = pgconn.ConnectConfig(ctx, &cfg.Config); err != nil {
+	if conn.PgConn, err = pgconn.ConnectConfig(database.Opening(ctx), &cfg.Config); err != nil {
 		return nil, explain("connect for replication", err, connectSteps)
 	}
 	return conn, nil
@@ -116,15 +118,15 @@ func (r *Reader) connect(ctx context.Context) (*connection, error) {
 
 // requireDatabase makes sure that conn is connected to the database of the pool,
 // which has the slot and the publication.
-func requireDatabase(ctx context.Context, conn *connection, database string) error {
+func requireDatabase(ctx context.Context, conn *connection, wanted string) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	system, err := pglogrepl.IdentifySystem(ctx, conn.PgConn)
 	if err != nil {
 		return fmt.Errorf("ask for the database of the replication connection: %w", err)
 	}
-	if system.DBName != database {
-		return fmt.Errorf("%w: the direct connection is to database %q, the others are to %q: connect to the same", ErrUnavailable, system.DBName, database)
+	if system.DBName != wanted {
+		return fmt.Errorf("%w: the direct connection is to database %q, the others are to %q: connect to the same", ErrUnavailable, system.DBName, wanted)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ const (
 // gone from one that is at work on a large transaction; the system can.
 //
 // pgx also dials to cancel a statement. Such a call is known by its context, which
-// has not passed connectTracer.
+// neither connectTracer nor Opening has marked.
 func dial(gone time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	dialer := &net.Dialer{Control: userTimeout(gone), KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: gone / 2, Interval: gone / 2, Count: 2,
@@ -51,3 +51,10 @@ func dial(gone time.Duration) func(ctx context.Context, network, addr string) (n
 
 // connecting is the key of a context in which a session is opened.
 type connecting struct{}
+
+// Opening marks the context in which a session is opened by pgconn, which no tracer of
+// pgx sees. Without it the connection is taken for one that cancels a statement, and ends
+// after two seconds.
+func Opening(ctx context.Context) context.Context {
+	return context.WithValue(ctx, connecting{}, true)
+}

@@ -170,7 +170,7 @@ var _ pgx.ConnectTracer = connectTracer{}
 
 // TraceConnectStart implements pgx.ConnectTracer.
 func (connectTracer) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
-	return context.WithValue(ctx, connecting{}, true)
+	return Opening(ctx)
 }
 
 // TraceConnectEnd implements pgx.ConnectTracer.
