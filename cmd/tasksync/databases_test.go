@@ -197,8 +197,11 @@ func (w *shaped) refused(t *testing.T) string {
 	t.Helper()
 	out, exit := w.command(t, w.env(t), "run")
 	require.Equal(t, exitFailed, exit, out)
-	return out
+	return unquoted(out)
 }
+
+// unquoted is a text of the log without the backslashes that JSON puts before quotes.
+func unquoted(text string) string { return strings.ReplaceAll(text, `\"`, `"`) }
 
 func (w *shaped) require(t *testing.T, text string, says []string) {
 	t.Helper()

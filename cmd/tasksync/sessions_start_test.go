@@ -236,7 +236,7 @@ func TestGrantsOfTheMigrations(t *testing.T) {
 			t.Fatalf("neither ready nor refused\n%s", d.output())
 		}
 		require.Equal(t, exitFailed, d.cmd.ProcessState.ExitCode())
-		grants := grant.FindAllString(d.output(), -1)
+		grants := grant.FindAllString(unquoted(d.output()), -1)
 		require.NotEmpty(t, grants, d.output())
 		t.Log(grants)
 		do(t, other, grants...)
