@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -197,7 +198,7 @@ func TestReportFitsATerminal(t *testing.T) {
 	require.True(t, r.OK)
 	var out bytes.Buffer
 	require.NoError(t, r.print(&out, false))
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(strings.ReplaceAll(out.String(), os.Args[0], "bin/tasksync")) {
 		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
 	}
 	c := counts{inserted: 53, pending: 53, complete: 53, failed: 53, requests: 999}

@@ -210,7 +210,7 @@ func (r *result) summary(out io.Writer) {
 	if r.OK {
 		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\n",
 			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched)
-		fmt.Fprintf(out, "The same tasks again: %s demo --provider %s --seed %d\n", os.Args[0], r.Provider, r.Seed)
+		fmt.Fprintf(out, "The same tasks again:\n  %s demo --provider %s --seed %d\n", os.Args[0], r.Provider, r.Seed)
 		return
 	}
 	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(script)-t.AsScripted, len(script), r.Seed)
