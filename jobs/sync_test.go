@@ -225,8 +225,9 @@ func TestRetriedRowsGiveWay(t *testing.T) {
 	n, err := b.syncer.Retry(t.Context(), syncer.RetryRequest{IDs: []string{old}}, nil)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	c := b.start(b.newClient(sweepEvery(time.Hour)))
-	require.NoError(t, c.HandOn(t.Context(), []string{old}))
+	c := b.newClient(sweepEvery(time.Hour))
+	require.NoError(t, c.HandOn(t.Context(), []string{old})) // before a sweep finds it
+	b.start(c)
 	require.Equal(t, task.LaneBacklog, <-lanes)
 	require.NoError(t, c.HandOn(t.Context(), []string{b.insert(task.Merge, "new", 0)}))
 	require.Equal(t, task.LaneFirst, <-lanes)
