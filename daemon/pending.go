@@ -16,6 +16,7 @@ type Waiting struct {
 	ID, TaskID, TaskType, Provider string
 	Status                         string // as the application has it, 40 characters at most
 	CreatedAt                      time.Time
+	SeenAt                         time.Time // by the same clock, the database's
 	// NextLook is when the row is looked at next; zero: no look is planned.
 	NextLook time.Time
 	// Reason is why the row waits, from a closed set: under_way, no_job, overdue,
@@ -27,7 +28,7 @@ type Waiting struct {
 
 // PendingRequest says which rows Pending lists.
 type PendingRequest struct {
-	Overdue bool // only rows past their deadline
+	Overdue bool // only rows past their deadline, and those whose results the database rejects
 	Ignored bool // only rows that no daemon with this Config follows, or not yet
 	Limit   int  // at most so many rows; default 100
 }
@@ -43,10 +44,7 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 	defer pool.Close()
 	p := queries.GenerationListWaitingParams{
 		MaxRows: int32(cmp.Or(req.Limit, 100)), Ignored: req.Ignored, TaskTypes: cfg.Handlers.Names(), Providers: cfg.providerWords().All(), //nolint:gosec // bounded by the caller
-		Before: time.Now().Add(24 * time.Hour), EndedWords: cfg.words().Spellings(task.Complete, task.Failed),
-	}
-	if req.Overdue {
-		p.Before = time.Now().Add(-cfg.Timeout)
+		Overdue: req.Overdue, TimeoutSeconds: cfg.Timeout.Seconds(), EndedWords: cfg.words().Spellings(task.Complete, task.Failed),
 	}
 	rows, err := queries.New().GenerationListWaiting(ctx, pool, p)
 	switch {
@@ -57,7 +55,7 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 	}
 	list := make([]Waiting, 0, len(rows))
 	for _, r := range rows {
-		if w := cfg.waiting(r, time.Now()); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
+		if w := cfg.waiting(r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
 			list = append(list, w)
 		}
 	}
@@ -65,8 +63,8 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 }
 
 // waiting says why a row waits.
-func (c Config) waiting(r queries.GenerationListWaitingRow, now time.Time) Waiting {
-	w := Waiting{ID: r.ID, TaskID: r.TaskID, TaskType: r.TaskType, Provider: r.Provider, Status: r.Status, CreatedAt: r.CreatedAt}
+func (c Config) waiting(r queries.GenerationListWaitingRow) Waiting {
+	w := Waiting{ID: r.ID, TaskID: r.TaskID, TaskType: r.TaskType, Provider: r.Provider, Status: r.Status, CreatedAt: r.CreatedAt, SeenAt: r.Now}
 	if r.JobState != "" {
 		w.NextLook = r.ScheduledAt
 	}
@@ -86,7 +84,7 @@ func (c Config) waiting(r queries.GenerationListWaitingRow, now time.Time) Waiti
 		w.Reason, w.Why = "no_task_id", "it has no task_id yet"
 	case r.Refused != "":
 		w.Reason, w.Why = "commit_refused", "the database rejects its result: "+r.Refused
-	case now.Sub(began) > c.Timeout:
+	case r.Now.Sub(began) > c.Timeout:
 		w.Reason, w.Why = "overdue", "it is past its deadline, and waits for an answer of its provider: "+cmp.Or(r.Reason, "no look has been sent since")
 	case r.JobState == "":
 		w.Reason, w.Why = "no_job", "no job follows it yet; a running daemon finds it within 30 s"

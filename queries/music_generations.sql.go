@@ -598,22 +598,23 @@ WITH waiting AS (
     WHERE g.task_type IS NOT NULL AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
         AND (NOT $2::boolean OR g.task_type <> ALL ($3::text[]) OR coalesce(g.task_id, '') = ''
             OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL ($4::text[]))
-        AND (g.created_at < $5::timestamptz OR g.created_at IS NULL)
+        AND (NOT $5::boolean OR g.created_at < now() - make_interval(secs => $6::double precision) OR isfinite(g.created_at) IS NOT TRUE
+            OR EXISTS (SELECT FROM tasksync.generation_memory AS r WHERE r.generation_id = g.id AND r.refused IS NOT NULL))
     ORDER BY g.created_at, g.id
     LIMIT $1)
     UNION ALL
     (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 2 AS part
     FROM public.music_generations AS g
     WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
-        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL ($6::text[])
-        AND (g.created_at < $5::timestamptz OR g.created_at IS NULL)
+        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL ($7::text[])
+        AND NOT $5::boolean
     LIMIT $1)
 )
 SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
     left(coalesce(w.status, ''), 40)::text AS status, w.created_at, coalesce(j.state::text, '')::text AS job_state,
     coalesce(j.scheduled_at, '0001-01-01 00:00:00Z')::timestamptz AS scheduled_at,
     coalesce(m.reason, '')::text AS reason, coalesce(m.refused, '')::text AS refused,
-    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at, now()::timestamptz AS now
 FROM waiting AS w
 LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = w.id
 LEFT JOIN LATERAL (
@@ -629,12 +630,13 @@ LIMIT $1
 `
 
 type GenerationListWaitingParams struct {
-	MaxRows    int32
-	Ignored    bool
-	TaskTypes  []string
-	Providers  []string
-	Before     time.Time
-	EndedWords []string
+	MaxRows        int32
+	Ignored        bool
+	TaskTypes      []string
+	Providers      []string
+	Overdue        bool
+	TimeoutSeconds float64
+	EndedWords     []string
 }
 
 type GenerationListWaitingRow struct {
@@ -649,19 +651,23 @@ type GenerationListWaitingRow struct {
 	Reason      string
 	Refused     string
 	BeganAt     time.Time
+	Now         time.Time
 }
 
 // V2 rows that have not ended, the oldest first, with what is known of why: the job
 // that follows each, and what is remembered of it. Rows whose status is a word that
 // nobody understands follow the pending ones. With @ignored, only rows that no daemon
-// with these types and providers follows.
+// with these types and providers follows; with @overdue, rows that may be past the
+// time-out, and those whose results the database rejects. Column now is the database's
+// clock, which is the one that counts.
 func (q *Queries) GenerationListWaiting(ctx context.Context, db DBTX, arg GenerationListWaitingParams) ([]GenerationListWaitingRow, error) {
 	rows, err := db.Query(ctx, generationListWaiting,
 		arg.MaxRows,
 		arg.Ignored,
 		arg.TaskTypes,
 		arg.Providers,
-		arg.Before,
+		arg.Overdue,
+		arg.TimeoutSeconds,
 		arg.EndedWords,
 	)
 	if err != nil {
@@ -683,6 +689,7 @@ func (q *Queries) GenerationListWaiting(ctx context.Context, db DBTX, arg Genera
 			&i.Reason,
 			&i.Refused,
 			&i.BeganAt,
+			&i.Now,
 		); err != nil {
 			return nil, err
 		}

@@ -329,14 +329,17 @@ WHERE a.attrelid = to_regclass('public.music_generations') AND a.attname = 'stat
 -- V2 rows that have not ended, the oldest first, with what is known of why: the job
 -- that follows each, and what is remembered of it. Rows whose status is a word that
 -- nobody understands follow the pending ones. With @ignored, only rows that no daemon
--- with these types and providers follows.
+-- with these types and providers follows; with @overdue, rows that may be past the
+-- time-out, and those whose results the database rejects. Column now is the database's
+-- clock, which is the one that counts.
 WITH waiting AS (
     (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 1 AS part
     FROM public.music_generations AS g
     WHERE g.task_type IS NOT NULL AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
         AND (NOT @ignored::boolean OR g.task_type <> ALL (@task_types::text[]) OR coalesce(g.task_id, '') = ''
             OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL (@providers::text[]))
-        AND (g.created_at < @before::timestamptz OR g.created_at IS NULL)
+        AND (NOT @overdue::boolean OR g.created_at < now() - make_interval(secs => @timeout_seconds::double precision) OR isfinite(g.created_at) IS NOT TRUE
+            OR EXISTS (SELECT FROM tasksync.generation_memory AS r WHERE r.generation_id = g.id AND r.refused IS NOT NULL))
     ORDER BY g.created_at, g.id
     LIMIT @max_rows)
     UNION ALL
@@ -344,14 +347,14 @@ WITH waiting AS (
     FROM public.music_generations AS g
     WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
         AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL (@ended_words::text[])
-        AND (g.created_at < @before::timestamptz OR g.created_at IS NULL)
+        AND NOT @overdue::boolean
     LIMIT @max_rows)
 )
 SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
     left(coalesce(w.status, ''), 40)::text AS status, w.created_at, coalesce(j.state::text, '')::text AS job_state,
     coalesce(j.scheduled_at, '0001-01-01 00:00:00Z')::timestamptz AS scheduled_at,
     coalesce(m.reason, '')::text AS reason, coalesce(m.refused, '')::text AS refused,
-    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at
+    coalesce(m.began_at, '0001-01-01 00:00:00Z')::timestamptz AS began_at, now()::timestamptz AS now
 FROM waiting AS w
 LEFT JOIN tasksync.generation_memory AS m ON m.generation_id = w.id
 LEFT JOIN LATERAL (

@@ -25,10 +25,10 @@ const pageOfDatabases = "../../docs/databases.md"
 
 // A pageLine is a line of the page: a database as an application has it.
 type pageLine struct {
-	name  string
-	start string // "works", "warns" or "refuses"
-	says  []string
-	todo  string
+	name   string
+	start  string // "works", "warns" or "refuses"
+	says   []string
+	advice string
 }
 
 var (
@@ -48,7 +48,7 @@ func linesOfPage(t *testing.T) (all []pageLine) {
 		if m == nil {
 			continue
 		}
-		s := pageLine{name: m[1], start: m[2], todo: m[4]}
+		s := pageLine{name: m[1], start: m[2], advice: m[4]}
 		for _, q := range quoted.FindAllStringSubmatch(m[3], -1) {
 			s.says = append(s.says, q[1])
 		}
@@ -86,7 +86,7 @@ func TestDatabases(t *testing.T) {
 				require.Equal(t, exitFailed, exit, found)
 				w.require(t, found, s.says)
 				w.require(t, w.refused(t), s.says)
-				w.mend(t, found, s.todo)
+				w.mend(t, found, s.advice)
 			} else {
 				require.NotContains(t, strings.ReplaceAll(found, "FAIL schema: migrations are pending", ""), "FAIL")
 			}
@@ -213,16 +213,16 @@ func (w *shaped) require(t *testing.T, text string, says []string) {
 
 // mend does what the page and the doctor give to do: settings in the page, else the SQL
 // that the doctor printed, as the owner.
-func (w *shaped) mend(t *testing.T, found, todo string) {
+func (w *shaped) mend(t *testing.T, found, advice string) {
 	t.Helper()
-	for _, s := range setting.FindAllStringSubmatch(todo, -1) {
+	for _, s := range setting.FindAllStringSubmatch(advice, -1) {
 		w.more[s[1]] = s[2]
 	}
 	if len(w.more) > 0 {
 		return
 	}
 	sql := printedSQL(found)
-	if m := statement.FindStringSubmatch(todo); m != nil {
+	if m := statement.FindStringSubmatch(advice); m != nil {
 		sql = m[1]
 	}
 	require.NotEmpty(t, sql, found)

@@ -16,7 +16,7 @@ type pendingCmd struct {
 	databaseFlags
 	upstreamFlags
 	logFlags
-	Overdue bool `help:"Only rows past their deadline."`
+	Overdue bool `help:"Only rows past their deadline, and those whose results the database rejects."`
 	Ignored bool `help:"Only rows that no daemon with these settings follows, or not yet: unknown words in status, task_type or provider, and rows without a task_id."`
 	JSON    bool `name:"json" help:"Print the rows as JSON."`
 	Limit   int  `default:"100" help:"At most so many rows (${default})."`
@@ -58,7 +58,7 @@ func (c *pendingCmd) Run(ctx context.Context, std *streams) error {
 	if c.JSON {
 		return printPendingJSON(std, rows)
 	}
-	if err := printPending(std, rows, time.Now()); err != nil {
+	if err := printPending(std, rows); err != nil {
 		return err
 	}
 	if len(rows) == c.Limit {
@@ -83,7 +83,7 @@ func printPendingJSON(std *streams, rows []daemon.Waiting) error {
 	return enc.Encode(lines)
 }
 
-func printPending(std *streams, rows []daemon.Waiting, now time.Time) error {
+func printPending(std *streams, rows []daemon.Waiting) error {
 	if len(rows) == 0 {
 		fmt.Fprintln(std.out, "no rows")
 		return nil
@@ -93,9 +93,9 @@ func printPending(std *streams, rows []daemon.Waiting, now time.Time) error {
 	for _, r := range rows {
 		next := "none"
 		if !r.NextLook.IsZero() {
-			next = "in " + max(0, r.NextLook.Sub(now)).Round(time.Second).String()
+			next = "in " + max(0, r.NextLook.Sub(r.SeenAt)).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, now.Sub(r.CreatedAt).Round(time.Second),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.SeenAt.Sub(r.CreatedAt).Round(time.Second),
 			task.Redact(r.Status), task.Redact(r.TaskType), next, r.Why)
 	}
 	return w.Flush()

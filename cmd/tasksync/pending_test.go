@@ -30,7 +30,7 @@ func TestPendingSaysWhyRowsWait(t *testing.T) {
 			('word', 'generate', NULL, 'Wartend', now() - interval '3 hours'),
 			('refused', 'generate', NULL, 'queued', now()),
 			('ended', 'generate', NULL, 'Completed', now()), ('ended too', 'generate', NULL, 'complete', now()),
-			('first version', NULL, NULL, 'queued', now());
+			('first version', NULL, NULL, 'queued', now()), ('future', 'generate', NULL, 'queued', 'infinity');
 		INSERT INTO tasksync.generation_memory (generation_id, refused, refused_at, held_ms, doubts, late_looks)
 			SELECT id, '23514: constraint c', now(), 0, 0, 0 FROM music_generations WHERE task_id = 'refused';
 		INSERT INTO tasksync.river_job (args, kind, max_attempts, queue, state, scheduled_at)
@@ -58,9 +58,9 @@ func TestPendingSaysWhyRowsWait(t *testing.T) {
 	}
 	ignored := map[string]string{"": "no_task_id", "type": "unknown_type", "provider": "unknown_provider", "word": "status_word"}
 	require.Equal(t, ignored, reasons("--ignored"))
-	overdue := map[string]string{"old": "overdue"}
+	overdue := map[string]string{"old": "overdue", "refused": "commit_refused"}
 	require.Equal(t, overdue, reasons("--overdue"))
-	all := map[string]string{"fresh": "no_job", "followed": "under_way", "old": "overdue", "refused": "commit_refused"}
+	all := map[string]string{"fresh": "no_job", "followed": "under_way", "old": "overdue", "refused": "commit_refused", "future": "no_job"}
 	for taskID, reason := range ignored {
 		all[taskID] = reason
 	}
