@@ -159,3 +159,14 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, b.examine(b.config()), "FAIL triggers: ")
 }
+
+// A column of free texts does not fill the terminal.
+func TestDoctorNamesFewOddWords(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	_, err := b.pool.Exec(t.Context(), `INSERT INTO music_generations (task_id, task_type, status) SELECT n, 'generate', 'odd ' || n FROM generate_series(1, 200) AS n`)
+	require.NoError(t, err)
+	text := b.examine(b.config())
+	require.Equal(t, 10, strings.Count(text, `status "odd `))
+	require.Contains(t, text, "warn status words: 40 more such words, or more: `tasksync pending --ignored` lists the rows")
+}

@@ -19,11 +19,18 @@ func (d *doctor) seeStatusWords(ctx context.Context) {
 		d.trouble("status words", err)
 		return
 	}
-	for _, w := range words {
+	for i, w := range words {
+		if i == mostWords {
+			d.say(Warning, fmt.Sprintf("status words: %d more such words, or more", len(words)-i), "`tasksync pending --ignored` lists the rows")
+			return
+		}
 		d.say(Warning, fmt.Sprintf("status words: %s with status %q, which means neither a pending row nor one that has ended", rowsFound(w.Found), cmp.Or(task.Redact(w.Word), w.Word)),
 			"no daemon follows them; a pending row has one of %s, in any case; name your words for complete and failed with TASKSYNC_STATUS_WORDS", strings.Join(task.PendingWords(), ", "))
 	}
 }
+
+// mostWords is how many words are named one by one.
+const mostWords = 10
 
 // mostFound is where query GenerationListOddWords ends to count.
 const mostFound = 1000
