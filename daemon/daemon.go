@@ -12,6 +12,7 @@ import (
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/outgoing"
 	"tasksync/internal/planner"
 	"tasksync/jobs"
 	"tasksync/syncer"
@@ -59,7 +60,8 @@ type daemon struct {
 	planner   *planner.Planner
 	holders   []share // of the limits
 	syncer    *syncer.Syncer
-	announcer *live.Announcer // tells the streams of all daemons what was committed
+	notifier  *outgoing.Notifier // nil: no server is told of ends
+	announcer *live.Announcer    // tells the streams of all daemons what was committed
 	broker    *live.Broker
 	verifier  *auth.Verifier // nil without keys
 	api       *api.API
@@ -76,7 +78,7 @@ func (d *daemon) parts() []part {
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
 		{name: "sessions", open: func(context.Context) error { return nil }, run: d.endLeft},
 		{name: "schema", open: d.openSchema, run: d.examineBeside},
-		{name: "syncer", open: d.openSyncer, run: d.runLooks},
+		{name: "syncer", open: d.openSyncer, run: d.runLooks, close: d.closeNotifier},
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},
 		{name: "requests", open: d.admitRequests, run: d.refuseRequests},

@@ -15,7 +15,7 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
-		Committed: committed, Sessions: d.sessions,
+		Committed: committed, Sessions: d.sessions, Extras: d.extras(),
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err

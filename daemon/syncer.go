@@ -17,6 +17,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
+	if err = d.openNotifier(); err != nil {
+		return err
+	}
 	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
 	cfg := d.syncerConfig()
@@ -41,10 +44,6 @@ func (d *daemon) syncerConfig() syncer.Config {
 		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(),
 	}
 }
-
-// effects returns what follows from the end of a row, for the daemon and for each command
-// that writes rows.
-func (d *daemon) effects() []syncer.Effect { return nil }
 
 func (c Config) policy() task.Policy {
 	return task.Policy{

@@ -17,6 +17,7 @@ import (
 type retryCmd struct {
 	databaseFlags
 	wordsFlags
+	notifyFlags
 	logFlags
 	Code    string   `placeholder:"CODE" help:"Only rows with this error_code, like API_ERROR."`
 	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
@@ -47,6 +48,7 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg := daemon.Config{DatabaseURL: c.DatabaseURL, StatusWords: words, Version: version(), Logger: c.logger(std)}
+	c.notify(&cfg)
 	counting := req
 	counting.DryRun = true
 	total, err := daemon.Retry(ctx, cfg, counting, nil)
@@ -81,17 +83,23 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 			return req, fmt.Errorf("%q is not the id of a row, which is a UUID%s", id, ofAdopted)
 		}
 	}
-	if c.Since == "" {
-		return req, nil
+	req.Since, err = since(c.Since, now)
+	return req, err
+}
+
+// since reads the value of --since; "": the zero time.
+func since(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(c.Since); err == nil && ago > 0 {
-		req.Since = now.Add(-ago)
-		return req, nil
+	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
+		return now.Add(-ago), nil
 	}
-	if req.Since, err = time.Parse(time.RFC3339, c.Since); err != nil {
-		return req, fmt.Errorf("--since %q is neither a duration like 24h nor a time like 2026-11-29T08:00:00Z", c.Since)
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, fmt.Errorf("--since %q is neither a duration like 24h nor a time like 2026-11-29T08:00:00Z", text)
 	}
-	return req, nil
+	return at, nil
 }
 
 // ofAdopted says how to find the id of a row in a table of the application's own.
