@@ -13,7 +13,7 @@ import (
 const notificationCountStrangers = `-- name: NotificationCountStrangers :one
 SELECT count(*) AS found, count(*) FILTER (WHERE n.receiver <> ALL ($1::text[])) AS strangers
 FROM tasksync.notifications AS n
-WHERE (n.state = ANY ($2::text[]) AND n.created_at >= $3::timestamptz AND cardinality($4::uuid[]) = 0)
+WHERE (n.state = ANY ($2::text[]) AND n.created_at >= $3::timestamptz AND coalesce(cardinality($4::uuid[]), 0) = 0)
     OR n.message_id = ANY ($4::uuid[]) OR n.generation_id = ANY ($4::uuid[])
 `
 
@@ -329,7 +329,7 @@ WITH replayed AS (
     WHERE n.id IN (
         SELECT c.id FROM tasksync.notifications AS c
         WHERE c.id > $3
-            AND ((c.state = ANY ($4::text[]) AND c.created_at >= $5::timestamptz AND cardinality($6::uuid[]) = 0)
+            AND ((c.state = ANY ($4::text[]) AND c.created_at >= $5::timestamptz AND coalesce(cardinality($6::uuid[]), 0) = 0)
                 OR c.message_id = ANY ($6::uuid[]) OR c.generation_id = ANY ($6::uuid[]))
             AND (c.receiver = ANY ($1::text[]) OR $2 <> '')
         ORDER BY c.id

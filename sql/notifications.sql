@@ -119,7 +119,7 @@ LIMIT @max_rows;
 -- How many of the chosen notifications are for receivers that are not configured.
 SELECT count(*) AS found, count(*) FILTER (WHERE n.receiver <> ALL (@receivers::text[])) AS strangers
 FROM tasksync.notifications AS n
-WHERE (n.state = ANY (@states::text[]) AND n.created_at >= @since::timestamptz AND cardinality(@ids::uuid[]) = 0)
+WHERE (n.state = ANY (@states::text[]) AND n.created_at >= @since::timestamptz AND coalesce(cardinality(@ids::uuid[]), 0) = 0)
     OR n.message_id = ANY (@ids::uuid[]) OR n.generation_id = ANY (@ids::uuid[]);
 
 -- name: NotificationReplayMany :many
@@ -133,7 +133,7 @@ WITH replayed AS (
     WHERE n.id IN (
         SELECT c.id FROM tasksync.notifications AS c
         WHERE c.id > @after_id
-            AND ((c.state = ANY (@states::text[]) AND c.created_at >= @since::timestamptz AND cardinality(@ids::uuid[]) = 0)
+            AND ((c.state = ANY (@states::text[]) AND c.created_at >= @since::timestamptz AND coalesce(cardinality(@ids::uuid[]), 0) = 0)
                 OR c.message_id = ANY (@ids::uuid[]) OR c.generation_id = ANY (@ids::uuid[]))
             AND (c.receiver = ANY (@receivers::text[]) OR @instead <> '')
         ORDER BY c.id
