@@ -81,13 +81,13 @@ browser: ## Drive the page of examples/web in headless Chromium
 
 # The linters and the generator are pinned in tools/openapi, in a lock file.
 .PHONY: openapi
-openapi: ## Lint docs/openapi.json, generate a TypeScript client and compile it (needs Node.js)
+openapi: build ## Lint docs/openapi.json, compile a client of it, verify webhooks by docs/webhooks.md (needs Node.js)
 	@command -v npm >/dev/null || { \
 		echo "make openapi: there is no Node.js with npm on this machine."; \
 		echo "Install one (Debian: apt-get install nodejs npm)."; \
 		exit 1; }
 	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	cd tools/openapi && npm run --silent lint && npm run --silent client
+	cd tools/openapi && npm run --silent lint && npm run --silent client && npm run --silent webhooks
 
 .PHONY: smoke
 smoke: build ## Check in seconds that the binary starts
