@@ -92,7 +92,7 @@ func taskFailure(err upstream.ErrorField, raw string) *task.Failure {
 		return f
 	}
 	message := cmp.Or(err.Message, fmt.Sprintf("The provider ended the task with %s.", cmp.Or(raw, "an error")))
-	if _, _, ok := task.Classify(err.Message); !ok && strings.ToLower(err.Code) == "bad_request" {
+	if _, _, ok := task.Classify(err.Message); !ok && strings.EqualFold(err.Code, "bad_request") {
 		return upstream.Permanent(task.InvalidRequest, message)
 	}
 	return upstream.Dead(message)
