@@ -1,0 +1,82 @@
+package main
+
+import (
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/stretchr/testify/require"
+)
+
+// pageOfSettings lists the settings and the commands.
+const pageOfSettings = "../../docs/settings.md"
+
+var (
+	variable     = regexp.MustCompile("`((?:TASKSYNC|DATABASE)_[A-Z0-9_]+)`")
+	commandNamed = regexp.MustCompile("`([a-z][^`]*)`")
+)
+
+// firstCells returns the first cell of each line of the tables of a page.
+func firstCells(t *testing.T, page string) (cells []string) {
+	t.Helper()
+	raw, err := os.ReadFile(page)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(raw)) {
+		if rest, ok := strings.CutPrefix(line, "| "); ok {
+			cell, _, _ := strings.Cut(rest, " |")
+			cells = append(cells, cell)
+		}
+	}
+	return cells
+}
+
+// formsOf returns a command, once for each value of an argument that has few.
+func formsOf(leaf *kong.Node) (forms []string) {
+	name := strings.TrimPrefix(leaf.Path(), "tasksync ")
+	for _, p := range leaf.Positional {
+		for value := range p.EnumMap() {
+			if value != "" {
+				forms = append(forms, name+" "+value)
+			}
+		}
+	}
+	if forms == nil {
+		return []string{name}
+	}
+	return forms
+}
+
+// Each variable of `tasksync run` is a line of the page, and the other way round; so is
+// each command.
+func TestPageOfSettingsIsComplete(t *testing.T) {
+	t.Parallel()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("tasksync"), tagVars(), kong.Writers(io.Discard, io.Discard))
+	require.NoError(t, err)
+	var settings, commands []string
+	for _, leaf := range parser.Model.Leaves(true) {
+		commands = append(commands, formsOf(leaf)...)
+		for _, f := range leaf.Flags {
+			settings = append(settings, f.Envs...)
+		}
+	}
+	var listed, told []string
+	for _, cell := range firstCells(t, pageOfSettings) {
+		found := variable.FindAllStringSubmatch(cell, -1)
+		for _, m := range found {
+			listed = append(listed, m[1])
+		}
+		if found == nil {
+			for _, m := range commandNamed.FindAllStringSubmatch(cell, -1) {
+				told = append(told, strings.TrimSuffix(m[1], " ID…"))
+			}
+		}
+	}
+	slices.Sort(settings)
+	require.ElementsMatch(t, slices.Compact(settings), listed)
+	require.ElementsMatch(t, commands, told)
+}
