@@ -43,10 +43,11 @@ test: ## Run all tests (PG=18: on Postgres 18)
 halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 	$(GO) test -count=1 -tags netadmin -run TestHalfOpenWALConnection $(ARGS) ./daemon
 
-.PHONY: pooler
+.PHONY: chaos
 chaos: ## Break daemons, Postgres and the network between them, by SEED, for MINUTES
 	SEED=$(SEED) MINUTES=$(MINUTES) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
 
+.PHONY: pooler
 pooler: ## Run the tests that need PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon
 
@@ -135,6 +136,10 @@ verify: ## Check that generated files, the schema golden, go.mod and formatting 
 .PHONY: bench
 bench: ## Measure the feeds, latency and throughput, beside pgbench
 	$(GO) run ./internal/bench $(ARGS)
+
+.PHONY: picture
+picture: build ## Draw docs/demo.svg from a demo in a terminal (needs script, of util-linux)
+	script -qec 'stty cols 80 rows 90; bin/tasksync demo --seed 7' /dev/null | $(GO) run ./internal/demo/picture >docs/demo.svg
 
 .PHONY: clean
 clean: ## Remove bin
