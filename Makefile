@@ -141,6 +141,14 @@ bench: ## Measure the feeds, latency and throughput, beside pgbench
 picture: build ## Draw docs/demo.svg from a demo in a terminal (needs script, of util-linux)
 	script -qec 'stty cols 80 rows 90; bin/tasksync demo --seed 7' /dev/null | $(GO) run ./internal/demo/picture >docs/demo.svg
 
+.PHONY: path
+path: ## Change the module's path to TO, in go.mod and in all imports
+	@test -n "$(TO)" || { echo "make path: say which, like make path TO=example.com/you/tasksync"; exit 1; }
+	@old=$$(sed -n 's/^module //p' go.mod) && export old TO="$(TO)" && \
+	git ls-files -z '*.go' '*.yaml' 'go.mod' '*/go.mod' | xargs -0 perl -pi -e \
+		's#(?<![\w/}])\Q$$ENV{old}\E/(?=[a-z,])#$$ENV{TO}/# if m#"|pkg:|^ *- |allow:#; s#^(module|require|replace) \Q$$ENV{old}\E(?=[ /\n])#$$1 $$ENV{TO}#; s#(module += ")\Q$$ENV{old}\E/"#$$1$$ENV{TO}/"#'
+	$(GO) build ./...
+
 .PHONY: clean
 clean: ## Remove bin
 	rm -rf bin

@@ -54,11 +54,8 @@ func formsOf(leaf *kong.Node) (forms []string) {
 // each command.
 func TestPageOfSettingsIsComplete(t *testing.T) {
 	t.Parallel()
-	var c cli
-	parser, err := kong.New(&c, kong.Name("tasksync"), tagVars(), kong.Writers(io.Discard, io.Discard))
-	require.NoError(t, err)
 	var settings, commands []string
-	for _, leaf := range parser.Model.Leaves(true) {
+	for _, leaf := range parsedModel(t).Leaves(true) {
 		commands = append(commands, formsOf(leaf)...)
 		for _, f := range leaf.Flags {
 			settings = append(settings, f.Envs...)
@@ -79,4 +76,38 @@ func TestPageOfSettingsIsComplete(t *testing.T) {
 	slices.Sort(settings)
 	require.ElementsMatch(t, slices.Compact(settings), listed)
 	require.ElementsMatch(t, commands, told)
+}
+
+// parsedModel returns the command line.
+func parsedModel(t *testing.T) *kong.Application {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("tasksync"), tagVars(), kong.Writers(io.Discard, io.Discard))
+	require.NoError(t, err)
+	return parser.Model
+}
+
+// requireCommand asserts that a command as a page quotes it exists, with its flags.
+func requireCommand(t *testing.T, model *kong.Application, quote, where string) {
+	t.Helper()
+	words := strings.Fields(quote)
+	node := model.Node
+	for _, word := range words {
+		name, _, _ := strings.Cut(word, "|") // migrate up|down
+		at := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == name })
+		if at < 0 {
+			break
+		}
+		node = node.Children[at]
+	}
+	require.True(t, node.Leaf() || len(words) == 1 && node != model.Node, "%s: tasksync %s is no command", where, quote)
+	known := []string{"--help"}
+	for ; node != nil; node = node.Parent {
+		for _, f := range node.Flags {
+			known = append(known, "--"+f.Name)
+		}
+	}
+	for _, name := range flagNamed.FindAllString(quote, -1) {
+		require.Contains(t, known, name, "%s: tasksync %s", where, quote)
+	}
 }
