@@ -10,6 +10,9 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/postgres/postgrestest"
+	"tasksync/task"
 )
 
 // pageOfSettings lists the settings and the commands.
@@ -109,5 +112,24 @@ func requireCommand(t *testing.T, model *kong.Application, quote, where string) 
 	}
 	for _, name := range flagNamed.FindAllString(quote, -1) {
 		require.Contains(t, known, name, "%s: tasksync %s", where, quote)
+	}
+}
+
+// TestPageOfRowsIsComplete: the page of rows names each column of the two tables, and each
+// error code.
+func TestPageOfRowsIsComplete(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/rows.md")
+	require.NoError(t, err)
+	names := collect[struct{ Name string }](t, postgrestest.Pool(t), `SELECT column_name AS name FROM information_schema.columns
+		WHERE table_schema = 'public' AND table_name IN ('music_generations', 'music_clips')`)
+	require.NotEmpty(t, names)
+	for _, c := range names {
+		require.Contains(t, string(page), "`"+c.Name+"`")
+	}
+	for _, code := range []task.Code{
+		task.ProducerTag, task.Copyrighted, task.InappropriateContent, task.ModerationFlagged, task.MalformedPrompt, task.InvalidRequest, task.APIError,
+	} {
+		require.Contains(t, string(page), "`"+string(code)+"`")
 	}
 }
