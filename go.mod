@@ -1,3 +1,4 @@
+// The path is one line to change: make path TO=example.com/you/tasksync changes it, and the imports.
 module tasksync
 
 go 1.26.0
