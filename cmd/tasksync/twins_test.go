@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestAThousandRowsWithOneTask(t *testing.T) {
 	const token = "webhook-token-of-the-test"
 	settings := w.with("TASKSYNC_TIMEOUT", "10h", "TASKSYNC_POLL_INTERVAL", "1h", "TASKSYNC_WEBHOOK_TOKEN", token)
 	first, second := start(t, settings, "run"), start(t, settings, "run")
-	addr := first.ready(t)
+	first.ready(t)
 	second.ready(t)
 	id := w.sim.Submit(task.Generate, simulator.Success)
 	w.advance(60 * time.Second) // a preview
@@ -56,7 +57,9 @@ func TestAThousandRowsWithOneTask(t *testing.T) {
 	require.Len(t, w.front.times(id), 1, "the first look")
 
 	w.finish()
-	r, err := http.Post("http://"+addr+"/webhooks/sunoapi/"+token, "application/json", strings.NewReader(`{"data":{"task_id":"`+id+`"}}`))
+	addr := regexp.MustCompile(`"listen_addr":"([^"]+)"`).FindStringSubmatch(first.output())
+	require.NotEmpty(t, addr)
+	r, err := http.Post("http://"+addr[1]+"/webhooks/sunoapi/"+token, "application/json", strings.NewReader(`{"data":{"task_id":"`+id+`"}}`))
 	require.NoError(t, err)
 	require.NoError(t, r.Body.Close())
 	require.Equal(t, http.StatusOK, r.StatusCode)
@@ -79,8 +82,9 @@ func TestAThousandRowsAfterTheirTask(t *testing.T) {
 	first.ready(t)
 	second.ready(t)
 	w.endedBy(t, first, old, 1000, 1)
-	young := w.twins(t, 1000, 0)
+	young := w.sim.Submit(task.Generate, simulator.Success)
 	w.finish()
+	w.insertTwins(t, young, 1000, 0)
 	w.endedBy(t, first, young, 2000, 1)
 	require.Equal(t, 2000, w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'complete'`))
 	w.await(t, first, "their jobs have ended, without a call", func() bool {
