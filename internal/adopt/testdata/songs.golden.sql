@@ -308,7 +308,7 @@ REVOKE ALL ON FUNCTION tasksync.adopted_forget() FROM PUBLIC;
 -- Triggers that somebody has switched off (ALTER TABLE … DISABLE TRIGGER), or made to fire
 -- always, are left so by the end of this.
 SELECT pg_catalog.set_config('tasksync.fires', coalesce((
-    SELECT pg_catalog.string_agg(t.tgname || ' ' || t.tgenabled, ',' ORDER BY t.tgname)
+    SELECT pg_catalog.string_agg(t.tgname || ' ' || t.tgenabled::pg_catalog.text, ',' ORDER BY t.tgname)
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = '"public"."songs"'::pg_catalog.regclass AND NOT t.tgisinternal
         AND t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update', 'tasksync_adopted_task', 'tasksync_adopted_delete', 'tasksync_adopted_truncate')
