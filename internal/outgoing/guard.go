@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"syscall"
@@ -53,12 +54,16 @@ func local(host string) bool {
 	})
 }
 
-// dialer returns a dial function that keeps to allowed for the hosts of receivers. Other
-// hosts are proxies, which the environment names.
-func dialer(hosts []string) func(ctx context.Context, network, address string) (net.Conn, error) {
+// dialer returns a dial function that keeps to allowed, but for the hosts of proxies,
+// which the environment names.
+func dialer(proxies []string) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
 		d := net.Dialer{Timeout: dialTimeout}
-		if host, _, err := net.SplitHostPort(address); err == nil && slices.Contains(hosts, strings.ToLower(host)) {
+		if !slices.Contains(proxies, host) {
 			d.Control = func(_, resolved string, _ syscall.RawConn) error {
 				if at, err := netip.ParseAddrPort(resolved); err != nil || !allowed(host, at.Addr()) {
 					return errRefusedAddress
@@ -70,6 +75,20 @@ func dialer(hosts []string) func(ctx context.Context, network, address string) (
 	}
 }
 
+// proxiesOf returns the hosts of the proxies that lead to the receivers.
+func proxiesOf(receivers []Receiver) (hosts []string) {
+	for _, r := range receivers {
+		u, err := url.Parse(r.url)
+		if err != nil {
+			continue // NewReceiver has parsed it
+		}
+		if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
+			hosts = append(hosts, proxy.Hostname())
+		}
+	}
+	return hosts
+}
+
 const (
 	dialTimeout = 5 * time.Second
 	// sendTimeout bounds one attempt.
@@ -79,16 +98,12 @@ const (
 // newClient makes the HTTP client of all receivers. It follows no redirect: a signed body
 // goes where the operator has said, or nowhere.
 func newClient(receivers []Receiver) *http.Client {
-	hosts := make([]string, len(receivers))
-	for i, r := range receivers {
-		hosts[i] = r.host
-	}
 	return &http.Client{
 		Timeout:       sendTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dialer(hosts),
+			DialContext:            dialer(proxiesOf(receivers)),
 			ForceAttemptHTTP2:      true,
 			DisableCompression:     true,
 			MaxIdleConnsPerHost:    receiverWorkers,

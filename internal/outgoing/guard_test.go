@@ -1,6 +1,7 @@
 package outgoing
 
 import (
+	"net"
 	"net/netip"
 	"testing"
 
@@ -43,4 +44,24 @@ func TestAllowed(t *testing.T) {
 	} {
 		require.Equal(t, c.want, allowed(c.host, netip.MustParseAddr(c.ip)), "%s at %s", c.host, c.ip)
 	}
+}
+
+// The guard judges the address that a name has resolved to, when the connection is made.
+func TestDialer(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	require.NoError(t, err)
+	conn, err := dialer(nil)(t.Context(), "tcp4", "localhost:"+port)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	_, err = dialer(nil)(t.Context(), "tcp4", "169.254.169.254:"+port)
+	require.ErrorIs(t, err, errRefusedAddress)
+	_, err = dialer(nil)(t.Context(), "tcp4", "0.0.0.0:"+port)
+	require.ErrorIs(t, err, errRefusedAddress)
+	conn, err = dialer([]string{"0.0.0.0"})(t.Context(), "tcp4", "0.0.0.0:"+port)
+	require.NoError(t, err, "a proxy may be anywhere")
+	require.NoError(t, conn.Close())
 }

@@ -18,7 +18,6 @@ type Receiver struct {
 	Name  string
 	queue string
 	url   string
-	host  string
 }
 
 // NewReceiver reads the URL of a receiver. Its errors do not show the URL.
@@ -37,5 +36,5 @@ func NewReceiver(raw string) (Receiver, error) {
 	}
 	sum := sha256.Sum256([]byte(raw))
 	hash := hex.EncodeToString(sum[:4])
-	return Receiver{Name: strings.ToLower(u.Host) + "#" + hash, queue: "notify_" + hash, url: raw, host: strings.ToLower(u.Hostname())}, nil
+	return Receiver{Name: strings.ToLower(u.Host) + "#" + hash, queue: "notify_" + hash, url: raw}, nil
 }
