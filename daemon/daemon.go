@@ -78,7 +78,7 @@ func (d *daemon) parts() []part {
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
 		{name: "sessions", open: func(context.Context) error { return nil }, run: d.endLeft},
 		{name: "schema", open: d.openSchema, run: d.examineBeside},
-		{name: "syncer", open: d.openSyncer, run: d.runLooks, close: d.closeNotifier},
+		{name: "syncer", open: d.openSyncer, run: d.runLooks},
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},
 		{name: "requests", open: d.admitRequests, run: d.refuseRequests},

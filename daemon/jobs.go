@@ -44,6 +44,9 @@ func (d *daemon) runJobs(ctx context.Context) error {
 	d.health.set("jobs", "stopping")
 	d.cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
 	err := d.jobs.Stop(d.grace)
+	if d.notifier != nil {
+		d.notifier.Close()
+	}
 	if err != nil && d.grace.Err() != nil {
 		d.cfg.Logger.Warn("[TaskSync] Stopped with passes under way", "error", err)
 		return nil

@@ -80,13 +80,6 @@ func (d *daemon) openNotifier() error {
 	return err
 }
 
-func (d *daemon) closeNotifier(context.Context) error {
-	if d.notifier != nil {
-		d.notifier.Close()
-	}
-	return nil
-}
-
 // extras are the kinds of jobs beside those of package jobs.
 func (d *daemon) extras() (extras []jobs.Extra) {
 	if d.notifier != nil {

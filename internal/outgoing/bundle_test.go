@@ -129,21 +129,19 @@ type bundle struct {
 	notifier *Notifier
 }
 
-func setup(t *testing.T, servers ...func(*server)) (*bundle, []*server) {
+// setup returns a bundle with so many receivers.
+func setup(t *testing.T, servers int) (*bundle, []*server) {
 	t.Helper()
 	b := &bundle{T: t, pool: postgrestest.Pool(t), log: &logBuffer{}, secret: bytes.Repeat([]byte("k"), 32)}
 	var all []*server
 	var urls []string
-	for _, f := range servers {
+	for range servers {
 		s := newServer(t, b.secret)
-		f(s)
 		all, urls = append(all, s), append(urls, s.url)
 	}
 	b.notifier = b.open(urls...)
 	return b, all
 }
-
-func plain(*server) {}
 
 // open makes a notifier as another daemon on the same database has it.
 func (b *bundle) open(urls ...string) *Notifier {
@@ -236,6 +234,6 @@ func (b *bundle) due() {
 	b.exec(`UPDATE tasksync.river_job SET scheduled_at = now(), state = 'available' WHERE state IN ('scheduled', 'available') AND kind = 'notify'`)
 }
 
-func (b *bundle) metric(result string) float64 {
-	return testutil.ToFloat64(b.notifier.metrics.deliveries.WithLabelValues(result))
+func (b *bundle) metric(result string) int {
+	return int(testutil.ToFloat64(b.notifier.metrics.deliveries.WithLabelValues(result)))
 }

@@ -14,7 +14,7 @@ import (
 // A notification whose job is gone is found and sent, one by one of a row.
 func TestLostJob(t *testing.T) {
 	t.Parallel()
-	b, s := setup(t, plain)
+	b, s := setup(t, 1)
 	id := b.row(task.Processing)
 	b.ends(b.notifier, id, task.Processing, task.Failed)
 	b.ends(b.notifier, id, task.Failed, task.Submitted)
@@ -36,7 +36,7 @@ func TestLostJob(t *testing.T) {
 // again makes it.
 func TestKilledDaemon(t *testing.T) {
 	t.Parallel()
-	b, s := setup(t, plain)
+	b, s := setup(t, 1)
 	id := b.row(task.Processing)
 	b.ends(b.notifier, id, task.Processing, task.Failed)
 	b.ends(b.notifier, id, task.Failed, task.Submitted)
@@ -66,7 +66,7 @@ func TestKilledDaemon(t *testing.T) {
 // A stop in the middle of an attempt counts as none, and the next daemon makes it at once.
 func TestStopInAnAttempt(t *testing.T) {
 	t.Parallel()
-	b, s := setup(t, plain)
+	b, s := setup(t, 1)
 	begun, hang := make(chan struct{}, 1), make(chan struct{})
 	s[0].answers(func(got, http.ResponseWriter) { begun <- struct{}{}; <-hang })
 	id := b.row(task.Processing)
@@ -87,7 +87,7 @@ func TestStopInAnAttempt(t *testing.T) {
 // another.
 func TestRemovedURL(t *testing.T) {
 	t.Parallel()
-	b, s := setup(t, plain, plain)
+	b, s := setup(t, 2)
 	id, other := b.row(task.Processing), b.row(task.Processing)
 	former := b.open("http://127.0.0.1:9/former")
 	b.ends(former, id, task.Processing, task.Failed)
@@ -120,7 +120,7 @@ func TestRemovedURL(t *testing.T) {
 // What has ended is kept for its retention.
 func TestRetention(t *testing.T) {
 	t.Parallel()
-	b, _ := setup(t, plain)
+	b, _ := setup(t, 1)
 	for _, c := range []struct {
 		state string
 		days  int
@@ -138,7 +138,7 @@ func TestRetention(t *testing.T) {
 // the event is made when it is sent.
 func TestTroubleCostsNoRow(t *testing.T) {
 	t.Parallel()
-	b, s := setup(t, plain)
+	b, s := setup(t, 1)
 	id, deleted, lost := b.row(task.Processing), b.row(task.Processing), b.row(task.Processing)
 	b.exec(`ALTER TABLE music_clips RENAME COLUMN title TO heading`)
 	b.ends(b.notifier, id, task.Processing, task.Complete)
@@ -158,6 +158,6 @@ func TestTroubleCostsNoRow(t *testing.T) {
 	b.ends(b.notifier, lost, task.Processing, task.Complete)
 	b.exec(`ALTER TABLE tasksync.notifications_away RENAME TO notifications`)
 	require.Equal(t, 3-1, b.count(`SELECT count(*) FROM music_generations WHERE status = 'complete'`))
-	require.EqualValues(t, 1, b.metric(resultUnwritten))
+	require.Equal(t, 1, b.metric(resultUnwritten))
 	require.Contains(t, b.log.String(), "generation_id="+lost)
 }
