@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -129,6 +130,22 @@ func TestFormOfPages(t *testing.T) {
 		require.Regexp(t, `^# \S`, lines[0], page)
 		require.Empty(t, lines[1], page)
 		require.NotRegexp(t, "^(#|$|```|\\|)", lines[2], "%s says what it is about", page)
+		requireShortLines(t, page, lines)
+	}
+}
+
+// requireShortLines asserts that prose has lines that a terminal shows. Tables have longer
+// ones.
+func requireShortLines(t *testing.T, page string, lines []string) {
+	t.Helper()
+	inBlock := false
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			inBlock = !inBlock
+		}
+		if !inBlock && !strings.HasPrefix(line, "|") {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 140, "%s:%d", page, i+1)
+		}
 	}
 }
 
