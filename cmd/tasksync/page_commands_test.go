@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -89,12 +90,19 @@ func newPageRun(t *testing.T, bin string) *pageRun {
 	return r
 }
 
+// freeAddress returns an address where nothing listens. Its port is below those of outgoing
+// connections and those of Postgres in tests, so that nothing takes it meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 5000+rand.IntN(10_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // ServeHTTP takes the requests of stand-ins to start a command.
@@ -178,7 +186,7 @@ func (r *pageRun) script(blocks []block) string {
 // run runs the blocks and starts what they ask for.
 func (r *pageRun) run(t *testing.T, blocks []block) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), worldPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*worldPatience)
 	defer cancel()
 	out := &bytes.Buffer{}
 	cmd := exec.CommandContext(ctx, "bash", "-c", r.script(blocks))
