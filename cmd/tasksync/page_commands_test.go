@@ -97,7 +97,7 @@ func freeAddress(t *testing.T) string {
 	for range 100 {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 5000+rand.IntN(10_000)))
 		if err == nil {
-			defer l.Close()
+			require.NoError(t, l.Close())
 			return l.Addr().String()
 		}
 	}
@@ -128,9 +128,12 @@ func (r *pageRun) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *pageRun) start(t *testing.T, s *pendingStart) {
 	t.Helper()
 	defer close(s.done)
-	name := s.Args[0]
+	name := strings.Replace(s.Args[0], stopDaemon, "run", 1)
 	if p := r.running[name]; p != nil {
 		p.stop(t)
+	}
+	if s.Args[0] == stopDaemon {
+		return
 	}
 	settings := map[string]string{}
 	for _, entry := range s.Env {

@@ -28,8 +28,12 @@ const (
 	pageServer = "TASKSYNC_TEST_PAGE"
 )
 
+// stopDaemon is a command for hidden blocks: it stops what `tasksync run` has started.
+const stopDaemon = "stop-daemon"
+
 var standIns = map[string]func(args []string) error{ //nolint:gochecknoglobals // a constant table
 	"tasksync": tasksyncOfPage, "psql": psqlOfPage, "curl": curlOfPage, "goose": gooseOfPage, "make": makeOfPage, "go": goOfPage,
+	stopDaemon: func([]string) error { return tasksyncOfPage([]string{stopDaemon}) },
 }
 
 func standIn(name string, args []string) (exit int) {
@@ -56,7 +60,7 @@ type startRequest struct {
 // tasksyncOfPage runs a command. One that keeps running is started by the test, and
 // returns when it serves.
 func tasksyncOfPage(args []string) error {
-	if len(args) == 0 || args[0] != "run" && args[0] != "simulate" || slices.Contains(args, "--help") {
+	if len(args) == 0 || !slices.Contains([]string{"run", "simulate", stopDaemon}, args[0]) || slices.Contains(args, "--help") {
 		_ = os.Unsetenv(asStandIn)
 		if exit := run(args, os.Stdout, os.Stderr); exit != exitOK {
 			return exitStatusError(exit)
