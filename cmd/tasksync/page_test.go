@@ -171,3 +171,29 @@ func TestNamesInPages(t *testing.T) {
 		}
 	}
 }
+
+var (
+	lastCell  = regexp.MustCompile(`\| ([^|]*) \|$`)
+	partsOf   = []string{"**Means:** ", "**Look at:** ", "**Do:** ", "**Over:** "}
+	paragraph = regexp.MustCompile(`(?m)^### (tasksync_[a-z_]+)\n\n((?:.+\n)+)`)
+)
+
+// TestAlertsHaveParagraphs: each metric that is worth an alert links to a paragraph of the
+// runbook, and each paragraph says all that a reader needs at night.
+func TestAlertsHaveParagraphs(t *testing.T) {
+	t.Parallel()
+	linked := strings.Join(readPage(t, "docs/metrics.md"), "\n")
+	for line := range strings.Lines(linked) {
+		if m := lastCell.FindStringSubmatch(strings.TrimSpace(line)); m != nil && strings.HasPrefix(line, "| `tasksync_") {
+			require.True(t, m[1] == "–" || strings.Contains(m[1], "](runbook.md#"), line)
+		}
+	}
+	found := paragraph.FindAllStringSubmatch(strings.Join(readPage(t, "docs/runbook.md"), "\n"), -1)
+	require.NotEmpty(t, found)
+	for _, m := range found {
+		require.Contains(t, linked, "runbook.md#"+m[1]+")")
+		for _, part := range partsOf {
+			require.Equal(t, 1, strings.Count(m[2], part), "%s: %s", m[1], part)
+		}
+	}
+}
