@@ -174,7 +174,7 @@ func TestNamesInPages(t *testing.T) {
 
 var (
 	lastCell  = regexp.MustCompile(`\| ([^|]*) \|$`)
-	partsOf   = []string{"**Means:** ", "**Look at:** ", "**Do:** ", "**Over:** "}
+	partsOf   = []string{"**Means:**", "**Look at:**", "**Do:**", "**Over:**"}
 	paragraph = regexp.MustCompile(`(?m)^### (tasksync_[a-z_]+)\n\n((?:.+\n)+)`)
 )
 
