@@ -186,6 +186,21 @@ func (r *pageRun) script(blocks []block) string {
 	return b.String()
 }
 
+// folderOfPage returns a folder that looks like the repository, so that files which a
+// command writes stay out of it.
+func folderOfPage(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	from, err := filepath.Abs(root)
+	require.NoError(t, err)
+	entries, err := os.ReadDir(from)
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.NoError(t, os.Symlink(filepath.Join(from, e.Name()), filepath.Join(folder, e.Name())))
+	}
+	return folder
+}
+
 // run runs the blocks and starts what they ask for.
 func (r *pageRun) run(t *testing.T, blocks []block) {
 	t.Helper()
@@ -193,7 +208,7 @@ func (r *pageRun) run(t *testing.T, blocks []block) {
 	defer cancel()
 	out := &bytes.Buffer{}
 	cmd := exec.CommandContext(ctx, "bash", "-c", r.script(blocks))
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = root, r.environment(t), out, out
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = folderOfPage(t), r.environment(t), out, out
 	cmd.WaitDelay = time.Second
 	ended := make(chan error, 1)
 	require.NoError(t, cmd.Start())
