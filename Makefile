@@ -28,12 +28,12 @@ demo: ## See tasksync work: private Postgres, simulated upstream, daemon (ARGS="
 	@bin/tasksync demo $(ARGS)
 
 .PHONY: build
-build: ## Build bin/tasksync
-	$(GO) build -o bin/tasksync ./cmd/tasksync
+build: ## Build bin/tasksync, a static binary
+	CGO_ENABLED=0 $(GO) build -o bin/tasksync ./cmd/tasksync
 
 .PHONY: install
 install: ## Install tasksync to GOBIN
-	$(GO) install ./cmd/tasksync
+	CGO_ENABLED=0 $(GO) install ./cmd/tasksync
 
 .PHONY: test
 test: ## Run all tests (PG=18: on Postgres 18)
