@@ -224,7 +224,9 @@ func TestNotifyCommands(t *testing.T) {
 	d := start(t, settings, "run")
 	d.ready(t)
 	w.add(t, 3, simulator.RefusedCopyright, 0)
-	w.await(t, d, "they are dead", func() bool { return w.count(t, `SELECT count(*) FROM tasksync.notifications WHERE state = 'dead'`) == 3 })
+	w.await(t, d, "they are dead", func() bool {
+		return w.count(t, `SELECT count(*) FROM tasksync.notifications WHERE state = 'dead'`) == 3
+	})
 	code, out = command(slices.Concat([]string{"list", "--dead"}, database)...)
 	require.Zero(t, code, out)
 	require.Equal(t, 3, strings.Count(out, "HTTP 410"), out)
@@ -240,13 +242,17 @@ func TestNotifyCommands(t *testing.T) {
 	code, out = command(slices.Concat([]string{"replay", id}, database, urls)...)
 	require.Zero(t, code, out)
 	require.Contains(t, out, "1 notifications are sent again")
-	w.await(t, d, "it is told again", func() bool { return w.count(t, `SELECT count(*) FROM tasksync.notifications WHERE state = 'delivered'`) == 1 })
+	w.await(t, d, "it is told again", func() bool {
+		return w.count(t, `SELECT count(*) FROM tasksync.notifications WHERE state = 'delivered'`) == 1
+	})
 	code, out = command(slices.Concat([]string{"replay", "--since", "1h", "--dry-run"}, database, urls)...)
 	require.Zero(t, code, out)
 	require.Contains(t, out, "2 notifications would be sent again")
 	code, out = command(slices.Concat([]string{"replay", "--all"}, database, urls)...)
 	require.Zero(t, code, out)
-	w.await(t, d, "they are told again", func() bool { return w.count(t, `SELECT count(*) FROM tasksync.notifications WHERE state = 'delivered'`) == 3 })
+	w.await(t, d, "they are told again", func() bool {
+		return w.count(t, `SELECT count(*) FROM tasksync.notifications WHERE state = 'delivered'`) == 3
+	})
 	code, out = command(slices.Concat([]string{"list", "--delivered", "--json"}, database)...)
 	require.Zero(t, code, out)
 	require.Equal(t, 3, strings.Count(out, `"attempts": 1,`), out)

@@ -46,8 +46,12 @@ func TestTypes(t *testing.T) {
 		from, to task.Status
 		want     Type
 	}{
-		{task.Processing, task.Complete, Complete}, {task.Failed, task.Complete, Complete}, {task.Streaming, task.Failed, Failed},
-		{task.Failed, task.Submitted, Reopened}, {task.Complete, task.Complete, Updated}, {task.Failed, task.Failed, LateResult},
+		{task.Processing, task.Complete, Complete},
+		{task.Failed, task.Complete, Complete},
+		{task.Streaming, task.Failed, Failed},
+		{task.Failed, task.Submitted, Reopened},
+		{task.Complete, task.Complete, Updated},
+		{task.Failed, task.Failed, LateResult},
 	} {
 		require.Equal(t, c.want, typeOf(syncer.Ending{From: c.from, To: c.to}))
 	}
