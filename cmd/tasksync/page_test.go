@@ -144,7 +144,7 @@ func requireShortLines(t *testing.T, page string, lines []string) {
 			inBlock = !inBlock
 		}
 		if !inBlock && !strings.HasPrefix(line, "|") {
-			require.LessOrEqual(t, utf8.RuneCountInString(line), 150, "%s:%d", page, i+1)
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 160, "%s:%d", page, i+1)
 		}
 	}
 }
