@@ -99,7 +99,7 @@ func anchors(t *testing.T, page string) (all []string) {
 // TestLinksOfPages: each link within the repository leads somewhere, also to a heading.
 func TestLinksOfPages(t *testing.T) {
 	t.Parallel()
-	for _, page := range append(pages(t), "CONTRIBUTING.md", "CHANGELOG.md") {
+	for _, page := range append(pages(t), "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md") {
 		for i, line := range readPage(t, page) {
 			for _, m := range link.FindAllStringSubmatch(line, -1) {
 				if strings.Contains(m[1], "://") {
