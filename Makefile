@@ -5,7 +5,7 @@
 
 GO ?= go
 ARGS ?=
-CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/api/... ./internal/auth/... ./internal/live/... ./daemon/...
+CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/api/... ./internal/auth/... ./internal/live/... ./internal/outgoing/... ./daemon/...
 
 # The tools need no C compiler this way (sqlc then parses with WebAssembly).
 TOOL = CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod

@@ -322,3 +322,18 @@ func TestWithoutServersNothingIsWritten(t *testing.T) {
 	require.NotContains(t, metrics, "tasksync_notify")
 	require.Zero(t, d.stop(t), d.last())
 }
+
+// The privileges on the table are needed with the setting only.
+func TestNotifyRights(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sunoapi")
+	w.exec(t, `REVOKE ALL ON tasksync.notifications FROM CURRENT_USER`)
+	for _, c := range []struct {
+		want bool
+		urls []string
+	}{{false, nil}, {true, []string{"--notify-url", "http://127.0.0.1:9", "--notify-secret", notifySecret}}} {
+		var out strings.Builder
+		_ = run(slices.Concat([]string{"doctor", "--database-url", w.url, "--api-url", w.api.URL, "--api-key", "key"}, c.urls), &out, &out)
+		require.Equal(t, c.want, strings.Contains(out.String(), "GRANT SELECT, INSERT, UPDATE, DELETE ON tasksync.notifications TO"), out.String())
+	}
+}
