@@ -335,5 +335,6 @@ func TestNotifyRights(t *testing.T) {
 		var out strings.Builder
 		_ = run(slices.Concat([]string{"doctor", "--database-url", w.url, "--api-url", w.api.URL, "--api-key", "key"}, c.urls), &out, &out)
 		require.Equal(t, c.want, strings.Contains(out.String(), "GRANT SELECT, INSERT, UPDATE, DELETE ON tasksync.notifications TO"), out.String())
+		require.Equal(t, c.want, strings.Contains(out.String(), "FAIL"), out.String())
 	}
 }
