@@ -17,7 +17,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
-	if err = d.openNotifier(); err != nil {
+	if err := d.openNotifier(); err != nil {
 		return err
 	}
 	d.openLooks()

@@ -21,7 +21,8 @@ func TestUpkeepOfExtraKinds(t *testing.T) {
 	client := b.newClient(func(c *Config) {
 		c.Now = func() time.Time { return now }
 		c.Extras = []Extra{
-			{Add: add, Upkeep: func(context.Context) error { return errUpkeep }}, {Add: add},
+			{Add: add, Upkeep: func(context.Context) error { return errUpkeep }},
+			{Add: add},
 			{Add: add, Upkeep: func(context.Context) error { calls++; return nil }},
 		}
 	})
