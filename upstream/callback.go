@@ -28,9 +28,14 @@ var ErrCallbackBody = errors.New("the callback's body is not JSON")
 // callback (webhook) is about: in their order, each once. If there are more than
 // [MaxCallbackTasks], it returns one more than these. A body without ids gives none and no error. The caller bounds the size of body.
 //
-// A callback says only that there is something to fetch. Nothing but the ids is
-// read from it: it may be forged, it may come late or twice, and by the providers'
-// documentation a failure can have the callbackType "complete".
+// A callback says only that there is something to fetch. Nothing else is taken from it:
+// it may be forged, it may come late or twice, and by the providers' documentation a
+// failure can have the callbackType "complete".
+//
+// A callback of the type "text" with a code of success gives no ids: the task's words
+// are there, and no song is. Its look would cost a request for each row and end no
+// waiting, and the words come with the next look. A "first" clip can be played, so that
+// is worth a look, as any other type is.
 //
 // An id stands under task_id or taskId: providers use both, some of them one for
 // music and the other for lyrics. It stands in the body itself or in its data, each
@@ -44,10 +49,10 @@ func CallbackTaskIDs(body []byte) ([]string, error) {
 	var ids callbackIDs
 	outer, _ := Objects[callback](body, maxCallbackIDs)
 	for _, o := range outer {
-		ids.add(o)
+		ids.add(o, o.Code)
 		inner, _ := Objects[callback](o.Data, maxCallbackIDs)
 		for _, i := range inner {
-			ids.add(i)
+			ids.add(i, o.Code)
 		}
 	}
 	return ids, nil
@@ -57,13 +62,23 @@ func CallbackTaskIDs(body []byte) ([]string, error) {
 type callback struct {
 	Snake Text            `json:"task_id"`
 	Camel Text            `json:"taskId"`
+	Kind  Text            `json:"callbackType"`
+	Code  Text            `json:"code"` // of the body
 	Data  json.RawMessage `json:"data"`
+}
+
+// early reports whether a callback tells that nothing but the words is there.
+func (c callback) early(code Text) bool {
+	return c.Kind.Word() == "text" && (code == "" || code == "0" || code == "200")
 }
 
 // callbackIDs are the ids found so far.
 type callbackIDs []string
 
-func (ids *callbackIDs) add(from callback) {
+func (ids *callbackIDs) add(from callback, code Text) {
+	if from.early(code) {
+		return
+	}
 	for _, t := range []Text{from.Snake, from.Camel} {
 		if id := string(t); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
 			*ids = append(*ids, id)
