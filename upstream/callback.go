@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -43,44 +42,51 @@ var ErrCallbackBody = errors.New("the callback's body is not JSON")
 // not count; neither does an id that is empty, is over 512 bytes, or has control
 // characters or invalid UTF-8.
 func CallbackTaskIDs(body []byte) ([]string, error) {
-	if !json.Valid(body) {
-		return nil, ErrCallbackBody // encoding/json's own error quotes the body
+	value, ok := Parse(body)
+	if !ok {
+		return nil, ErrCallbackBody // the parser's own error quotes the body
 	}
 	var ids callbackIDs
-	outer, _ := Objects[callback](body, maxCallbackIDs)
-	for _, o := range outer {
-		ids.add(o, o.Code)
-		inner, _ := Objects[callback](o.Data, maxCallbackIDs)
-		for _, i := range inner {
-			ids.add(i, o.Code)
+	for _, outer := range value.Objects(maxCallbackIDs) {
+		code := outer.Text("code")
+		ids.add(outer, code)
+		for _, data := range outer.All("data") {
+			for _, inner := range data.Objects(maxCallbackIDs) {
+				ids.add(inner, code)
+			}
 		}
 	}
 	return ids, nil
 }
 
-// callback is an object that may name a task.
-type callback struct {
-	Snake Text            `json:"task_id"`
-	Camel Text            `json:"taskId"`
-	Kind  Text            `json:"callbackType"`
-	Code  Text            `json:"code"` // of the body
-	Data  json.RawMessage `json:"data"`
+// CallbackOfWords reports whether a callback names tasks only to tell that their words
+// are there.
+func CallbackOfWords(body []byte) bool {
+	value, _ := Parse(body)
+	ids, err := CallbackTaskIDs(body)
+	return err == nil && len(ids) == 0 && slices.ContainsFunc(value.Objects(maxCallbackIDs), func(outer Fields) bool {
+		code := outer.Text("code")
+		return early(outer, code) || slices.ContainsFunc(outer.All("data"), func(data Value) bool {
+			return slices.ContainsFunc(data.Objects(maxCallbackIDs), func(inner Fields) bool { return early(inner, code) })
+		})
+	})
 }
 
-// early reports whether a callback tells that nothing but the words is there.
-func (c callback) early(code Text) bool {
-	return c.Kind.Word() == "text" && (code == "" || code == "0" || code == "200")
+// early reports whether a callback tells that nothing but the words is there. The code
+// is that of the body.
+func early(c Fields, code string) bool {
+	return strings.EqualFold(c.Text("callback_type"), "text") && (code == "" || code == "0" || code == "200")
 }
 
 // callbackIDs are the ids found so far.
 type callbackIDs []string
 
-func (ids *callbackIDs) add(from callback, code Text) {
-	if from.early(code) {
+func (ids *callbackIDs) add(from Fields, code string) {
+	if early(from, code) {
 		return
 	}
-	for _, t := range []Text{from.Snake, from.Camel} {
-		if id := string(t); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
+	for _, v := range from.All("task_id") {
+		if id := v.Text(); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
 			*ids = append(*ids, id)
 		}
 	}

@@ -169,7 +169,7 @@ func TestWebhookSamples(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) {
 		for _, p := range []string{"sunoapi", "kie", "sunoproxy", "acedata"} {
-			c.Webhooks[p] = Webhook{Providers: []string{p, ""}, Tasks: upstream.CallbackTaskIDs}
+			c.Webhooks[p] = Webhook{Providers: []string{p, ""}, Tasks: upstream.CallbackTaskIDs, Words: upstream.CallbackOfWords}
 		}
 	})
 	names := map[string][]string{
@@ -210,7 +210,8 @@ func TestWebhookSamples(t *testing.T) {
 	require.Equal(t, 24, looks)
 	require.EqualValues(t, looks, b.sim.Requests().Total, "one look for each")
 	require.Equal(t, "submitted", b.status(decoy))
-	require.Equal(t, 2, counterValue(t, b.reg, "tasksync_webhooks_total", "no_task"))
+	require.Equal(t, 1, counterValue(t, b.reg, "tasksync_webhooks_total", "no_task"))
+	require.Equal(t, 1, counterValue(t, b.reg, "tasksync_webhooks_total", "words"))
 }
 
 func TestWebhookWritesNothingFromTheBody(t *testing.T) {
