@@ -109,15 +109,6 @@ func (q *Queue[T]) Next(now time.Time) (w *Call[T], wait time.Duration) {
 	return nil, first.Sub(now)
 }
 
-// turn is whose call of the lane goes next: the user's who has had the fewest slots of
-// the window, and of several the one whose turn is the longest ago.
-func (q *Queue[T]) turn(l *lane[T], now time.Time) *turn[T] {
-	q.window.expire(now)
-	return slices.MinFunc(l.turns, func(a, b *turn[T]) int {
-		return cmp.Compare(q.window.had[a.user], q.window.had[b.user])
-	})
-}
-
 // byUrgency are the lanes in the order of now: those that are owed a slot by the
 // time at which it was owed, then the others.
 func (q *Queue[T]) byUrgency(now time.Time) []*lane[T] {
