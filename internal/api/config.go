@@ -68,6 +68,9 @@ type Webhook struct {
 	Providers []string
 	// Tasks returns the task ids in a body; more than 100 are too many.
 	Tasks func(body []byte) ([]string, error)
+	// Words reports whether a body without task ids tells of a task's words only, which
+	// needs no look; nil: none does.
+	Words func(body []byte) bool
 	// Verify checks the signature for a task; nil: the provider does not sign.
 	Verify func(h http.Header, taskID string, now time.Time) error
 }
