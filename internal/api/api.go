@@ -30,6 +30,7 @@ type API struct {
 	syncs         gate
 	reads         gate // for the queries of users' requests
 	tickets       gate // for the redemption of tickets
+	opened        *openedTickets
 	wakeups       *wakeup.Queue
 
 	mu      sync.Mutex
@@ -53,6 +54,7 @@ func New(cfg Config) (*API, error) {
 		readLimiter:   newLimiter("read", readBursts*cfg.UserRate, readBursts*cfg.UserBurst, cfg.Now),
 		userGate:      newUserGate(cfg.UserAtOnce), readQueue: newUserQueue(cfg.UserAtOnce),
 		syncs: newGate(maxSyncs), reads: newGate(readPlaces(conns)), tickets: newGate(ticketPlaces(conns)),
+		opened: newOpenedTickets(),
 	}
 	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
@@ -62,6 +64,7 @@ func New(cfg Config) (*API, error) {
 	a.registerSync(api)
 	a.registerGenerations(api)
 	a.registerEvents(api)
+	a.registerTickets(api)
 	a.registerWebhooks(api)
 	describe(api.OpenAPI())
 	if err := registerDocs(mux); err != nil {
@@ -82,12 +85,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // a pass has not written by then, a later pass asks for again.
 const drainTimeout = 2 * time.Second
 
-// Run looks at the tasks that webhooks name until ctx ends. Then it rejects POSTs,
+// Run looks at the tasks that webhooks name, and at the tickets of open streams, until ctx
+// ends. Then it rejects POSTs,
 // and waits up to drainTimeout for those under way, and for the passes of webhooks,
 // which end with ctx but still write what they have learned.
 func (a *API) Run(ctx context.Context) error {
-	var wakeups sync.WaitGroup
-	wakeups.Go(func() { _ = a.wakeups.Run(ctx) }) // always nil
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = a.wakeups.Run(ctx) }) // always nil
+	parts.Go(func() { a.watchTickets(ctx) })
 	<-ctx.Done()
 	a.close()
 	drained := make(chan struct{})
@@ -99,7 +104,7 @@ func (a *API) Run(ctx context.Context) error {
 	case <-drained:
 	case <-time.After(drainTimeout):
 	}
-	wakeups.Wait()
+	parts.Wait()
 	return nil
 }
 
