@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -149,9 +150,13 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 }
 
 // Unavailable makes the handler that serves while there is no API yet. Pages of the
-// origins can read its response. The error is the one of ValidateOrigins.
+// origins can read its response, and an EventSource comes back by itself. The error is the one of ValidateOrigins.
 func Unavailable(origins []string) (http.Handler, error) {
-	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isEventSource(r) {
+			writeEmptyStream(w, leastRetry+rand.N(leastRetry), "") //nolint:gosec // to spread load
+			return
+		}
 		w.Header().Set("Retry-After", "5")
 		writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
 	}))

@@ -58,16 +58,16 @@ func refuseBody(api huma.API) func(huma.Context, func(huma.Context)) {
 
 // events opens the stream, which stream then writes.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	o, _ := ctx.Value(openingKey{}).(opening)
+	since, _ := splitID(cmp.Or(in.LastEventID, in.Since))
 	user, id, err := a.subscriber(ctx, in.UserParam, a.streamLimiter)
 	if err != nil {
-		return nil, a.problem(ctx, err)
+		return a.noStream(ctx, o, since, err)
 	}
-	since, _ := splitID(cmp.Or(in.LastEventID, in.Since))
 	sub, err := a.cfg.Live.Subscribe(user, since)
 	if err != nil {
-		return nil, a.problem(ctx, err)
+		return a.noStream(ctx, o, since, err)
 	}
-	o, _ := ctx.Value(openingKey{}).(opening)
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer sub.Close()
 		r, w := humago.Unwrap(c)

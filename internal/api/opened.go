@@ -11,9 +11,10 @@ import (
 // opening is one opening of a ticket that reconnects. The zero value is that of another
 // stream.
 type opening struct {
-	ticket []byte // its hash
-	key    string // opens the stream again
-	count  int32  // how often the ticket was opened, with this time
+	ticket  []byte // its hash
+	key     string // opens the stream again
+	count   int32  // how often the ticket was opened, with this time
+	patient bool   // an EventSource has opened it
 }
 
 // openedTickets holds the streams of this daemon that were opened with tickets that

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -183,4 +184,57 @@ func TestReconnectingTicketsAreBounded(t *testing.T) {
 	require.Equal(t, keptTickets+1, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets`))
 	require.Equal(t, 1, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets WHERE hash = sha256('1')`))
 	require.Zero(t, b.queryInt(`SELECT count(*) FROM tasksync.event_tickets WHERE hash = sha256('150')`))
+}
+
+// asEventSource sends the request that an EventSource sends.
+func (b *bundle) asEventSource(h http.Handler, ticket, lastID string) *httptest.ResponseRecorder {
+	b.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, eventsPath+"?ticket="+ticket, http.NoBody)
+	r.Header.Set("Accept", "text/event-stream")
+	r.Header.Set("Last-Event-ID", lastID)
+	r.Header.Set("Origin", "https://app.example")
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// TestEventSourceComesBack: what is over soon does not stop an EventSource for ever, and
+// what is not stops it.
+func TestEventSourceComesBack(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	starting, err := Unavailable([]string{"https://app.example"})
+	require.NoError(t, err)
+	ticket := b.ticket(token(alice), reconnects)
+	w := b.asEventSource(starting, ticket, "")
+	require.Equal(t, []string{"text/event-stream", "https://app.example"}, []string{w.Header().Get("Content-Type"), w.Header().Get("Access-Control-Allow-Origin")})
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Regexp(t, `^retry: \d+\n\n$`, w.Body.String())
+
+	full := b.start(func(_ *http.Server, c *Config, l *live.Config) { l.MaxPerUser = 1 })
+	there := b.openStream(full.url, alice)
+	s := b.reopenAsEventSource(full.url, ticket, there.id())
+	s.awaitEnd()
+	require.Empty(t, s.events)
+	require.Equal(t, there.id(), strings.Split(s.id(), "/")[0])
+	s = b.reopen(b.url, ticket, s.id())
+	s.next("ready")
+	once := b.ticket(token(alice), "")
+	require.Equal(t, http.StatusTooManyRequests, b.presentTicket(full, once).status, "a ticket that was used up is not worth to come back with")
+
+	b.lock("tasksync.event_tickets")
+	require.Equal(t, http.StatusServiceUnavailable, b.presentTicket(full, ticket).status, "another client gets the problem")
+	s = b.reopenAsEventSource(full.url, ticket, s.id())
+	s.awaitEnd()
+	require.Empty(t, s.id(), "it keeps its own")
+	w = b.asEventSource(b.api, "unknown", "")
+	require.Equal(t, http.StatusUnauthorized, w.Code)
+}
+
+func (b *bundle) reopenAsEventSource(base, ticket, lastID string) *sseStream {
+	b.Helper()
+	s, a, err := b.tryStream(base, "?ticket="+ticket, "Last-Event-ID", lastID, "Accept", "text/event-stream")
+	require.NoError(b, err)
+	require.NotNil(b, s, a)
+	return s
 }

@@ -166,9 +166,10 @@ func (a *API) authenticateStream(api huma.API) func(huma.Context, func(huma.Cont
 		_, key := splitID(r.Header.Get("Last-Event-ID"))
 		id, o, err := a.redeem(ctx.Context(), ticket, key, r.Method == http.MethodHead)
 		if err != nil {
-			a.writeError(api, ctx, err)
+			a.refuseStream(api, ctx, err)
 			return
 		}
+		o.patient = isEventSource(r)
 		next(huma.WithValue(huma.WithValue(ctx, identityKey{}, id), openingKey{}, o))
 	}
 }
