@@ -79,7 +79,9 @@ func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done
 		return 0, err
 	}
 	defer d.pool.Close()
-	s := syncer.New(syncer.Config{Pool: d.pool, Policy: d.policy(), Words: cfg.words(), Logger: cfg.Logger, Now: d.now})
+	s := syncer.New(syncer.Config{
+		Pool: d.pool, Policy: d.policy(), Words: cfg.words(), Logger: cfg.Logger, Now: d.now, Effects: d.effects(),
+	})
 	return s.Retry(ctx, req, progress)
 }
 

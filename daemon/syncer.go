@@ -38,9 +38,13 @@ func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Providers: d.cfg.providerWords(), Words: d.cfg.words(), Prober: cdn.NewProber(cdn.ProberConfig{}),
 		Policy: d.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
-		MessageLength: d.cfg.traits.MessageLength,
+		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(),
 	}
 }
+
+// effects returns what follows from the end of a row, for the daemon and for each command
+// that writes rows.
+func (d *daemon) effects() []syncer.Effect { return nil }
 
 func (c Config) policy() task.Policy {
 	return task.Policy{

@@ -43,12 +43,16 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	if s.insertsAnew(ctx, err) {
 		err = s.commitCohort(ctx, via, writing, lockTimeout)
 	}
-	for _, m := range writing {
+	err = s.commitBesideHolders(ctx, via, writing, err)
+	for i, m := range writing {
 		own := err
 		if rejected(err) {
 			own = s.commitAlone(ctx, via, m, err, len(writing) > 1)
 		}
 		results[m.g.ID] = s.committed(ctx, m, own)
+		if i == 0 { // of twins, the first one may have got the clips now
+			err = s.commitBesideHolders(ctx, via, writing[1:], err)
+		}
 	}
 	return results
 }
@@ -196,6 +200,7 @@ type changes struct {
 	status queries.GenerationUpdateManyParams
 	events queries.EventInsertManyParams
 	memory memories
+	ends   []Ending // for the effects; none if there are no effects
 }
 
 // add adds what the member's decision changes.
@@ -211,6 +216,7 @@ func (s *Syncer) add(c *changes, m *member, via Via) {
 	moved := m.decision.Status != m.g.Status
 	if moved {
 		s.addStatus(&c.status, m)
+		s.addEnding(c, via, m)
 	}
 	if moved || len(m.decision.Clips) > 0 && m.g.Status.Pending() { // pages follow titles and previews too
 		addEvent(&c.events, via, m)
@@ -251,7 +257,10 @@ func (s *Syncer) write(ctx context.Context, tx pgx.Tx, c *changes) error {
 			return err
 		}
 	}
-	return s.writeMemories(ctx, tx, c.memory)
+	if err := s.writeMemories(ctx, tx, c.memory); err != nil {
+		return err
+	}
+	return s.apply(ctx, tx, c.ends)
 }
 
 // errUnwritten says that the database silently wrote fewer rows than it was told to:

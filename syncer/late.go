@@ -31,7 +31,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	members, err := s.loadEnded(ctx, ids)
+	members, err := s.loadRows(ctx, ids)
 	if err != nil {
 		return 0, fmt.Errorf("load ended rows: %w", err)
 	}
@@ -162,6 +162,7 @@ func (s *Syncer) writeLate(ctx context.Context, tx pgx.Tx, m *member) error {
 	s.add(&c, m, ViaLate)
 	if m.decision.Late && m.decision.Status == m.g.Status {
 		addEvent(&c.events, ViaLate, m) // an event, although the status stays the same
+		s.addEnding(&c, ViaLate, m)
 	}
 	return s.write(ctx, tx, &c)
 }

@@ -81,8 +81,7 @@ func (s *Syncer) reopenAll(ctx context.Context, ids []string) (n int, err error)
 	return n, first
 }
 
-// reopen reopens rows in one transaction. It keeps the record of what tasksync wrote
-// into their clips, so that values that the application wrote stay.
+// reopen reopens rows in one transaction.
 func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
@@ -92,33 +91,49 @@ func (s *Syncer) reopen(ctx context.Context, ids []string) (n int, err error) {
 		if n = len(rows); err != nil || n == 0 {
 			return err
 		}
-		members := make(map[string]*member, n)
-		var events queries.EventInsertManyParams
-		reopened := make([]string, 0, n)
-		for _, r := range rows {
-			m := &member{
+		members := make([]*member, n)
+		reopened := make([]string, n)
+		for i, r := range rows {
+			members[i] = &member{
 				g: task.Generation{ID: r.ID, UserID: r.UserID, Status: task.Failed}, decision: task.Decision{Status: task.Submitted},
 			}
-			members[r.ID], reopened = m, append(reopened, r.ID)
-			addEvent(&events, ViaRetry, m)
-		}
-		if err := s.loadMemory(ctx, tx, members); err != nil {
-			return err
-		}
-		var ms memories
-		for id, m := range members {
-			ms.add(id, task.Memory{BeganAt: s.cfg.Now(), Written: m.g.Memory.Written})
+			reopened[i] = r.ID
 		}
 		if err := s.queries.ClipReopenMany(ctx, tx, queries.ClipReopenManyParams{Submitted: submitted, GenerationIds: reopened, FailedWords: failed}); err != nil {
 			return err
 		}
-		if err := s.queries.EventInsertMany(ctx, tx, events); err != nil {
-			return err
-		}
-		return s.writeMemories(ctx, tx, ms)
+		return s.writeReopened(ctx, tx, members)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("make failed rows pending again: %w", redactPg(err))
 	}
 	return n, nil
+}
+
+// writeReopened writes the events, memories and effects of rows that were reopened. It
+// keeps the record of what tasksync wrote into their clips, so that values that the
+// application wrote stay.
+func (s *Syncer) writeReopened(ctx context.Context, tx pgx.Tx, members []*member) error {
+	byID := make(map[string]*member, len(members))
+	var events queries.EventInsertManyParams
+	var ends []Ending
+	for _, m := range members {
+		byID[m.g.ID] = m
+		addEvent(&events, ViaRetry, m)
+		ends = append(ends, Ending{Generation: m.g, From: m.g.Status, To: m.decision.Status, Via: ViaRetry})
+	}
+	if err := s.loadMemory(ctx, tx, byID); err != nil {
+		return err
+	}
+	var ms memories
+	for id, m := range byID {
+		ms.add(id, task.Memory{BeganAt: s.cfg.Now(), Written: m.g.Memory.Written})
+	}
+	if err := s.queries.EventInsertMany(ctx, tx, events); err != nil {
+		return err
+	}
+	if err := s.writeMemories(ctx, tx, ms); err != nil {
+		return err
+	}
+	return s.apply(ctx, tx, ends)
 }

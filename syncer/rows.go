@@ -56,15 +56,20 @@ func cut(text string, n int) string {
 }
 
 func addEvent(p *queries.EventInsertManyParams, via Via, m *member) {
-	if m.decision.TimedOut {
-		via = ViaTimeout
-	}
 	p.GenerationIds = append(p.GenerationIds, m.g.ID)
 	p.UserIds = append(p.UserIds, m.g.UserID)
 	p.FromStatuses = append(p.FromStatuses, string(m.g.Status))
 	p.ToStatuses = append(p.ToStatuses, string(m.decision.Status))
-	p.Vias = append(p.Vias, string(via))
+	p.Vias = append(p.Vias, string(viaOf(via, m)))
 	p.UpstreamStatuses = append(p.UpstreamStatuses, rawStatus(m))
+}
+
+// viaOf returns the cause of m's decision in a pass caused by via.
+func viaOf(via Via, m *member) Via {
+	if m.decision.TimedOut {
+		return ViaTimeout
+	}
+	return via
 }
 
 // rawStatus returns the provider's own word for the status of the task.

@@ -61,6 +61,8 @@ type Config struct {
 	// MessageLength is how many characters column error_message takes; longer texts
 	// are cut, because an end must not fail for its text. 0: any number.
 	MessageLength int
+	// Effects run in the transactions that end rows, in their order.
+	Effects []Effect
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()
