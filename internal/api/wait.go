@@ -90,6 +90,7 @@ func nextChange(ctx context.Context, sub *live.Subscription, since string, wait 
 				if out.Body.LastEventID = cmp.Or(out.Body.LastEventID, since); out.Body.LastEventID == "" {
 					return nil, errClosing
 				}
+				responseHeader(ctx).Set("Connection", "close") // the next request goes to another daemon
 				return out, nil
 			}
 			out.Body.LastEventID = batch.Cursor
