@@ -4,12 +4,14 @@ package browsertest
 
 import (
 	"bufio"
+	"context"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
 	"tasksync/internal/simulator"
@@ -36,6 +38,18 @@ func (w *world) startNode() string {
 	return strings.TrimSuffix(strings.TrimSpace(line), "/")
 }
 
+// awaitLoaded is await for a page that may still be loading: an expression that fails is
+// false.
+func (b *tab) awaitLoaded(expression string) {
+	b.Helper()
+	require.Eventually(b, func() bool {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		defer cancel()
+		is, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+		return err == nil && is
+	}, patience, 50*time.Millisecond, expression)
+}
+
 // TestSupabasePage signs in with supabase-js, shows a row from its insert to its end, over
 // a restart of the daemon, by one EventSource that nobody opens anew, and signs out.
 func TestSupabasePage(t *testing.T) {
@@ -44,7 +58,7 @@ func TestSupabasePage(t *testing.T) {
 	w.page = w.startNode()
 	stop := w.start(w.addr)
 	b := openTab(t, w.page)
-	b.await(`document.querySelector('#state').textContent === 'Signed out' && typeof supabase === 'object'`)
+	b.awaitLoaded(`document.querySelector('#state').textContent === 'Signed out' && !document.querySelector('form').hidden`)
 	b.shoot("supabase signed out")
 	// The page keeps its EventSource to itself: this one counts them.
 	ask[int](b, `(window.opened = 0, window.EventSource = class extends EventSource { constructor(...args) { super(...args); window.opened++; } }, 1)`)
