@@ -300,7 +300,7 @@ FROM tasksync.settlements AS s
 WHERE (s.generation_id, s.round) > ($1::uuid, $2::integer)
     AND (NOT $3::boolean OR s.state = 'quarantined')
     AND s.created_at >= $4::timestamptz
-    AND (cardinality($5::uuid[]) = 0 OR s.generation_id = ANY ($5::uuid[]))
+    AND (coalesce(cardinality($5::uuid[]), 0) = 0 OR s.generation_id = ANY ($5::uuid[]))
 ORDER BY s.generation_id, s.round
 LIMIT $6
 `

@@ -83,7 +83,7 @@ FROM tasksync.settlements AS s
 WHERE (s.generation_id, s.round) > (@after_id::uuid, @after_round::integer)
     AND (NOT @quarantined::boolean OR s.state = 'quarantined')
     AND s.created_at >= @since::timestamptz
-    AND (cardinality(@ids::uuid[]) = 0 OR s.generation_id = ANY (@ids::uuid[]))
+    AND (coalesce(cardinality(@ids::uuid[]), 0) = 0 OR s.generation_id = ANY (@ids::uuid[]))
 ORDER BY s.generation_id, s.round
 LIMIT @max_rows;
 

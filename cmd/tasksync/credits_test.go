@@ -118,6 +118,7 @@ func (c *credits) play(t *testing.T) {
 	burst := max(50, total/100)
 	began := time.Now()
 	for round := 0; c.inserted < total; round++ {
+		require.Eventually(t, func() bool { return c.pending(t) < 5*burst }, worldPatience, 100*time.Millisecond, "rows end")
 		c.burst(t, burst, 5)
 		switch round % 3 {
 		case 0:
@@ -190,7 +191,7 @@ func (c *credits) kill(t *testing.T, which int) {
 // retry makes failed rows pending again.
 func (c *credits) retry(t *testing.T) {
 	t.Helper()
-	p := start(t, c.with, "retry", "--since", "1h")
+	p := start(t, c.with, "retry", "--since", "20s")
 	<-p.done
 	require.NoError(t, p.err, p.output())
 }

@@ -30,6 +30,7 @@ CREATE TABLE credits.entries (
     created_at    timestamptz NOT NULL DEFAULT now(),
     UNIQUE (generation_id, round, kind)
 );
+CREATE INDEX ON credits.entries (user_id);
 
 CREATE TABLE credits.prices (
     task_type text PRIMARY KEY,

@@ -144,6 +144,7 @@ func TestParseFunction(t *testing.T) {
 // A function that cannot be called is refused with what mends it.
 func TestCheck(t *testing.T) {
 	t.Parallel()
+	b := setup(t, "")
 	for name, c := range map[string]struct{ sql, want string }{
 		"missing":   {``, "there is no function"},
 		"signature": {`CREATE FUNCTION public.f(uuid, bigint, text, text, jsonb) RETURNS void LANGUAGE sql AS ''`, `there is "public"."f"(uuid, bigint, text, text, jsonb)`},
@@ -153,18 +154,12 @@ func TestCheck(t *testing.T) {
 			REVOKE ALL ON FUNCTION public.f FROM PUBLIC`, `GRANT EXECUTE ON FUNCTION "public"."f"(uuid, integer, text, text, jsonb) TO`},
 		"no schema": {`CREATE FUNCTION public.f(uuid, int, text, text, jsonb) RETURNS void LANGUAGE sql AS ''; REVOKE ALL ON SCHEMA public FROM PUBLIC`, "GRANT USAGE ON SCHEMA"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := setup(t, "")
-			if c.sql != "" {
-				b.exec(c.sql)
-			}
-			tx, err := b.pool.Begin(t.Context())
-			require.NoError(t, err)
-			_, err = tx.Exec(t.Context(), `CREATE ROLE settle_checker; SET LOCAL ROLE settle_checker`)
-			require.NoError(t, err)
-			require.ErrorContains(t, Check(t.Context(), tx, Function{"public", "f"}), c.want)
-			require.NoError(t, tx.Rollback(t.Context()))
-		})
+		tx, err := b.pool.Begin(t.Context())
+		require.NoError(t, err)
+		defer tx.Rollback(context.Background())
+		_, err = tx.Exec(t.Context(), `CREATE ROLE settle_checker; GRANT settle_checker TO CURRENT_USER;`+c.sql+`; SET LOCAL ROLE settle_checker`)
+		require.NoError(t, err, name)
+		require.ErrorContains(t, Check(t.Context(), tx, Function{"public", "f"}), c.want, name)
+		require.NoError(t, tx.Rollback(t.Context()))
 	}
 }

@@ -151,20 +151,24 @@ func (s *Settler) callAll(ctx context.Context, tx pgx.Tx, rounds []settlement) (
 		s.rest(began, err)
 		return append(failed, left[0]), nil
 	}
-	for _, one := range left {
-		one.err = errNoTime
-		if time.Since(began) < totalTime {
-			one.err = s.callIn(ctx, tx, []settlement{one}, aloneTime)
-		}
-		if one.err == nil {
-			continue
-		}
-		if s.endsTransaction(one.err, []settlement{one}) {
-			return nil, one.err
-		}
-		failed = append(failed, one)
-	}
+	alone, ends := s.callEach(ctx, tx, left, began.Add(totalTime))
 	s.rest(began, err)
+	return append(failed, alone...), ends
+}
+
+// callEach calls the function for each round alone, until a time. It returns what
+// callAll does.
+func (s *Settler) callEach(ctx context.Context, tx pgx.Tx, rounds []settlement, until time.Time) (failed []settlement, _ error) {
+	for _, r := range rounds {
+		if time.Now().After(until) {
+			r.err = errNoTime
+		} else if r.err = s.callIn(ctx, tx, []settlement{r}, aloneTime); s.endsTransaction(r.err, []settlement{r}) {
+			return nil, r.err
+		}
+		if r.err != nil {
+			failed = append(failed, r)
+		}
+	}
 	return failed, nil
 }
 
@@ -203,6 +207,9 @@ func (s *Settler) rest(began time.Time, err error) {
 // function's: the database does not serve, a deadlock, or a serialization failure.
 // It remembers which calls it came of.
 func (s *Settler) endsTransaction(err error, called []settlement) bool {
+	if err == nil {
+		return false
+	}
 	if database.Code(err) == "" {
 		return true
 	}
