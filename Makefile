@@ -43,10 +43,11 @@ test: ## Run all tests (PG=18: on Postgres 18)
 halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 	$(GO) test -count=1 -tags netadmin -run TestHalfOpenWALConnection $(ARGS) ./daemon
 
-.PHONY: pooler
+.PHONY: chaos
 chaos: ## Break daemons, Postgres and the network between them, by SEED, for MINUTES
 	SEED=$(SEED) MINUTES=$(MINUTES) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
 
+.PHONY: pooler
 pooler: ## Run the tests that need PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon
 
@@ -135,6 +136,18 @@ verify: ## Check that generated files, the schema golden, go.mod and formatting 
 .PHONY: bench
 bench: ## Measure the feeds, latency and throughput, beside pgbench
 	$(GO) run ./internal/bench $(ARGS)
+
+.PHONY: picture
+picture: build ## Draw docs/demo.svg from a demo in a terminal (needs script, of util-linux)
+	script -qec 'stty cols 80 rows 90; bin/tasksync demo --seed 7' /dev/null | $(GO) run ./internal/demo/picture >docs/demo.svg
+
+.PHONY: path
+path: ## Change the module's path to TO, in go.mod and in all imports
+	@test -n "$(TO)" || { echo "make path: say which, like make path TO=example.com/you/tasksync"; exit 1; }
+	@old=$$(sed -n 's/^module //p' go.mod) && export old TO="$(TO)" && \
+	git ls-files -z '*.go' '*.yaml' 'go.mod' '*/go.mod' | xargs -0 perl -pi -e \
+		's#(?<![\w/}])\Q$$ENV{old}\E/(?=[a-z,])#$$ENV{TO}/# if m#"|pkg:|^ *- |allow:#; s#^(module|require|replace) \Q$$ENV{old}\E(?=[ /\n])#$$1 $$ENV{TO}#; s#(module += ")\Q$$ENV{old}\E/"#$$1$$ENV{TO}/"#'
+	$(GO) build ./...
 
 .PHONY: clean
 clean: ## Remove bin

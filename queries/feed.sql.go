@@ -322,6 +322,35 @@ func (q *Queries) SweepLeaseTake(ctx context.Context, db DBTX, arg SweepLeaseTak
 	return holder, err
 }
 
+const workerLeaseList = `-- name: WorkerLeaseList :many
+SELECT substr(name, 6)::text AS worker
+FROM tasksync.feed_lease
+WHERE name LIKE 'jobs %' AND expires_at > clock_timestamp()
+ORDER BY name
+LIMIT 100
+`
+
+// The daemons that live, by the ids that River gives them: host and time of start.
+func (q *Queries) WorkerLeaseList(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, workerLeaseList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var worker string
+		if err := rows.Scan(&worker); err != nil {
+			return nil, err
+		}
+		items = append(items, worker)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const workerLeaseRelease = `-- name: WorkerLeaseRelease :exec
 DELETE FROM tasksync.feed_lease
 WHERE name = 'jobs ' || $1::text OR (name LIKE 'jobs %' AND expires_at < clock_timestamp() - interval '1 hour')

@@ -116,6 +116,14 @@ INSERT INTO tasksync.feed_lease (name, holder, expires_at)
 VALUES ('jobs ' || @worker::text, @sessions::text, clock_timestamp() + make_interval(secs => @seconds::double precision))
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at;
 
+-- name: WorkerLeaseList :many
+-- The daemons that live, by the ids that River gives them: host and time of start.
+SELECT substr(name, 6)::text AS worker
+FROM tasksync.feed_lease
+WHERE name LIKE 'jobs %' AND expires_at > clock_timestamp()
+ORDER BY name
+LIMIT 100;
+
 -- name: WorkerSessionEnd :one
 -- Ends the sessions of this role that daemons have left whose lease ended some time
 -- ago: where something between them and the server keeps its side of a connection, the

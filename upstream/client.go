@@ -151,6 +151,16 @@ type Answer struct {
 	Status     int           // HTTP status
 	Body       []byte        // valid JSON
 	RetryAfter time.Duration // from the header Retry-After; 0: none
+
+	value Value // of Body
+}
+
+// Value is the body; absent if it is not JSON.
+func (a Answer) Value() Value {
+	if a.value.in == nil {
+		a.value, _ = Parse(a.Body)
+	}
+	return a.value
 }
 
 // Reader reads an answer. It returns the provider's own code (0: the HTTP status

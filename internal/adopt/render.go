@@ -88,6 +88,9 @@ func (r *renderer) Name() string { return r.table.String() }
 // Table is the table's quoted name.
 func (r *renderer) Table() string { return r.table.SQL() }
 
+// Regclass is the table as a constant of type regclass.
+func (r *renderer) Regclass() string { return literal(r.Table()) + "::pg_catalog.regclass" }
+
 // ID is the uuid of the row that alias names; "" is the row at hand.
 func (r *renderer) ID(alias string) string { return idExpr(alias, r.column("id")) }
 
@@ -117,7 +120,7 @@ func (r *renderer) User(alias string) string {
 func (r *renderer) Type(alias string) string {
 	value := literal(r.plan.Type) + "::text"
 	if c := r.column("task_type"); c != nil {
-		value = textExpr(alias, c)
+		value = typeExpr(alias, c, r.plan.TypeWords)
 	}
 	return fmt.Sprintf("CASE WHEN %s <> '' THEN %s END", r.Task(alias), value)
 }
