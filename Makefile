@@ -28,12 +28,12 @@ demo: ## See tasksync work: private Postgres, simulated upstream, daemon (ARGS="
 	@bin/tasksync demo $(ARGS)
 
 .PHONY: build
-build: ## Build bin/tasksync
-	$(GO) build -o bin/tasksync ./cmd/tasksync
+build: ## Build bin/tasksync, a static binary
+	CGO_ENABLED=0 $(GO) build -o bin/tasksync ./cmd/tasksync
 
 .PHONY: install
 install: ## Install tasksync to GOBIN
-	$(GO) install ./cmd/tasksync
+	CGO_ENABLED=0 $(GO) install ./cmd/tasksync
 
 .PHONY: test
 test: ## Run all tests (PG=18: on Postgres 18)
@@ -89,6 +89,16 @@ openapi: ## Lint docs/openapi.json, generate a TypeScript client and compile it 
 		exit 1; }
 	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	cd tools/openapi && npm run --silent lint && npm run --silent client
+
+.PHONY: prometheus
+prometheus: ## Test the alerts and the dashboard of deploy/ (needs Prometheus and promtool)
+	@command -v prometheus promtool >/dev/null || { \
+		echo "make prometheus: there is no prometheus or no promtool on this machine."; \
+		echo "Install them (Debian: apt-get install prometheus)."; \
+		exit 1; }
+	promtool check config deploy/prometheus/prometheus.yml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+	$(GO) test -count=1 -tags prometheus -run TestDashboard $(ARGS) ./cmd/tasksync
 
 .PHONY: smoke
 smoke: build ## Check in seconds that the binary starts

@@ -218,6 +218,7 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
 WHERE t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
+    AND t.tgparentid = 0 -- not those of partitions
     AND (t.tgrelid = to_regclass('public.music_generations') OR (s.nspname = 'tasksync' AND p.proname = 'adopted_notify'))
 ORDER BY t.tgname
 `

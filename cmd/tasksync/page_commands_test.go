@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +32,7 @@ import (
 func TestCommandsOfPages(t *testing.T) {
 	t.Parallel()
 	bin := binOfPages(t)
-	for _, page := range pages(t) {
+	for _, page := range append(pages(t), "CONTRIBUTING.md", "deploy/README.md") {
 		blocks := slices.DeleteFunc(blocksOf(t, page), func(b block) bool {
 			require.NotContains(t, []string{"bash", "shell", "console", "psql"}, b.language, "%s: use sh or sql", b)
 			return b.notRun != "" || b.language != "sh" && b.language != "sql"
@@ -89,12 +90,19 @@ func newPageRun(t *testing.T, bin string) *pageRun {
 	return r
 }
 
+// freeAddress returns an address where nothing listens. Its port is below those of outgoing
+// connections and those of Postgres in tests, so that nothing takes it meanwhile.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", 5000+rand.IntN(10_000)))
+		if err == nil {
+			require.NoError(t, l.Close())
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // ServeHTTP takes the requests of stand-ins to start a command.
@@ -120,9 +128,12 @@ func (r *pageRun) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *pageRun) start(t *testing.T, s *pendingStart) {
 	t.Helper()
 	defer close(s.done)
-	name := s.Args[0]
+	name := strings.Replace(s.Args[0], stopDaemon, "run", 1)
 	if p := r.running[name]; p != nil {
 		p.stop(t)
+	}
+	if s.Args[0] == stopDaemon {
+		return
 	}
 	settings := map[string]string{}
 	for _, entry := range s.Env {
@@ -175,14 +186,29 @@ func (r *pageRun) script(blocks []block) string {
 	return b.String()
 }
 
+// folderOfPage returns a folder that looks like the repository, so that files which a
+// command writes stay out of it.
+func folderOfPage(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	from, err := filepath.Abs(root)
+	require.NoError(t, err)
+	entries, err := os.ReadDir(from)
+	require.NoError(t, err)
+	for _, e := range entries {
+		require.NoError(t, os.Symlink(filepath.Join(from, e.Name()), filepath.Join(folder, e.Name())))
+	}
+	return folder
+}
+
 // run runs the blocks and starts what they ask for.
 func (r *pageRun) run(t *testing.T, blocks []block) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), worldPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*worldPatience)
 	defer cancel()
 	out := &bytes.Buffer{}
 	cmd := exec.CommandContext(ctx, "bash", "-c", r.script(blocks))
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = root, r.environment(t), out, out
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = folderOfPage(t), r.environment(t), out, out
 	cmd.WaitDelay = time.Second
 	ended := make(chan error, 1)
 	require.NoError(t, cmd.Start())

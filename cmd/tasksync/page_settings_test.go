@@ -133,3 +133,20 @@ func TestPageOfRowsIsComplete(t *testing.T) {
 		require.Contains(t, string(page), "`"+string(code)+"`")
 	}
 }
+
+// TestDefaultsInPageOfSettings: the page gives the default of each setting that has a fixed
+// one.
+func TestDefaultsInPageOfSettings(t *testing.T) {
+	t.Parallel()
+	lines := readPage(t, "docs/settings.md")
+	for _, leaf := range parsedModel(t).Leaves(true) {
+		for _, f := range leaf.Flags {
+			if !f.HasDefault || len(f.Envs) == 0 {
+				continue
+			}
+			at := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "| `"+f.Envs[0]+"` |") })
+			require.GreaterOrEqual(t, at, 0, f.Envs[0])
+			require.Contains(t, strings.Split(lines[at], " | ")[1], "`"+f.Default+"`", f.Envs[0])
+		}
+	}
+}

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +14,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,8 +32,12 @@ const (
 	pageServer = "TASKSYNC_TEST_PAGE"
 )
 
+// stopDaemon is a command for hidden blocks: it stops what `tasksync run` has started.
+const stopDaemon = "stop-daemon"
+
 var standIns = map[string]func(args []string) error{ //nolint:gochecknoglobals // a constant table
-	"tasksync": tasksyncOfPage, "psql": psqlOfPage, "curl": curlOfPage, "goose": gooseOfPage, "make": makeOfPage, "go": goOfPage,
+	"tasksync": tasksyncOfPage, "psql": psqlOfPage, "curl": curlOfPage, "goose": gooseOfPage, "make": makeOfPage, "go": goOfPage, "openssl": opensslOfPage,
+	stopDaemon: func([]string) error { return tasksyncOfPage([]string{stopDaemon}) },
 }
 
 func standIn(name string, args []string) (exit int) {
@@ -56,7 +64,7 @@ type startRequest struct {
 // tasksyncOfPage runs a command. One that keeps running is started by the test, and
 // returns when it serves.
 func tasksyncOfPage(args []string) error {
-	if len(args) == 0 || args[0] != "run" && args[0] != "simulate" || slices.Contains(args, "--help") {
+	if len(args) == 0 || !slices.Contains([]string{"run", "simulate", stopDaemon}, args[0]) || slices.Contains(args, "--help") {
 		_ = os.Unsetenv(asStandIn)
 		if exit := run(args, os.Stdout, os.Stderr); exit != exitOK {
 			return exitStatusError(exit)
@@ -244,6 +252,28 @@ func goOfPage(args []string) error {
 		_, err := os.Stat(args[1])
 		return err
 	case len(args) == 2 && args[0] == "install" && strings.HasPrefix(args[1], "github.com/pressly/goose/v3/cmd/goose@v"):
+	default:
+		return fmt.Errorf("the stand-in does not know %q", args)
+	}
+	return nil
+}
+
+// opensslOfPage knows rand with -hex or -base64.
+func opensslOfPage(args []string) error {
+	if len(args) != 3 || args[0] != "rand" {
+		return fmt.Errorf("the stand-in does not know %q", args)
+	}
+	n, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	secret := make([]byte, n)
+	_, _ = rand.Read(secret) // never an error
+	switch args[1] {
+	case "-hex":
+		fmt.Println(hex.EncodeToString(secret))
+	case "-base64":
+		fmt.Println(base64.StdEncoding.EncodeToString(secret))
 	default:
 		return fmt.Errorf("the stand-in does not know %q", args)
 	}

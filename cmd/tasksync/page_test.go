@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -98,7 +99,7 @@ func anchors(t *testing.T, page string) (all []string) {
 // TestLinksOfPages: each link within the repository leads somewhere, also to a heading.
 func TestLinksOfPages(t *testing.T) {
 	t.Parallel()
-	for _, page := range append(pages(t), "CONTRIBUTING.md", "CHANGELOG.md") {
+	for _, page := range append(pages(t), "CONTRIBUTING.md", "CHANGELOG.md", "deploy/README.md") {
 		for i, line := range readPage(t, page) {
 			for _, m := range link.FindAllStringSubmatch(line, -1) {
 				if strings.Contains(m[1], "://") {
@@ -129,6 +130,22 @@ func TestFormOfPages(t *testing.T) {
 		require.Regexp(t, `^# \S`, lines[0], page)
 		require.Empty(t, lines[1], page)
 		require.NotRegexp(t, "^(#|$|```|\\|)", lines[2], "%s says what it is about", page)
+		requireShortLines(t, page, lines)
+	}
+}
+
+// requireShortLines asserts that prose has lines that a terminal shows. Tables have longer
+// ones.
+func requireShortLines(t *testing.T, page string, lines []string) {
+	t.Helper()
+	inBlock := false
+	for i, line := range lines {
+		if strings.HasPrefix(strings.TrimSpace(line), "```") {
+			inBlock = !inBlock
+		}
+		if !inBlock && !strings.HasPrefix(line, "|") {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 160, "%s:%d", page, i+1)
+		}
 	}
 }
 
@@ -151,6 +168,32 @@ func TestNamesInPages(t *testing.T) {
 			for _, m := range commandQuoted.FindAllStringSubmatch(line, -1) {
 				requireCommand(t, model, m[1], fmt.Sprintf("%s:%d", page, i+1))
 			}
+		}
+	}
+}
+
+var (
+	lastCell  = regexp.MustCompile(`\| ([^|]*) \|$`)
+	partsOf   = []string{"**Means:**", "**Look at:**", "**Do:**", "**Over:**"}
+	paragraph = regexp.MustCompile(`(?m)^### (tasksync_[a-z_]+)\n\n((?:.+\n)+)`)
+)
+
+// TestAlertsHaveParagraphs: each metric that is worth an alert links to a paragraph of the
+// runbook, and each paragraph says all that a reader needs at night.
+func TestAlertsHaveParagraphs(t *testing.T) {
+	t.Parallel()
+	linked := strings.Join(readPage(t, "docs/metrics.md"), "\n")
+	for line := range strings.Lines(linked) {
+		if m := lastCell.FindStringSubmatch(strings.TrimSpace(line)); m != nil && strings.HasPrefix(line, "| `tasksync_") {
+			require.True(t, m[1] == "–" || strings.Contains(m[1], "](runbook.md#"), line)
+		}
+	}
+	found := paragraph.FindAllStringSubmatch(strings.Join(readPage(t, "docs/runbook.md"), "\n"), -1)
+	require.NotEmpty(t, found)
+	for _, m := range found {
+		require.Contains(t, linked, "runbook.md#"+m[1]+")")
+		for _, part := range partsOf {
+			require.Equal(t, 1, strings.Count(m[2], part), "%s: %s", m[1], part)
 		}
 	}
 }

@@ -42,7 +42,11 @@ func (c *checker) checkTable(t *Table) bool {
 	switch t.Kind {
 	case "r":
 	case "p":
-		c.fail("%s is partitioned: indexes on it cannot be built without blocking writers; adopt does not do that", t)
+		for _, p := range t.Partitions {
+			if p.Kind != "r" && p.Kind != "p" {
+				c.fail("%s has partition %s.%s, which is a foreign table: it can have no index", t, p.SchemaName, p.Name)
+			}
+		}
 	case "v", "m":
 		c.fail("%s is a view; name the table below it", t)
 	default:

@@ -31,7 +31,7 @@ func (p painter) with(colour string) func(string) string {
 // became colours what became of a row, in the row's line of the table. The line has its
 // columns already: a table cannot count letters that are not seen.
 func (p painter) became(line string, r row) string {
-	colour := ""
+	var colour string
 	switch r.Status {
 	case task.Complete:
 		colour = green

@@ -25,7 +25,7 @@ func svg(lines []line) string {
 </style>
 <rect width="100%%" height="100%%" rx="8" fill="%s"/>
 `, width, height, foreground, greenColour, redColour, empty, background)
-	drawLine(&b, 0, line(cells("$ make demo")))
+	drawLine(&b, 0, cells("$ make demo"))
 	for i, l := range lines {
 		drawLine(&b, i+1, l)
 	}
