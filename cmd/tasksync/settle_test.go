@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -229,4 +230,27 @@ func TestSinceTime(t *testing.T) {
 	require.Equal(t, now.Add(-24*time.Hour), since)
 	_, err = sinceTime("yesterday", now)
 	require.Error(t, err)
+}
+
+// The function finds the row of an adopted table by its task, and sees the user's id and
+// tasksync's words whatever the application's are.
+func TestAdoptedTableIsSettled(t *testing.T) {
+	t.Parallel()
+	s := shapes[slices.IndexFunc(shapes, func(s shape) bool { return s.name == "generated_music" })]
+	w, all := adoptedWorld(t, s)
+	all.exec(t, `CREATE TABLE settled (n bigserial, task_id text, said text)`)
+	all.define(t, `UPDATE generated_music SET credits = credits + 100 WHERE external_id = details->>'task_id' AND outcome = 'failed';
+		INSERT INTO settled (task_id, said) VALUES (details->>'task_id', concat_ws(' ', round, outcome, details->>'user_id', details->>'clips')); RETURN NULL;`)
+	d := start(t, all.with("TASKSYNC_SETTLE", "settle_generation"), "run")
+	d.ready(t)
+	good, refused := w.add(t, simulator.Success), w.add(t, simulator.RefusedArtist)
+	all.finish()
+	all.await(t, d, "both have ended", func() bool { return all.count(t, `SELECT count(*) FROM settled`) == 2 })
+	require.Zero(t, d.stop(t), d.last())
+	said := func(id string) string {
+		return collect[struct{ Said string }](t, w.pool, `SELECT said FROM settled WHERE task_id = $1`, id)[0].Said
+	}
+	require.Equal(t, "1 complete 12 2", said(good))
+	require.Equal(t, "1 failed 12 0", said(refused))
+	require.Equal(t, 105, all.count(t, `SELECT credits FROM generated_music WHERE external_id = $1`, refused))
 }
