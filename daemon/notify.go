@@ -10,7 +10,6 @@ import (
 	"tasksync/internal/outgoing"
 	"tasksync/internal/view"
 	"tasksync/jobs"
-	"tasksync/syncer"
 )
 
 // Notification is a signed POST to a server of the application's, as an operator sees it.
@@ -86,15 +85,6 @@ func (d *daemon) extras() (extras []jobs.Extra) {
 		extras = append(extras, jobs.Extra{Add: d.notifier.AddTo, Queues: d.notifier.Queues(), Upkeep: d.notifier.Upkeep})
 	}
 	return extras
-}
-
-// effects returns what follows from the end of a row, for the daemon and for each command
-// that writes rows.
-func (d *daemon) effects() (effects []syncer.Effect) {
-	if d.notifier != nil {
-		effects = append(effects, d.notifier.Effect)
-	}
-	return effects
 }
 
 // NotifyList returns the newest notifications in some states. It needs a DatabaseURL only.

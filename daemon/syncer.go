@@ -45,6 +45,18 @@ func (d *daemon) syncerConfig() syncer.Config {
 	}
 }
 
+// effects returns what follows from the end of a row, for the daemon and for each command
+// that writes rows.
+func (d *daemon) effects() (effects []syncer.Effect) {
+	if d.notifier != nil {
+		effects = append(effects, d.notifier.Effect)
+	}
+	if d.settler != nil { // last: what its function changes in the session concerns nothing else
+		effects = append(effects, d.settler.Settle)
+	}
+	return effects
+}
+
 func (c Config) policy() task.Policy {
 	return task.Policy{
 		Handlers: c.Handlers, Timeout: c.Timeout, Grace: c.Grace, Late: task.LateMode(c.Late),

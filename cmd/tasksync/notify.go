@@ -177,7 +177,7 @@ func (c *notifyReplayCmd) request(now time.Time) (req daemon.ReplayRequest, err 
 			return req, fmt.Errorf("%q is neither the id of a notification (msg_ and a UUID) nor that of a row%s", id, ofAdopted)
 		}
 	}
-	req.Since, err = since(c.Since, now)
+	req.Since, err = sinceTime(c.Since, now)
 	return req, err
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"tasksync/daemon"
-	"tasksync/task"
 )
 
 // retryCmd is `tasksync retry ID…`.
@@ -78,28 +77,11 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	if len(c.IDs) == 0 && c.Code == "" && c.Since == "" && !c.Unasked {
 		return req, errors.New("name the rows by their ids, or choose them by --code, --since or --unasked")
 	}
-	for _, id := range c.IDs {
-		if !task.IsUUID(id) {
-			return req, fmt.Errorf("%q is not the id of a row, which is a UUID%s", id, ofAdopted)
-		}
+	if err := checkIDs(c.IDs); err != nil {
+		return req, err
 	}
-	req.Since, err = since(c.Since, now)
+	req.Since, err = sinceTime(c.Since, now)
 	return req, err
-}
-
-// since reads the value of --since; "": the zero time.
-func since(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
-		return now.Add(-ago), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("--since %q is neither a duration like 24h nor a time like 2026-11-29T08:00:00Z", text)
-	}
-	return at, nil
 }
 
 // ofAdopted says how to find the id of a row in a table of the application's own.
