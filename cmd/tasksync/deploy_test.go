@@ -78,7 +78,7 @@ func TestRoles(t *testing.T) {
 	}))
 	w.settle(t, func() *process { return d })
 	w.verify(t)
-	require.Equal(t, 3, len(collect[struct{ ID string }](t, pool, `SELECT generation_id::text FROM credits.calls`)))
+	require.Len(t, collect[struct{ ID string }](t, pool, `SELECT generation_id::text FROM credits.calls`), 3)
 	var failed, any string
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT id FROM music_generations WHERE status = 'complete' LIMIT 1`).Scan(&any))
 	require.NoError(t, pool.QueryRow(t.Context(), `UPDATE music_generations SET status = 'failed', error_code = 'API_ERROR' WHERE id = $1 RETURNING id`, any).Scan(&failed))
