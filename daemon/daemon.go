@@ -9,6 +9,7 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/api"
+	"tasksync/internal/archive"
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
@@ -59,7 +60,8 @@ type daemon struct {
 	planner   *planner.Planner
 	holders   []share // of the limits
 	syncer    *syncer.Syncer
-	announcer *live.Announcer // tells the streams of all daemons what was committed
+	archiver  *archive.Archiver // nil: nothing is archived
+	announcer *live.Announcer   // tells the streams of all daemons what was committed
 	broker    *live.Broker
 	verifier  *auth.Verifier // nil without keys
 	api       *api.API

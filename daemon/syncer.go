@@ -19,6 +19,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	}
 	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
+	if err = d.openArchiver(); err != nil {
+		return err
+	}
 	cfg := d.syncerConfig()
 	cfg.Registerer, cfg.Committed = d.registry, d.announcer.Announce
 	d.syncer = syncer.New(cfg)
@@ -31,6 +34,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 		d.registry.MustRegister(h.gauge())
 	}
 	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg), d.planner.Collector())
+	if d.archiver != nil {
+		d.registry.MustRegister(d.archiver.Collector())
+	}
 	return nil
 }
 
@@ -44,7 +50,7 @@ func (d *daemon) syncerConfig() syncer.Config {
 
 // effects returns what follows from the end of a row, for the daemon and for each command
 // that writes rows.
-func (d *daemon) effects() []syncer.Effect { return nil }
+func (d *daemon) effects() []syncer.Effect { return d.archiveEffects() }
 
 func (c Config) policy() task.Policy {
 	return task.Policy{

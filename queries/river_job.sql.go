@@ -13,7 +13,7 @@ import (
 const jobGiveBack = `-- name: JobGiveBack :execrows
 UPDATE tasksync.river_job AS j
 SET state = 'available', attempt = greatest(j.attempt - 1, 0), scheduled_at = now()
-WHERE j.kind = 'sync' AND j.state = 'running'
+WHERE j.kind IN ('sync', 'archive') AND j.state = 'running'
     AND j.attempted_at < clock_timestamp() - make_interval(secs => $1::double precision)
     AND NOT EXISTS (
         SELECT FROM tasksync.feed_lease AS l
@@ -27,7 +27,7 @@ type JobGiveBackParams struct {
 	Worker  string
 }
 
-// Makes sync jobs available that were being worked by daemons without a lease. What a
+// Makes jobs available that were being worked by daemons without a lease. What a
 // job remembers, and its attempts, are as before. If its daemon lives after all, rows
 // are looked at twice.
 func (q *Queries) JobGiveBack(ctx context.Context, db DBTX, arg JobGiveBackParams) (int64, error) {

@@ -19,6 +19,7 @@ type doctorCmd struct {
 	upstreamFlags
 	httpFlags
 	feedFlags
+	archiveFlags
 	logFlags
 	rlsFlags
 	JSON bool `name:"json" help:"Print one JSON object: ok, and findings with level, check, text, next and sql."`
@@ -37,6 +38,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.API, cfg.Logger, cfg.NoRLS = c.api(), c.logger(std), c.NoRLS
+	c.archive(&cfg)
 	r := findings{OK: true, Findings: []finding{}}
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {

@@ -34,7 +34,7 @@ func TestConfiguredHostsAreAskedOnlyDirectly(t *testing.T) {
 	}
 	_, err := client.Get(outside.URL) //nolint:noctx,bodyclose // there is no body
 	require.ErrorIs(t, err, ErrNotAllowed, "another server of this machine")
-	to, _ := http.NewRequest(http.MethodGet, inside.URL, http.NoBody)         //nolint:noctx // it is not sent
+	to, _ := http.NewRequest(http.MethodGet, inside.URL, http.NoBody)              //nolint:noctx // it is not sent
 	from, _ := http.NewRequest(http.MethodGet, "https://example.com", http.NoBody) //nolint:noctx // likewise
 	require.ErrorIs(t, g.redirect(to, []*http.Request{from}), ErrBadTarget)
 	require.NoError(t, g.redirect(to, []*http.Request{to}))
@@ -58,4 +58,3 @@ func TestPublicAddresses(t *testing.T) {
 	require.Error(t, Guard{}.control("tcp4", "not an address", nil))
 	require.True(t, Guard{}.GoodURL(&url.URL{Scheme: "https", Host: "cdn1.suno.ai"}))
 }
-
