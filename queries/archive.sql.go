@@ -341,11 +341,11 @@ func (q *Queries) ArchiveFetchSet(ctx context.Context, db DBTX, arg ArchiveFetch
 
 const archiveFinishMany = `-- name: ArchiveFinishMany :exec
 UPDATE tasksync.archived_files AS f
-SET state = u.state, error = nullif(u.error, ''), due_at = u.due_at, alarm_at = nullif(u.alarm_at, '0001-01-01 00:00:00Z'),
+SET state = u.state, url = coalesce(nullif(u.url, ''), f.url), error = nullif(u.error, ''), due_at = u.due_at, alarm_at = nullif(u.alarm_at, '0001-01-01 00:00:00Z'),
     claim = NULL, claimed_job = NULL, claimed_until = NULL, updated_at = now()
 FROM (
     SELECT unnest($3::text[]) AS clip_id, unnest($4::text[]) AS kind, unnest($5::text[]) AS state,
-        unnest($6::text[]) AS error, unnest($7::timestamptz[]) AS due_at, unnest($8::timestamptz[]) AS alarm_at
+        unnest($6::text[]) AS url, unnest($7::text[]) AS error, unnest($8::timestamptz[]) AS due_at, unnest($9::timestamptz[]) AS alarm_at
 ) AS u
 WHERE f.generation_id = $1::uuid AND f.clip_id = u.clip_id AND f.kind = u.kind AND f.claim = $2::text
 `
@@ -356,6 +356,7 @@ type ArchiveFinishManyParams struct {
 	ClipIds      []string
 	Kinds        []string
 	States       []string
+	Urls         []string
 	Errors       []string
 	DueAts       []time.Time
 	AlarmAts     []time.Time
@@ -369,6 +370,7 @@ func (q *Queries) ArchiveFinishMany(ctx context.Context, db DBTX, arg ArchiveFin
 		arg.ClipIds,
 		arg.Kinds,
 		arg.States,
+		arg.Urls,
 		arg.Errors,
 		arg.DueAts,
 		arg.AlarmAts,

@@ -100,11 +100,11 @@ WHERE generation_id = @generation_id::uuid AND clip_id = @clip_id::text AND kind
 -- name: ArchiveFinishMany :exec
 -- Gives files their last state, or plans their next attempt.
 UPDATE tasksync.archived_files AS f
-SET state = u.state, error = nullif(u.error, ''), due_at = u.due_at, alarm_at = nullif(u.alarm_at, '0001-01-01 00:00:00Z'),
+SET state = u.state, url = coalesce(nullif(u.url, ''), f.url), error = nullif(u.error, ''), due_at = u.due_at, alarm_at = nullif(u.alarm_at, '0001-01-01 00:00:00Z'),
     claim = NULL, claimed_job = NULL, claimed_until = NULL, updated_at = now()
 FROM (
     SELECT unnest(@clip_ids::text[]) AS clip_id, unnest(@kinds::text[]) AS kind, unnest(@states::text[]) AS state,
-        unnest(@errors::text[]) AS error, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@alarm_ats::timestamptz[]) AS alarm_at
+        unnest(@urls::text[]) AS url, unnest(@errors::text[]) AS error, unnest(@due_ats::timestamptz[]) AS due_at, unnest(@alarm_ats::timestamptz[]) AS alarm_at
 ) AS u
 WHERE f.generation_id = @generation_id::uuid AND f.clip_id = u.clip_id AND f.kind = u.kind AND f.claim = @claim::text;
 

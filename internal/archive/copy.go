@@ -25,6 +25,7 @@ func (r *run) copy(ctx context.Context, f *file) error {
 		}
 	}
 	if there, err := r.isStored(ctx, f); err != nil || there {
+		f.URL = r.target.url(f.Key) // public_url may be another one now
 		return err
 	}
 	from := f.FetchURL

@@ -203,6 +203,7 @@ func (r *run) writeStates(ctx context.Context, db queries.DBTX, clipGone bool) e
 			word = f.err.word
 		}
 		p.ClipIds, p.Kinds, p.States = append(p.ClipIds, f.ClipID), append(p.Kinds, f.Kind), append(p.States, f.state)
+		p.Urls = append(p.Urls, f.URL)
 		p.Errors, p.DueAts, p.AlarmAts = append(p.Errors, word), append(p.DueAts, f.result.due), append(p.AlarmAts, f.result.alarm)
 	}
 	if len(p.ClipIds) == 0 {
