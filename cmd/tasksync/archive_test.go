@@ -526,3 +526,37 @@ func TestArchiveSettings(t *testing.T) {
 		})
 	}
 }
+
+// An application's own table, of whatever shape, gets the own URLs through the views.
+func TestAdoptedTablesAreArchived(t *testing.T) {
+	t.Parallel()
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			own := newAdopted(t, s)
+			own.adopt(t)
+			own.rows = map[string]string{}
+			w := &archiveWorld{world: &world{e2e: own.e2e}, s3: archivetest.New(t)}
+			w.serveFiles(t, 0)
+			d := start(t, w.archiving("TASKSYNC_ARCHIVE_FILES", "audio"), "run")
+			d.ready(t)
+			id := own.add(t, simulator.Success)
+			w.finish()
+			w.await(t, d, "the application reads own URLs", func() bool {
+				_, urls := own.word(t, id)
+				for _, u := range urls {
+					if !strings.HasPrefix(u, w.s3.Public("music")) {
+						return false
+					}
+				}
+				return len(urls) == min(2, s.places)
+			})
+			word, urls := own.word(t, id)
+			require.Equal(t, s.complete, word)
+			for _, u := range urls {
+				fetchFile(t, u)
+			}
+			require.Zero(t, d.stop(t), d.last())
+		})
+	}
+}
