@@ -25,7 +25,7 @@ func newAdminServer(cfg Config, reg *registry, h *health) (*httpServer, error) {
 		return nil, err
 	}
 	metrics := promhttp.HandlerFor(reg.gatherer, promhttp.HandlerOpts{Registry: reg})
-	handler := routes(map[string]http.HandlerFunc{"/metrics": metrics.ServeHTTP, "/healthz": alive, "/readyz": h.ready}, api.NotFound())
+	handler := routes(map[string]http.HandlerFunc{"/": says(welcomeAdmin), "/metrics": metrics.ServeHTTP, "/healthz": alive, "/readyz": h.ready}, api.NotFound())
 	return newHTTPServer(limitListener(listener, maxAdminConns), handler, cfg.Logger), nil
 }
 

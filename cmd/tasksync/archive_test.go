@@ -70,9 +70,9 @@ func (w *archiveWorld) archiving(nameValue ...string) map[string]string {
 // archivedFile is a file as the table, the row and the application see it.
 type archivedFile struct {
 	GenerationID, UserID, ClipID, Kind, SourceURL, State, Error string
-	Key, SHA256                                                  string
-	Bytes, Attempts                                              int64
-	InRow                                                        string // the column of the clip
+	Key, SHA256                                                 string
+	Bytes, Attempts                                             int64
+	InRow                                                       string // the column of the clip
 }
 
 func (w *archiveWorld) archived(t *testing.T, taskID string) []archivedFile {

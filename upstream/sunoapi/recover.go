@@ -21,7 +21,7 @@ func (a *Adapter) Recovers() bool { return a.profile.recovery != "" }
 func (a *Adapter) Recover(ctx context.Context, taskID string) error {
 	payload := map[string]string{"sunoTaskId": taskID, "callBackUrl": noCallback}
 	return a.Post(ctx, a.profile.recovery, payload, func(ans upstream.Answer) (code int, f *task.Failure) {
-		env := upstream.ParseFields(ans.Body)
+		env := ans.Value().Fields()
 		code, ok := env.Code("code")
 		if !ok || code != 200 && code != 201 {
 			return code, a.profile.envelopeFailure(ans.Status, code, env.Text("msg", "message"))
@@ -34,7 +34,7 @@ func (a *Adapter) Recover(ctx context.Context, taskID string) error {
 func (a *Adapter) Recovered(ctx context.Context, taskID string) (items []task.Item, err error) {
 	query := url.Values{"task_id": {taskID}}
 	err = a.Get(ctx, a.profile.recovery+"/record-info", query, func(ans upstream.Answer) (code int, f *task.Failure) {
-		env := upstream.ParseFields(ans.Body)
+		env := ans.Value().Fields()
 		switch code, _ = env.Code("code"); code {
 		case 201:
 			return code, nil
