@@ -431,6 +431,28 @@ func TestWrongPublicURLReplacesNothing(t *testing.T) {
 	require.Zero(t, d.stop(t), d.last())
 }
 
+// A database that rejects the own URL keeps the provider's, and delays nothing else.
+func TestDatabaseRefusesOwnURLs(t *testing.T) {
+	t.Parallel()
+	w := newArchiveWorld(t, "sunoapi", 0)
+	w.exec(t, `ALTER TABLE music_clips ADD CONSTRAINT theirs CHECK (audio_url NOT LIKE '%/songs/music/%')`)
+	d := start(t, w.archiving("TASKSYNC_ARCHIVE_FILES", "audio"), "run")
+	d.ready(t)
+	id := w.add(t, 1, simulator.Success, 0)[0]
+	w.finish()
+	w.await(t, d, "the database refuses", func() bool {
+		return w.count(t, `SELECT count(*) FROM tasksync.archived_files WHERE error = 'database_refused'`) == 2
+	})
+	require.Equal(t, "complete", w.of(t, id).Status)
+	require.Contains(t, d.output(), `violates check constraint \"theirs\"`)
+	w.exec(t, `ALTER TABLE music_clips DROP CONSTRAINT theirs`)
+	w.hurry(t)
+	w.await(t, d, "the files are archived", func() bool { return w.isArchived(t, 2, id) })
+	w.verifyFiles(t, id)
+	require.Equal(t, 2, w.s3.Requests(http.MethodPut))
+	require.Zero(t, d.stop(t), d.last())
+}
+
 // Rows from before are archived by a command, which shows what it would do, goes on after an
 // interruption, and asks the provider for files that are gone.
 func TestBackfill(t *testing.T) {
@@ -516,7 +538,7 @@ func TestArchiveSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			settings := map[string]string{"DATABASE_URL": "postgres://127.0.0.1:1/none", "TASKSYNC_API_KEY": "a key"}
+			settings := map[string]string{"DATABASE_URL": "postgres://127.0.0.1:1/none", "TASKSYNC_API_KEY": "a-key"}
 			for k, v := range tc.settings {
 				settings[k] = v
 			}

@@ -62,8 +62,11 @@ type Archiver struct {
 }
 
 const (
-	// Timeout bounds a run of Archive.
-	Timeout = 15 * time.Minute
+	// Timeout bounds a run of Archive: it begins no file after enough, and ends each one
+	// after fileTimeout.
+	Timeout     = 15 * time.Minute
+	fileTimeout = 10 * time.Minute
+	enough      = 4 * time.Minute
 	// headerTimeout bounds the wait for the beginning of an answer.
 	headerTimeout = 30 * time.Second
 	dialTimeout   = 10 * time.Second
@@ -181,7 +184,12 @@ func (r *run) work(ctx context.Context) error {
 		r.provider = r.cfg.Providers[r.g.Provider]
 	}
 	if r.g.Status == task.Complete {
+		began := time.Now()
 		for _, f := range r.files {
+			if time.Since(began) > enough {
+				f.err = failed("out_of_time") // the next run goes on
+				continue
+			}
 			if err := r.keep(ctx, f); err != nil {
 				return err
 			}
@@ -195,7 +203,9 @@ func (r *run) work(ctx context.Context) error {
 
 // keep stores one file, and notes in it what went wrong.
 func (r *run) keep(ctx context.Context, f *file) error {
-	err := r.copy(ctx, f)
+	fileCtx, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
+	err := r.copy(fileCtx, f)
 	switch {
 	case err == nil:
 		return nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tasksync/internal/database"
 	"tasksync/queries"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -27,8 +28,23 @@ func (r *run) finish(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	if err := r.commit(ctx, now); err != nil {
+		if database.Away(err) {
+			return err
+		}
+		if err := r.refused(ctx, now, err); err != nil {
+			return err
+		}
+	}
+	err = r.removeObjects(ctx, now)
+	r.report(now)
+	return err
+}
+
+// commit is the transaction of finish.
+func (r *run) commit(ctx context.Context, now time.Time) error {
 	wrote := 0
-	err = pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, r.cfg.Pool, func(tx pgx.Tx) (err error) {
 		if err := r.queries.TransactionSetLockTimeout(ctx, tx, lockTimeout); err != nil {
 			return err
 		}
@@ -38,15 +54,23 @@ func (r *run) finish(ctx context.Context) error {
 		r.plan(now)
 		return r.writeStates(ctx, tx, false)
 	})
-	if err != nil {
-		return err
-	}
-	if wrote > 0 {
+	if err == nil && wrote > 0 {
 		r.cfg.Committed()
 	}
-	err = r.removeObjects(ctx, now)
-	r.report(now)
 	return err
+}
+
+// refused plans the files again after the database has rejected the transaction: a
+// constraint or a trigger, or a lock that the application holds.
+func (r *run) refused(ctx context.Context, now time.Time, cause error) error {
+	for _, f := range r.files {
+		f.state, f.clipGone = "", false
+		if f.err == nil {
+			f.err = &failure{word: "database_refused", detail: shorten(database.WithoutDetail(cause).Error())}
+		}
+	}
+	r.plan(now)
+	return r.writeStates(ctx, r.cfg.Pool, false)
 }
 
 // tryOwn reads one of the own URLs, and holds the files back if it cannot be read.

@@ -88,7 +88,7 @@ func (r *run) report(now time.Time) {
 		attrs := []any{"generation_id", r.id, "clip_id", f.ClipID, "kind", f.Kind}
 		switch {
 		case f.state == stateArchived:
-			r.cfg.Logger.Info("[TaskSync] File archived", append(attrs, "bytes", f.Bytes)...)
+			r.cfg.Logger.Debug("[TaskSync] File archived", append(attrs, "bytes", f.Bytes)...)
 		case f.state == stateLost && r.told.First("lost "+f.err.word, now):
 			r.cfg.Logger.Error("[TaskSync] A file is lost: the provider has deleted it, or will not hand it out", append(attrs, "error", f.err.Error())...)
 		case f.state == statePending && !now.Before(f.result.alarm) && r.told.First("endangered "+f.err.word, now):
