@@ -17,6 +17,7 @@ import (
 	"tasksync/internal/outbound"
 	"tasksync/internal/recent"
 	"tasksync/queries"
+	"tasksync/syncer"
 	"tasksync/task"
 )
 
@@ -42,6 +43,9 @@ type Config struct {
 	Hosts []string
 	// Job inserts jobs for rows in a transaction. Required for Effect.
 	Job JobInserter
+	// Archived is called in the transaction that puts own URLs into a row, after its event:
+	// From and To are complete. Default: no call.
+	Archived syncer.Effect
 	// Committed is called after each commit of events. Default: no call.
 	Committed  func()
 	Logger     *slog.Logger          // default: discard

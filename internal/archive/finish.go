@@ -121,11 +121,20 @@ func (r *run) publish(ctx context.Context, tx pgx.Tx) (int, error) {
 		r.holdBack()
 		return 0, nil
 	}
+	return len(u.Ids), r.tell(ctx, tx)
+}
+
+// tell writes the event, and calls what follows from it.
+func (r *run) tell(ctx context.Context, tx pgx.Tx) error {
 	word := string(task.Complete)
-	return len(u.Ids), r.queries.EventInsertMany(ctx, tx, queries.EventInsertManyParams{
-		GenerationIds: []string{r.id}, UserIds: []string{rows[0].UserID}, FromStatuses: []string{word}, ToStatuses: []string{word},
+	err := r.queries.EventInsertMany(ctx, tx, queries.EventInsertManyParams{
+		GenerationIds: []string{r.id}, UserIds: []string{r.g.UserID}, FromStatuses: []string{word}, ToStatuses: []string{word},
 		Vias: []string{string(syncer.ViaArchive)}, UpstreamStatuses: []string{""},
 	})
+	if err != nil || r.cfg.Archived == nil {
+		return err
+	}
+	return r.cfg.Archived(ctx, tx, []syncer.Ending{{Generation: r.g, From: task.Complete, To: task.Complete, Via: syncer.ViaArchive}})
 }
 
 // withoutRow gives the files of a row that is not complete their states: it is gone, or the
