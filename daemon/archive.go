@@ -81,7 +81,7 @@ func (d *daemon) openArchiver() (err error) {
 }
 
 func (d *daemon) archiveProvider(p Provider) archive.Provider {
-	known := archive.Provider{Retention: p.Retention}
+	known := archive.Provider{Name: p.Name, Retention: p.Retention}
 	if d.upstreams == nil {
 		return known
 	}

@@ -19,7 +19,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	}
 	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
-	if err = d.openArchiver(); err != nil {
+	if err := d.openArchiver(); err != nil {
 		return err
 	}
 	cfg := d.syncerConfig()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -80,6 +81,36 @@ func TestBackfill(t *testing.T) {
 	require.Regexp(t, `archived +audio +24 `, out)
 }
 
+// A folder that a web server serves will do, and two daemons copy nothing twice.
+func TestFolderArchive(t *testing.T) {
+	t.Parallel()
+	w := newArchiveWorld(t, "sunoapi", 6<<20)
+	dir := t.TempDir()
+	public := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	t.Cleanup(public.Close)
+	settings := w.archiving("TASKSYNC_ARCHIVE", "file://"+dir+"?public_url="+public.URL, "TASKSYNC_ARCHIVE_KEY", "{provider}/{generation_id}-{clip_id}.{ext}")
+	d, other := start(t, settings, "run"), start(t, settings, "run")
+	d.ready(t)
+	other.ready(t)
+	tasks := w.add(t, 5, simulator.Success, 0)
+	w.finish()
+	for _, id := range tasks {
+		w.await(t, d, "files are archived", func() bool { return w.isArchived(t, 4, id) })
+		for _, f := range w.archived(t, id) {
+			require.True(t, strings.HasPrefix(f.InRow, public.URL+"/sunoapi/"+f.GenerationID+"-"+f.ClipID+"."), f.InRow)
+			own, _ := fetchFile(t, f.InRow)
+			theirs, _ := fetchFile(t, f.SourceURL)
+			require.Equal(t, theirs, own)
+			require.EqualValues(t, 1, f.Attempts)
+		}
+		for _, clip := range w.clipsOf(id) {
+			require.Equal(t, 2, w.sim.MediaRequests(simulator.MediaAudio, clip), "the daemons' request, and the one of this test")
+		}
+	}
+	require.Zero(t, d.stop(t), d.last())
+	require.Zero(t, other.stop(t), other.last())
+}
+
 // Settings that cannot work are refused with what to do.
 func TestArchiveSettings(t *testing.T) {
 	t.Parallel()
@@ -106,4 +137,19 @@ func TestArchiveSettings(t *testing.T) {
 			require.Contains(t, out, tc.want)
 		})
 	}
+}
+
+// Two rows of one task have the same clips, and copies of their own.
+func TestTwinsAreArchivedEach(t *testing.T) {
+	t.Parallel()
+	w := newArchiveWorld(t, "sunoapi", 0)
+	d := start(t, w.archiving(), "run")
+	d.ready(t)
+	id := w.add(t, 1, simulator.Success, 0)[0]
+	w.exec(t, `INSERT INTO music_generations (user_id, task_id, task_type, status) VALUES (gen_random_uuid(), $1, 'generate', 'submitted')`, id)
+	w.finish()
+	w.await(t, d, "both rows are archived", func() bool { return w.isArchived(t, 8, id) })
+	w.verifyFiles(t, id)
+	require.Len(t, w.s3.Keys(t), 8)
+	require.Zero(t, d.stop(t), d.last())
 }

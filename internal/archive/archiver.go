@@ -23,6 +23,7 @@ import (
 
 // Provider is what an Archiver needs to know of a provider.
 type Provider struct {
+	Name string
 	// Retention is how long the provider keeps files; 0: DefaultRetention.
 	Retention time.Duration
 	// Recover asks the provider to make the files of a task anew, and Recovered for what

@@ -37,7 +37,7 @@ func (r *run) copy(ctx context.Context, f *file) error {
 		return err
 	}
 	defer s.close()
-	key := r.cfg.Settings.key(names{r.g.UserID, r.id, f.ClipID, f.Kind, r.g.Provider, s.ext})
+	key := r.cfg.Settings.key(names{r.g.UserID, r.id, f.ClipID, f.Kind, r.provider.Name, s.ext})
 	body := &counted{body: s.body, sum: sha256.New()}
 	err = r.store.Put(ctx, Object{Key: key, ContentType: s.contentType, Begun: func(ctx context.Context, uploadID string) error {
 		return r.noteUpload(ctx, f, key, uploadID)

@@ -15,8 +15,6 @@ var _ Store = (*files)(nil)
 // files is a store in a folder. No key leads out of it.
 type files struct{ dir string }
 
-func openFiles(dir string) (*files, error) { return &files{dir}, nil }
-
 // open opens the folder, and makes it if it is not there. It is opened for each call, since
 // a folder that is mounted later replaces it.
 func (f *files) open() (*os.Root, error) {
@@ -33,7 +31,7 @@ func (f *files) Put(_ context.Context, o Object, body io.Reader) (err error) {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // nothing is written through it
+	defer root.Close()
 	if err := root.MkdirAll(path.Dir(o.Key), 0o755); err != nil {
 		return err
 	}
@@ -67,7 +65,7 @@ func (f *files) Size(_ context.Context, key string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer root.Close() //nolint:errcheck // nothing is written through it
+	defer root.Close()
 	info, err := root.Stat(key)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -86,7 +84,7 @@ func (f *files) Remove(_ context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close() //nolint:errcheck // nothing is written through it
+	defer root.Close()
 	if err := root.Remove(key); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

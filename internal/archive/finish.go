@@ -217,7 +217,7 @@ func (r *run) plan(now time.Time) {
 			f.err = failed("not_stored") // the row was not there at first
 		}
 		f.state = statePending
-		f.result = prospectOf(now, f.EndedAt, f.CreatedAt, retention, int(f.Attempts), f.err)
+		f.result = prospectOf(now, tries{f.EndedAt, f.CreatedAt, retention, int(f.Attempts)}, f.err)
 		if f.result.lost {
 			f.state = stateLost
 		}

@@ -37,7 +37,7 @@ func (a *Archiver) open(ctx context.Context, rawURL, kind string) (*source, erro
 	ctx, cancel := context.WithCancelCause(ctx)
 	stalled := time.AfterFunc(stallTimeout, func() { cancel(errStalled) })
 	end := func() { stalled.Stop(); cancel(nil) }
-	resp, err := a.request(ctx, rawURL)
+	resp, err := a.request(ctx, rawURL) //nolint:bodyclose // source.close closes it
 	if err != nil {
 		err = sourceFailure(errors.Join(err, context.Cause(ctx)))
 		end()

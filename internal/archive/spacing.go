@@ -24,16 +24,22 @@ type prospect struct {
 	lost  bool      // no attempt follows
 }
 
-// prospectOf plans the next attempt. now, the end of the row and the plan are by the
-// database's clock. The attempts go on after the alarm, until the provider has deleted
+// tries are the attempts at a file. The times are by the database's clock.
+type tries struct {
+	ended, planned time.Time     // the end of the row, and when the file was planned
+	retention      time.Duration // of the provider
+	attempts       int
+}
+
+// prospectOf plans the next attempt, after one that failed. The attempts go on after the alarm, until the provider has deleted
 // the file: what is in the way may be mended in the last quarter.
-func prospectOf(now, ended, planned time.Time, retention time.Duration, attempts int, f *failure) prospect {
-	until, kept := ended.Add(retention), retention
-	if least := planned.Add(leastTime); until.Before(least) {
+func prospectOf(now time.Time, t tries, f *failure) prospect {
+	until, kept := t.ended.Add(t.retention), t.retention
+	if least := t.planned.Add(leastTime); until.Before(least) {
 		until, kept = least, leastTime
 	}
-	space := spaces[min(max(attempts, 1), len(spaces))-1]
+	space := spaces[min(max(t.attempts, 1), len(spaces))-1]
 	p := prospect{due: now.Add(space), alarm: until.Add(-kept / 4)}
-	p.lost = !now.Before(until) || f.gone && attempts >= goneAfter
+	p.lost = !now.Before(until) || f.gone && t.attempts >= goneAfter
 	return p
 }

@@ -29,7 +29,7 @@ type Store interface {
 // openStore opens the store of an address. It sends no request.
 func openStore(t target) (Store, error) {
 	if t.bucket == "" {
-		return openFiles(t.dir)
+		return &files{t.dir}, nil
 	}
 	return openS3(t)
 }

@@ -28,14 +28,14 @@ func TestConfiguredHostsAreAskedOnlyDirectly(t *testing.T) {
 	client := g.Client(time.Second)
 	t.Cleanup(client.CloseIdleConnections)
 	for _, path := range []string{"/here", "/moved"} {
-		resp, err := client.Get(inside.URL + path) //nolint:noctx // a test's own server
+		resp, err := client.Get(inside.URL + path)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 	}
-	_, err := client.Get(outside.URL) //nolint:noctx,bodyclose // there is no body
+	_, err := client.Get(outside.URL)
 	require.ErrorIs(t, err, ErrNotAllowed, "another server of this machine")
-	to, _ := http.NewRequest(http.MethodGet, inside.URL, http.NoBody)              //nolint:noctx // it is not sent
-	from, _ := http.NewRequest(http.MethodGet, "https://example.com", http.NoBody) //nolint:noctx // likewise
+	to, _ := http.NewRequest(http.MethodGet, inside.URL, http.NoBody)
+	from, _ := http.NewRequest(http.MethodGet, "https://example.com", http.NoBody)
 	require.ErrorIs(t, g.redirect(to, []*http.Request{from}), ErrBadTarget)
 	require.NoError(t, g.redirect(to, []*http.Request{to}))
 	require.Equal(t, "example.com:443", HostOf("https://example.com/v1"))
