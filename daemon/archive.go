@@ -9,7 +9,6 @@ import (
 	"tasksync/internal/doctor"
 	"tasksync/internal/outbound"
 	"tasksync/jobs"
-	"tasksync/syncer"
 	"tasksync/upstream"
 )
 
@@ -89,14 +88,6 @@ func (d *daemon) archiveProvider(p Provider) archive.Provider {
 		known.Recover, known.Recovered = r.Recover, r.Recovered
 	}
 	return known
-}
-
-// archiveEffects plans the files of rows that become complete.
-func (d *daemon) archiveEffects() []syncer.Effect {
-	if d.archiver == nil {
-		return nil
-	}
-	return []syncer.Effect{d.archiver.Effect}
 }
 
 // examineArchive stores and removes an object, and tells of files in danger.

@@ -36,6 +36,9 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if err := d.openArchiver(); err != nil {
 		return nil, err
 	}
+	if err := d.openSettler(ctx); err != nil {
+		return nil, err
+	}
 	d.openLooks()
 	ctx, stop := context.WithCancel(ctx)
 	var group errgroup.Group

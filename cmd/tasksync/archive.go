@@ -86,20 +86,8 @@ func (c *archiveCmd) request(now time.Time) (req daemon.BackfillRequest, err err
 	if c.Since == "" {
 		return req, nil
 	}
-	req.Since, err = parseSince(c.Since, now)
+	req.Since, err = sinceTime(c.Since, now)
 	return req, err
-}
-
-// parseSince reads a duration before now, or a time.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
-		return now.Add(-ago), nil
-	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return at, fmt.Errorf("--since %q is neither a duration like 24h nor a time like 2026-11-29T08:00:00Z", text)
-	}
-	return at, nil
 }
 
 func (c *archiveCmd) count(ctx context.Context, std *streams, cfg daemon.Config, req daemon.BackfillRequest) error {

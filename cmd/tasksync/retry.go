@@ -10,7 +10,6 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"tasksync/daemon"
-	"tasksync/task"
 )
 
 // retryCmd is `tasksync retry ID…`.
@@ -76,15 +75,10 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	if len(c.IDs) == 0 && c.Code == "" && c.Since == "" && !c.Unasked {
 		return req, errors.New("name the rows by their ids, or choose them by --code, --since or --unasked")
 	}
-	for _, id := range c.IDs {
-		if !task.IsUUID(id) {
-			return req, fmt.Errorf("%q is not the id of a row, which is a UUID%s", id, ofAdopted)
-		}
+	if err := checkIDs(c.IDs); err != nil {
+		return req, err
 	}
-	if c.Since == "" {
-		return req, nil
-	}
-	req.Since, err = parseSince(c.Since, now)
+	req.Since, err = sinceTime(c.Since, now)
 	return req, err
 }
 

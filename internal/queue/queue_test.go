@@ -304,3 +304,29 @@ func TestAHintGoesNext(t *testing.T) {
 		require.Less(t, longest, 11*time.Second, "share %d", share)
 	}
 }
+
+// A user who has had fewer slots of the window is next until it has had as many.
+func TestWhoHadFewerSlotsIsNext(t *testing.T) {
+	t.Parallel()
+	q, now := New[int](20, 10*time.Second, 100), time.Unix(0, 0)
+	add := func(user string, n int) {
+		for range n {
+			q.Add(&Call[int]{Claim: Claim{Lane: task.LaneHint, User: user}}, now)
+		}
+	}
+	take := func(n int) (users []string) {
+		for range n {
+			w, _ := q.Next(now)
+			users = append(users, w.User)
+			q.Take(w, now)
+		}
+		return users
+	}
+	add("crowd", 12)
+	require.Equal(t, []string{"crowd", "crowd", "crowd"}, take(3))
+	add("one", 5)
+	require.Equal(t, []string{"one", "one", "one", "crowd", "one", "crowd", "one", "crowd"}, take(8))
+	now = now.Add(10*time.Second + Margin)
+	add("one", 2)
+	require.Equal(t, []string{"crowd", "one", "crowd", "one"}, take(4), "what has left the window counts no more")
+}

@@ -15,6 +15,7 @@ const Margin = 50 * time.Millisecond
 type Slot struct {
 	At   time.Time // when the slot was given out; the caller sets when its call was sent
 	lane task.Lane
+	user string
 
 	users int // slots of the user lane that were given out so far, this one included
 }
@@ -34,6 +35,7 @@ type window struct {
 
 	count int                       // slots that have not left the window
 	lanes [task.LaneBacklog + 1]int // of them, by lane
+	had   map[string]int            // of them, by user
 	users int                       // slots of the user lane that were given out
 
 	shared bool      // share counts, and not the whole limit
@@ -42,7 +44,7 @@ type window struct {
 }
 
 func newWindow(limit int, span time.Duration) window {
-	return window{span: span + Margin, last: make([]*Slot, max(limit, 0))}
+	return window{span: span + Margin, last: make([]*Slot, max(limit, 0)), had: make(map[string]int)}
 }
 
 // limited reports whether the window has a limit at all.
@@ -111,7 +113,11 @@ func (w *window) expire(now time.Time) {
 func (w *window) oldest() *Slot { return w.last[(w.next+len(w.last)-w.count)%len(w.last)] }
 
 func (w *window) forget() {
-	w.lanes[w.oldest().lane]--
+	s := w.oldest()
+	w.lanes[s.lane]--
+	if w.had[s.user]--; w.had[s.user] <= 0 {
+		delete(w.had, s.user)
+	}
 	w.count--
 }
 
@@ -128,11 +134,11 @@ func (w *window) used(now time.Time) int {
 }
 
 // take gives out a slot at now. The caller has made sure that one is open.
-func (w *window) take(now time.Time, lane task.Lane) *Slot {
-	if lane == task.LaneUser {
+func (w *window) take(now time.Time, c Claim) *Slot {
+	if c.Lane == task.LaneUser {
 		w.users++
 	}
-	s := &Slot{At: now, lane: lane, users: w.users}
+	s := &Slot{At: now, lane: c.Lane, user: c.User, users: w.users}
 	if w.limited() {
 		if w.expire(now); w.count == len(w.last) {
 			w.forget()
@@ -140,7 +146,8 @@ func (w *window) take(now time.Time, lane task.Lane) *Slot {
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)
 		w.count++
-		w.lanes[lane]++
+		w.lanes[c.Lane]++
+		w.had[c.User]++
 	}
 	return s
 }
