@@ -2,7 +2,7 @@
 
 -- name: ArchiveEnqueueMany :many
 -- Plans the files of complete clips of these rows, and returns what was not planned yet. Own
--- URLs are no sources. A file that is planned already, or under way, stays as it is; one
+-- URLs are no sources. leave_theirs: nor are those that the application wrote over a source. A file that is planned already, or under way, stays as it is; one
 -- whose column has a source again, because a row was reopened, is due again. What is known
 -- of a stored copy stays while the source does.
 INSERT INTO tasksync.archived_files AS f (generation_id, clip_id, kind, source_url, ended_at)
@@ -23,7 +23,8 @@ ON CONFLICT (generation_id, clip_id, kind) DO UPDATE
 SET source_url = EXCLUDED.source_url, state = 'pending', attempts = 0, error = NULL, due_at = now(), alarm_at = NULL,
     fetch_url = NULL, recovered_at = NULL, created_at = now(), claim = NULL, claimed_job = NULL, claimed_until = NULL, ended_at = EXCLUDED.ended_at, updated_at = now(),
     bytes = CASE WHEN f.source_url = EXCLUDED.source_url THEN f.bytes END
-WHERE f.state <> 'pending' OR f.source_url <> EXCLUDED.source_url
+WHERE (f.state <> 'pending' OR f.source_url <> EXCLUDED.source_url)
+    AND NOT (@leave_theirs::boolean AND f.state = 'superseded' AND f.error IS NULL AND f.source_url <> EXCLUDED.source_url)
 RETURNING generation_id;
 
 -- name: ArchiveCandidateList :many

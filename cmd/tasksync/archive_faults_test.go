@@ -117,6 +117,11 @@ func TestApplicationWinsOverArchive(t *testing.T) {
 	}
 	require.Equal(t, "on_hold", w.of(t, reopened).Status)
 	puts := w.s3.Requests(http.MethodPut)
+	code, out := runCommand(t, w.archiving("TASKSYNC_ARCHIVE_FILES", "audio"), "archive", "--backfill")
+	require.Zero(t, code, out)
+	for _, f := range w.archived(t, own) {
+		require.True(t, f.ClipID != clip || f.State == "superseded" && f.InRow == "https://app.example/mine.mp3", "%+v", f)
+	}
 	w.exec(t, `UPDATE music_generations SET status = 'processing', completed_at = NULL WHERE task_id = $1`, reopened)
 	w.await(t, d, "it is archived after its second end", func() bool { return w.isArchived(t, 2, reopened) })
 	w.verifyFiles(t, reopened)

@@ -71,7 +71,7 @@ func (a *Archiver) Backfill(ctx context.Context, req BackfillRequest, progress f
 
 // backfillBatch plans the files of rows and copies them, several rows at once.
 func (a *Archiver) backfillBatch(ctx context.Context, ids, hosts []string, progress func(done int)) error {
-	if _, err := a.enqueue(ctx, a.cfg.Pool, ids, hosts); err != nil {
+	if _, err := a.enqueue(ctx, a.cfg.Pool, ids, hosts, len(hosts) == 0); err != nil {
 		return fmt.Errorf("plan files: %w", err)
 	}
 	pending, err := a.queries.ArchiveListPending(ctx, a.cfg.Pool, ids)

@@ -32,7 +32,7 @@ func (a *Archiver) Effect(ctx context.Context, tx pgx.Tx, ends []syncer.Ending) 
 		return nil
 	}
 	err := pgx.BeginFunc(ctx, tx, func(savepoint pgx.Tx) error {
-		planned, err := a.enqueue(ctx, savepoint, ids, nil)
+		planned, err := a.enqueue(ctx, savepoint, ids, nil, false)
 		if err != nil || len(planned) == 0 {
 			return err
 		}
@@ -49,10 +49,11 @@ func (a *Archiver) Effect(ctx context.Context, tx pgx.Tx, ends []syncer.Ending) 
 }
 
 // enqueue plans the files of rows, at these hosts only if there are any, and returns the
-// rows with files that were not planned before.
-func (a *Archiver) enqueue(ctx context.Context, db queries.DBTX, ids, hosts []string) ([]string, error) {
+// rows with files that were not planned before. leaveTheirs leaves columns that the
+// application has written over.
+func (a *Archiver) enqueue(ctx context.Context, db queries.DBTX, ids, hosts []string, leaveTheirs bool) ([]string, error) {
 	planned, err := a.queries.ArchiveEnqueueMany(ctx, db, queries.ArchiveEnqueueManyParams{
-		GenerationIds: ids, CompleteWords: a.words(), Kinds: a.cfg.Settings.Kinds, OwnPrefix: a.target.own(), Hosts: orNone(hosts),
+		GenerationIds: ids, CompleteWords: a.words(), Kinds: a.cfg.Settings.Kinds, OwnPrefix: a.target.own(), Hosts: orNone(hosts), LeaveTheirs: leaveTheirs,
 	})
 	slices.Sort(planned)
 	return slices.Compact(planned), err
