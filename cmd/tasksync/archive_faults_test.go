@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/archive/archivetest"
 	"tasksync/internal/simulator"
 )
 
@@ -176,8 +177,7 @@ func TestWrongPublicURLReplacesNothing(t *testing.T) {
 	w := newArchiveWorld(t, "sunoapi", 0)
 	wrong := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(wrong.Close)
-	address := strings.Replace(w.s3.Archive("music"), "public_url=", "public_url="+wrong.URL+"&x=", 1)
-	address = address[:strings.Index(address, "&x=")] + address[strings.Index(address, "&region"):]
+	address := "s3://" + archivetest.Bucket + "/music?endpoint=" + w.s3.URL + "&public_url=" + wrong.URL
 	settings := w.archiving("TASKSYNC_ARCHIVE", address)
 	d := start(t, settings, "run")
 	d.ready(t)
