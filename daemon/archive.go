@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"tasksync/internal/archive"
 	"tasksync/internal/doctor"
 	"tasksync/internal/outbound"
+	"tasksync/internal/outgoing"
 	"tasksync/jobs"
 	"tasksync/upstream"
 )
@@ -64,6 +67,11 @@ func (d *daemon) openArchiver() (err error) {
 	}
 	if d.announcer != nil {
 		cfg.Committed = d.announcer.Announce
+	}
+	if d.notifier != nil {
+		cfg.Archived = func(ctx context.Context, tx pgx.Tx, ids []string) error {
+			return d.notifier.Notify(ctx, tx, outgoing.Archived, ids)
+		}
 	}
 	for i, p := range d.cfg.Providers {
 		known := d.archiveProvider(p)

@@ -77,6 +77,13 @@ type Config struct {
 	ArchiveFiles []string
 	// ArchiveKey is the template of names; default: {user_id}/{generation_id}/{clip_id}.{ext}.
 	ArchiveKey string
+	// NotifyURLs are servers of the application's that are told of each end of a row, by a
+	// signed POST; default: none.
+	NotifyURLs []string `json:"-"`
+	// NotifySecrets are the keys of the signatures: whsec_ and 24 to 64 bytes in base64.
+	// Each of them signs every POST, so that one can replace another. Required with
+	// NotifyURLs.
+	NotifySecrets []string `json:"-"`
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
@@ -166,6 +173,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := c.validateArchive(); err != nil {
+		return err
+	}
+	if err := c.validateNotify(); err != nil {
 		return err
 	}
 	if _, err := c.settleFunction(); err != nil {

@@ -13,6 +13,7 @@ import (
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/outgoing"
 	"tasksync/internal/planner"
 	"tasksync/internal/settle"
 	"tasksync/jobs"
@@ -62,8 +63,9 @@ type daemon struct {
 	holders   []share         // of the limits
 	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
-	archiver  *archive.Archiver // nil: nothing is archived
-	announcer *live.Announcer   // tells the streams of all daemons what was committed
+	archiver  *archive.Archiver  // nil: nothing is archived
+	notifier  *outgoing.Notifier // nil: no server is told of ends
+	announcer *live.Announcer    // tells the streams of all daemons what was committed
 	broker    *live.Broker
 	verifier  *auth.Verifier // nil without keys
 	api       *api.API

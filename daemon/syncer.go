@@ -17,6 +17,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
+	if err := d.openNotifier(); err != nil {
+		return err
+	}
 	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
 	if err := d.openArchiver(); err != nil {
@@ -53,6 +56,9 @@ func (d *daemon) syncerConfig() syncer.Config {
 func (d *daemon) effects() (effects []syncer.Effect) {
 	if d.archiver != nil {
 		effects = append(effects, d.archiver.Effect)
+	}
+	if d.notifier != nil {
+		effects = append(effects, d.notifier.Effect)
 	}
 	if d.settler != nil { // last: what its function changes in the session concerns nothing else
 		effects = append(effects, d.settler.Settle)

@@ -76,7 +76,9 @@ type Config struct {
 	Sessions func() []string
 	// Archiver copies the files of complete rows; nil: no such jobs are worked.
 	Archiver Archiver
-	Now      func() time.Time // default time.Now
+	// Extras are the kinds of jobs of other packages.
+	Extras []Extra
+	Now    func() time.Time // default time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -127,6 +129,9 @@ func New(cfg Config) (*Client, error) {
 	river.AddWorker(workers, &sweepWorker{client: c})
 	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
 	river.AddWorker(workers, &archiveWorker{archiver: cfg.Archiver})
+	for _, e := range cfg.Extras {
+		e.Add(workers)
+	}
 	rc, err := river.NewClient(riverpgxv5.New(cfg.Pool), c.riverConfig(workers))
 	if err != nil {
 		return nil, fmt.Errorf("river: %w", err)
@@ -166,6 +171,9 @@ func (c *Client) queues() map[string]river.QueueConfig {
 	}
 	if c.cfg.Archiver != nil {
 		all[queueArchive] = river.QueueConfig{MaxWorkers: archiveWorkers, FetchCooldown: 100 * time.Millisecond, FetchPollInterval: time.Second}
+	}
+	for _, e := range c.cfg.Extras {
+		maps.Copy(all, e.Queues)
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -139,11 +140,12 @@ func TestArchiveSettings(t *testing.T) {
 	}
 }
 
-// Two rows of one task have the same clips, and copies of their own.
+// Two rows of one task have the same clips, and copies of their own. The application's
+// servers are told of each.
 func TestTwinsAreArchivedEach(t *testing.T) {
 	t.Parallel()
 	w := newArchiveWorld(t, "sunoapi", 0)
-	d := start(t, w.archiving(), "run")
+	d := start(t, w.archiving("TASKSYNC_NOTIFY_URL", "http://127.0.0.1:9/told", "TASKSYNC_NOTIFY_SECRET", "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), "run")
 	d.ready(t)
 	id := w.add(t, 1, simulator.Success, 0)[0]
 	w.exec(t, `INSERT INTO music_generations (user_id, task_id, task_type, status) VALUES (gen_random_uuid(), $1, 'generate', 'submitted')`, id)
@@ -151,5 +153,6 @@ func TestTwinsAreArchivedEach(t *testing.T) {
 	w.await(t, d, "both rows are archived", func() bool { return w.isArchived(t, 8, id) })
 	w.verifyFiles(t, id)
 	require.Len(t, w.s3.Keys(t), 8)
+	require.Equal(t, 2, w.count(t, `SELECT count(DISTINCT generation_id) FROM tasksync.notifications WHERE type = 'generation.archived'`))
 	require.Zero(t, d.stop(t), d.last())
 }

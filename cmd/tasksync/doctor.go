@@ -20,6 +20,7 @@ type doctorCmd struct {
 	httpFlags
 	feedFlags
 	archiveFlags
+	notifyFlags
 	logFlags
 	rlsFlags
 	JSON bool `name:"json" help:"Print one JSON object: ok, and findings with level, check, text, next and sql."`
@@ -37,6 +38,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.sign(cfg.Providers); err != nil {
 		return err
 	}
+	c.notify(&cfg)
 	cfg.API, cfg.Logger, cfg.NoRLS = c.api(), c.logger(std), c.NoRLS
 	c.archive(&cfg)
 	r := findings{OK: true, Findings: []finding{}}

@@ -39,6 +39,7 @@ type cli struct {
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
 	Archive  archiveCmd  `cmd:"" help:"Say how the archive stands, or copy the files of rows from before into it."`
 	Pending  pendingCmd  `cmd:"" help:"List the rows that have not ended, and why each of them waits."`
+	Notify   notifyCmd   `cmd:"" help:"List, replay or try the signed POSTs to your servers."`
 	Settle   settleCmd   `cmd:"" help:"See to settlements: what your SQL function was told of the ends of rows."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`

@@ -17,6 +17,7 @@ type syncCmd struct {
 	databaseFlags
 	upstreamFlags
 	archiveFlags
+	notifyFlags
 	logFlags
 	JSON bool     `name:"json" help:"Print the results as JSON."`
 	IDs  []string `arg:"" name:"id" help:"Ids of rows: column id of music_generations."`
@@ -40,6 +41,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 	}
 	cfg.Logger = c.logger(std)
 	c.archive(&cfg)
+	c.notify(&cfg)
 	results, refused := daemon.Sync(ctx, cfg, c.IDs)
 	if refused != nil && !errors.Is(refused, daemon.ErrAccount) {
 		return asUsage(refused)

@@ -11,13 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tasksync/internal/outbound"
 	"tasksync/internal/recent"
 	"tasksync/queries"
-	"tasksync/syncer"
 	"tasksync/task"
 )
 
@@ -44,9 +44,9 @@ type Config struct {
 	Hosts []string
 	// Job inserts jobs for rows in a transaction. Required for Effect.
 	Job JobInserter
-	// Archived is called in the transaction that puts own URLs into a row, after its event:
-	// From and To are complete. Default: no call.
-	Archived syncer.Effect
+	// Archived is called in the transaction that puts own URLs into rows, after the events.
+	// Default: no call.
+	Archived func(ctx context.Context, tx pgx.Tx, generationIDs []string) error
 	// Committed is called after each commit of events. Default: no call.
 	Committed  func()
 	Logger     *slog.Logger          // default: discard

@@ -134,7 +134,7 @@ func (r *run) tell(ctx context.Context, tx pgx.Tx) error {
 	if err != nil || r.cfg.Archived == nil {
 		return err
 	}
-	return r.cfg.Archived(ctx, tx, []syncer.Ending{{Generation: r.g, From: task.Complete, To: task.Complete, Via: syncer.ViaArchive}})
+	return r.cfg.Archived(ctx, tx, []string{r.id})
 }
 
 // withoutRow gives the files of a row that is not complete their states: it is gone, or the

@@ -7,9 +7,11 @@ import (
 	"tasksync/task"
 )
 
-// Margin is how much longer a window is here than at the provider, since
-// calls take different times to reach it.
-const Margin = 50 * time.Millisecond
+// Margin is how much longer a window of that span is here than at the provider, since
+// calls take different times to reach it: a busy machine delays one by a tenth of a second.
+func Margin(span time.Duration) time.Duration {
+	return max(50*time.Millisecond, min(span/64, 250*time.Millisecond))
+}
 
 // Slot is the permission to send one call.
 type Slot struct {
@@ -44,7 +46,7 @@ type window struct {
 }
 
 func newWindow(limit int, span time.Duration) window {
-	return window{span: span + Margin, last: make([]*Slot, max(limit, 0)), had: make(map[string]int)}
+	return window{span: span + Margin(span), last: make([]*Slot, max(limit, 0)), had: make(map[string]int)}
 }
 
 // limited reports whether the window has a limit at all.

@@ -80,9 +80,9 @@ func TestWindowWastesNothing(t *testing.T) {
 		require.Equal(t, now, w.opening(0, now))
 		w.take(now, Claim{Lane: task.LaneDue})
 	}
-	require.Equal(t, now.Add(time.Second+Margin), w.opening(0, now))
-	require.Equal(t, now.Add(time.Second+Margin), w.opening(1, now))
-	require.Equal(t, now.Add(2*(time.Second+Margin)), w.opening(2, now))
+	require.Equal(t, now.Add(time.Second+Margin(time.Second)), w.opening(0, now))
+	require.Equal(t, now.Add(time.Second+Margin(time.Second)), w.opening(1, now))
+	require.Equal(t, now.Add(2*(time.Second+Margin(time.Second))), w.opening(2, now))
 	w.close(now.Add(time.Minute))
 	w.close(now.Add(time.Second)) // an earlier end changes nothing
 	require.Equal(t, now.Add(time.Minute), w.opening(0, now))
