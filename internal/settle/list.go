@@ -59,8 +59,8 @@ func Done(ctx context.Context, pool *pgxpool.Pool, id string, round int) error {
 	return err
 }
 
-// Backfill opens quarantined settlements for rows that ended since a time and were
-// never settled, and returns their number. [Settler.Retry] calls them.
+// Backfill opens quarantined settlements for rows whose last end since a time was not
+// settled, and returns their number. [Settler.Retry] calls them.
 func Backfill(ctx context.Context, pool *pgxpool.Pool, words task.StatusWords, since time.Time) (int, error) {
 	n, err := queries.New().SettlementBackfill(ctx, pool, queries.SettlementBackfillParams{
 		Since: since, CompleteWords: words.Spellings(task.Complete), FailedWords: words.Spellings(task.Failed),
