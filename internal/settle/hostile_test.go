@@ -105,6 +105,18 @@ func TestCallThatCannotBeInterrupted(t *testing.T) {
 	require.Equal(t, "1 complete quarantined", b.states(id))
 }
 
+// However many settlements wait, the next look calls them.
+func TestManyWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t, record)
+	b.settler.restUntil = time.Now().Add(time.Hour)
+	require.NoError(t, b.complete(ids(2*retryMost+1)...))
+	b.exec(`UPDATE tasksync.settlements SET next_at = now()`)
+	require.NoError(t, b.settler.runAll(t.Context()))
+	require.Equal(t, "201", b.text(`SELECT count(*)::text FROM calls`))
+	require.Equal(t, "201", b.text(`SELECT count(*)::text FROM tasksync.settlements WHERE state = 'settled'`))
+}
+
 // A lock that the application holds keeps no row from ending.
 func TestLockedAccount(t *testing.T) {
 	t.Parallel()
