@@ -3,6 +3,7 @@ package main
 import (
 	"debug/elf"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,6 +75,13 @@ func TestSupervisors(t *testing.T) {
 	code, out = tasksync("healthcheck", "--admin-addr", "9464")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, out, "TASKSYNC_ADMIN_ADDR")
+}
+
+// A proxy in the environment, which is for requests to the internet, is not asked for a
+// daemon of this machine.
+func TestHealthcheckAsksNoProxy(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, adminClient.Transport.(*http.Transport).Proxy)
 }
 
 // tasksync runs a command that needs no database, and returns its exit status and all that it
