@@ -82,7 +82,7 @@ func (c *chaos) report(t *testing.T) {
 	}
 	c.judgeRows(t, &r)
 	r.Rewritten = collect[struct{ N int }](t, c.pool, `SELECT count(*)::int FROM rewritten`)[0].N
-	r.JobsLeft = collect[struct{ N int }](t, c.pool, `SELECT count(*)::int FROM tasksync.river_job WHERE kind = 'sync' AND state NOT IN ('completed', 'cancelled', 'discarded')`)[0].N
+	r.JobsLeft = c.jobsLeft(t)
 	for _, d := range c.daemons {
 		metrics := metricsOf(t, d.process)
 		r.Goroutines = max(r.Goroutines, gauge(t, metrics, "go_goroutines"))
@@ -102,6 +102,19 @@ func (c *chaos) report(t *testing.T) {
 	require.LessOrEqual(t, r.LogLines, 2000, "lines of log in a minute")
 	require.Less(t, r.Goroutines, 300.0)
 	require.Less(t, r.Memory, 300.0)
+}
+
+// jobsLeft returns how many jobs still follow rows, after the time in which each finds that
+// its rows have ended.
+func (c *chaos) jobsLeft(t *testing.T) (n int) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-time.After(time.Second) {
+		n = collect[struct{ N int }](t, c.pool, `SELECT count(*)::int FROM tasksync.river_job WHERE kind = 'sync' AND state NOT IN ('completed', 'cancelled', 'discarded')`)[0].N
+		if n == 0 {
+			break
+		}
+	}
+	return n
 }
 
 // judgeRows compares each row, and its clips, with what the simulator knows.

@@ -101,6 +101,9 @@ func newChaos(t *testing.T) *chaos {
 	c.serve(t, simulator.Config{Seed: seed, Speed: e2eSpeed, FaultMix: e2eFaults, FaultRate: 0.02})
 	c.meter = &meter{next: c.sim}
 	c.api.Config.Handler = c.meter
+	code, out := tasksync("migrate", "up", "--database-url", url)
+	require.Zero(t, code, out)
+	c.watchEnds(t)
 	for _, feed := range []string{"notify", "wal", "poll"} {
 		d := &chaosDaemon{settings: c.settings(), proxy: postgrestest.NewProxy(t, "127.0.0.1:0", url)}
 		d.settings["TASKSYNC_FEED"], d.settings["DATABASE_URL"] = feed, d.proxy.URL()
@@ -108,7 +111,6 @@ func newChaos(t *testing.T) *chaos {
 		d.process = start(t, d.settings, "run")
 		c.daemons = append(c.daemons, d)
 	}
-	c.watchEnds(t)
 	return c
 }
 
