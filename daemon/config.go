@@ -69,6 +69,14 @@ type Config struct {
 	AdminAddr string
 	// API configures the HTTP endpoints for users and webhooks.
 	API API
+	// ArchiveURL is where the files of complete rows are copied to before the provider
+	// deletes them: s3://bucket/prefix?endpoint=…&region=…&public_url=… or
+	// file:///path?public_url=…. Credentials are in the AWS_ variables. Default: nowhere.
+	ArchiveURL string
+	// ArchiveFiles are the kinds of files: audio, image, video; default: audio and image.
+	ArchiveFiles []string
+	// ArchiveKey is the template of names; default: {user_id}/{generation_id}/{clip_id}.{ext}.
+	ArchiveKey string
 	// NotifyURLs are servers of the application's that are told of each end of a row, by a
 	// signed POST; default: none.
 	NotifyURLs []string `json:"-"`
@@ -162,6 +170,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := c.validateWords(); err != nil {
+		return err
+	}
+	if err := c.validateArchive(); err != nil {
 		return err
 	}
 	if err := c.validateNotify(); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/api"
+	"tasksync/internal/archive"
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
@@ -62,6 +63,7 @@ type daemon struct {
 	holders   []share         // of the limits
 	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
+	archiver  *archive.Archiver  // nil: nothing is archived
 	notifier  *outgoing.Notifier // nil: no server is told of ends
 	announcer *live.Announcer    // tells the streams of all daemons what was committed
 	broker    *live.Broker

@@ -12,11 +12,15 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	if d.cfg.auth().Enabled() { // else nobody can follow events
 		committed = d.announcer.Announce
 	}
-	d.jobs, err = jobs.New(jobs.Config{
+	cfg := jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
 		Committed: committed, Sessions: d.sessions, Extras: d.extras(),
-	})
+	}
+	if d.archiver != nil {
+		cfg.Archiver = d.archiver
+	}
+	d.jobs, err = jobs.New(cfg)
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
 		return nil, err
 	}
+	if err := d.openArchiver(); err != nil {
+		return nil, err
+	}
 	if err := d.openSettler(ctx); err != nil {
 		return nil, err
 	}

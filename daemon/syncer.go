@@ -22,6 +22,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	}
 	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
+	if err := d.openArchiver(); err != nil {
+		return err
+	}
 	cfg := d.syncerConfig()
 	cfg.Registerer, cfg.Committed = d.registry, d.announcer.Announce
 	d.syncer = syncer.New(cfg)
@@ -34,6 +37,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 		d.registry.MustRegister(h.gauge())
 	}
 	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg), d.planner.Collector())
+	if d.archiver != nil {
+		d.registry.MustRegister(d.archiver.Collector())
+	}
 	return nil
 }
 
@@ -48,6 +54,9 @@ func (d *daemon) syncerConfig() syncer.Config {
 // effects returns what follows from the end of a row, for the daemon and for each command
 // that writes rows.
 func (d *daemon) effects() (effects []syncer.Effect) {
+	if d.archiver != nil {
+		effects = append(effects, d.archiver.Effect)
+	}
 	if d.notifier != nil {
 		effects = append(effects, d.notifier.Effect)
 	}

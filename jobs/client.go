@@ -74,6 +74,8 @@ type Config struct {
 	// Sessions names the sessions of this daemon, by which another one ends them if this
 	// one dies: PID@START, in microseconds since 1970. Default: none.
 	Sessions func() []string
+	// Archiver copies the files of complete rows; nil: no such jobs are worked.
+	Archiver Archiver
 	// Extras are the kinds of jobs of other packages.
 	Extras []Extra
 	Now    func() time.Time // default time.Now
@@ -126,6 +128,7 @@ func New(cfg Config) (*Client, error) {
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
+	river.AddWorker(workers, &archiveWorker{archiver: cfg.Archiver})
 	for _, e := range cfg.Extras {
 		e.Add(workers)
 	}
@@ -138,18 +141,10 @@ func New(cfg Config) (*Client, error) {
 }
 
 func (c *Client) riverConfig(workers *river.Workers) *river.Config {
-	queues := map[string]river.QueueConfig{
-		queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
-		queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
-		queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
-	}
-	for _, e := range c.cfg.Extras {
-		maps.Copy(queues, e.Queues)
-	}
 	return &river.Config{
 		Schema:  Schema,
 		Workers: workers,
-		Queues:  queues,
+		Queues:  c.queues(),
 		PeriodicJobs: []*river.PeriodicJob{
 			c.periodic(ExpireArgs{}),
 		},
@@ -168,6 +163,21 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 	}
 }
 
+func (c *Client) queues() map[string]river.QueueConfig {
+	all := map[string]river.QueueConfig{
+		queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
+		queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
+		queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
+	}
+	if c.cfg.Archiver != nil {
+		all[queueArchive] = river.QueueConfig{MaxWorkers: archiveWorkers, FetchCooldown: 100 * time.Millisecond, FetchPollInterval: time.Second}
+	}
+	for _, e := range c.cfg.Extras {
+		maps.Copy(all, e.Queues)
+	}
+	return all
+}
+
 func (c *Client) periodic(args river.JobArgs) *river.PeriodicJob {
 	return river.NewPeriodicJob(river.PeriodicInterval(c.cfg.SweepInterval),
 		func() (river.JobArgs, *river.InsertOpts) { return args, nil },
@@ -183,6 +193,9 @@ func (c *Client) Start(ctx context.Context) error {
 	ctx, c.ends = context.WithCancel(ctx)
 	c.beside.Go(func() { c.alive(ctx) })
 	c.beside.Go(func() { c.sweeps(ctx) })
+	if c.cfg.Archiver != nil {
+		c.beside.Go(func() { c.sweepArchive(ctx) })
+	}
 	return nil
 }
 

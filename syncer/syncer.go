@@ -135,6 +135,7 @@ const (
 	ViaTimeout Via = "timeout"
 	ViaLate    Via = "late"
 	ViaRetry   Via = "retry"
+	ViaArchive Via = "archive"
 )
 
 // Request describes a pass to be made.

@@ -37,6 +37,7 @@ type cli struct {
 	Adopt    adoptCmd    `cmd:"" help:"Let tasksync work on a table of your own, like songs."`
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
+	Archive  archiveCmd  `cmd:"" help:"Say how the archive stands, or copy the files of rows from before into it."`
 	Pending  pendingCmd  `cmd:"" help:"List the rows that have not ended, and why each of them waits."`
 	Notify   notifyCmd   `cmd:"" help:"List, replay or try the signed POSTs to your servers."`
 	Settle   settleCmd   `cmd:"" help:"See to settlements: what your SQL function was told of the ends of rows."`

@@ -17,6 +17,7 @@ type runCmd struct {
 	httpFlags
 	logFlags
 	feedFlags
+	archiveFlags
 	notifyFlags
 	rlsFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP API, its /docs, and /healthz (${default})."`
@@ -59,6 +60,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	}
 	c.notify(&cfg)
 	cfg.NoRLS = c.NoRLS
+	c.archive(&cfg)
 	cfg.AdminAddr, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.AdminAddr, c.ListenAddr, c.NoMigrate, logger, c.api()
 	var admin net.Addr
 	cfg.AdminStarted = func(addr net.Addr) { admin = addr }

@@ -16,6 +16,7 @@ import (
 type syncCmd struct {
 	databaseFlags
 	upstreamFlags
+	archiveFlags
 	notifyFlags
 	logFlags
 	JSON bool     `name:"json" help:"Print the results as JSON."`
@@ -39,6 +40,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
+	c.archive(&cfg)
 	c.notify(&cfg)
 	results, refused := daemon.Sync(ctx, cfg, c.IDs)
 	if refused != nil && !errors.Is(refused, daemon.ErrAccount) {

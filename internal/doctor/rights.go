@@ -27,7 +27,7 @@ const clipValues = "clip_id status title audio_url stream_audio_url video_url im
 // budget_shares a daemon keeps to the limit alone.
 var ourTables = []struct{ tables, privileges string }{
 	{"generation_events event_tickets", "SELECT INSERT DELETE"},
-	{"event_tickets late_results look_models", "SELECT INSERT UPDATE"},
+	{"event_tickets late_results look_models archived_files", "SELECT INSERT UPDATE"},
 	{"generation_memory feed_lease river_job river_leader river_queue river_notification", "SELECT INSERT UPDATE DELETE"},
 }
 
