@@ -38,7 +38,7 @@ func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Providers: d.cfg.providerWords(), Words: d.cfg.words(), Prober: cdn.NewProber(cdn.ProberConfig{}),
 		Policy: d.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
-		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(),
+		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(), DefaultProvider: d.cfg.defaultProvider(),
 	}
 }
 

@@ -947,6 +947,8 @@ func (q *Queries) GenerationLockPending(ctx context.Context, db DBTX, ids []stri
 
 const generationPendingStats = `-- name: GenerationPendingStats :many
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
+    count(*) FILTER (WHERE lower(btrim(coalesce(provider, '')) COLLATE "C") <> ALL ($1::text[])) AS unknown_provider,
+    count(*) FILTER (WHERE coalesce(task_id, '') = '') AS no_task_id,
     coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
     ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
@@ -958,15 +960,17 @@ ORDER BY task_type
 `
 
 type GenerationPendingStatsRow struct {
-	TaskType      string
-	Pending       int64
-	OldestSeconds float64
+	TaskType        string
+	Pending         int64
+	UnknownProvider int64
+	NoTaskID        int64
+	OldestSeconds   float64
 }
 
-// The age of the oldest row leaves out rows that wait for the application to submit
-// their tasks.
-func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]GenerationPendingStatsRow, error) {
-	rows, err := db.Query(ctx, generationPendingStats)
+// Pending V2 rows by type, and how many of them are not followed, or not yet. The age
+// of the oldest row leaves out rows that wait for the application to submit their tasks.
+func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX, providers []string) ([]GenerationPendingStatsRow, error) {
+	rows, err := db.Query(ctx, generationPendingStats, providers)
 	if err != nil {
 		return nil, err
 	}
@@ -974,7 +978,13 @@ func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]Genera
 	var items []GenerationPendingStatsRow
 	for rows.Next() {
 		var i GenerationPendingStatsRow
-		if err := rows.Scan(&i.TaskType, &i.Pending, &i.OldestSeconds); err != nil {
+		if err := rows.Scan(
+			&i.TaskType,
+			&i.Pending,
+			&i.UnknownProvider,
+			&i.NoTaskID,
+			&i.OldestSeconds,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

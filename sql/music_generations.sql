@@ -164,9 +164,11 @@ ORDER BY g.created_at DESC NULLS LAST, g.id
 LIMIT @max_rows;
 
 -- name: GenerationPendingStats :many
--- The age of the oldest row leaves out rows that wait for the application to submit
--- their tasks.
+-- Pending V2 rows by type, and how many of them are not followed, or not yet. The age
+-- of the oldest row leaves out rows that wait for the application to submit their tasks.
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
+    count(*) FILTER (WHERE lower(btrim(coalesce(provider, '')) COLLATE "C") <> ALL (@providers::text[])) AS unknown_provider,
+    count(*) FILTER (WHERE coalesce(task_id, '') = '') AS no_task_id,
     coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
     ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds

@@ -103,6 +103,7 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		}
 	case late:
 		s.tellSurplus(m)
+		s.countEnd(m)
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()
 		s.cfg.Logger.Info("[TaskSync] A result came after the row had ended", append(attrs(m.g), "effect", effect)...)

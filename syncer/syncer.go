@@ -38,6 +38,8 @@ type Config struct {
 	Pool *pgxpool.Pool // required
 	// Upstreams holds the upstreams by their names; "" is for rows that name none.
 	Upstreams map[string]Upstream
+	// DefaultProvider is the name of upstream "" in metrics; default "default".
+	DefaultProvider string
 	// Providers says which of the names the words in column provider mean; nil: the
 	// words are the names. Rows with any other word are left pending.
 	Providers task.ProviderWords
@@ -70,6 +72,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.DefaultProvider = cmp.Or(c.DefaultProvider, "default")
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 10*time.Second)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
 	if c.Logger == nil {
