@@ -44,6 +44,10 @@ type Config struct {
 	// complete, in music_generations and music_clips: see [task.NewStatusWords]. The
 	// HTTP API, events and metrics show tasksync's own words. Default: none.
 	StatusWords map[task.Status]string
+	// KeepAnswers is how long the looks at a row, and the last answer of its provider
+	// without prompts and lyrics, are kept for `tasksync explain`; default: a day;
+	// negative: they are not kept.
+	KeepAnswers time.Duration
 	// NoCDNProbe restores the specification's blind CDN rule.
 	NoCDNProbe bool
 	// Feed is how the daemon hears of new rows: auto (default), notify, wal or poll.
@@ -123,6 +127,7 @@ func (c Config) WithDefaults() Config {
 	c.Grace = cmp.Or(c.Grace, task.DefaultGrace)
 	c.Late = cmp.Or(c.Late, string(task.LateEvent))
 	c.Clips = cmp.Or(c.Clips, clipsWrite)
+	c.KeepAnswers = cmp.Or(c.KeepAnswers, 24*time.Hour)
 	c.Pace = cmp.Or(c.Pace, string(looks.Balanced))
 	c.Feed = cmp.Or(c.Feed, feed.Auto)
 	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)

@@ -13,6 +13,7 @@ import (
 	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/planner"
+	"tasksync/internal/record"
 	"tasksync/jobs"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -57,7 +58,8 @@ type daemon struct {
 	upstreams *upstreams
 	providers task.ProviderWords
 	planner   *planner.Planner
-	holders   []share // of the limits
+	holders   []share        // of the limits
+	recorder  *record.Writer // of looks; nil: they are not kept
 	syncer    *syncer.Syncer
 	announcer *live.Announcer // tells the streams of all daemons what was committed
 	broker    *live.Broker

@@ -15,7 +15,7 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
-		Committed: committed, Sessions: d.sessions,
+		Committed: committed, Sessions: d.sessions, Recorder: d.recorder, HeardBy: d.heardBy,
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
@@ -27,6 +27,14 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	}
 	d.health.set("jobs", "")
 	return nil
+}
+
+// heardBy names how this daemon hears of new rows now.
+func (d *daemon) heardBy() string {
+	if d.feed == nil {
+		return "feed"
+	}
+	return d.feed.Mode()
 }
 
 func (d *daemon) sessions() []string {

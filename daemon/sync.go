@@ -34,6 +34,7 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 		return nil, err
 	}
 	d.openLooks()
+	d.openRecorder(nil)
 	ctx, stop := context.WithCancel(ctx)
 	var group errgroup.Group
 	group.Go(func() error { return d.runLooks(ctx) })

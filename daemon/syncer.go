@@ -3,9 +3,12 @@ package daemon
 import (
 	"context"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tasksync/internal/cdn"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/record"
 	"tasksync/syncer"
 	"tasksync/task"
 )
@@ -18,6 +21,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 		return err
 	}
 	d.openLooks()
+	d.openRecorder(d.registry)
 	d.announcer = live.NewAnnouncer(d.pool)
 	cfg := d.syncerConfig()
 	cfg.Registerer, cfg.Committed = d.registry, d.announcer.Announce
@@ -34,11 +38,19 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	return nil
 }
 
+// openRecorder makes what keeps looks, if they are to be kept.
+func (d *daemon) openRecorder(reg prometheus.Registerer) {
+	if d.cfg.KeepAnswers > 0 {
+		d.recorder = record.New(record.Config{DB: d.pool, Keep: d.cfg.KeepAnswers, Logger: d.cfg.Logger, Registerer: reg})
+	}
+}
+
 func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Providers: d.cfg.providerWords(), Words: d.cfg.words(), Prober: cdn.NewProber(cdn.ProberConfig{}),
 		Policy: d.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
 		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(), DefaultProvider: d.cfg.defaultProvider(),
+		Recorder: d.recorder,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"tasksync/internal/clips"
 	"tasksync/internal/planner"
 	"tasksync/internal/recent"
+	"tasksync/internal/record"
 	"tasksync/looks"
 	"tasksync/queries"
 	"tasksync/task"
@@ -65,6 +66,8 @@ type Config struct {
 	MessageLength int
 	// Effects run in the transactions that end rows, in their order.
 	Effects []Effect
+	// Recorder keeps what each look told, for operators; nil: nothing is kept.
+	Recorder *record.Writer
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()
