@@ -12,6 +12,7 @@ import (
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
 	"tasksync/internal/record"
 	"tasksync/jobs"
@@ -59,6 +60,7 @@ type daemon struct {
 	providers task.ProviderWords
 	planner   *planner.Planner
 	holders   []share        // of the limits
+	pauses    *pauses.Book   // of calls, by operators
 	recorder  *record.Writer // of looks; nil: they are not kept
 	syncer    *syncer.Syncer
 	announcer *live.Announcer // tells the streams of all daemons what was committed

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tasksync/internal/database"
+	"tasksync/internal/story"
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -20,7 +21,7 @@ type Waiting struct {
 	// NextLook is when the row is looked at next; zero: no look is planned.
 	NextLook time.Time
 	// Reason is why the row waits, from a closed set: under_way, no_job, overdue,
-	// commit_refused, no_task_id, and for rows that no daemon with this Config follows,
+	// commit_refused, no_task_id, paused, and for rows that no daemon with this Config follows,
 	// unknown_type, unknown_provider and status_word.
 	Reason string
 	Why    string // the same, in words
@@ -30,6 +31,7 @@ type Waiting struct {
 type PendingRequest struct {
 	Overdue bool // only rows past their deadline, and those whose results the database rejects
 	Ignored bool // only rows that no daemon with this Config follows, or not yet
+	Grace   bool // only rows that were asked for past their deadline, without an answer
 	Limit   int  // at most so many rows; default 100
 }
 
@@ -44,7 +46,7 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 	defer pool.Close()
 	p := queries.GenerationListWaitingParams{
 		MaxRows: int32(cmp.Or(req.Limit, 100)), Ignored: req.Ignored, TaskTypes: cfg.Handlers.Names(), Providers: cfg.providerWords().All(), //nolint:gosec // bounded by the caller
-		Overdue: req.Overdue, TimeoutSeconds: cfg.Timeout.Seconds(), EndedWords: cfg.words().Spellings(task.Complete, task.Failed),
+		Overdue: req.Overdue, Grace: req.Grace, TimeoutSeconds: cfg.Timeout.Seconds(), EndedWords: cfg.words().Spellings(task.Complete, task.Failed),
 	}
 	rows, err := queries.New().GenerationListWaiting(ctx, pool, p)
 	switch {
@@ -53,9 +55,13 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 	case err != nil:
 		return nil, fmt.Errorf("list pending rows: %w", database.WithoutDetail(err))
 	}
+	show, err := cfg.story(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]Waiting, 0, len(rows))
 	for _, r := range rows {
-		if w := cfg.waiting(r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
+		if w := cfg.waiting(show, r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
 			list = append(list, w)
 		}
 	}
@@ -63,33 +69,18 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 }
 
 // waiting says why a row waits.
-func (c Config) waiting(r queries.GenerationListWaitingRow) Waiting {
+func (c Config) waiting(show story.Config, r queries.GenerationListWaitingRow) Waiting {
 	w := Waiting{ID: r.ID, TaskID: r.TaskID, TaskType: r.TaskType, Provider: r.Provider, Status: r.Status, CreatedAt: r.CreatedAt, SeenAt: r.Now}
 	if r.JobState != "" {
 		w.NextLook = r.ScheduledAt
 	}
-	_, known := c.Handlers[task.Type(r.TaskType)]
 	began := r.CreatedAt
 	if r.BeganAt.After(began) {
 		began = r.BeganAt
 	}
-	switch {
-	case !c.words().Read(r.Status).Pending():
-		w.Reason, w.Why = "status_word", "its status is no word for a pending row or for one that has ended; correct it, or give TASKSYNC_STATUS_WORDS"
-	case !known:
-		w.Reason, w.Why = "unknown_type", "its task_type is unknown; correct it"
-	case !c.providerWords().Known(r.Provider):
-		w.Reason, w.Why = "unknown_provider", "its provider is not configured; add it to TASKSYNC_PROVIDERS, or correct the column"
-	case r.TaskID == "":
-		w.Reason, w.Why = "no_task_id", "it has no task_id yet"
-	case r.Refused != "":
-		w.Reason, w.Why = "commit_refused", "the database rejects its result: "+r.Refused
-	case r.Now.Sub(began) > c.Timeout:
-		w.Reason, w.Why = "overdue", "it is past its deadline, and waits for an answer of its provider: "+cmp.Or(r.Reason, "no look has been sent since")
-	case r.JobState == "":
-		w.Reason, w.Why = "no_job", "no job follows it yet; a running daemon finds it within 30 s"
-	default:
-		w.Reason, w.Why = "under_way", "its task is under way"
-	}
+	w.Reason, w.Why = show.Why(story.Facts{
+		Word: r.Status, Type: r.TaskType, Provider: r.Provider, TaskID: r.TaskID, Refused: r.Refused,
+		Late: r.Now.Sub(began) > c.Timeout, Asked: r.Reason, Followed: r.JobState != "",
+	})
 	return w
 }

@@ -33,6 +33,9 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
 		return nil, err
 	}
+	if err := d.openPauses(ctx); err != nil {
+		return nil, err
+	}
 	d.openLooks()
 	d.openRecorder(nil)
 	ctx, stop := context.WithCancel(ctx)

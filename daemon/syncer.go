@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -20,6 +22,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
+	if err := d.openPauses(ctx); err != nil {
+		return err
+	}
 	d.openLooks()
 	d.openRecorder(d.registry)
 	d.announcer = live.NewAnnouncer(d.pool)
@@ -28,13 +33,14 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	d.syncer = syncer.New(cfg)
 	for name, paused := range d.upstreams.paused {
 		d.health.check("upstream "+name, paused)
+		d.health.note("provider "+name, func() string { return d.pauses.Of(name).String() })
 	}
 	d.health.check("upstream answers", func() string { return troubleReason(d.syncer.Trouble()) })
 	for _, h := range d.holders {
 		d.health.check("rate limit "+h.provider, h.Trouble)
 		d.registry.MustRegister(h.gauge())
 	}
-	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg), d.planner.Collector())
+	d.registry.MustRegister(newPendingCollector(d.pool, d.cfg), d.planner.Collector(), d.pauses.Collector(slices.Sorted(maps.Keys(d.upstreams.all))))
 	return nil
 }
 

@@ -38,6 +38,10 @@ type cli struct {
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
 	Pending  pendingCmd  `cmd:"" help:"List the rows that have not ended, and why each of them waits."`
+	Ls       lsCmd       `cmd:"" help:"List rows: pending, stuck or failed ones, or those of a user."`
+	Explain  explainCmd  `cmd:"" help:"Tell what happened to a row, by the id of the row, its task or a clip."`
+	Pause    pauseCmd    `cmd:"" help:"Make no calls to a provider until resume."`
+	Resume   resumeCmd   `cmd:"" help:"Make calls again."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`
 	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`
