@@ -18,7 +18,7 @@ type pendingCmd struct {
 	upstreamFlags
 	logFlags
 	Overdue bool `help:"Only rows past their deadline, and those whose results the database rejects."`
-	Grace   bool `help:"Only rows that were asked for past their deadline, without an answer."`
+	InGrace bool `help:"Only rows that were asked for past their deadline, without an answer."`
 	Ignored bool `help:"Only rows that no daemon with these settings follows, or not yet: unknown words in status, task_type or provider, and rows without a task_id."`
 	Watch   bool `help:"Show the rows on the terminal, again every two seconds, until Ctrl-C."`
 	JSON    bool `name:"json" help:"Print the rows as JSON."`
@@ -74,7 +74,7 @@ func (c *pendingCmd) Run(ctx context.Context, std *streams) error {
 }
 
 func (c *pendingCmd) request() daemon.PendingRequest {
-	return daemon.PendingRequest{Overdue: c.Overdue, Grace: c.Grace, Ignored: c.Ignored, Limit: c.Limit}
+	return daemon.PendingRequest{Overdue: c.Overdue, Grace: c.InGrace, Ignored: c.Ignored, Limit: c.Limit}
 }
 
 func printPendingJSON(std *streams, rows []daemon.Waiting) error {
