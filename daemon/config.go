@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"net"
 	"slices"
@@ -69,6 +70,8 @@ type Config struct {
 	AdminAddr string
 	// API configures the HTTP endpoints for users and webhooks.
 	API API
+	// Console configures the operator's page.
+	Console Console
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
@@ -155,7 +158,7 @@ func (c Config) Validate() error {
 	if err := c.API.validate(); err != nil {
 		return err
 	}
-	if err := c.validateWords(); err != nil {
+	if err := errors.Join(c.validateWords(), c.Console.validate()); err != nil {
 		return err
 	}
 	if err := database.ValidateURL(c.DatabaseURL); err != nil {

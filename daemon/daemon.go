@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -48,7 +49,7 @@ type daemon struct {
 	grace  context.Context // ends stopTimeout after the beginning of a stop
 
 	registry  *registry
-	admin     *httpServer
+	admin     *adminServer
 	server    *publicServer
 	guard     *database.Guard // of the sessions to DatabaseURL
 	direct    *database.Guard // of those to ListenURL: most often the same
@@ -69,6 +70,9 @@ type daemon struct {
 	api       *api.API
 	jobs      *jobs.Client
 	feed      *feed.Feed
+
+	consoleData *consoleData
+	riverUI     http.Handler // nil: there is none
 }
 
 // parts is the list that the package comment describes.
@@ -84,6 +88,7 @@ func (d *daemon) parts() []part {
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},
 		{name: "requests", open: d.admitRequests, run: d.refuseRequests},
+		{name: "console", open: d.openConsole, run: d.runConsole},
 		{name: "feed", open: d.openFeed, run: d.runFeed},
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"tasksync/internal/database"
 	"tasksync/internal/story"
 	"tasksync/queries"
@@ -44,24 +46,27 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 		return nil, err
 	}
 	defer pool.Close()
-	p := queries.GenerationListWaitingParams{
-		MaxRows: int32(cmp.Or(req.Limit, 100)), Ignored: req.Ignored, TaskTypes: cfg.Handlers.Names(), Providers: cfg.providerWords().All(), //nolint:gosec // bounded by the caller
-		Overdue: req.Overdue, Grace: req.Grace, TimeoutSeconds: cfg.Timeout.Seconds(), EndedWords: cfg.words().Spellings(task.Complete, task.Failed),
+	show, err := cfg.story(ctx, pool)
+	if err != nil {
+		return nil, schemaError(err)
 	}
-	rows, err := queries.New().GenerationListWaiting(ctx, pool, p)
+	return cfg.pending(ctx, pool, show, req)
+}
+
+func (c Config) pending(ctx context.Context, pool *pgxpool.Pool, show story.Config, req PendingRequest) ([]Waiting, error) {
+	rows, err := queries.New().GenerationListWaiting(ctx, pool, queries.GenerationListWaitingParams{
+		MaxRows: int32(cmp.Or(req.Limit, 100)), Ignored: req.Ignored, TaskTypes: c.Handlers.Names(), Providers: c.providerWords().All(), //nolint:gosec // bounded by the caller
+		Overdue: req.Overdue, Grace: req.Grace, TimeoutSeconds: c.Timeout.Seconds(), EndedWords: c.words().Spellings(task.Complete, task.Failed),
+	})
 	switch {
 	case database.Code(err) == database.UndefinedTable:
-		return nil, fmt.Errorf("%w: run `tasksync migrate up`", ErrSchema)
+		return nil, schemaError(err)
 	case err != nil:
 		return nil, fmt.Errorf("list pending rows: %w", database.WithoutDetail(err))
 	}
-	show, err := cfg.story(ctx, pool)
-	if err != nil {
-		return nil, err
-	}
 	list := make([]Waiting, 0, len(rows))
 	for _, r := range rows {
-		if w := cfg.waiting(show, r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
+		if w := c.waiting(show, r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
 			list = append(list, w)
 		}
 	}
