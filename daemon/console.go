@@ -37,6 +37,8 @@ type Console struct {
 	Actions bool
 }
 
+func (c Console) on() bool { return c.Password != "" || c.ProxyHeader != "" }
+
 func (c Console) validate() error {
 	if c.Password != "" && len(c.Password) < 12 {
 		return wrong("Console.ConsolePassword", "is shorter than 12 characters; make one with: openssl rand -base64 18")
@@ -52,11 +54,17 @@ func (c Console) proxies() []netip.Prefix {
 }
 
 // openConsole serves the console from now on.
-func (d *daemon) openConsole(context.Context) error {
+func (d *daemon) openConsole(ctx context.Context) (err error) {
 	d.consoleData = &consoleData{d: d, q: queries.New()}
+	var ui http.Handler
+	if d.cfg.Console.on() {
+		if ui, err = d.jobs.UI(ctx, "/console/jobs"); err != nil {
+			return err
+		}
+	}
 	d.admin.rest.set(console.New(console.Config{
 		Source: d.consoleData, Password: d.cfg.Console.Password, ProxyHeader: d.cfg.Console.ProxyHeader, Proxies: d.cfg.Console.proxies(),
-		Actions: d.cfg.Console.Actions, Jobs: d.riverUI, Logger: d.cfg.Logger,
+		Actions: d.cfg.Console.Actions, Jobs: ui, Logger: d.cfg.Logger,
 	}))
 	return nil
 }
@@ -117,7 +125,7 @@ func (c *consoleData) Overview(ctx context.Context) (*console.Overview, error) {
 	}
 	o := &console.Overview{
 		At: time.Now(), Version: c.d.cfg.Version, Pending: []console.Pending{}, Failures: []console.Failures{}, Ignored: []console.Ignored{},
-		Overdue: []console.Ignored{}, Daemons: []string{}, Trouble: []console.Trouble{}, Durations: []console.Duration{}, Delay: slices.Clone(c.delays),
+		Overdue: []console.Ignored{}, Daemons: []string{}, Trouble: []console.Trouble{}, Durations: []console.Duration{}, Delay: append(slices.Clone(c.delays), c.minute()),
 	}
 	for _, part := range []func(context.Context, *console.Overview) error{c.pending, c.finished, c.failures, c.waiting, c.daemons} {
 		if err := part(ctx, o); err != nil {
@@ -227,24 +235,27 @@ func durationOf(s planner.Sketch) console.Duration {
 
 // run notes each minute how late ends were found in it.
 func (c *consoleData) run(ctx context.Context) error {
-	for {
+	for wait.For(ctx, time.Minute) == nil {
 		c.note()
-		if wait.For(ctx, time.Minute) != nil {
-			return nil
-		}
 	}
+	return nil
 }
 
 func (c *consoleData) note() {
-	ends, sum := delaySoFar(c.d.registry.gatherer)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if delta := ends - c.ends; delta > 0 && ends > c.ends {
-		c.delays = append(c.delays, console.Delay{Ends: int64(delta), Mean: (sum - c.sum) / float64(delta)}) //nolint:gosec // rows
-	} else {
-		c.delays = append(c.delays, console.Delay{})
+	c.delays = append(c.delays, c.minute())
+	c.delays = c.delays[max(0, len(c.delays)-59):]
+	c.ends, c.sum = delaySoFar(c.d.registry.gatherer)
+}
+
+// minute is the delay of what was found since the last note. The caller holds the lock.
+func (c *consoleData) minute() console.Delay {
+	ends, sum := delaySoFar(c.d.registry.gatherer)
+	if ends <= c.ends {
+		return console.Delay{}
 	}
-	c.delays, c.ends, c.sum = c.delays[max(0, len(c.delays)-60):], ends, sum
+	return console.Delay{Ends: int64(ends - c.ends), Mean: (sum - c.sum) / float64(ends-c.ends)} //nolint:gosec // rows
 }
 
 // delaySoFar is what metric tasksync_detection_delay_seconds has counted.
@@ -259,5 +270,3 @@ func delaySoFar(g prometheus.Gatherer) (ends uint64, sum float64) {
 	}
 	return ends, sum
 }
-
-var _ http.Handler = (*console.Console)(nil)

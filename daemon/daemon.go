@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -72,7 +71,6 @@ type daemon struct {
 	feed      *feed.Feed
 
 	consoleData *consoleData
-	riverUI     http.Handler // nil: there is none
 }
 
 // parts is the list that the package comment describes.

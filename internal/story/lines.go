@@ -33,7 +33,7 @@ func (s *Story) lines() []Line {
 		add(l.At, "look", "%s", lookText(l))
 	}
 	for _, e := range s.Events {
-		add(e.At, "change", "%s", eventText(e))
+		add(s.cause(e), "change", "%s", eventText(e))
 	}
 	if s.Late != nil {
 		add(s.Late.At, "late", "a late result with %d clips is kept in tasksync.late_results", s.Late.Clips)
@@ -46,6 +46,17 @@ func (s *Story) lines() []Line {
 	}
 	slices.SortStableFunc(out, func(a, b Line) int { return a.At.Compare(b.At) })
 	return out
+}
+
+// cause is the time of a change, or that of the look that caused it if that is a little
+// later: the time of a transaction is that of its beginning, and clocks differ.
+func (s *Story) cause(e Event) time.Time {
+	for _, l := range s.Looks {
+		if d := l.At.Sub(e.At); l.Status == e.To && d > 0 && d < 2*time.Second {
+			return l.At
+		}
+	}
+	return e.At
 }
 
 func after(created *time.Time, at time.Time) string {

@@ -88,7 +88,7 @@ func TestConsole(t *testing.T) {
 	b.do(chromedp.SendKeys(chromedp.CSS(`#password`), consolePassword+"\r"))
 	b.until(`document.querySelector('#failures td')`)
 	text := ask[string](b, `document.body.innerText`)
-	for _, want := range []string{"COPYRIGHTED", "sunoapi", "unknown_type", "1 rows complete and 1 failed", "calls are made", "looks planned"} {
+	for _, want := range []string{"COPYRIGHTED", "sunoapi", "unknown_type", "1 complete and 1 failed", "calls are made", "looks planned"} {
 		require.Contains(t, text, want)
 	}
 	b.accessible(source, "overview")

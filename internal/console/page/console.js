@@ -93,7 +93,7 @@ const padded = (list, empty) => Array(Math.max(0, 60 - list.length)).fill(empty)
 
 function showFinished(o) {
   const sum = (key) => o.finished.reduce((a, m) => a + m[key], 0);
-  const words = `${sum("complete")} rows complete and ${sum("failed")} failed in the last hour`;
+  const words = `${sum("complete")} complete and ${sum("failed")} failed in the last hour`;
   $("finished").replaceChildren(bars(o.finished.map((m) => [m.complete, m.failed]), words), el("p", { class: "hint" }, words));
   const ends = o.delay.reduce((a, d) => a + d.ends, 0);
   const mean = ends ? o.delay.reduce((a, d) => a + d.ends * d.mean, 0) / ends : 0;
@@ -132,7 +132,7 @@ function showProviders(o) {
       state.append(p.paused ? button("Resume " + p.name, () => act("resume", { provider: p.name }, load))
         : button("Pause " + p.name, () => act("pause", { provider: p.name, reason: "at the console" }, load)));
     }
-    return [p.name, p.limit, n(p.share), n(p.used), state];
+    return [p.name, p.limit === "0" ? "none" : p.limit, n(p.share), n(p.used), state];
   }), "none"), el("p", { class: "hint" }, "Calls in a window of the limit, of this daemon."));
 }
 
@@ -148,8 +148,8 @@ function show(o) {
   $("trouble").hidden = o.trouble.length === 0;
   $("trouble").textContent = o.trouble.map((t) => t.part + ": " + t.why).join("; ");
   $("state").textContent = `As of ${new Date(o.at).toLocaleTimeString()}. ${allowed ? "Actions are allowed." : "Read-only: TASKSYNC_CONSOLE_ACTIONS=1 allows actions."}`;
-  const ages = ["≤ 30 s", "≤ 1 min", "≤ 2 min", "≤ 5 min", "≤ 10 min", "older"];
-  $("pending").replaceChildren(table(["Type", ...ages.map((a) => ({ n: a }))], o.pending.map((p) => [p.type, ...p.ages.map(n)]), "No row is pending."));
+  const ages = ["30 s", "1 min", "2 min", "5 min", "10 min", "older"];
+  $("pending").replaceChildren(table(["Type", ...ages.map((a) => ({ n: a }))], o.pending.map((p) => [p.type, ...p.ages.map(n)]), "No row is pending."), el("p", { class: "hint" }, "Each column up to that age."));
   showFinished(o);
   $("failures").replaceChildren(table(["Code", n("Rows"), "Examples"], o.failures.map((f) => [f.code, n(f.rows), el("div", {}, ...f.examples.flatMap((id) => [link(id), " "]))]), "No row has failed."));
   showProviders(o);
