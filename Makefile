@@ -28,12 +28,12 @@ demo: ## See tasksync work: private Postgres, simulated upstream, daemon (ARGS="
 	@bin/tasksync demo $(ARGS)
 
 .PHONY: build
-build: ## Build bin/tasksync
-	$(GO) build -o bin/tasksync ./cmd/tasksync
+build: ## Build bin/tasksync, a static binary
+	CGO_ENABLED=0 $(GO) build -o bin/tasksync ./cmd/tasksync
 
 .PHONY: install
 install: ## Install tasksync to GOBIN
-	$(GO) install ./cmd/tasksync
+	CGO_ENABLED=0 $(GO) install ./cmd/tasksync
 
 .PHONY: test
 test: ## Run all tests (PG=18: on Postgres 18)
@@ -43,10 +43,11 @@ test: ## Run all tests (PG=18: on Postgres 18)
 halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 	$(GO) test -count=1 -tags netadmin -run TestHalfOpenWALConnection $(ARGS) ./daemon
 
-.PHONY: pooler
+.PHONY: chaos
 chaos: ## Break daemons, Postgres and the network between them, by SEED, for MINUTES
 	SEED=$(SEED) MINUTES=$(MINUTES) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
 
+.PHONY: pooler
 pooler: ## Run the tests that need PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon
 
@@ -88,6 +89,16 @@ openapi: ## Lint docs/openapi.json, generate a TypeScript client and compile it 
 		exit 1; }
 	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	cd tools/openapi && npm run --silent lint && npm run --silent client
+
+.PHONY: prometheus
+prometheus: ## Test the alerts and the dashboard of deploy/ (needs Prometheus and promtool)
+	@command -v prometheus promtool >/dev/null || { \
+		echo "make prometheus: there is no prometheus or no promtool on this machine."; \
+		echo "Install them (Debian: apt-get install prometheus)."; \
+		exit 1; }
+	promtool check config deploy/prometheus/prometheus.yml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+	$(GO) test -count=1 -tags prometheus -run TestDashboard $(ARGS) ./cmd/tasksync
 
 .PHONY: smoke
 smoke: build ## Check in seconds that the binary starts
@@ -135,6 +146,18 @@ verify: ## Check that generated files, the schema golden, go.mod and formatting 
 .PHONY: bench
 bench: ## Measure the feeds, latency and throughput, beside pgbench
 	$(GO) run ./internal/bench $(ARGS)
+
+.PHONY: picture
+picture: build ## Draw docs/demo.svg from a demo in a terminal (needs script, of util-linux)
+	script -qec 'stty cols 80 rows 90; bin/tasksync demo --seed 7' /dev/null | $(GO) run ./internal/demo/picture >docs/demo.svg
+
+.PHONY: path
+path: ## Change the module's path to TO, in go.mod and in all imports
+	@test -n "$(TO)" || { echo "make path: say which, like make path TO=example.com/you/tasksync"; exit 1; }
+	@old=$$(sed -n 's/^module //p' go.mod) && export old TO="$(TO)" && \
+	git ls-files -z '*.go' '*.yaml' 'go.mod' '*/go.mod' | xargs -0 perl -pi -e \
+		's#(?<![\w/}])\Q$$ENV{old}\E/(?=[a-z,])#$$ENV{TO}/# if m#"|pkg:|^ *- |allow:#; s#^(module|require|replace) \Q$$ENV{old}\E(?=[ /\n])#$$1 $$ENV{TO}#; s#(module += ")\Q$$ENV{old}\E/"#$$1$$ENV{TO}/"#'
+	$(GO) build ./...
 
 .PHONY: clean
 clean: ## Remove bin

@@ -105,7 +105,32 @@ func (d *daemon) openSchema(ctx context.Context) error {
 	}
 	d.health.set("database", "")
 	d.health.check("database", func() string { return d.guard.Check(d.pool) })
+	d.health.check("tables", d.standing())
 	return nil
+}
+
+const (
+	// standingEvery is how often the tables are examined while nothing speaks against them.
+	standingEvery = 15 * time.Second
+	// standingTimeout bounds one examination.
+	standingTimeout = 2 * time.Second
+)
+
+// standing returns a function that tells whether tables have lost what the daemon needs.
+// It examines them when a statement has failed for such a reason, until all is well, and
+// otherwise now and then.
+func (d *daemon) standing() func() string {
+	var bad string
+	at := time.Now()
+	return func() string {
+		if doubted := d.guard.Doubted(); !doubted && bad == "" && time.Since(at) < standingEvery {
+			return ""
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), standingTimeout)
+		defer cancel()
+		bad, at = doctor.Standing(ctx, d.cfg.examination(d.pool)), time.Now()
+		return bad
+	}
 }
 
 // migrate applies the migrations that the database lacks, or refuses to.

@@ -97,7 +97,7 @@ func newServer(cfg Config) (*publicServer, error) {
 	}
 	later := &handlerSwitch{}
 	later.set(unavailable)
-	handler := routes(map[string]http.HandlerFunc{"/healthz": alive}, later)
+	handler := routes(map[string]http.HandlerFunc{"/": says(welcome), "/healthz": alive}, later)
 	return &publicServer{httpServer: newHTTPServer(limitListener(listener, maxConns), handler, cfg.Logger), api: later, unavailable: unavailable}, nil
 }
 

@@ -27,7 +27,7 @@ func newAdminServer(cfg Config, reg *registry, h *health) (*adminServer, error) 
 	metrics := promhttp.HandlerFor(reg.gatherer, promhttp.HandlerOpts{Registry: reg})
 	rest := &handlerSwitch{}
 	rest.set(api.NotFound())
-	handler := routes(map[string]http.HandlerFunc{"/metrics": metrics.ServeHTTP, "/healthz": alive, "/readyz": h.ready}, rest)
+	handler := routes(map[string]http.HandlerFunc{"/": says(welcomeAdmin), "/metrics": metrics.ServeHTTP, "/healthz": alive, "/readyz": h.ready}, rest)
 	return &adminServer{newHTTPServer(limitListener(listener, maxAdminConns), handler, cfg.Logger), rest}, nil
 }
 

@@ -61,6 +61,8 @@ func (p Provider) validate() *FieldError {
 		return wrong("New", "is nil, so there is no adapter for %s", p.Name)
 	case p.APIKey == "" && !p.Keyless:
 		return wrong("APIKey", "is not set; give the key of your %s account", p.Name)
+	case !upstream.ValidKey(p.APIKey):
+		return wrong("APIKey", "holds a space, a control or a non-ASCII character; copy the key of your %s account anew", p.Name)
 	case p.APIURL == "" && p.BaseURL == "":
 		return wrong("APIURL", "is not set; give the address of your %s server%s", p.Name, p.without())
 	case p.APIURL != "" && !absolute(p.APIURL):

@@ -170,11 +170,15 @@ func (q *Queries) AdoptColumnList(ctx context.Context, db DBTX, relation int64) 
 }
 
 const adoptKeyList = `-- name: AdoptKeyList :many
-SELECT a.attname::text AS name, i.indisprimary AS is_primary
+SELECT a.attname::text AS name, i.indisprimary AS is_primary, (i.indkey[0] = a.attnum)::boolean AS leads
 FROM pg_catalog.pg_index AS i
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+LEFT JOIN pg_catalog.pg_partitioned_table AS p ON p.partrelid = i.indrelid
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+    AND (i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+        OR i.indisprimary AND p.partrelid IS NOT NULL AND a.attnum <> ALL (p.partattrs)
+            AND i.indnkeyatts = 1 + (SELECT count(*) FROM unnest(p.partattrs::smallint[]) AS k WHERE k = ANY (i.indkey)))
 WHERE i.indrelid = CAST($1::bigint AS oid) AND i.indisunique AND i.indisvalid AND i.indimmediate
-    AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND i.indpred IS NULL AND i.indexprs IS NULL
     AND (i.indisprimary OR a.attnotnull)
 ORDER BY i.indisprimary DESC, a.attnum
 LIMIT 100
@@ -183,10 +187,13 @@ LIMIT 100
 type AdoptKeyListRow struct {
 	Name      string
 	IsPrimary bool
+	Leads     bool
 }
 
 // The columns that alone identify a row, the primary key first. An index that is
-// partial, deferred or over several columns does not count.
+// partial, deferred or over several columns does not count; but the primary key of a
+// partitioned table must have the columns by which it is partitioned, which do not
+// count there. leads: the index is for a search by the column.
 func (q *Queries) AdoptKeyList(ctx context.Context, db DBTX, relation int64) ([]AdoptKeyListRow, error) {
 	rows, err := db.Query(ctx, adoptKeyList, relation)
 	if err != nil {
@@ -196,7 +203,63 @@ func (q *Queries) AdoptKeyList(ctx context.Context, db DBTX, relation int64) ([]
 	var items []AdoptKeyListRow
 	for rows.Next() {
 		var i AdoptKeyListRow
-		if err := rows.Scan(&i.Name, &i.IsPrimary); err != nil {
+		if err := rows.Scan(&i.Name, &i.IsPrimary, &i.Leads); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const adoptPartitionList = `-- name: AdoptPartitionList :many
+WITH RECURSIVE parts AS (
+    SELECT i.inhrelid, i.inhparent, 1 AS depth
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent = CAST($1::bigint AS oid)
+    UNION ALL
+    SELECT i.inhrelid, i.inhparent, p.depth + 1
+    FROM parts AS p
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.inhrelid
+)
+SELECT n.nspname::text AS schema_name, c.relname::text AS name, c.relkind::text AS kind,
+    m.nspname::text AS parent_schema, o.relname::text AS parent_name
+FROM parts AS p
+JOIN pg_catalog.pg_class AS c ON c.oid = p.inhrelid AND c.relispartition
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class AS o ON o.oid = p.inhparent
+JOIN pg_catalog.pg_namespace AS m ON m.oid = o.relnamespace
+ORDER BY p.depth, n.nspname, c.relname
+LIMIT 100000
+`
+
+type AdoptPartitionListRow struct {
+	SchemaName   string
+	Name         string
+	Kind         string
+	ParentSchema string
+	ParentName   string
+}
+
+// The partitions of a table, those of partitions too, after their parents.
+func (q *Queries) AdoptPartitionList(ctx context.Context, db DBTX, relation int64) ([]AdoptPartitionListRow, error) {
+	rows, err := db.Query(ctx, adoptPartitionList, relation)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AdoptPartitionListRow
+	for rows.Next() {
+		var i AdoptPartitionListRow
+		if err := rows.Scan(
+			&i.SchemaName,
+			&i.Name,
+			&i.Kind,
+			&i.ParentSchema,
+			&i.ParentName,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -320,6 +383,7 @@ func (q *Queries) AdoptServerGet(ctx context.Context, db DBTX) (AdoptServerGetRo
 
 const adoptedIndexList = `-- name: AdoptedIndexList :many
 SELECT n.nspname::text AS schema_name, c.relname::text AS name, i.indisvalid AS valid,
+    (c.relkind = 'I')::boolean AS whole, c.relispartition::boolean AS part,
     coalesce(obj_description(c.oid, 'pg_class'), '')::text AS comment
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
@@ -327,17 +391,20 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname LIKE 'tasksync\_adopted\_%'
     AND n.nspname <> 'tasksync'
 ORDER BY n.nspname, c.relname
-LIMIT 100
+LIMIT 1000000
 `
 
 type AdoptedIndexListRow struct {
 	SchemaName string
 	Name       string
 	Valid      bool
+	Whole      bool
+	Part       bool
 	Comment    string
 }
 
-// The indexes that `tasksync adopt` has made, by their names.
+// The indexes that `tasksync adopt` has made, by their names. whole: of a partitioned
+// table; part: of a partition, as part of such an index.
 func (q *Queries) AdoptedIndexList(ctx context.Context, db DBTX) ([]AdoptedIndexListRow, error) {
 	rows, err := db.Query(ctx, adoptedIndexList)
 	if err != nil {
@@ -351,7 +418,58 @@ func (q *Queries) AdoptedIndexList(ctx context.Context, db DBTX) ([]AdoptedIndex
 			&i.SchemaName,
 			&i.Name,
 			&i.Valid,
+			&i.Whole,
+			&i.Part,
 			&i.Comment,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const adoptedIndexPartList = `-- name: AdoptedIndexPartList :many
+SELECT m.nspname::text AS index_schema, c.relname::text AS index_name, n.nspname::text AS schema_name, r.relname::text AS name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS m ON m.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid::regclass) AS t
+JOIN pg_catalog.pg_index AS i ON i.indexrelid = t.relid
+JOIN pg_catalog.pg_class AS r ON r.oid = i.indrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+WHERE c.relkind = 'I' AND NOT c.relispartition
+    AND c.relname LIKE 'tasksync\_adopted\_%'
+    AND t.relid <> c.oid
+ORDER BY n.nspname, r.relname, c.relname
+LIMIT 1000000
+`
+
+type AdoptedIndexPartListRow struct {
+	IndexSchema string
+	IndexName   string
+	SchemaName  string
+	Name        string
+}
+
+// The tables that have a valid index as a part of an index that `tasksync adopt` has made,
+// whatever its name: a partition that came later has it by itself.
+func (q *Queries) AdoptedIndexPartList(ctx context.Context, db DBTX) ([]AdoptedIndexPartListRow, error) {
+	rows, err := db.Query(ctx, adoptedIndexPartList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AdoptedIndexPartListRow
+	for rows.Next() {
+		var i AdoptedIndexPartListRow
+		if err := rows.Scan(
+			&i.IndexSchema,
+			&i.IndexName,
+			&i.SchemaName,
+			&i.Name,
 		); err != nil {
 			return nil, err
 		}
@@ -377,7 +495,7 @@ LEFT JOIN LATERAL (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
-    WHERE s.nspname = 'tasksync' AND p.proname = 'adopted_notify'
+    WHERE s.nspname = 'tasksync' AND p.proname = 'adopted_notify' AND g.tgparentid = 0
     ORDER BY r.oid
     LIMIT 1
 ) AS t ON true

@@ -218,6 +218,7 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
 WHERE t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
+    AND t.tgparentid = 0 -- not those of partitions
     AND (t.tgrelid = to_regclass('public.music_generations') OR (s.nspname = 'tasksync' AND p.proname = 'adopted_notify'))
 ORDER BY t.tgname
 `
@@ -320,6 +321,35 @@ func (q *Queries) SweepLeaseTake(ctx context.Context, db DBTX, arg SweepLeaseTak
 	var holder string
 	err := row.Scan(&holder)
 	return holder, err
+}
+
+const workerLeaseList = `-- name: WorkerLeaseList :many
+SELECT substr(name, 6)::text AS worker
+FROM tasksync.feed_lease
+WHERE name LIKE 'jobs %' AND expires_at > clock_timestamp()
+ORDER BY name
+LIMIT 100
+`
+
+// The daemons that live, by the ids that River gives them: host and time of start.
+func (q *Queries) WorkerLeaseList(ctx context.Context, db DBTX) ([]string, error) {
+	rows, err := db.Query(ctx, workerLeaseList)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var worker string
+		if err := rows.Scan(&worker); err != nil {
+			return nil, err
+		}
+		items = append(items, worker)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const workerLeaseRelease = `-- name: WorkerLeaseRelease :exec

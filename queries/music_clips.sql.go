@@ -35,6 +35,13 @@ SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod)::text AS sh
         SELECT FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
     )::boolean AS is_unique,
+    (has_column_privilege(a.attrelid, a.attnum, 'SELECT') AND EXISTS (
+        SELECT FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_attribute AS r ON r.attrelid = i.indrelid AND r.attnum = ANY (i.indkey) AND r.attname = 'generation_id'
+        WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indnkeyatts = 2
+            AND a.attnum = ANY (i.indkey[0:1]::smallint[])
+            AND r.attnum = ANY (i.indkey[0:1]::smallint[])
+    ))::boolean AS once_per_generation,
     EXISTS (
         SELECT FROM pg_catalog.pg_trigger AS g
         WHERE g.tgrelid = a.attrelid AND (g.tgtype & 64) <> 0 AND (g.tgtype & 4) <> 0
@@ -62,6 +69,7 @@ type ClipColumnListRow struct {
 	DefaultValue       string
 	MayInsert          bool
 	IsUnique           bool
+	OncePerGeneration  bool
 	Instead            bool
 	Shared             bool
 	SameType           bool
@@ -91,6 +99,7 @@ func (q *Queries) ClipColumnList(ctx context.Context, db DBTX) ([]ClipColumnList
 			&i.DefaultValue,
 			&i.MayInsert,
 			&i.IsUnique,
+			&i.OncePerGeneration,
 			&i.Instead,
 			&i.Shared,
 			&i.SameType,

@@ -306,13 +306,13 @@ func (q *Queries) GenerationListOddWords(ctx context.Context, db DBTX, endedWord
 }
 
 const generationListPendingByTask = `-- name: GenerationListPendingByTask :many
-SELECT id, coalesce(task_id, '')::text AS task_id
+SELECT DISTINCT ON (task_id, task_type, lower(btrim(coalesce(provider, '')) COLLATE "C")) id, coalesce(task_id, '')::text AS task_id
 FROM public.music_generations
 WHERE task_id = ANY ($1::text[])
     AND lower(btrim(coalesce(provider, '')) COLLATE "C") = ANY ($2::text[])
     AND task_type IS NOT NULL
     AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-ORDER BY id
+ORDER BY task_id, task_type, lower(btrim(coalesce(provider, '')) COLLATE "C"), id
 LIMIT $3
 `
 
@@ -327,7 +327,8 @@ type GenerationListPendingByTaskRow struct {
 	TaskID string
 }
 
-// The pending V2 rows of tasks at any of the providers (” is the default one).
+// Of each task at any of the providers (” is the default one), a pending V2 row of each
+// task type and word for the provider: a look at it is one at all of them.
 func (q *Queries) GenerationListPendingByTask(ctx context.Context, db DBTX, arg GenerationListPendingByTaskParams) ([]GenerationListPendingByTaskRow, error) {
 	rows, err := db.Query(ctx, generationListPendingByTask, arg.TaskIds, arg.Providers, arg.MaxRows)
 	if err != nil {
@@ -584,6 +585,89 @@ func (q *Queries) GenerationListRetriable(ctx context.Context, db DBTX, arg Gene
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationListTwins = `-- name: GenerationListTwins :many
+SELECT t.id, coalesce(t.user_id::text, '')::text AS user_id, coalesce(t.task_id, '')::text AS task_id,
+    coalesce(t.task_type, '')::text AS task_type, coalesce(t.provider, '')::text AS provider, coalesce(t.status, '')::text AS status,
+    coalesce(t.error_code, '')::text AS error_code, coalesce(t.error_message, '')::text AS error_message, t.created_at
+FROM (
+    SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message,
+        (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
+    FROM public.music_generations AS g
+    WHERE g.task_id = $1::text
+        AND g.task_type IS NOT NULL
+        AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    OFFSET 0
+) AS t
+WHERE t.task_type = $2::text
+    AND lower(btrim(coalesce(t.provider, '')) COLLATE "C") = ANY ($3::text[])
+    AND t.id <> $4::uuid
+    AND (t.created_at, t.id) > ($5::timestamptz, $6::uuid)
+ORDER BY t.created_at, t.id
+LIMIT $7
+`
+
+type GenerationListTwinsParams struct {
+	TaskID    string
+	TaskType  string
+	Providers []string
+	ButID     string
+	AfterTime time.Time
+	AfterID   string
+	MaxRows   int32
+}
+
+type GenerationListTwinsRow struct {
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+}
+
+// The pending rows with a task but one, the oldest first, after a known place; OFFSET 0
+// as above.
+func (q *Queries) GenerationListTwins(ctx context.Context, db DBTX, arg GenerationListTwinsParams) ([]GenerationListTwinsRow, error) {
+	rows, err := db.Query(ctx, generationListTwins,
+		arg.TaskID,
+		arg.TaskType,
+		arg.Providers,
+		arg.ButID,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListTwinsRow
+	for rows.Next() {
+		var i GenerationListTwinsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -851,19 +935,28 @@ WITH asked AS MATERIALIZED (
     WHERE id = ANY ($1::uuid[])
 ), twins AS (
     SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
-    FROM asked AS a
+    FROM (
+        SELECT DISTINCT a.task_id, a.task_type
+        FROM asked AS a
+        WHERE a.task_id <> ''
+            AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    ) AS a
     CROSS JOIN LATERAL (
-        SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
-        FROM public.music_generations AS g
-        WHERE g.task_id = a.task_id
-            AND g.task_type IS NOT NULL
-            AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-        LIMIT 100
+        SELECT DISTINCT ON (y.word) y.id, y.user_id, y.task_id, y.task_type, y.provider, y.status, y.error_code, y.error_message, y.created_at, y.updated_at, y.word
+        FROM (
+            SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at,
+                lower(btrim(coalesce(g.provider, '')) COLLATE "C") AS word
+            FROM public.music_generations AS g
+            WHERE g.task_id = a.task_id
+                AND g.task_type IS NOT NULL
+                AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+            OFFSET 0
+        ) AS y
+        WHERE y.task_type = a.task_type
+            AND y.word = ANY ($2::text[])
+            AND y.id <> ALL ($1::uuid[])
+        ORDER BY y.word, (CASE WHEN isfinite(y.created_at) THEN y.created_at WHEN isfinite(y.updated_at) THEN y.updated_at ELSE 'epoch' END)::timestamptz DESC, y.id DESC
     ) AS t
-    WHERE a.task_id <> ''
-        AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-        AND t.task_type = a.task_type
-        AND t.id <> ALL ($1::uuid[])
 )
 SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
     coalesce(r.task_type, '')::text AS task_type, coalesce(r.provider, '')::text AS provider, coalesce(r.status, '')::text AS status,
@@ -872,6 +965,11 @@ SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id,
 FROM (SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at FROM asked UNION ALL SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at FROM twins) AS r
 ORDER BY r.id
 `
+
+type GenerationListWithTwinsParams struct {
+	Ids       []string
+	Providers []string
+}
 
 type GenerationListWithTwinsRow struct {
 	ID           string
@@ -885,12 +983,12 @@ type GenerationListWithTwinsRow struct {
 	CreatedAt    time.Time
 }
 
-// The rows with the given ids, and of each pending one its twins: the other pending
-// rows with the same task, at most a hundred of them, at whatever provider. The LIMIT keeps the planner from
-// anything but one look into the index on task_id for each row, whatever it takes the
+// The rows with the given ids, and for each task of a pending one the youngest other
+// pending row with the same task, of each word for a provider. OFFSET 0 keeps the
+// planner from anything but one look into the index on task_id for each task, whatever it takes the
 // table for: it must not use the index on task_type, which has all pending rows.
-func (q *Queries) GenerationListWithTwins(ctx context.Context, db DBTX, ids []string) ([]GenerationListWithTwinsRow, error) {
-	rows, err := db.Query(ctx, generationListWithTwins, ids)
+func (q *Queries) GenerationListWithTwins(ctx context.Context, db DBTX, arg GenerationListWithTwinsParams) ([]GenerationListWithTwinsRow, error) {
+	rows, err := db.Query(ctx, generationListWithTwins, arg.Ids, arg.Providers)
 	if err != nil {
 		return nil, err
 	}

@@ -45,15 +45,42 @@ LIMIT 1600;
 
 -- name: AdoptKeyList :many
 -- The columns that alone identify a row, the primary key first. An index that is
--- partial, deferred or over several columns does not count.
-SELECT a.attname::text AS name, i.indisprimary AS is_primary
+-- partial, deferred or over several columns does not count; but the primary key of a
+-- partitioned table must have the columns by which it is partitioned, which do not
+-- count there. leads: the index is for a search by the column.
+SELECT a.attname::text AS name, i.indisprimary AS is_primary, (i.indkey[0] = a.attnum)::boolean AS leads
 FROM pg_catalog.pg_index AS i
-JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+LEFT JOIN pg_catalog.pg_partitioned_table AS p ON p.partrelid = i.indrelid
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+    AND (i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+        OR i.indisprimary AND p.partrelid IS NOT NULL AND a.attnum <> ALL (p.partattrs)
+            AND i.indnkeyatts = 1 + (SELECT count(*) FROM unnest(p.partattrs::smallint[]) AS k WHERE k = ANY (i.indkey)))
 WHERE i.indrelid = CAST(@relation::bigint AS oid) AND i.indisunique AND i.indisvalid AND i.indimmediate
-    AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL
+    AND i.indpred IS NULL AND i.indexprs IS NULL
     AND (i.indisprimary OR a.attnotnull)
 ORDER BY i.indisprimary DESC, a.attnum
 LIMIT 100;
+
+-- name: AdoptPartitionList :many
+-- The partitions of a table, those of partitions too, after their parents.
+WITH RECURSIVE parts AS (
+    SELECT i.inhrelid, i.inhparent, 1 AS depth
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent = CAST(@relation::bigint AS oid)
+    UNION ALL
+    SELECT i.inhrelid, i.inhparent, p.depth + 1
+    FROM parts AS p
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent = p.inhrelid
+)
+SELECT n.nspname::text AS schema_name, c.relname::text AS name, c.relkind::text AS kind,
+    m.nspname::text AS parent_schema, o.relname::text AS parent_name
+FROM parts AS p
+JOIN pg_catalog.pg_class AS c ON c.oid = p.inhrelid AND c.relispartition
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class AS o ON o.oid = p.inhparent
+JOIN pg_catalog.pg_namespace AS m ON m.oid = o.relnamespace
+ORDER BY p.depth, n.nspname, c.relname
+LIMIT 100000;
 
 -- name: AdoptCheckList :many
 -- The checks on one column alone.
@@ -96,7 +123,7 @@ LEFT JOIN LATERAL (
     JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
-    WHERE s.nspname = 'tasksync' AND p.proname = 'adopted_notify'
+    WHERE s.nspname = 'tasksync' AND p.proname = 'adopted_notify' AND g.tgparentid = 0
     ORDER BY r.oid
     LIMIT 1
 ) AS t ON true
@@ -104,8 +131,10 @@ WHERE v.oid = to_regclass('public.music_generations') AND v.relkind = 'v'
 LIMIT 1;
 
 -- name: AdoptedIndexList :many
--- The indexes that `tasksync adopt` has made, by their names.
+-- The indexes that `tasksync adopt` has made, by their names. whole: of a partitioned
+-- table; part: of a partition, as part of such an index.
 SELECT n.nspname::text AS schema_name, c.relname::text AS name, i.indisvalid AS valid,
+    (c.relkind = 'I')::boolean AS whole, c.relispartition::boolean AS part,
     coalesce(obj_description(c.oid, 'pg_class'), '')::text AS comment
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
@@ -113,7 +142,23 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relname LIKE 'tasksync\_adopted\_%'
     AND n.nspname <> 'tasksync'
 ORDER BY n.nspname, c.relname
-LIMIT 100;
+LIMIT 1000000;
+
+-- name: AdoptedIndexPartList :many
+-- The tables that have a valid index as a part of an index that `tasksync adopt` has made,
+-- whatever its name: a partition that came later has it by itself.
+SELECT m.nspname::text AS index_schema, c.relname::text AS index_name, n.nspname::text AS schema_name, r.relname::text AS name
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS m ON m.oid = c.relnamespace
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid::regclass) AS t
+JOIN pg_catalog.pg_index AS i ON i.indexrelid = t.relid
+JOIN pg_catalog.pg_class AS r ON r.oid = i.indrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+WHERE c.relkind = 'I' AND NOT c.relispartition
+    AND c.relname LIKE 'tasksync\_adopted\_%'
+    AND t.relid <> c.oid
+ORDER BY n.nspname, r.relname, c.relname
+LIMIT 1000000;
 
 -- name: AdoptBlockerList :many
 -- The sessions that have written a table, for which triggers on it have to wait.

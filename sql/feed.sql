@@ -106,6 +106,7 @@ JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
 JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
 JOIN pg_catalog.pg_namespace AS s ON s.oid = p.pronamespace
 WHERE t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update')
+    AND t.tgparentid = 0 -- not those of partitions
     AND (t.tgrelid = to_regclass('public.music_generations') OR (s.nspname = 'tasksync' AND p.proname = 'adopted_notify'))
 ORDER BY t.tgname;
 
@@ -115,6 +116,14 @@ ORDER BY t.tgname;
 INSERT INTO tasksync.feed_lease (name, holder, expires_at)
 VALUES ('jobs ' || @worker::text, @sessions::text, clock_timestamp() + make_interval(secs => @seconds::double precision))
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at;
+
+-- name: WorkerLeaseList :many
+-- The daemons that live, by the ids that River gives them: host and time of start.
+SELECT substr(name, 6)::text AS worker
+FROM tasksync.feed_lease
+WHERE name LIKE 'jobs %' AND expires_at > clock_timestamp()
+ORDER BY name
+LIMIT 100;
 
 -- name: WorkerSessionEnd :one
 -- Ends the sessions of this role that daemons have left whose lease ended some time

@@ -18,29 +18,38 @@ WHERE id = ANY (@ids::uuid[])
 ORDER BY id;
 
 -- name: GenerationListWithTwins :many
--- The rows with the given ids, and of each pending one its twins: the other pending
--- rows with the same task, at most a hundred of them, at whatever provider. The LIMIT keeps the planner from
--- anything but one look into the index on task_id for each row, whatever it takes the
+-- The rows with the given ids, and for each task of a pending one the youngest other
+-- pending row with the same task, of each word for a provider. OFFSET 0 keeps the
+-- planner from anything but one look into the index on task_id for each task, whatever it takes the
 -- table for: it must not use the index on task_type, which has all pending rows.
 WITH asked AS MATERIALIZED (
     SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
     FROM public.music_generations
     WHERE id = ANY (@ids::uuid[])
 ), twins AS (
-    SELECT t.*
-    FROM asked AS a
+    SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
+    FROM (
+        SELECT DISTINCT a.task_id, a.task_type
+        FROM asked AS a
+        WHERE a.task_id <> ''
+            AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    ) AS a
     CROSS JOIN LATERAL (
-        SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
-        FROM public.music_generations AS g
-        WHERE g.task_id = a.task_id
-            AND g.task_type IS NOT NULL
-            AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-        LIMIT 100
+        SELECT DISTINCT ON (y.word) y.*
+        FROM (
+            SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at,
+                lower(btrim(coalesce(g.provider, '')) COLLATE "C") AS word
+            FROM public.music_generations AS g
+            WHERE g.task_id = a.task_id
+                AND g.task_type IS NOT NULL
+                AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+            OFFSET 0
+        ) AS y
+        WHERE y.task_type = a.task_type
+            AND y.word = ANY (@providers::text[])
+            AND y.id <> ALL (@ids::uuid[])
+        ORDER BY y.word, (CASE WHEN isfinite(y.created_at) THEN y.created_at WHEN isfinite(y.updated_at) THEN y.updated_at ELSE 'epoch' END)::timestamptz DESC, y.id DESC
     ) AS t
-    WHERE a.task_id <> ''
-        AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-        AND t.task_type = a.task_type
-        AND t.id <> ALL (@ids::uuid[])
 )
 SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
     coalesce(r.task_type, '')::text AS task_type, coalesce(r.provider, '')::text AS provider, coalesce(r.status, '')::text AS status,
@@ -48,6 +57,28 @@ SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id,
     (CASE WHEN isfinite(r.created_at) THEN r.created_at WHEN isfinite(r.updated_at) THEN r.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM (SELECT * FROM asked UNION ALL SELECT * FROM twins) AS r
 ORDER BY r.id;
+
+-- name: GenerationListTwins :many
+-- The pending rows with a task but one, the oldest first, after a known place; OFFSET 0
+-- as above.
+SELECT t.id, coalesce(t.user_id::text, '')::text AS user_id, coalesce(t.task_id, '')::text AS task_id,
+    coalesce(t.task_type, '')::text AS task_type, coalesce(t.provider, '')::text AS provider, coalesce(t.status, '')::text AS status,
+    coalesce(t.error_code, '')::text AS error_code, coalesce(t.error_message, '')::text AS error_message, t.created_at
+FROM (
+    SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message,
+        (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
+    FROM public.music_generations AS g
+    WHERE g.task_id = @task_id::text
+        AND g.task_type IS NOT NULL
+        AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
+    OFFSET 0
+) AS t
+WHERE t.task_type = @task_type::text
+    AND lower(btrim(coalesce(t.provider, '')) COLLATE "C") = ANY (@providers::text[])
+    AND t.id <> @but_id::uuid
+    AND (t.created_at, t.id) > (@after_time::timestamptz, @after_id::uuid)
+ORDER BY t.created_at, t.id
+LIMIT @max_rows;
 
 -- name: GenerationLockPending :many
 -- Locks in id order, so that two cohorts that share members cannot deadlock.
@@ -249,14 +280,15 @@ ORDER BY p.undated, p.created_at DESC, p.id DESC
 LIMIT @max_rows;
 
 -- name: GenerationListPendingByTask :many
--- The pending V2 rows of tasks at any of the providers ('' is the default one).
-SELECT id, coalesce(task_id, '')::text AS task_id
+-- Of each task at any of the providers ('' is the default one), a pending V2 row of each
+-- task type and word for the provider: a look at it is one at all of them.
+SELECT DISTINCT ON (task_id, task_type, lower(btrim(coalesce(provider, '')) COLLATE "C")) id, coalesce(task_id, '')::text AS task_id
 FROM public.music_generations
 WHERE task_id = ANY (@task_ids::text[])
     AND lower(btrim(coalesce(provider, '')) COLLATE "C") = ANY (@providers::text[])
     AND task_type IS NOT NULL
     AND lower(status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-ORDER BY id
+ORDER BY task_id, task_type, lower(btrim(coalesce(provider, '')) COLLATE "C"), id
 LIMIT @max_rows;
 
 -- name: GenerationListViews :many

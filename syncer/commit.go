@@ -43,12 +43,16 @@ func (s *Syncer) commit(ctx context.Context, via Via, members []*member) map[str
 	if s.insertsAnew(ctx, err) {
 		err = s.commitCohort(ctx, via, writing, lockTimeout)
 	}
-	for _, m := range writing {
+	err = s.commitBesideHolders(ctx, via, writing, err)
+	for i, m := range writing {
 		own := err
 		if rejected(err) {
 			own = s.commitAlone(ctx, via, m, err, len(writing) > 1)
 		}
 		results[m.g.ID] = s.committed(ctx, m, own)
+		if i == 0 { // of twins, the first one may have got the clips now
+			err = s.commitBesideHolders(ctx, via, writing[1:], err)
+		}
 	}
 	return results
 }

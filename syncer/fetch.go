@@ -177,10 +177,12 @@ func (s *Syncer) refsOf(members []*member) []task.Ref {
 			at[m.g.TaskID] = i
 			refs = append(refs, task.Ref{TaskID: m.g.TaskID, Type: m.g.Type, User: m.g.UserID, Value: s.valueOf(m)})
 		}
-		refs[i].Alone = refs[i].Alone || m.g.Memory.Reason == task.ReasonNotReported
-		for _, c := range m.clips {
-			if _, placeholder := s.cfg.Policy.Handlers.PlaceholderNumber(c.ClipID); !placeholder {
-				refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
+		for _, twin := range m.sameTask() {
+			refs[i].Alone = refs[i].Alone || twin.g.Memory.Reason == task.ReasonNotReported
+			for _, c := range twin.clips {
+				if _, placeholder := s.cfg.Policy.Handlers.PlaceholderNumber(c.ClipID); !placeholder {
+					refs[i].ClipIDs = append(refs[i].ClipIDs, c.ClipID)
+				}
 			}
 		}
 	}

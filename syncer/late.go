@@ -31,7 +31,7 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	if err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	members, err := s.loadEnded(ctx, ids)
+	members, err := s.loadRows(ctx, ids)
 	if err != nil {
 		return 0, fmt.Errorf("load ended rows: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"tasksync/task"
 )
 
-// load reads the generations and the twins of the pending ones, and the clips and
+// load reads the generations and the leaders of the pending ones, and the clips and
 // memories of those that are pending.
 func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, error) {
 	if len(ids) == 0 {
@@ -15,7 +15,7 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	rows, err := s.queries.GenerationListWithTwins(ctx, s.cfg.Pool, ids)
+	rows, err := s.queries.GenerationListWithTwins(ctx, s.cfg.Pool, queries.GenerationListWithTwinsParams{Ids: ids, Providers: s.cfg.Providers.All()})
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,9 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 	return members, s.loadRest(ctx, s.cfg.Pool, pending)
 }
 
-// loadEnded reads generations that have ended, with their clips and memories.
-func (s *Syncer) loadEnded(ctx context.Context, ids []string) (map[string]*member, error) {
+// loadRows reads generations, ended or not, with their clips and memories, without
+// their leaders.
+func (s *Syncer) loadRows(ctx context.Context, ids []string) (map[string]*member, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
 	rows, err := s.queries.GenerationList(ctx, s.cfg.Pool, ids)

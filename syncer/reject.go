@@ -57,7 +57,7 @@ func duplicateClip(cause error) bool { return database.Code(cause) == database.U
 // long that has gone on. It reads the row anew, because another pass may have ended
 // the row meanwhile.
 func (s *Syncer) rememberRejection(ctx context.Context, id, what string, now time.Time) (time.Duration, error) {
-	members, err := s.load(ctx, []string{id})
+	members, err := s.loadRows(ctx, []string{id})
 	if m := members[id]; err == nil && m != nil && m.g.Status.Pending() {
 		mem := m.g.Memory
 		mem.Rejected = what

@@ -53,9 +53,7 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	}
 	due := s.selectDue(req, ids, members, results)
 	s.fetchAndDecide(ctx, req, due)
-	for id, r := range s.commit(context.WithoutCancel(ctx), req.Via, due) { // what was paid for is kept when ctx ends
-		results[id] = r
-	}
+	s.commitAll(ctx, req.Via, due, members, results)
 	s.learn(req.Via, due, results)
 	s.record(req.Via, due, results)
 	s.countResults(members, results)

@@ -70,7 +70,7 @@ func (s *Syncer) planLooks(due []*member) {
 		}
 	}
 	for _, m := range due {
-		m.sharing = sharing[m.g.Provider]
+		m.sharing = max(m.sharing, sharing[m.g.Provider])
 		row, every := s.row(m, 0), time.Duration(0)
 		m.seen.Every = func(stage task.Stage, age time.Duration) time.Duration {
 			if every == 0 { // a look is decided on more than once, and asked for once

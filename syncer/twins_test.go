@@ -91,3 +91,40 @@ func TestTwinsTeachOnce(t *testing.T) {
 	}
 	t.Fatal("no metric")
 }
+
+// Tasks of two providers may have one id: they are two tasks, in whatever words the rows
+// name the provider, and the rows of a type that nobody knows are none of theirs.
+func TestManyTwinsAtTwoProviders(t *testing.T) {
+	t.Parallel()
+	var here, there atomic.Int64
+	counted := func(n *atomic.Int64) fetchFunc {
+		return func(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
+			n.Add(int64(len(refs)))
+			return allDone(ctx, refs)
+		}
+	}
+	b := setup(t, func(c *Config) {
+		c.Upstreams = map[string]Upstream{"": counted(&here), "kie": counted(&there)}
+		c.Providers = task.ProviderWords{"": "", "kie": "kie", "kie.ai": "kie"}
+	})
+	b.exec(`INSERT INTO music_generations (task_id, task_type, provider, created_at)
+		SELECT 't', 'generate', w, now() - n * interval '1 second'
+		FROM generate_series(1, 250) AS n, unnest(ARRAY[NULL, 'kie', ' KIE.ai ', 'unknown']) AS w`)
+	b.exec(`INSERT INTO music_generations (task_id, task_type, created_at) VALUES ('t', 'remix', now())`)
+	ended := func(where string) (n int) {
+		require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT count(*) FROM music_generations WHERE status = 'complete' AND `+where).Scan(&n))
+		return n
+	}
+	one := func(where string) (id string) {
+		require.NoError(t, b.pool.QueryRow(t.Context(), `SELECT id FROM music_generations WHERE task_type = 'generate' AND `+where+` ORDER BY created_at LIMIT 1`).Scan(&id))
+		return id
+	}
+	require.Equal(t, task.OutcomeSynced, b.syncOne(one(`provider = 'kie'`)).Outcome)
+	require.EqualValues(t, 1, there.Load())
+	require.Zero(t, here.Load())
+	require.Equal(t, 500, ended(`provider IN ('kie', ' KIE.ai ')`))
+	require.Equal(t, 500, ended(`true`))
+	require.Equal(t, task.Complete, b.syncOne(one(`provider IS NULL`)).NewStatus)
+	require.EqualValues(t, 1, here.Load())
+	require.Equal(t, 750, ended(`true`))
+}

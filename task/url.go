@@ -6,11 +6,24 @@ import (
 	"strings"
 )
 
-var uuidPattern = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
 // IsUUID reports whether id has the form of a UUID, like every real clip id of
 // Suno's.
-func IsUUID(id string) bool { return uuidPattern.MatchString(id) }
+func IsUUID(id string) bool {
+	if len(id) != 36 {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i] | 0x20; { // a letter in lower case; '-' and digits stay
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if id[i] != '-' {
+				return false
+			}
+		case (c < '0' || c > '9' || id[i] < '0') && (c < 'a' || c > 'f'):
+			return false
+		}
+	}
+	return true
+}
 
 // CDNURL returns the address at which Suno's CDN serves the audio of a clip. It
 // is empty if id is not a UUID: a placeholder must never become a link.
@@ -37,19 +50,25 @@ const (
 // for "no audio" since August 2026, nor an address that a server built from an id
 // that it did not have ("none.mp3").
 func usableURL(raw string) string {
+	usable, _ := parseURL(raw)
+	return usable
+}
+
+// parseURL returns raw and its host, if a row may carry it.
+func parseURL(raw string) (usable, host string) {
 	raw = strings.TrimSpace(raw)
 	if raw == "" || len(raw) > maxURL || strings.ContainsFunc(raw, isControl) {
-		return ""
+		return "", ""
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Hostname() == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
-		return ""
+		return "", ""
 	}
 	path := strings.TrimRight(u.Path, "/")
-	if strings.HasSuffix(path, "/api/forbidden") || lacksID(path) || lacksID(u.Query().Get("item_id")) {
-		return ""
+	if strings.HasSuffix(path, "/api/forbidden") || lacksID(path) || u.RawQuery != "" && lacksID(u.Query().Get("item_id")) {
+		return "", ""
 	}
-	return raw
+	return raw, u.Hostname()
 }
 
 // missingID matches the words that servers write for an id that they do not have,
@@ -58,8 +77,11 @@ var missingID = regexp.MustCompile(`(?i)^(image_(large_)?)?(none|null|undefined)
 
 // lacksID reports whether the last part of path is a word for a missing id.
 func lacksID(path string) bool {
-	return missingID.MatchString(strings.TrimSpace(path[strings.LastIndexByte(path, '/')+1:]))
+	name := strings.TrimSpace(path[strings.LastIndexByte(path, '/')+1:])
+	return len(name) > 0 && len(name) <= maxMissingID && strings.IndexByte("nNuUiI", name[0]) >= 0 && missingID.MatchString(name)
 }
+
+const maxMissingID = 32 // bytes of the longest such name, at least
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' }
 
@@ -68,9 +90,9 @@ const previewHost = "audiopipe.suno.ai"
 
 // finalURL returns raw if it is usable and not a preview, and "" if not.
 func finalURL(raw string) string {
-	raw = usableURL(raw)
-	if u, err := url.Parse(raw); err != nil || strings.EqualFold(u.Hostname(), previewHost) {
+	usable, host := parseURL(raw)
+	if strings.EqualFold(host, previewHost) {
 		return ""
 	}
-	return raw
+	return usable
 }

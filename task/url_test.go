@@ -1,6 +1,7 @@
 package task
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -92,5 +93,21 @@ func TestCDNURLOnlyFromUUIDs(t *testing.T) {
 	require.Equal(t, "https://cdn1.suno.ai/"+idA+".mp3", CDNURL(strings.ToUpper(idA)))
 	for _, id := range []string{"", "None", "null", "t-extend-0", "t-clip-1", idA + "-clip-1", idA + "\n", " " + idA, idA[:35], idA + "0", strings.ReplaceAll(idA, "-", ""), "../" + idA} {
 		require.Empty(t, CDNURL(id), id)
+	}
+}
+
+func TestIsUUID(t *testing.T) {
+	t.Parallel()
+	pattern := regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+	const id = "0123abCD-EF45-4678-9aBc-def012345678"
+	require.True(t, IsUUID(id))
+	for at := range len(id) { // every byte at every place
+		for c := range 256 {
+			other := id[:at] + string([]byte{byte(c)}) + id[at+1:]
+			require.Equal(t, pattern.MatchString(other), IsUUID(other), "%q", other)
+		}
+	}
+	for _, other := range []string{"", id[1:], id + "0", "{" + id + "}", strings.ReplaceAll(id, "-", "")} {
+		require.False(t, IsUUID(other), other)
 	}
 }

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -38,34 +37,28 @@ var ErrCallbackBody = errors.New("the callback's body is not JSON")
 // not count; neither does an id that is empty, is over 512 bytes, or has control
 // characters or invalid UTF-8.
 func CallbackTaskIDs(body []byte) ([]string, error) {
-	if !json.Valid(body) {
-		return nil, ErrCallbackBody // encoding/json's own error quotes the body
+	value, ok := Parse(body)
+	if !ok {
+		return nil, ErrCallbackBody // the parser's own error quotes the body
 	}
 	var ids callbackIDs
-	outer, _ := Objects[callback](body, maxCallbackIDs)
-	for _, o := range outer {
-		ids.add(o)
-		inner, _ := Objects[callback](o.Data, maxCallbackIDs)
-		for _, i := range inner {
-			ids.add(i)
+	for _, outer := range value.Objects(maxCallbackIDs) {
+		ids.add(outer)
+		for _, data := range outer.All("data") {
+			for _, inner := range data.Objects(maxCallbackIDs) {
+				ids.add(inner)
+			}
 		}
 	}
 	return ids, nil
 }
 
-// callback is an object that may name a task.
-type callback struct {
-	Snake Text            `json:"task_id"`
-	Camel Text            `json:"taskId"`
-	Data  json.RawMessage `json:"data"`
-}
-
 // callbackIDs are the ids found so far.
 type callbackIDs []string
 
-func (ids *callbackIDs) add(from callback) {
-	for _, t := range []Text{from.Snake, from.Camel} {
-		if id := string(t); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
+func (ids *callbackIDs) add(from Fields) {
+	for _, v := range from.All("task_id") {
+		if id := v.Text(); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
 			*ids = append(*ids, id)
 		}
 	}

@@ -82,8 +82,8 @@ func TestCallbackTaskIDs(t *testing.T) {
 		`{"data":[{"task_id":"a"},{"taskId":"b"}]}`: {"a", "b"}, `[{"task_id":"a"},{"data":{"taskId":"b"}}]`: {"a", "b"},
 		`[null,7,"x",[],{"task_id":"a"},{}]`: {"a"}, ` {"data":[null,[{"task_id":"x"}],{"task_id":"a"}]} `: {"a"},
 		// in order, and each once
-		`{"data":{"taskId":"c","task_id":"b"},"task_id":"a"}`: {"a", "b", "c"}, `{"task_id":"a","taskId":"a","data":{"task_id":" a "}}`: {"a"},
-		`{"task_id":"a","task_id":"b"}`: {"b"}, `{"data":{"task_id":"a"},"data":{"task_id":"b"}}`: {"b"},
+		`{"data":{"taskId":"c","task_id":"b"},"task_id":"a"}`: {"a", "c", "b"}, `{"task_id":"a","taskId":"a","data":{"task_id":" a "}}`: {"a"},
+		`{"task_id":"a","task_id":"b"}`: {"a", "b"}, `{"data":{"task_id":"a"},"data":{"task_id":"b"}}`: {"a", "b"},
 		// what can be an id
 		`{"task_id":" a\n"}`: {"a"}, `{"task_id":17}`: {"17"}, `{"task_id":12345678901234567890123}`: {"12345678901234567890123"},
 		`{"task_id":"a,b"}`: {"a,b"}, `{"task_id":"\u00fc/ä b"}`: {"ü/ä b"}, `{"task_id":"` + longest + `"}`: {longest},

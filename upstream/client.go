@@ -69,7 +69,7 @@ func (c Config) validate() error {
 	switch {
 	case c.Provider == "":
 		return errors.New("Provider: required")
-	case strings.ContainsFunc(c.APIKey, notInHeader):
+	case !ValidKey(c.APIKey):
 		return errors.New("APIKey: holds a space, a control or a non-ASCII character")
 	case c.Timeout < 0:
 		return errors.New("Timeout: negative")
@@ -82,6 +82,9 @@ func (c Config) validate() error {
 	}
 	return nil
 }
+
+// ValidKey reports whether a key can be sent in a header.
+func ValidKey(key string) bool { return !strings.ContainsFunc(key, notInHeader) }
 
 func notInHeader(r rune) bool {
 	return r > unicode.MaxASCII || unicode.IsSpace(r) || unicode.IsControl(r)
@@ -151,6 +154,16 @@ type Answer struct {
 	Status     int           // HTTP status
 	Body       []byte        // valid JSON
 	RetryAfter time.Duration // from the header Retry-After; 0: none
+
+	value Value // of Body
+}
+
+// Value is the body; absent if it is not JSON.
+func (a Answer) Value() Value {
+	if a.value.in == nil {
+		a.value, _ = Parse(a.Body)
+	}
+	return a.value
 }
 
 // Reader reads an answer. It returns the provider's own code (0: the HTTP status

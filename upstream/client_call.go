@@ -3,7 +3,6 @@ package upstream
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,11 +103,11 @@ func (c *Client) exchange(ctx context.Context, s *queue.Slot, k call) callEnd {
 		return c.halfAnswer(ctx, began, resp, len(data), err)
 	}
 	keepAnswer(ctx, k, task.Answer{Code: resp.StatusCode, Body: data, SentAt: began, Took: time.Since(began)})
-	if f := c.unreadable(resp, data); f != nil {
+	body, f := c.parse(resp, data)
+	if f != nil {
 		return callEnd{failureLabel(resp.StatusCode, f), unreadableHealth(resp.StatusCode, f), f}
 	}
-	ans := Answer{resp.StatusCode, trimBOM(data), retryAfter(resp.Header, time.Now())}
-	return c.judge(resp, ans, k.read)
+	return c.judge(resp, Answer{resp.StatusCode, body.document(), retryAfter(resp.Header, time.Now()), body}, k.read)
 }
 
 // keepAnswer passes an answer on to whoever wants it for operators. The body is a copy:
@@ -249,14 +248,14 @@ func (c *Client) halfAnswer(ctx context.Context, began time.Time, resp *http.Res
 	return end
 }
 
-// unreadable is the failure of an answer that no reader can read: one that is too
-// large, or is not JSON; nil for any other.
-func (c *Client) unreadable(resp *http.Response, data []byte) *task.Failure {
+// parse reads the body of an answer. It fails if no reader can read it: if it is too
+// large, or is not JSON.
+func (c *Client) parse(resp *http.Response, data []byte) (Value, *task.Failure) {
 	if int64(len(data)) > c.maxBody {
-		return Transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
+		return Value{}, Transient(ReasonTooLarge, fmt.Sprintf("HTTP %d, the answer is larger than the limit of %d bytes", resp.StatusCode, c.maxBody))
 	}
-	if json.Valid(trimBOM(data)) {
-		return nil
+	if body, ok := Parse(trimBOM(data)); ok {
+		return body, nil
 	}
 	f := statusFailure(resp.StatusCode)
 	if f == nil {
@@ -268,7 +267,7 @@ func (c *Client) unreadable(resp *http.Response, data []byte) *task.Failure {
 		f.Message = c.Redact(fmt.Sprintf("HTTP %d, a redirect to %s is not followed; check the API URL",
 			resp.StatusCode, redirectHost(resp)))
 	}
-	return f
+	return Value{}, f
 }
 
 func redirectHost(resp *http.Response) string {

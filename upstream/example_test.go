@@ -26,7 +26,7 @@ func (m mixer) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, 
 
 func (m mixer) ask(ctx context.Context, ref task.Ref) (seen *task.Observation, err error) {
 	err = m.Get(ctx, "/mixes/"+url.PathEscape(ref.TaskID), nil, func(answer upstream.Answer) (code int, f *task.Failure) {
-		fields := upstream.ParseFields(answer.Body)
+		fields := answer.Value().Fields()
 		if seen = (&task.Observation{Raw: fields.Text("state"), Status: task.Processing}); seen.Raw == "done" {
 			seen.Status, seen.Items = task.Complete, m.Items(upstream.Items{}.Parse(fields.Get("tracks"), ref.Type))
 		}

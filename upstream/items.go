@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -39,7 +38,7 @@ func (r Result) Bare() bool { return r.Item == task.Item{Status: r.Status} && !r
 // ItemFailure is the failure of a result that its provider calls failed: by its
 // text, else by its code.
 func (r Result) ItemFailure() *task.Failure {
-	message, code := string(r.Err.Message), string(r.Err.Code)
+	message, code := r.Err.Message, r.Err.Code
 	if f := Refusal(message, code); f != nil {
 		return f
 	}
@@ -59,26 +58,26 @@ var (
 	modelKeys  = []string{"modelname", "model"}
 )
 
-// List finds the results in raw: an array; or the first non-empty list that an
+// List finds the results in from: an array; or the first non-empty list that an
 // object has under a key of the table, up to two objects deeper; or the object
 // itself, if it has no list. Each of them may stand in a JSON string.
-func (i Items) List(raw json.RawMessage) []json.RawMessage {
-	return listOf(raw, cmp.Or(i.Max, maxItems), 3)
+func (i Items) List(from Value) []Value {
+	return listOf(from, cmp.Or(i.Max, maxItems), 3)
 }
 
-func listOf(raw json.RawMessage, limit, depth int) []json.RawMessage {
-	raw = Unquote(raw)
-	if list := Elements(raw, limit); list != nil {
-		return list
+func listOf(from Value, limit, depth int) []Value {
+	from = from.Unquote()
+	if from.IsArray() {
+		return from.Elements(limit)
 	}
-	f := ParseFields(raw)
-	if f == nil || depth == 0 {
+	f := from.Fields()
+	if !f.Given() || depth == 0 {
 		return nil
 	}
 	isList := false
 	for _, key := range listKeys {
-		value := f[key]
-		if value == nil {
+		value := f.Get(key)
+		if value.Absent() {
 			continue
 		}
 		isList = true
@@ -89,16 +88,19 @@ func listOf(raw json.RawMessage, limit, depth int) []json.RawMessage {
 	if isList {
 		return nil
 	}
-	return []json.RawMessage{raw}
+	return []Value{f.Value()}
 }
 
 // Parse reads the results that List finds, in their order. It leaves out what is
 // not an object, or an empty one. Of results with the same id, the one that is
 // further along stays, else the first, and takes from the others what it lacks.
-func (i Items) Parse(raw json.RawMessage, t task.Type) []Result {
+func (i Items) Parse(from Value, t task.Type) []Result { return i.ParseAll(i.List(from), t) }
+
+// ParseAll is like Parse for results that were found already.
+func (i Items) ParseAll(list []Value, t task.Type) []Result {
 	var results []Result
-	for _, element := range i.List(raw) {
-		r := i.result(ParseFields(element), t)
+	for _, element := range list {
+		r := i.result(element.Fields(), t)
 		if r == (Result{}) {
 			continue
 		}
@@ -117,7 +119,7 @@ func (i Items) result(f Fields, t task.Type) Result {
 	meta := f.Object("metadata")
 	text := func(keys ...string) string { return cmp.Or(f.Text(keys...), meta.Text(keys...)) }
 	it := task.Item{
-		ID:             f.Text("id", "clipid"),
+		ID:             f.Text("id", "_id", "clipid"),
 		Title:          text("title"),
 		AudioURL:       text(audioKeys...),
 		SourceAudioURL: text("sourceaudiourl"),
@@ -164,9 +166,8 @@ func (i Items) lyricsKeys(t task.Type) []string {
 
 // errorOf is the error of a result, in any form that a provider uses.
 func errorOf(f, meta Fields) ErrorField {
-	var err ErrorField
-	_ = err.UnmarshalJSON(f.Get("error")) // never fails
-	text := func(keys ...string) Text { return Text(cmp.Or(f.Text(keys...), meta.Text(keys...))) }
+	err := f.Error("error")
+	text := func(keys ...string) string { return cmp.Or(f.Text(keys...), meta.Text(keys...)) }
 	err.Message = cmp.Or(err.Message, text("errormessage", "failreason", "failmsg"))
 	err.Code = cmp.Or(err.Code, text("errorcode", "failcode", "errortype"))
 	return err

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -24,7 +23,7 @@ func TestItemSpellings(t *testing.T) {
 		"metadata":      `{"id":"A","status":"COMPLETE","title":"T","audio_url":"https://h/a.mp3","stream_audio_url":"https://h/s","image_large_url":"https://h/i","video_url":"https://h/v","major_model_version":"chirp-v4","metadata":{"prompt":"la","tags":"pop","duration":154.6}}`,
 		"text metadata": `{"id":"A","status":"success","title":"T","audio_url":"https://h/a.mp3","stream_audio_url":"https://h/s","image_url":"https://h/i","video_url":"https://h/v","model_name":"chirp-v4","prompt":"","text":"la","metadata":"{\"tags\":\"pop\",\"duration\":154.6}"}`,
 	} {
-		results := Items{}.Parse(json.RawMessage(body), task.Generate)
+		results := Items{}.Parse(parsed(body), task.Generate)
 		require.Len(t, results, 1, name)
 		require.Equal(t, want, results[0].Item, name)
 		require.False(t, results[0].Unknown, name)
@@ -50,9 +49,9 @@ func TestItemLists(t *testing.T) {
 		`null`: 0, `7`: 0, `"x"`: 0, `{}`: 0, ``: 0, `{"x":1}`: 0,
 		"[" + strings.Repeat(`{"title":"x"},`, 999) + "{}]": maxItems,
 	} {
-		require.Len(t, Items{}.Parse(json.RawMessage(body), task.Generate), want, body[:min(len(body), 80)])
+		require.Len(t, Items{}.Parse(parsed(body), task.Generate), want, body[:min(len(body), 80)])
 	}
-	same := Items{}.Parse(json.RawMessage(`[{"id":"A","title":"x","tags":"pop"},{"id":"a","title":"y","state":"error","error":{"code":"c"}},{"id":"A","audio_url":"u"}]`), task.Generate)
+	same := Items{}.Parse(parsed(`[{"id":"A","title":"x","tags":"pop"},{"id":"a","title":"y","state":"error","error":{"code":"c"}},{"id":"A","audio_url":"u"}]`), task.Generate)
 	require.Equal(t, []Result{{
 		Item: task.Item{ID: "a", Title: "y", Tags: "pop", AudioURL: "u", Status: task.Failed}, State: "error", Err: ErrorField{Code: "c"},
 	}}, same, "the result that is further along, with what the others have")
@@ -72,13 +71,13 @@ func TestItemStates(t *testing.T) {
 	status, known := Items{}.State("mastering")
 	require.Equal(t, task.Processing, status)
 	require.False(t, known)
-	require.Empty(t, Items{}.Parse(json.RawMessage(`{"id":"A"}`), task.Generate)[0].Status)
+	require.Empty(t, Items{}.Parse(parsed(`{"id":"A"}`), task.Generate)[0].Status)
 }
 
 func TestItemOddities(t *testing.T) {
 	t.Parallel()
 	parse := func(i Items, taskType task.Type, body string) task.Item {
-		results := i.Parse(json.RawMessage(body), taskType)
+		results := i.Parse(parsed(body), taskType)
 		require.Len(t, results, 1)
 		return results[0].Item
 	}
@@ -105,7 +104,7 @@ func TestItemFailures(t *testing.T) {
 		`{"status":"error","error_message":"Insufficient credits"}`:                                                                "task_dead API_ERROR",
 		`{"status":"error"}`: "task_dead API_ERROR",
 	} {
-		results := Items{}.Parse(json.RawMessage(body), task.Generate)
+		results := Items{}.Parse(parsed(body), task.Generate)
 		require.Len(t, results, 1)
 		require.True(t, results[0].Bare() || results[0].Err.Given())
 		f := results[0].ItemFailure()
@@ -118,7 +117,7 @@ func FuzzItems(f *testing.F) {
 	f.Add([]byte(`{"sunoData":[{"id":"A","status":30}]}`))
 	f.Add([]byte(`"{\"data\":[{\"clipId\":\"A\",\"metadata\":{\"tags\":[\"x\"]}}]}"`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, r := range (Items{}).Parse(raw, task.Generate) {
+		for _, r := range (Items{}).Parse(parsed(string(raw)), task.Generate) {
 			require.NotEqual(t, Result{}, r)
 			require.GreaterOrEqual(t, r.Duration, 0.0)
 		}

@@ -25,6 +25,7 @@ type adoptCmd struct {
 	Column     map[string]string `placeholder:"OURS=THEIRS" help:"Which column is which, like task_id=suno_id or audio_url_2=second_url; an empty one is none."`
 	Word       map[string]string `placeholder:"OURS=THEIRS" help:"The application's words for a status, like complete=completed,done: the first is written, all are read."`
 	Type       string            `placeholder:"TYPE" help:"The task type of all rows, if no column has it (generate)."`
+	TypeWord   map[string]string `placeholder:"OURS=THEIRS" help:"The application's words for a task type, like generate=song,cover, where a column has them."`
 	TimeZone   string            `placeholder:"ZONE" help:"The zone of times without one, like UTC."`
 	ClipsTable string            `placeholder:"NAME" help:"A table that has a row for each clip."`
 	ClipWord   map[string]string `placeholder:"OURS=THEIRS" help:"The words for a status in the table of the clips, like --word."`
@@ -127,7 +128,7 @@ func (c *adoptCmd) propose(ctx context.Context, conn *pgx.Conn, std *streams) (p
 		return plan, nil, err
 	}
 	p := adopt.Propose(cat, adopt.Given{
-		Columns: c.Column, Words: lists(c.Word), ClipWords: lists(c.ClipWord), Type: c.Type, TimeZone: c.TimeZone, ClipsJSON: c.ClipsJSON, Types: taskTypes(),
+		Columns: c.Column, Words: lists(c.Word), ClipWords: lists(c.ClipWord), Type: c.Type, TypeWords: lists(c.TypeWord), TimeZone: c.TimeZone, ClipsJSON: c.ClipsJSON, Types: taskTypes(),
 	})
 	showDecisions(std.err, p.Decisions)
 	if len(p.Questions) > 0 {

@@ -65,4 +65,12 @@ var shapes = []shape{
 		remove: `DELETE FROM generated_music WHERE external_id = $1`,
 		again:  `UPDATE generated_music SET state = 'NEW', external_id = $2, song_url = '', created = now() AT TIME ZONE 'Asia/Shanghai' WHERE external_id = $1`,
 	},
+	{
+		name: "month_songs", adopt: []string{"--table", "month_songs"},
+		insert:   `INSERT INTO month_songs (task_id, created_at) VALUES ($1, $2)`,
+		read:     `SELECT status, coalesce(error, ''), array_remove(ARRAY[audio_url], NULL) FROM month_songs WHERE task_id = $1`,
+		complete: "completed", failed: "failed", places: 1,
+		remove: `DELETE FROM month_songs WHERE task_id = $1`,
+		again:  `UPDATE month_songs SET status = 'pending', task_id = $2, audio_url = NULL, error = NULL, created_at = now() WHERE task_id = $1`,
+	},
 }

@@ -154,6 +154,12 @@ func adoptedWorld(t *testing.T, s shape) (*adopted, *world) {
 	t.Helper()
 	w := newAdopted(t, s)
 	w.adopt(t)
+	return w.world(t)
+}
+
+// world gives the application an upstream whose tasks stand still.
+func (w *adopted) world(t *testing.T) (*adopted, *world) {
+	t.Helper()
 	w.rows = map[string]string{}
 	all := &world{e2e: w.e2e}
 	began := time.Now()

@@ -47,6 +47,12 @@ type cli struct {
 	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated upstream API over HTTP."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a daemon on this machine whether it serves."`
+	Completion  completionCmd  `cmd:"" help:"Print the code with which a shell completes tasksync's commands."`
+	Man         manCmd         `cmd:"" help:"Print the man page."`
+
+	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // streams are where a command writes: results to out, everything else to err.
@@ -89,12 +95,15 @@ func run(args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "tasksync:", err)
 		return exitFailed
 	}
-	if len(args) == 0 {
+	if completes(parser) {
+		return exitOK
+	}
+	if len(args) == 0 || len(args) == 1 && args[0] == "help" {
 		args = []string{"--help"}
 	}
 	kctx, err := parser.Parse(args)
 	switch {
-	case exited >= 0: // --help
+	case exited >= 0: // --help, --version
 		return exited
 	case err != nil:
 		fmt.Fprintf(errOut, "tasksync: %v\nRun tasksync --help, or tasksync COMMAND --help.\n", fromVariable(parser.Model, args, err))
@@ -123,6 +132,7 @@ func tagVars() kong.Vars {
 	names := providerNames()
 	last := len(names) - 1
 	return kong.Vars{
+		"version":          versionLine(),
 		"providers":        strings.Replace(strings.Join(names[:last], ", "), ",", " (default),", 1) + " or " + names[last],
 		"provider_names":   strings.Join(names, ","),
 		"default_provider": names[0],

@@ -28,6 +28,9 @@ import (
 const asCommand = "TASKSYNC_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	if name := os.Getenv(asStandIn); name != "" {
+		os.Exit(standIn(name, os.Args[1:]))
+	}
 	if os.Getenv(asCommand) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}

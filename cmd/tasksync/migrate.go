@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -25,6 +30,7 @@ type (
 	migrateDownCmd struct {
 		databaseFlags
 		All bool `help:"Take back all of them."`
+		Yes bool `help:"Do not ask, whatever is lost and whichever daemon runs."`
 	}
 	migrateStatusCmd struct{ databaseFlags }
 )
@@ -43,7 +49,10 @@ func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
 
 // Run implements kong's command.
 func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
-	return c.withMigrator(ctx, rlsFlags{}.migrations(std), func(_ *pgxpool.Pool, m *migrations.Migrator) error {
+	return c.withMigrator(ctx, rlsFlags{}.migrations(std), func(pool *pgxpool.Pool, m *migrations.Migrator) error {
+		if err := c.permit(ctx, pool, m, std); err != nil {
+			return err
+		}
 		down := m.Down
 		if c.All {
 			down = func(ctx context.Context) ([]migrations.Applied, error) { return m.DownTo(ctx, 0) }
@@ -52,6 +61,50 @@ func (c *migrateDownCmd) Run(ctx context.Context, std *streams) error {
 		printMigrations(std, "took back", applied)
 		return err
 	})
+}
+
+// permit says what the way down loses and which daemons run, and returns an error unless
+// nothing speaks against it or the user has agreed.
+func (c *migrateDownCmd) permit(ctx context.Context, pool *pgxpool.Pool, m *migrations.Migrator, std *streams) error {
+	running, err := daemon.Running(ctx, pool)
+	if err != nil {
+		return err
+	}
+	losses, err := m.Losses(ctx, c.All)
+	if err != nil {
+		return err
+	}
+	for _, name := range running {
+		fmt.Fprintln(std.err, "tasksync: daemon", name, "works on this database")
+	}
+	for _, l := range losses {
+		what := ""
+		if l.What != "" {
+			what = ": " + l.What
+		}
+		fmt.Fprintf(std.err, "tasksync: this deletes %d rows of %s%s\n", l.Rows, l.Table, what)
+	}
+	switch {
+	case c.Yes:
+		return nil
+	case len(running) > 0:
+		return usageError{errors.New("nothing was taken back: stop the daemons first, which would fail without their tables, or say --yes")}
+	case len(losses) == 0:
+		return nil
+	case !isTerminal(os.Stdin) || !isTerminal(std.err):
+		return usageError{errors.New("nothing was taken back: what stands above would be lost; if that is what you want, say --yes")}
+	case !confirm(os.Stdin, std.err, "tasksync: take back, and lose these rows? [y/N] "):
+		return errors.New("nothing was taken back")
+	}
+	return nil
+}
+
+// confirm asks a question; anything but y or yes is a no.
+func confirm(in io.Reader, out io.Writer, question string) bool {
+	fmt.Fprint(out, question)
+	line, _ := bufio.NewReader(in).ReadString('\n')
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes"
 }
 
 // Run implements kong's command.

@@ -130,6 +130,7 @@ func TestErrorsNameVariables(t *testing.T) {
 		`TASKSYNC_LATE "x" is not one of [event complete off]`:    func(c *daemon.Config) { c.Late = "x" },
 		"TASKSYNC_POLL_INTERVAL 1ms is under 50ms":                func(c *daemon.Config) { c.PollInterval = time.Millisecond },
 		"TASKSYNC_API_KEY is not set; give the key of your sunoapi account, or TASKSYNC_API_KEY_FILE with a file that holds it":     func(c *daemon.Config) { c.Providers[0].APIKey = "" },
+		"TASKSYNC_API_KEY holds a space, a control or a non-ASCII character; copy the key of your sunoapi account anew":             func(c *daemon.Config) { c.Providers[0].APIKey = "the key of" },
 		"TASKSYNC_KIE_API_KEY is not set; give the key of your kie account, or TASKSYNC_KIE_API_KEY_FILE with a file that holds it": func(c *daemon.Config) { c.Providers[1].APIKey = "" },
 		"TASKSYNC_SUNOPROXY_API_URL is not set; give the address of your sunoproxy server, without /suno":                           func(c *daemon.Config) { c.Providers[2].APIURL = "" },
 		"TASKSYNC_RATE_LIMIT -1/1s is not a rate limit":                                                                             func(c *daemon.Config) { c.Providers[0].RateLimit = &upstream.Rate{Requests: -1, Window: time.Second} },

@@ -66,6 +66,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	cfg.AdminStarted = func(addr net.Addr) { admin = addr }
 	cfg.Started = func(addr net.Addr) {
 		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "rate_limit", cfg.Providers[0].Rate().String(), "pace", cfg.Pace, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String(), "admin_addr", admin.String())
+		go supervise(ctx, admin.String())
 	}
 	return asUsage(daemon.Run(ctx, cfg))
 }

@@ -104,15 +104,17 @@ func TestStartEndsWithTheNextStep(t *testing.T) {
 		exit int
 		want []string
 	}{
-		"no TLS":            {with(func(_ *url.URL, q url.Values) { q.Set("sslmode", "require") }), exitFailed, []string{"refused TLS", "ssl = on", "sslmode=disable"}},
-		"verify-full":       {with(func(_ *url.URL, q url.Values) { q.Set("sslmode", "verify-full") }), exitFailed, []string{"refused TLS", "ssl = on"}},
-		"unknown authority": {"postgres://u:p@" + encrypted + "/db?sslmode=verify-full", exitFailed, []string{"unknown authority", "sslrootcert"}},
-		"another name":      {"postgres://u:p@localhost:" + port + "/db?sslmode=verify-full&sslrootcert=" + root, exitFailed, []string{"certificate is valid for", "not localhost", "verify-ca"}},
-		"a web server":      {"postgres://u:p@" + web.Listener.Addr().String() + "/db", exitFailed, []string{"does not speak Postgres's protocol", "5432"}},
-		"a tenant":          {"postgres://u:p@" + fakeServer(t, refuses) + "/db", exitFailed, []string{"Tenant or user not found", "postgres.PROJECT-REF"}},
-		"unknown parameter": {with(func(_ *url.URL, q url.Values) { q.Set("options", "-c nosuch=1") }), exitFailed, []string{`unrecognized configuration parameter \"nosuch\"`, "correct or remove it"}},
-		"a wrong value":     {with(func(_ *url.URL, q url.Values) { q.Set("statement_timeout", "soon") }), exitFailed, []string{"statement_timeout", "correct or remove it"}},
-		"our own read-only": {with(func(_ *url.URL, q url.Values) { q.Set("default_transaction_read_only", "on") }), exitFailed, []string{"in the address (options)", "take it out there"}},
+		"no TLS":             {with(func(_ *url.URL, q url.Values) { q.Set("sslmode", "require") }), exitFailed, []string{"refused TLS", "ssl = on", "sslmode=disable"}},
+		"verify-full":        {with(func(_ *url.URL, q url.Values) { q.Set("sslmode", "verify-full") }), exitFailed, []string{"refused TLS", "ssl = on"}},
+		"no channel binding": {with(func(_ *url.URL, q url.Values) { q.Set("channel_binding", "require") }), exitFailed, []string{"channel binding required", "TLS up to Postgres itself", "channel_binding=prefer"}},
+		"another proof":      {with(func(_ *url.URL, q url.Values) { q.Set("require_auth", "gss") }), exitFailed, []string{"authentication method requirement", "change pg_hba.conf"}},
+		"unknown authority":  {"postgres://u:p@" + encrypted + "/db?sslmode=verify-full", exitFailed, []string{"unknown authority", "sslrootcert"}},
+		"another name":       {"postgres://u:p@localhost:" + port + "/db?sslmode=verify-full&sslrootcert=" + root, exitFailed, []string{"certificate is valid for", "not localhost", "verify-ca"}},
+		"a web server":       {"postgres://u:p@" + web.Listener.Addr().String() + "/db", exitFailed, []string{"does not speak Postgres's protocol", "5432"}},
+		"a tenant":           {"postgres://u:p@" + fakeServer(t, refuses) + "/db", exitFailed, []string{"Tenant or user not found", "postgres.PROJECT-REF"}},
+		"unknown parameter":  {with(func(_ *url.URL, q url.Values) { q.Set("options", "-c nosuch=1") }), exitFailed, []string{`unrecognized configuration parameter \"nosuch\"`, "correct or remove it"}},
+		"a wrong value":      {with(func(_ *url.URL, q url.Values) { q.Set("statement_timeout", "soon") }), exitFailed, []string{"statement_timeout", "correct or remove it"}},
+		"our own read-only":  {with(func(_ *url.URL, q url.Values) { q.Set("default_transaction_read_only", "on") }), exitFailed, []string{"in the address (options)", "take it out there"}},
 		"and without TLS": {with(func(_ *url.URL, q url.Values) {
 			q.Set("default_transaction_read_only", "on")
 			q.Set("sslmode", "prefer")

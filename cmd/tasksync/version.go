@@ -11,8 +11,12 @@ type versionCmd struct{}
 
 // Run implements kong's command.
 func (versionCmd) Run(std *streams) error {
-	_, err := fmt.Fprintf(std.out, "tasksync %s (%s %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(std.out, versionLine())
 	return err
+}
+
+func versionLine() string {
+	return fmt.Sprintf("tasksync %s (%s %s/%s)", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // release is set by the linker: -ldflags "-X main.release=v1.2.3".

@@ -70,36 +70,13 @@ func Apply(ctx context.Context, conn *pgx.Conn, m Migration, tell func(string)) 
 	if _, err := conn.Exec(ctx, m.Prepare); err != nil {
 		return fmt.Errorf("make what stands beside the table: %w", err)
 	}
-	for _, i := range m.Indexes {
-		if err := buildIndex(ctx, conn, i, tell); err != nil {
-			return err
-		}
+	if err := buildIndexes(ctx, conn, m, tell); err != nil {
+		return err
 	}
 	return retryLocked(ctx, conn, m.Relation, tell, func() error {
 		_, err := conn.Exec(ctx, m.Layer)
 		return err
 	})
-}
-
-// buildIndex builds an index without blocking writers, unless it is there already.
-func buildIndex(ctx context.Context, conn *pgx.Conn, i Index, tell func(string)) error {
-	list, err := queries.New().AdoptedIndexList(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("read the indexes: %w", err)
-	}
-	mark := "tasksync adopt " + digest(i.Create)
-	for _, have := range list {
-		if have.SchemaName == i.Schema && have.Name == i.Name && have.Valid && have.Comment == mark {
-			return nil
-		}
-	}
-	tell("building index " + i.Name + "; writers are not blocked, but it waits for transactions that are open")
-	for _, sql := range []string{i.Drop, i.Create, "COMMENT ON INDEX " + pgx.Identifier{i.Schema, i.Name}.Sanitize() + " IS " + literal(mark)} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("build index %s: %w", i.Name, err)
-		}
-	}
-	return nil
 }
 
 // How a lock is tried for.
@@ -183,18 +160,12 @@ func Remove(ctx context.Context, conn *pgx.Conn, tell func(string)) (string, err
 	}); err != nil {
 		return "", fmt.Errorf("drop the views and triggers: %w", err)
 	}
-	return adopted.Table, removeRest(ctx, conn, q)
+	return adopted.Table, removeRest(ctx, conn, relation, tell)
 }
 
-func removeRest(ctx context.Context, conn *pgx.Conn, q *queries.Queries) error {
-	indexes, err := q.AdoptedIndexList(ctx, conn)
-	if err != nil {
-		return fmt.Errorf("read the indexes: %w", err)
-	}
-	for _, i := range indexes {
-		if _, err := conn.Exec(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+pgx.Identifier{i.SchemaName, i.Name}.Sanitize()); err != nil {
-			return fmt.Errorf("drop index %s: %w", i.Name, err)
-		}
+func removeRest(ctx context.Context, conn *pgx.Conn, relation int64, tell func(string)) error {
+	if err := dropIndexes(ctx, conn, relation, tell); err != nil {
+		return err
 	}
 	unprepare, err := execute("unprepare", nil)
 	if err == nil {

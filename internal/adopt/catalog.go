@@ -20,6 +20,8 @@ type Table struct {
 	Owned        bool
 	Columns      []Column
 	Keys         []string // columns that alone identify a row, the primary key first
+	Leads        []string // those of Keys by which an index finds rows
+	Partitions   []queries.AdoptPartitionListRow
 	Checks       []queries.AdoptCheckListRow
 	References   []queries.AdoptReferenceListRow // to this table
 	// Words are the words of a column of statuses or types that rows have, by column.
@@ -75,6 +77,14 @@ func ReadTable(ctx context.Context, db queries.DBTX, name string) (*Table, error
 	}
 	for _, k := range keys {
 		t.Keys = append(t.Keys, k.Name)
+		if k.Leads {
+			t.Leads = append(t.Leads, k.Name)
+		}
+	}
+	if t.Kind == "p" {
+		if t.Partitions, err = q.AdoptPartitionList(ctx, db, t.ID); err != nil {
+			return nil, fmt.Errorf("read the partitions of %s: %w", t, err)
+		}
 	}
 	if t.Checks, err = q.AdoptCheckList(ctx, db, t.ID); err != nil {
 		return nil, fmt.Errorf("read the checks of %s: %w", t, err)
@@ -146,7 +156,7 @@ func ReadCatalog(ctx context.Context, db queries.DBTX, table, clips string) (*Ca
 // readFree reads a table, unless a view is to have its name.
 func readFree(ctx context.Context, db queries.DBTX, name string) (*Table, error) {
 	t, err := ReadTable(ctx, db, name)
-	if err == nil && t.Kind == "r" && t.Schema == "public" && (t.Name == "music_generations" || t.Name == "music_clips") {
+	if err == nil && (t.Kind == "r" || t.Kind == "p") && t.Schema == "public" && (t.Name == "music_generations" || t.Name == "music_clips") {
 		return nil, fmt.Errorf("%w: tasksync puts views named music_generations and music_clips over your tables, so give %s another name first (ALTER TABLE %s RENAME TO …) and let the application use that", ErrTaken, t, t.SQL())
 	}
 	return t, err

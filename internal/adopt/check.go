@@ -3,6 +3,7 @@ package adopt
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -41,7 +42,11 @@ func (c *checker) checkTable(t *Table) bool {
 	switch t.Kind {
 	case "r":
 	case "p":
-		c.fail("%s is partitioned: indexes on it cannot be built without blocking writers; adopt does not do that", t)
+		for _, p := range t.Partitions {
+			if p.Kind != "r" && p.Kind != "p" {
+				c.fail("%s has partition %s.%s, which is a foreign table: it can have no index", t, p.SchemaName, p.Name)
+			}
+		}
 	case "v", "m":
 		c.fail("%s is a view; name the table below it", t)
 	default:
@@ -69,7 +74,7 @@ func (c *checker) checkColumns() {
 		switch role {
 		case "id":
 			fits, want = canBeKey, "uuid, an integer or text"
-		case "status":
+		case "status", "task_type":
 			fits, want = isText, "text or an enumeration"
 		case "task_id":
 			fits, want = func(c Column) bool { return isFree(c) || c.Base == "uuid" }, "text or uuid"
@@ -84,7 +89,33 @@ func (c *checker) checkColumns() {
 	if (c.plan.Type == "") == (c.plan.Columns["task_type"] == "") {
 		c.fail("type: name either the task type of all rows or, in columns, the column task_type")
 	}
+	c.checkTypeWords()
 	c.checkZone()
+}
+
+// checkTypeWords checks that a word stands for one task type, and that the column can
+// have it.
+func (c *checker) checkTypeWords() {
+	col := c.cat.Table.column(c.plan.Columns["task_type"])
+	if col == nil {
+		if len(c.plan.TypeWords) > 0 {
+			c.fail("type_words: name the column that has them: task_type in columns")
+		}
+		return
+	}
+	meaning := map[string]string{}
+	choices, from, closed := c.cat.Table.choices(*col)
+	for _, t := range slices.Sorted(maps.Keys(c.plan.TypeWords)) {
+		for _, w := range c.plan.TypeWords[t] {
+			if other := meaning[w]; other != "" {
+				c.fail("type_words: %q stands for %s and for %s", w, other, t)
+			}
+			meaning[w] = t
+			if closed && !slices.Contains(choices, w) {
+				c.fail("type_words: %s.%s takes no %q (%s: %s)", c.cat.Table, col.Name, w, from, strings.Join(choices, ", "))
+			}
+		}
+	}
 }
 
 // checkColumn reports whether a table has a column of a type that fits.

@@ -2,6 +2,7 @@ package adopt
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,16 +63,30 @@ func (r *renderer) timeExpr(alias string, c *Column) string {
 	}
 }
 
-// statusExpr returns a column of statuses in our words. It is immutable, which the
-// text of an enumeration is not: so its labels are spelled out.
-func statusExpr(alias string, c *Column, words map[string][]string) string {
+// statusExpr returns a column of statuses in our words.
+func statusExpr(alias string, c *Column, theirs map[string][]string) string {
+	return oursExpr(alias, c, words(), theirs)
+}
+
+// typeExpr returns a column of task types in our words.
+func typeExpr(alias string, c *Column, theirs map[string][]string) string {
+	if c.Base != "enum" && len(theirs) == 0 {
+		return textExpr(alias, c)
+	}
+	return oursExpr(alias, c, slices.Sorted(maps.Keys(theirs)), theirs)
+}
+
+// oursExpr returns a column with the application's words in our words; its other words
+// stay. The expression is immutable, which the text of an enumeration is not: so its
+// labels are spelled out.
+func oursExpr(alias string, c *Column, ours []string, theirs map[string][]string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "CASE %s", of(alias, c))
 	named := map[string]bool{}
-	for _, s := range statuses {
-		for _, w := range words[string(s)] {
-			if w != string(s) || c.Base == "enum" {
-				fmt.Fprintf(&b, " WHEN %s THEN %s", literal(w), literal(string(s)))
+	for _, o := range ours {
+		for _, w := range theirs[o] {
+			if w != o || c.Base == "enum" {
+				fmt.Fprintf(&b, " WHEN %s THEN %s", literal(w), literal(o))
 			}
 			named[w] = true
 		}

@@ -23,6 +23,9 @@ type Plan struct {
 	Columns map[string]string `yaml:"columns"`
 	// Type is the task type of all rows, where no column has it.
 	Type string `yaml:"type,omitempty"`
+	// TypeWords are the application's words for each task type of ours, where its column
+	// has other words. Words that stand for none are read as they are.
+	TypeWords map[string][]string `yaml:"type_words,omitempty"`
 	// TimeZone is the zone of times without one.
 	TimeZone string `yaml:"time_zone,omitempty"`
 	// Words are the application's words for each status of ours. The first one is

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tasksync/queries"
+
 	"tasksync/task"
 )
 
@@ -147,7 +149,10 @@ func TestCheck(t *testing.T) {
 		says   string
 	}{
 		"fits":           {func(*Plan, *Table) {}, ""},
-		"partitioned":    {func(_ *Plan, t *Table) { t.Kind = "p" }, "is partitioned"},
+		"partitioned":    {func(_ *Plan, t *Table) { t.Kind = "p" }, ""},
+		"partly foreign": {func(_ *Plan, t *Table) {
+			t.Kind, t.Partitions = "p", []queries.AdoptPartitionListRow{{SchemaName: "far", Name: "songs_1", Kind: "f"}}
+		}, "public.songs has partition far.songs_1, which is a foreign table"},
 		"view":           {func(_ *Plan, t *Table) { t.Kind = "v" }, "is a view; name the table below it"},
 		"not the owner":  {func(_ *Plan, t *Table) { t.Owned = false }, "connect as the owner"},
 		"gone":           {func(p *Plan, _ *Table) { p.Columns["task_id"] = "gone" }, `columns.task_id: public.songs has no column "gone"`},

@@ -16,6 +16,7 @@ type Given struct {
 	Words      map[string][]string
 	ClipWords  map[string][]string // of the clips' table
 	Type       string
+	TypeWords  map[string][]string
 	TimeZone   string
 	ClipsTable string
 	ClipsJSON  string
@@ -227,31 +228,6 @@ func (p *proposal) proposeProvider() {
 	case !told && len(among(p.table, names["provider"], isText)) > 0:
 		p.say("provider", "(none)", "the default provider has all rows; --column provider=provider if the column has tasksync's names of providers")
 	}
-}
-
-// proposeType takes a column whose words are all types that the daemon knows.
-func (p *proposal) proposeType() {
-	c, told := p.told(p.table, "task_type")
-	if c != nil {
-		p.Plan.Columns["task_type"] = c.Name
-		return
-	}
-	if !told && p.given.Type == "" {
-		for _, c := range among(p.table, typeNames, isFree) {
-			if words, _, _ := p.table.choices(c); len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return !slices.Contains(p.given.Types, w) }) {
-				p.Plan.Columns["task_type"] = c.Name
-				p.say("task_type", c.Name, "its words are task types: "+strings.Join(words, ", "))
-				return
-			}
-		}
-	}
-	p.Plan.Type = "generate"
-	if p.given.Type != "" {
-		p.Plan.Type = p.given.Type
-		p.say("task_type", p.Plan.Type+" (all rows)", "you said so")
-		return
-	}
-	p.say("task_type", "generate (all rows)", "no column has task types; --type says another, --column task_type=NAME which")
 }
 
 // proposeZone asks for the zone of times without one, unless the server's is UTC.

@@ -30,12 +30,6 @@ type Migration struct {
 	Unprepare string
 }
 
-// Index is one index on a table of the application's.
-type Index struct {
-	Schema, Name string
-	Create, Drop string // without a semicolon
-}
-
 // Goose returns the migration as a file for goose.
 func (m Migration) Goose() (string, error) { return execute("goose", m) }
 
@@ -88,6 +82,9 @@ func (r *renderer) Name() string { return r.table.String() }
 // Table is the table's quoted name.
 func (r *renderer) Table() string { return r.table.SQL() }
 
+// Regclass is the table as a constant of type regclass.
+func (r *renderer) Regclass() string { return literal(r.Table()) + "::pg_catalog.regclass" }
+
 // ID is the uuid of the row that alias names; "" is the row at hand.
 func (r *renderer) ID(alias string) string { return idExpr(alias, r.column("id")) }
 
@@ -117,7 +114,7 @@ func (r *renderer) User(alias string) string {
 func (r *renderer) Type(alias string) string {
 	value := literal(r.plan.Type) + "::text"
 	if c := r.column("task_type"); c != nil {
-		value = textExpr(alias, c)
+		value = typeExpr(alias, c, r.plan.TypeWords)
 	}
 	return fmt.Sprintf("CASE WHEN %s <> '' THEN %s END", r.Task(alias), value)
 }
@@ -229,35 +226,6 @@ func (r *renderer) Comment() string {
 // ClipsComment is the comment of music_clips.
 func (r *renderer) ClipsComment() string {
 	return literal("tasksync adopt: the clips of " + r.Name())
-}
-
-// indexes returns the indexes on the application's tables.
-func (r *renderer) indexes() []Index {
-	var out []Index
-	add := func(t *Table, name, columns, where string) {
-		if where != "" {
-			where = "\n    WHERE " + where
-		}
-		create := fmt.Sprintf("CREATE INDEX CONCURRENTLY %s ON %s (%s)%s", name, t.SQL(), columns, where)
-		out = append(out, Index{Schema: t.Schema, Name: name, Create: create, Drop: "DROP INDEX CONCURRENTLY IF EXISTS " + ident(t.Schema) + "." + name})
-	}
-	id := r.column("id")
-	if id.Base != "uuid" {
-		add(r.table, "tasksync_adopted_id", "("+r.ID("")+")", "")
-	}
-	add(r.table, "tasksync_adopted_created_at", fmt.Sprintf("(%s), (%s)", r.timeExpr("", r.column("created_at")), r.ID("")), r.Pending(""))
-	add(r.table, "tasksync_adopted_task_id", "("+r.Task("")+")", r.Pending(""))
-	if r.column("user_id") != nil {
-		add(r.table, "tasksync_adopted_user_id", "("+r.User("")+")", r.Pending(""))
-	}
-	add(r.table, "tasksync_adopted_odd_status", fmt.Sprintf(`(left(lower(coalesce(%s, '') COLLATE "C"), 40))`, r.Status("")), r.odd())
-	if r.clips != nil {
-		if r.clipColumn("id").Base != "uuid" {
-			add(r.clips, "tasksync_adopted_clip_id", "("+r.ClipID("")+")", "")
-		}
-		add(r.clips, "tasksync_adopted_clip_generation_id", "("+r.ClipGeneration("")+")", "")
-	}
-	return out
 }
 
 // digest tells one version of the SQL from another.

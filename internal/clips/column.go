@@ -18,6 +18,7 @@ const (
 	written              // by what the provider says
 	supplied             // by an expression that stands for a default
 	filled               // from the row in music_generations
+	numbered             // the clips of a row are counted
 	missing              // it must have a value, and there is none
 )
 
@@ -47,6 +48,9 @@ func valueOf(c queries.ClipColumnListRow) (value string, _ how) {
 		return suppliedValue(c)
 	case c.Name == "created_at":
 		return createdAt(c)
+	}
+	if value, numbers := numberOf(c); numbers {
+		return value, numbered
 	}
 	value, fills := rowValue(c)
 	switch {
@@ -143,6 +147,22 @@ func isMoment(c queries.ClipColumnListRow) bool {
 }
 
 func isNow(value string) bool { return value == "now()" || value == "CURRENT_TIMESTAMP" }
+
+// constant matches a default that is a number.
+var constant = regexp.MustCompile(`^[('\s]*(\d{1,4})[)'\s]*(?:::[a-z ]+)?$`)
+
+// numberOf returns the number of a clip among those of its row, if the column is for
+// that: an integer that may stand once in a row, with a default that is the same for
+// all clips, so that only one clip could have it. The default is the first number.
+func numberOf(c queries.ClipColumnListRow) (value string, numbers bool) {
+	first := constant.FindStringSubmatch(c.DefaultValue)
+	if first == nil || !c.Required || !c.OncePerGeneration || c.Instead || !slices.Contains([]string{"int2", "int4", "int8"}, c.Base) {
+		return "", false
+	}
+	name := pgx.Identifier{c.Name}.Sanitize()
+	return "greatest(" + first[1] + ", (SELECT max(o." + name + ") + 1 FROM public.music_clips AS o WHERE o.generation_id = u.generation_id))" +
+		" + row_number() OVER (PARTITION BY u.generation_id ORDER BY u.place) - 1", true
+}
 
 // ofTheRow are columns of a row that say how it went, not whose it is.
 var ofTheRow = []string{"error_code", "error_message", "completed_at"} //nolint:gochecknoglobals // a constant list

@@ -12,6 +12,8 @@
 //     belongs to nobody. A default that makes up values (a sequence, a random id, a
 //     time) stays, and so does every column that tasksync writes, that is a key or
 //     that permits a value only once.
+//   - A number that may stand once in a row, like clip_index NOT NULL DEFAULT 0 with
+//     UNIQUE (generation_id, clip_index), counts the clips of the row, from its default.
 //   - id, created_at and updated_at without a default get gen_random_uuid() and now().
 //   - A column that tasksync writes, that is NOT NULL and for which there is no value
 //     yet, gets its default, or an empty one.
@@ -38,6 +40,8 @@ type Plan struct {
 	Least string
 	// Filled are the columns that are filled from the row.
 	Filled []string
+	// Numbered are the columns that count the clips of a row.
+	Numbered []string
 	// Missing are columns that every clip must have a value in, and for which there is
 	// none: the database rejects each clip.
 	Missing []string
@@ -73,6 +77,10 @@ func newPlan(columns []queries.ClipColumnListRow) Plan {
 			full.write(c.Name, value)
 			least.write(c.Name, value)
 		case supplied:
+			full.add(c.Name, value)
+			least.add(c.Name, value)
+		case numbered:
+			p.Numbered = append(p.Numbered, c.Name)
 			full.add(c.Name, value)
 			least.add(c.Name, value)
 		case missing:

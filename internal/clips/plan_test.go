@@ -55,6 +55,48 @@ func TestTheColumnsOfAPlan(t *testing.T) {
 	exec(t, pool, `PREPARE least_one AS `+plan.Least)
 }
 
+// A number that may stand once in a row counts its clips, from the default and after
+// those that are there.
+func TestNumberedClips(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.Pool(t)
+	exec(t, pool, `ALTER TABLE music_generations ADD number int DEFAULT 7;
+		ALTER TABLE music_clips ADD clip_index smallint NOT NULL DEFAULT 0, ADD UNIQUE (generation_id, clip_index),
+			ADD "Number" bigint DEFAULT '1'::bigint NOT NULL, ADD UNIQUE ("Number", generation_id),
+			ADD rank int DEFAULT 0, ADD UNIQUE (generation_id, rank), ADD version int NOT NULL DEFAULT 1,
+			ADD slot int NOT NULL DEFAULT 3, ADD UNIQUE (generation_id, slot, clip_id)`)
+	plan, err := Read(t.Context(), pool)
+	require.NoError(t, err)
+	require.Equal(t, []string{"clip_index", "Number"}, plan.Numbered)
+	exec(t, pool, `INSERT INTO music_generations (id) VALUES ('00000000-0000-0000-0000-000000000001'), ('00000000-0000-0000-0000-000000000002');
+		INSERT INTO music_clips (generation_id, clip_id, clip_index, "Number", rank) VALUES ('00000000-0000-0000-0000-000000000002', 'there', 4, -5, NULL)`)
+	n, err := NewInserter().Insert(t.Context(), pool, params([]string{
+		"00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002", "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002",
+	}), false)
+	require.Error(t, err, "rank is the application's: %d", n)
+	exec(t, pool, `ALTER TABLE music_clips DROP rank`)
+	_, err = NewInserter().Insert(t.Context(), pool, params([]string{
+		"00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002", "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002",
+	}), false)
+	require.NoError(t, err)
+	var got string
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT string_agg(concat_ws(' ', right(generation_id::text, 1), clip_index, "Number"), ', ' ORDER BY generation_id, clip_index) FROM music_clips`).Scan(&got))
+	require.Equal(t, "1 0 1, 1 1 2, 2 4 -5, 2 5 1, 2 6 2", got)
+}
+
+// params are clips of these rows.
+func params(rows []string) queries.ClipInsertManyParams {
+	p := queries.ClipInsertManyParams{GenerationIds: rows}
+	for i := range rows {
+		none := ""
+		p.ClipIds, p.Statuses = append(p.ClipIds, "clip-"+string(rune('a'+i))), append(p.Statuses, "complete")
+		p.Titles, p.AudioUrls, p.StreamAudioUrls, p.VideoUrls = append(p.Titles, none), append(p.AudioUrls, none), append(p.StreamAudioUrls, none), append(p.VideoUrls, none)
+		p.ImageUrls, p.Lyrics, p.Tags, p.ModelNames = append(p.ImageUrls, none), append(p.Lyrics, none), append(p.Tags, none), append(p.ModelNames, none)
+		p.Durations = append(p.Durations, 0)
+	}
+	return p
+}
+
 // A role that may insert some columns only is not stopped by the others.
 func TestColumnPrivileges(t *testing.T) {
 	t.Parallel()

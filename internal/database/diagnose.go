@@ -80,7 +80,28 @@ func diagnoseAttempt(err error) diagnosis {
 	if d := diagnoseTLS(err); d.next != "" {
 		return d
 	}
+	if d := diagnoseDemands(err); d.next != "" {
+		return d
+	}
 	return diagnoseNetwork(err)
+}
+
+// demands are the next steps where the address demands more than the server offers. pgx
+// has no types for them.
+var demands = []struct{ says, next string }{
+	{"channel binding required", "the server offers no channel binding, which the address demands (channel_binding=require): it needs TLS up to Postgres itself, without a pooler that ends it, " +
+		"and a password that is stored for SCRAM (password_encryption = scram-sha-256, then set the password anew); have that done there, or set channel_binding=prefer in the address"},
+	{"authentication method requirement", "the server asks for a kind of proof that require_auth in the address rules out: change pg_hba.conf there, or require_auth"},
+	{"sslcertmode check failed", "the server did not ask for the certificate that sslcertmode=require in the address demands: change pg_hba.conf there (clientcert), or set sslcertmode=allow"},
+}
+
+func diagnoseDemands(err error) diagnosis {
+	for _, d := range demands {
+		if strings.Contains(err.Error(), d.says) {
+			return diagnosis{next: d.next, permanent: true}
+		}
+	}
+	return diagnosis{}
 }
 
 // diagnoseTLS explains why a connection could not be encrypted.

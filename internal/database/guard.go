@@ -35,7 +35,8 @@ import (
 type Guard struct {
 	Logger *slog.Logger // default: discard
 
-	pool atomic.Pointer[pgxpool.Pool]
+	pool    atomic.Pointer[pgxpool.Pool]
+	doubted atomic.Bool // see Doubted
 	left leftovers
 
 	mu     sync.Mutex
@@ -84,6 +85,8 @@ func (g *Guard) keeps(err *pgconn.PgError) bool {
 	case AdminShutdown, CrashShutdown:
 		g.ended(err)
 		g.reset()
+	case UndefinedColumn, UndefinedTable, UndefinedFunction, DatatypeMismatch, InsufficientPrivilege:
+		g.doubted.Store(true)
 	}
 	return !slices.Contains(worthless, err.Code)
 }
@@ -94,6 +97,11 @@ func (g *Guard) reset() {
 		pool.Reset()
 	}
 }
+
+// Doubted reports whether, since it was last asked, a statement has failed as it does
+// where a table has lost a column, or the role a privilege: one of tasksync's, or of the
+// application's in a trigger.
+func (g *Guard) Doubted() bool { return g.doubted.Swap(false) }
 
 // Trouble tells why the database is of no use now; "" if it serves.
 func (g *Guard) Trouble() string {

@@ -34,6 +34,8 @@ type Config struct {
 	// Bars shows the progress as bars on Err, which is a terminal. Default: as
 	// lines.
 	Bars bool
+	// Colour colours what is written to Out and the bars on Err.
+	Colour bool
 	// Logger is the daemon's. Default: its warnings are printed if the demo fails.
 	Logger *slog.Logger
 	// Version is the program's.
@@ -77,7 +79,7 @@ func Run(ctx context.Context, cfg Config) (ok bool, err error) {
 	case cfg.Keep:
 		fmt.Fprintln(cfg.Err, "Everything is stopped, and nothing is left behind.")
 	default:
-		fmt.Fprintf(cfg.Err, "To explore a demo that keeps running: %s demo --keep\n", os.Args[0])
+		fmt.Fprint(cfg.Err, next(os.Args[0]))
 	}
 	return ok, err
 }
@@ -104,7 +106,7 @@ func play(ctx context.Context, s *stage) (*result, error) {
 	r := newResult(rows, s.sim)
 	r.Provider = s.Provider.Name
 	r.TookSeconds = time.Since(began).Seconds()
-	if err := r.print(s.Out, s.JSON); err != nil {
+	if err := r.print(s.Out, s.JSON, painter(s.Colour)); err != nil {
 		return nil, fmt.Errorf("print the result: %w", err)
 	}
 	if s.Keep {
@@ -117,7 +119,7 @@ func play(ctx context.Context, s *stage) (*result, error) {
 // follow inserts the rows and watches until all have ended.
 func follow(ctx context.Context, s *stage, a *app) error {
 	group, groupCtx := errgroup.WithContext(ctx)
-	display := newProgress(ctx, s.Err, s.Bars)
+	display := newProgress(ctx, s.Err, s.Bars, painter(s.Colour))
 	group.Go(func() error { return a.insertAll(groupCtx) })
 	group.Go(func() error { return watch(groupCtx, s, a, display) })
 	err := group.Wait()

@@ -137,7 +137,7 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 		r := newResult([]row{broken}, sim)
 		require.False(t, r.OK)
 		var out bytes.Buffer
-		require.NoError(t, r.print(&out, false))
+		require.NoError(t, r.print(&out, false, false))
 		require.Contains(t, out.String(), "did not end as scripted")
 		require.Contains(t, out.String(), differs[0])
 	}
@@ -197,10 +197,18 @@ func TestReportFitsATerminal(t *testing.T) {
 	r := newResult(rows, sim)
 	require.True(t, r.OK)
 	var out bytes.Buffer
-	require.NoError(t, r.print(&out, false))
+	require.NoError(t, r.print(&out, false, false))
 	for line := range strings.Lines(strings.ReplaceAll(out.String(), os.Args[0], "bin/tasksync")) {
 		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
 	}
+	for line := range strings.Lines(next("bin/tasksync")) {
+		require.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 80, line)
+	}
+	var coloured bytes.Buffer
+	require.NoError(t, r.print(&coloured, false, true))
+	require.Contains(t, coloured.String(), green+"complete"+plain)
+	require.Contains(t, coloured.String(), red+"failed API_ERROR"+plain)
+	require.Equal(t, out.String(), strings.NewReplacer(green, "", red, "", bold, "", plain, "").Replace(coloured.String()))
 	c := counts{inserted: 53, pending: 53, complete: 53, failed: 53, requests: 999}
 	require.LessOrEqual(t, len(c.line(time.Now())), 80)
 }

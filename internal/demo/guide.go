@@ -12,6 +12,18 @@ var submits = map[string][2]string{ //nolint:gochecknoglobals // a constant tabl
 	"sunoclips": {"/generate", `{"id":"`},
 }
 
+// next is the end of a demo: what a reader can do now, in lines that can be pasted.
+func next(command string) string {
+	return fmt.Sprintf(`To look around in a demo that keeps running:
+  %[1]s demo --keep
+
+Next: your database. The second line changes nothing and says what is missing.
+  export DATABASE_URL=postgres://user:password@host/name TASKSYNC_API_KEY=key
+  %[1]s doctor
+  %[1]s run
+`, command)
+}
+
 // guide is a text that says how to explore a demo that keeps running. A reader
 // can paste its commands.
 func (s *stage) guide() string {

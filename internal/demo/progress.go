@@ -23,9 +23,9 @@ type progress interface {
 // newProgress makes bars for a terminal and lines for everything else. Bars are
 // no longer drawn when ctx has ended, so that they do not overwrite what is
 // printed then.
-func newProgress(ctx context.Context, out io.Writer, asBars bool) progress {
+func newProgress(ctx context.Context, out io.Writer, asBars bool, p painter) progress {
 	if asBars {
-		return newBars(ctx, out)
+		return newBars(ctx, out, p)
 	}
 	fmt.Fprintln(out, heading())
 	return &lines{out: out, began: time.Now()}
@@ -66,14 +66,15 @@ type bars struct {
 	last  atomic.Pointer[counts]
 }
 
-func newBars(ctx context.Context, out io.Writer) *bars {
+func newBars(ctx context.Context, out io.Writer, p painter) *bars {
 	b := &bars{
 		all:   mpb.NewWithContext(ctx, mpb.WithOutput(out), mpb.WithRefreshRate(100*time.Millisecond)),
 		types: map[task.Type]*mpb.Bar{},
 	}
 	b.last.Store(&counts{})
 	fmt.Fprintf(out, "\n%s\n\n", heading())
-	style := mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░")
+	style := mpb.BarStyle().Lbound("").Rbound("").Filler("█").Tip("█").Padding("░").
+		FillerMeta(p.with(green)).TipMeta(p.with(green))
 	for _, taskType := range []task.Type{task.Generate, task.Extend, task.Replace, task.Merge, task.Lyrics} {
 		total := total(taskType)
 		b.types[taskType] = b.all.New(int64(total), style, mpb.BarWidth(36),

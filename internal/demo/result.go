@@ -119,31 +119,40 @@ func spreadOf(times []time.Duration) spread {
 	return spread{at(50), at(95), at(100)}
 }
 
-func (r *result) print(out io.Writer, asJSON bool) error {
+func (r *result) print(out io.Writer, asJSON bool, p painter) error {
 	if asJSON {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
 		return enc.Encode(r)
 	}
 	fmt.Fprintln(out)
-	if err := r.table(out); err != nil {
+	if err := r.table(out, p); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "FATE: what the simulator was told to play. REQ: calls about the row.\nCLIP: clips that are complete, of all.")
-	r.summary(out)
+	r.summary(out, p)
 	return nil
 }
 
 // table has lines of at most 80 columns.
-func (r *result) table(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+func (r *result) table(out io.Writer, p painter) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(w, "ID\tTYPE\tSCRIPTED FATE\tBECAME\tTOOK\tREQ\tCLIP")
 	for _, row := range r.Rows {
 		fmt.Fprintln(w, strings.Join([]string{
 			row.shortID(), row.typeName(), row.fate(), row.became(), row.took(), fmt.Sprint(row.Requests), row.clips(),
 		}, "\t"))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	heading, lines, _ := strings.Cut(b.String(), "\n")
+	fmt.Fprintln(out, p.paint(bold, heading))
+	for i, line := range strings.Split(strings.TrimSuffix(lines, "\n"), "\n") {
+		fmt.Fprintln(out, p.became(line, r.Rows[i]))
+	}
+	return nil
 }
 
 func (r *row) shortID() string { return r.ID[:6] }
@@ -199,7 +208,7 @@ func (r *row) clips() string {
 	return fmt.Sprintf("%d/%d", complete, len(r.Clips))
 }
 
-func (r *result) summary(out io.Writer) {
+func (r *result) summary(out io.Writer, p painter) {
 	t := r.Totals
 	fmt.Fprintf(out, "\n%-34s %8s %8s %8s\n", "", "p50", "p95", "max")
 	fmt.Fprintf(out, "%-34s %s\n", "insert to first upstream call", t.FirstRequest)
@@ -208,12 +217,12 @@ func (r *result) summary(out io.Writer) {
 		"upstream calls per finished row", t.RequestsPerRow, t.Requests, t.Faults)
 	fmt.Fprintln(out)
 	if r.OK {
-		fmt.Fprintf(out, "All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.\n",
-			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched)
+		fmt.Fprintln(out, p.paint(green, fmt.Sprintf("All %d rows ended as scripted, in %.0f s: %d complete, %d failed, %d untouched.",
+			len(r.Rows), r.TookSeconds, t.Complete, t.Failed, t.Untouched)))
 		fmt.Fprintf(out, "The same tasks again:\n  %s demo --provider %s --seed %d\n", os.Args[0], r.Provider, r.Seed)
 		return
 	}
-	fmt.Fprintf(out, "%d of %d rows did not end as scripted (seed %d):\n", len(script)-t.AsScripted, len(script), r.Seed)
+	fmt.Fprintln(out, p.paint(red, fmt.Sprintf("%d of %d rows did not end as scripted (seed %d):", len(script)-t.AsScripted, len(script), r.Seed)))
 	for _, row := range r.Rows {
 		for _, difference := range row.Differs {
 			fmt.Fprintf(out, "  %s %s %s: %s\n", row.shortID(), row.typeName(), row.fate(), difference)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"tasksync/internal/clips"
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -17,10 +18,15 @@ func (d *doctor) seeKeys(ctx context.Context) {
 	if err == nil {
 		_, err = d.loadTables(ctx)
 	}
+	var plan clips.Plan
+	if err == nil {
+		plan, err = clips.Read(ctx, d.pool)
+	}
 	if err != nil {
 		d.trouble("keys", err)
 		return
 	}
+	numbered := func(c string) bool { return slices.Contains(plan.Numbered, c) }
 	for _, k := range keys {
 		has := func(name string) bool { return slices.Contains(k.Columns, name) }
 		what := fmt.Sprintf("key %s (%s) on %s", k.Name, strings.Join(k.Columns, ", "), k.TableName)
@@ -29,7 +35,7 @@ func (d *doctor) seeKeys(ctx context.Context) {
 			if slices.ContainsFunc(k.Columns, func(c string) bool { return slices.Contains(writtenColumns, c) }) {
 				d.say(Warning, what+" is about a column that tasksync writes", "a row whose end it refuses stays pending")
 			}
-		case has("id") || (has("generation_id") && has("clip_id")):
+		case has("id") || has("generation_id") && (has("clip_id") || slices.ContainsFunc(k.Columns, numbered)):
 		case slices.Equal(k.Columns, []string{"clip_id"}):
 			d.say(Warning, what+" lets only one row have the clips of a task", "insert a row for each task once")
 		case !k.Excludes && !slices.ContainsFunc(k.Columns, func(c string) bool { return !slices.Contains(sharedByClips, c) }) && d.covers(ctx, k):

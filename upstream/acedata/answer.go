@@ -2,7 +2,6 @@ package acedata
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,104 +13,78 @@ import (
 // maxRecords bounds how many records of one answer are read.
 const maxRecords = 64
 
-// answer is the body of any answer: records in items, one record, or an error.
-type answer struct {
-	Items json.RawMessage `json:"items"`
-	record
-	Message upstream.Text `json:"message"`
-	Detail  upstream.Text `json:"detail"`
-}
-
-// record is what the provider knows about one task. The embedded response is set when
-// the record has none of its own: the bare result, as callbacks have it.
+// record is what the provider knows about one task.
 type record struct {
-	ID         upstream.Text    `json:"id"`
-	InnerID    upstream.Text    `json:"_id"`
-	State      upstream.Text    `json:"state"`
-	FinishedAt upstream.Seconds `json:"finished_at"`
-	Response   json.RawMessage  `json:"response"`
-	response
+	id, taskID, innerID string
+	state               string
+	finished            bool
+	result              response
+	// inRecord says that the record has its result in a member of its own; else it is
+	// the bare result, as callbacks have it.
+	inRecord bool
 }
 
 // response is what the task has produced so far.
 type response struct {
-	Success lenientBool         `json:"success"`
-	TaskID  upstream.Text       `json:"task_id"`
-	Data    json.RawMessage     `json:"data"`
-	Error   upstream.ErrorField `json:"error"`
+	success bool
+	taskID  string
+	data    upstream.Value
+	err     upstream.ErrorField
 }
 
-// lenientBool is true or "true".
-type lenientBool bool
+func responseOf(f upstream.Fields) response {
+	return response{success: f.Get("success").True(), taskID: f.Text("task_id"), data: f.Get("data"), err: f.Error("error")}
+}
 
-// UnmarshalJSON implements [json.Unmarshaler].
-func (b *lenientBool) UnmarshalJSON(raw []byte) error {
-	*b = lenientBool(strings.EqualFold(strings.Trim(string(raw), `"`), "true"))
-	return nil
+func recordOf(f upstream.Fields) record {
+	r := record{id: f.Text("id"), taskID: f.Text("task_id"), innerID: f.Text("_id"), state: f.Text("state"), result: responseOf(f)}
+	finishedAt, _ := f.Number("finished_at")
+	r.finished = finishedAt > 0
+	if in := f.Get("response").Object(); in.Given() {
+		r.result, r.inRecord = responseOf(in), true
+	}
+	return r
+}
+
+func recordsOf(v upstream.Value) (records []record) {
+	for _, f := range v.Objects(maxRecords) {
+		records = append(records, recordOf(f))
+	}
+	return records
 }
 
 // parse reads the records of an answer, or the error in their place. ok is false if
 // there is neither: then the body is no answer to the call.
-func parse(body []byte) (records []record, err upstream.ErrorField, ok bool) {
-	if records, array := upstream.Objects[record](body, maxRecords); array {
-		return records, err, true
+func parse(body upstream.Value) (records []record, err upstream.ErrorField, ok bool) {
+	if body.IsArray() {
+		return recordsOf(body), err, true
 	}
-	ans, isObject := upstream.Object[answer](body)
-	switch {
-	case !isObject:
-		return nil, err, strings.TrimSpace(string(body)) == "null"
-	case len(ans.Items) > 0 && string(ans.Items) != "null":
-		records, _ = upstream.Objects[record](ans.Items, maxRecords)
-		return records, err, true
-	case ans.hasContent():
-		return []record{ans.record}, ans.err(), true
+	f := body.Object()
+	if !f.Given() {
+		return nil, err, body.Absent()
 	}
-	err = ans.err()
-	return nil, err, err.Given() || isEmpty(body)
-}
-
-// isEmpty reports whether an object has no record where a record would be: the
-// provider does not document its answer for a task that it does not know.
-func isEmpty(body []byte) bool {
-	var keys map[string]json.RawMessage
-	_ = json.Unmarshal(body, &keys)
-	_, items := keys["items"]
-	return len(keys) == 0 || items
-}
-
-func (a *answer) err() upstream.ErrorField {
-	err := a.Error
-	err.Message = cmp.Or(err.Message, a.Message, a.Detail)
-	return err
-}
-
-// result is the response of a record. ok is false if the record has none, and is a
-// response itself.
-func (r *record) result() (in response, ok bool) {
-	if in, ok = upstream.Object[response](r.Response); ok {
-		return in, true
+	if items := f.Get("items"); !items.Absent() {
+		return recordsOf(items), err, true
 	}
-	return r.response, false
+	err = f.Error("error")
+	err.Message = cmp.Or(err.Message, f.Text("message", "detail"))
+	if r := recordOf(f); r.hasContent() {
+		return []record{r}, err, true
+	}
+	// The provider does not document its answer for a task that it does not know:
+	// nothing where a record would be is one.
+	return nil, err, err.Given() || f.Empty() || f.Has("items")
 }
 
 // hasContent reports whether r says anything about a task.
 func (r *record) hasContent() bool {
-	in, ok := r.result()
-	return ok || r.State != "" || len(r.ids()) > 0 || (bool(in.Success) && len(results.List(in.Data)) > 0)
+	return r.inRecord || r.state != "" || len(r.ids()) > 0 || (r.result.success && len(results.List(r.result.data)) > 0)
 }
 
 // ids returns the ids that may be the task's, the likeliest first.
 func (r *record) ids() (ids []string) {
-	names := []upstream.Text{r.ID, r.TaskID, r.InnerID}
-	if in, ok := r.result(); ok {
-		names = slices.Insert(names, 1, in.TaskID)
-	}
-	for _, id := range names {
-		if id != "" {
-			ids = append(ids, string(id))
-		}
-	}
-	return ids
+	names := []string{r.id, r.result.taskID, r.taskID, r.innerID}
+	return slices.DeleteFunc(names, func(id string) bool { return id == "" })
 }
 
 // isAbout reports whether r is about the task of one of refs, and which: by the
@@ -138,7 +111,7 @@ func (r *record) isAbout(refs []task.Ref) (taskID string, ok bool) {
 // read turns an answer into observations, one for each ref that was reported, or
 // returns its failure.
 func (a *Adapter) read(refs []task.Ref, ans upstream.Answer) ([]*task.Observation, *task.Failure) {
-	records, err, ok := parse(ans.Body)
+	records, err, ok := parse(ans.Value())
 	switch {
 	case ans.Status >= 300 || (len(records) == 0 && err.Given()):
 		return nil, callFailure(ans.Status, err)
@@ -173,16 +146,15 @@ func (a *Adapter) read(refs []task.Ref, ans upstream.Answer) ([]*task.Observatio
 // without either there must be as many clips as usual. A task that its provider ended
 // keeps the clips that were complete by then.
 func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
-	in, _ := r.result()
-	found := results.Parse(in.Data, ref.Type)
-	s := taskState{status: a.status(r.State), success: bool(in.Success), err: in.Error, items: a.Items(found)}
-	s.final = s.status == task.Complete || (s.status == "" && (r.FinishedAt > 0 || ref.Type == task.Lyrics))
+	found := results.Parse(r.result.data, ref.Type)
+	s := taskState{status: a.status(r.state), success: r.result.success, err: r.result.err, items: a.Items(found)}
+	s.final = s.status == task.Complete || (s.status == "" && (r.finished || ref.Type == task.Lyrics))
 	if ref.Type == task.Lyrics { // a lyric has no id at the provider: it is known by its position
 		for i := range s.items {
 			s.items[i].ID = ""
 		}
 	}
-	obs := task.Observation{TaskID: ref.TaskID, Raw: a.StatusWord(rawWord(r.State, in.Error.Code, found))}
+	obs := task.Observation{TaskID: ref.TaskID, Raw: a.StatusWord(rawWord(r.state, r.result.err.Code, found))}
 	obs.Status, obs.Failure = s.judge(obs.Raw)
 	obs.Items = s.items
 	a.RedactFailures(&obs)
@@ -191,9 +163,9 @@ func (a *Adapter) observe(r record, ref task.Ref) task.Observation {
 
 // rawWord is the provider's own word for the task's status: the state; else the code
 // of the error; else the states of the clips.
-func rawWord(state, code upstream.Text, found []upstream.Result) string {
+func rawWord(state, code string, found []upstream.Result) string {
 	if word := cmp.Or(state, code); word != "" {
-		return string(word)
+		return word
 	}
 	var words []string
 	for _, r := range found {
@@ -205,13 +177,13 @@ func rawWord(state, code upstream.Text, found []upstream.Result) string {
 }
 
 // status is the status that a state means; an unknown state counts as processing.
-func (a *Adapter) status(state upstream.Text) task.Status {
+func (a *Adapter) status(state string) task.Status {
 	if state == "" {
 		return ""
 	}
-	status, known := results.State(string(state))
+	status, known := results.State(state)
 	if !known {
-		a.UnknownStatus(string(state))
+		a.UnknownStatus(state)
 	}
 	return status
 }

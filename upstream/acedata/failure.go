@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"tasksync/task"
 	"tasksync/upstream"
@@ -43,8 +44,8 @@ func callFailure(status int, err upstream.ErrorField) *task.Failure {
 	if f := refusedTask(status, err); f != nil {
 		return f
 	}
-	m, known := codes[err.Code.Word()]
-	if _, verdict, ok := task.Classify(string(err.Message)); ok && !m.sure && (!known || verdict != m.verdict) {
+	m, known := codes[strings.ToLower(err.Code)]
+	if _, verdict, ok := task.Classify(err.Message); ok && !m.sure && (!known || verdict != m.verdict) {
 		if byText, ok := texts[verdict]; ok {
 			m, known = byText, true
 		} else if verdict == task.Account && m.verdict == task.UnknownTask {
@@ -59,7 +60,7 @@ func callFailure(status int, err upstream.ErrorField) *task.Failure {
 	if !known {
 		return nil
 	}
-	message := cmp.Or(string(err.Message), fmt.Sprintf("The provider answered with HTTP %d, code %q.", status, err.Code))
+	message := cmp.Or(err.Message, fmt.Sprintf("The provider answered with HTTP %d, code %q.", status, err.Code))
 	if m.verdict == task.UnknownTask {
 		return upstream.Unknown(message)
 	}
@@ -69,7 +70,7 @@ func callFailure(status int, err upstream.ErrorField) *task.Failure {
 // refusedTask is the failure of a call that is refused for its task's content or
 // parameters; nil for any other. forbidden and HTTP 403 count too, with such a text.
 func refusedTask(status int, err upstream.ErrorField) *task.Failure {
-	f := upstream.Refusal(string(err.Message))
+	f := upstream.Refusal(err.Message)
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusTooManyRequests || status >= 500:
 		return nil
@@ -77,7 +78,7 @@ func refusedTask(status int, err upstream.ErrorField) *task.Failure {
 		f.Provisional = !upstream.AboutContent(f.Code)
 		return f
 	case err.Given() && (status == http.StatusConflict || status == http.StatusUnavailableForLegalReasons):
-		f = upstream.Permanent(task.InvalidRequest, cmp.Or(string(err.Message), fmt.Sprintf("The provider refused the request (HTTP %d).", status)))
+		f = upstream.Permanent(task.InvalidRequest, cmp.Or(err.Message, fmt.Sprintf("The provider refused the request (HTTP %d).", status)))
 		f.Provisional = true
 		return f
 	}
@@ -87,11 +88,11 @@ func refusedTask(status int, err upstream.ErrorField) *task.Failure {
 // taskFailure is the failure of a task that its provider ended. bad_request blames the
 // parameters, unless a known text says something else.
 func taskFailure(err upstream.ErrorField, raw string) *task.Failure {
-	if f := upstream.Refusal(string(err.Message), string(err.Code)); f != nil {
+	if f := upstream.Refusal(err.Message, err.Code); f != nil {
 		return f
 	}
-	message := cmp.Or(string(err.Message), fmt.Sprintf("The provider ended the task with %s.", cmp.Or(raw, "an error")))
-	if _, _, ok := task.Classify(string(err.Message)); !ok && err.Code.Word() == "bad_request" {
+	message := cmp.Or(err.Message, fmt.Sprintf("The provider ended the task with %s.", cmp.Or(raw, "an error")))
+	if _, _, ok := task.Classify(err.Message); !ok && strings.EqualFold(err.Code, "bad_request") {
 		return upstream.Permanent(task.InvalidRequest, message)
 	}
 	return upstream.Dead(message)

@@ -61,7 +61,7 @@ func TestCallErrors(t *testing.T) {
 		{400, "new_code", "task not exist", "unknown_task unknown_task"},
 		{500, "", "", ""},
 	} {
-		f := callFailure(tc.status, upstream.ErrorField{Code: upstream.Text(tc.code), Message: upstream.Text(tc.text)})
+		f := callFailure(tc.status, upstream.ErrorField{Code: tc.code, Message: tc.text})
 		if tc.want == "" {
 			require.Nil(t, f, "%d %s %q", tc.status, tc.code, tc.text)
 			continue
@@ -138,7 +138,7 @@ func TestCorpus(t *testing.T) {
 				require.Equal(t, e.Text, obs.Failure.Message, "the refused word is kept")
 			}
 		}
-		f := callFailure(500, upstream.ErrorField{Code: "api_error", Message: upstream.Text(e.Text)})
+		f := callFailure(500, upstream.ErrorField{Code: "api_error", Message: e.Text})
 		require.LessOrEqual(t, f.Verdict, task.UnknownTask, e.Text)
 		require.NotEqual(t, task.Account, f.Verdict, "a text blames no account: %s", e.Text)
 	}

@@ -29,7 +29,7 @@ func (s *taskState) judge(raw string) (task.Status, *task.Failure) {
 		return s.end(raw)
 	}
 	if failing && !slices.ContainsFunc(s.items, hasAudio) {
-		if f := upstream.Refusal(string(s.err.Message), string(s.err.Code)); f != nil { // the record goes on, but says that the task will fail
+		if f := upstream.Refusal(s.err.Message, s.err.Code); f != nil { // the record goes on, but says that the task will fail
 			return task.Failed, f
 		}
 	}

@@ -2,7 +2,6 @@ package sunoapi
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -52,8 +51,8 @@ type record struct {
 
 // parseRecord reads the data of an envelope. ok is false if data is not a record: it
 // has neither a status nor results. An array is an array of results.
-func parseRecord(raw json.RawMessage, t task.Type) (rec record, ok bool) {
-	data := upstream.ParseFields(raw)
+func parseRecord(raw upstream.Value, t task.Type) (rec record, ok bool) {
+	data := raw.Fields()
 	rec = record{
 		taskID:  cmp.Or(data.Text("taskId"), data.Object("response").Text("taskId")),
 		text:    data.Text("errorMessage", "failMsg", "error"),
@@ -76,8 +75,8 @@ func parseRecord(raw json.RawMessage, t task.Type) (rec record, ok bool) {
 
 // read turns an answer into an observation, or returns its failure.
 func (a *Adapter) read(ref task.Ref, ans upstream.Answer) (obs task.Observation, code int, f *task.Failure) {
-	env := upstream.ParseFields(ans.Body)
-	if env == nil {
+	env := ans.Value().Fields()
+	if !env.Given() {
 		return obs, 0, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is no object", ans.Status))
 	}
 	rec, hasRecord := parseRecord(env.Get("data"), ref.Type)

@@ -2,7 +2,6 @@ package sunoapi
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/url"
 	"path"
 	"slices"
@@ -14,15 +13,15 @@ import (
 
 // parseResults reads the results in the data of an envelope: in its response, beside
 // the response, or in the resultJson of a job. data may also be the results alone.
-func parseResults(raw json.RawMessage, t task.Type) []upstream.Result {
-	data := upstream.ParseFields(raw)
-	response, job := data.Get("response"), data.Get("resultJson")
-	if data == nil {
+func parseResults(raw upstream.Value, t task.Type) []upstream.Result {
+	data := raw.Fields()
+	response, job := data.Get("response"), data.Get("resultJson").Unquote()
+	if !data.Given() {
 		response = raw
 	}
-	for _, list := range []json.RawMessage{
+	for _, list := range []upstream.Value{
 		response, data.Get("sunoData"), data.Get("data"), data.Get("tracks"), data.Get("clips"), data.Get("items"),
-		upstream.ParseFields(job).Get("response"), job,
+		job.Fields().Get("response"), job,
 	} {
 		if results := parseList(list, t); len(results) > 0 {
 			return results
@@ -31,14 +30,14 @@ func parseResults(raw json.RawMessage, t task.Type) []upstream.Result {
 	if t == task.Lyrics {
 		return nil
 	}
-	return resultsAt(upstream.ParseFields(job).Get("resultUrls"))
+	return resultsAt(job.Fields().Get("resultUrls"))
 }
 
 // parseList reads one list. This format differs from the others in three points:
 // lyrics have no id, so they are known by their position; source URLs expire and are
 // not for storage, by the provider's page, so they only serve as previews where
 // there are no others; a state that no table has says nothing about a result.
-func parseList(raw json.RawMessage, t task.Type) []upstream.Result {
+func parseList(raw upstream.Value, t task.Type) []upstream.Result {
 	results := upstream.Items{}.Parse(raw, t)
 	for i := range results {
 		r := &results[i]
@@ -55,11 +54,9 @@ func parseList(raw json.RawMessage, t task.Type) []upstream.Result {
 }
 
 // resultsAt reads the results of a job that names only URLs.
-func resultsAt(raw json.RawMessage) (results []upstream.Result) {
-	for _, element := range upstream.Elements(upstream.Unquote(raw), maxURLs) {
-		var u upstream.Text
-		_ = u.UnmarshalJSON(element) // never fails
-		it, ok := itemAt(string(u))
+func resultsAt(raw upstream.Value) (results []upstream.Result) {
+	for _, element := range raw.Unquote().Elements(maxURLs) {
+		it, ok := itemAt(element.Text())
 		same := func(o upstream.Result) bool { return it.ID != "" && o.ID == it.ID }
 		if ok && !slices.ContainsFunc(results, same) {
 			results = append(results, upstream.Result{Item: it})

@@ -16,11 +16,11 @@ var results = upstream.Items{Max: maxAnswered}
 // readClips turns an answer to a call for clips, an array of them bare or in an object,
 // into an observation for each id: nil for a clip that is missing.
 func (a *Adapter) readClips(ids []string, ans upstream.Answer) ([]*task.Observation, *task.Failure) {
-	list := upstream.Unquote(ans.Body)
-	if wrapper := upstream.ParseFields(list); wrapper != nil {
+	list := ans.Value().Unquote()
+	if wrapper := list.Fields(); wrapper.Given() {
 		list = wrapper.Get("clips")
 	}
-	if ans.Status >= 300 || upstream.Elements(list, 1) == nil {
+	if ans.Status >= 300 || !list.IsArray() {
 		return nil, callFailure(ans, "list of clips")
 	}
 	byID := map[string]upstream.Result{}
@@ -40,7 +40,7 @@ func (a *Adapter) readClips(ids []string, ans upstream.Answer) ([]*task.Observat
 func (a *Adapter) clip(r upstream.Result) *task.Observation {
 	obs := &task.Observation{Raw: a.StatusWord(r.State), Items: a.Items([]upstream.Result{r})}
 	it := &obs.Items[0]
-	refused := upstream.Refusal(string(r.Err.Message), string(r.Err.Code))
+	refused := upstream.Refusal(r.Err.Message, r.Err.Code)
 	if it.Status != task.Complete && it.AudioURL == "" && refused != nil { // there is no result to lose
 		it.Status, it.Failure = task.Failed, refused
 	}
@@ -51,7 +51,7 @@ func (a *Adapter) clip(r upstream.Result) *task.Observation {
 // readLyric turns an answer to a call for a lyric into an observation. The lyric has no
 // id in the answer, and is the only one of its task.
 func (a *Adapter) readLyric(ans upstream.Answer) (obs task.Observation, f *task.Failure) {
-	found := results.Parse(ans.Body, task.Lyrics)
+	found := results.Parse(ans.Value(), task.Lyrics)
 	if ans.Status >= 300 || len(found) == 0 || (found[0].State == "" && found[0].Lyrics == "") {
 		return obs, callFailure(ans, "lyric")
 	}

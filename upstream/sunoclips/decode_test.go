@@ -138,7 +138,7 @@ func TestGroups(t *testing.T) {
 				g.ids = append(g.ids, id)
 				if i < len(tc.clips) {
 					word, message, _ := strings.Cut(tc.clips[i], ":")
-					r := upstream.Result{Item: task.Item{ID: id}, State: word, Err: upstream.ErrorField{Message: upstream.Text(message)}}
+					r := upstream.Result{Item: task.Item{ID: id}, State: word, Err: upstream.ErrorField{Message: message}}
 					if word != "" {
 						r.Status, _ = results.State(word)
 					}

@@ -16,7 +16,7 @@ import (
 // that clip alone. It is never about the content, and only the HTTP status blames the
 // account: the text may be about one clip.
 func callFailure(ans upstream.Answer, missing string) *task.Failure {
-	detail := upstream.ParseFields(ans.Body).Text("detail")
+	detail := ans.Value().Fields().Text("detail")
 	message := cmp.Or(detail, fmt.Sprintf("HTTP %d", ans.Status))
 	_, verdict, known := task.Classify(detail)
 	switch {

@@ -1,9 +1,7 @@
 package sunoproxy
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,35 +18,34 @@ const (
 // envelope stands around every answer. Gateways in front of a server send an error in
 // its place, and some resellers send no code.
 type envelope struct {
-	Code    upstream.Text       `json:"code"`
-	Message upstream.Text       `json:"message"`
-	Msg     upstream.Text       `json:"msg"`
-	Error   upstream.ErrorField `json:"error"`
-	Data    json.RawMessage     `json:"data"`
-
-	records []record // in Data, an array or one object
-	array   bool     // Data is an array
+	code    string
+	text    string
+	err     upstream.ErrorField
+	data    upstream.Value
+	records []record // in data, an array or one object
+	array   bool     // data is an array
 }
 
 // parseEnvelope reads an answer, and up to limit records in it. ok is false if the
 // answer is in another format: without a code, data must name a task or a clip.
 func parseEnvelope(ans upstream.Answer, limit int) (env envelope, ok bool) {
-	env, isObject := upstream.Object[envelope](ans.Body)
-	if !isObject {
+	f := ans.Value().Object()
+	if !f.Given() {
 		return envelope{}, false
 	}
-	env.Data = upstream.Unquote(env.Data)
-	elements := upstream.Elements(env.Data, limit)
-	env.array = elements != nil
+	env = envelope{code: f.Text("code"), err: f.Error("error"), data: f.Get("data").Unquote()}
+	env.text = cmp.Or(f.Text("message", "msg"), env.err.Message)
+	env.array = env.data.IsArray()
+	elements := env.data.Elements(limit)
 	if !env.array {
-		elements = []json.RawMessage{env.Data}
+		elements = []upstream.Value{env.data}
 	}
 	for _, element := range elements {
-		if f := upstream.ParseFields(element); f != nil {
+		if f := element.Fields(); f.Given() {
 			env.records = append(env.records, recordOf(f))
 		}
 	}
-	if env.Code != "" || env.Error.Given() || (ans.Status >= 400 && env.text() != "") {
+	if env.code != "" || env.err.Given() || (ans.Status >= 400 && env.text != "") {
 		return env, true
 	}
 	return env, slices.ContainsFunc(env.records, func(rec record) bool { return rec.taskID != "" || rec.clipID != "" })
@@ -56,16 +53,14 @@ func parseEnvelope(ans upstream.Answer, limit int) (env envelope, ok bool) {
 
 // success reports whether the envelope says that the call was served.
 func (e envelope) success() bool {
-	switch e.Code.Word() {
+	switch strings.ToLower(e.code) {
 	case "success", "ok", "1", "200":
 		return true
 	case "":
-		return !e.Error.Given()
+		return !e.err.Given()
 	}
 	return false
 }
-
-func (e envelope) text() string { return string(cmp.Or(e.Message, e.Msg, e.Error.Message)) }
 
 // readMany turns an answer to the batch call into observations, one for each ref that
 // was reported, or returns its failure. It leaves out tasks that were not asked for.
@@ -80,7 +75,7 @@ func (a *Adapter) readMany(refs []task.Ref, ans upstream.Answer) ([]*task.Observ
 		return nil, callFailure(env, ans.Status)
 	}
 	seen, reported := a.match(refs, env.records)
-	if !reported && !isNull(env.Data) && (!env.array || hasResults(env.records)) {
+	if !reported && !env.data.Absent() && (!env.array || hasResults(env.records)) {
 		return nil, upstream.BadBody(fmt.Sprintf("HTTP %d, there is no task in the answer", ans.Status))
 	}
 	return seen, nil
@@ -119,15 +114,14 @@ func (a *Adapter) match(refs []task.Ref, records []record) (seen []*task.Observa
 
 // observeAll turns the records about one task into an observation.
 func (a *Adapter) observeAll(ref task.Ref, about []record) task.Observation {
-	var bare []json.RawMessage
+	var bare []upstream.Value
 	for _, rec := range about {
 		if rec.isTask() {
 			return a.observe(ref, rec)
 		}
-		bare = append(bare, rec.raw())
+		bare = append(bare, rec.fields.Value())
 	}
-	raw, _ := json.Marshal(bare)
-	return a.observeResults(ref, raw)
+	return a.observeResults(ref, results.ParseAll(bare, ref.Type))
 }
 
 // readOne turns an answer to the single call into an observation, or returns its
@@ -139,7 +133,7 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 		return obs, upstream.BadBody(fmt.Sprintf("HTTP %d, the answer is in another format", ans.Status))
 	case !env.success() && len(env.records) == 0:
 		return obs, callFailure(env, ans.Status)
-	case !env.array && len(env.records) == 0 && !isNull(env.Data):
+	case !env.array && len(env.records) == 0 && !env.data.Absent():
 		return obs, upstream.BadBody(fmt.Sprintf("HTTP %d, there is no task in the answer", ans.Status))
 	}
 	others := 0
@@ -154,12 +148,7 @@ func (a *Adapter) readOne(ref task.Ref, ans upstream.Answer) (obs task.Observati
 	if others > 0 && others == len(env.records) {
 		return obs, upstream.BadBody("the answer is about another task")
 	}
-	return a.observeResults(ref, env.Data), nil
-}
-
-func isNull(raw []byte) bool {
-	raw = bytes.TrimSpace(raw)
-	return len(raw) == 0 || string(raw) == "null"
+	return a.observeResults(ref, results.Parse(env.data, ref.Type)), nil
 }
 
 // record is a task; or a result, where the server puts no task around results.
@@ -188,12 +177,6 @@ func (r record) isTask() bool {
 }
 
 func (r record) id() string { return cmp.Or(r.clipID, r.fields.Text("id")) }
-
-// raw is the record as JSON.
-func (r record) raw() json.RawMessage {
-	raw, _ := json.Marshal(r.fields) // of values that were parsed
-	return raw
-}
 
 // status is the task's status. known is false for a word that no table has, which
 // counts as processing.
@@ -233,8 +216,8 @@ func (a *Adapter) observe(ref task.Ref, rec record) task.Observation {
 // observeResults turns results without a task around them into an observation. It
 // leaves the status of music to be derived from the items; a lyric has its task's
 // status.
-func (a *Adapter) observeResults(ref task.Ref, data json.RawMessage) task.Observation {
-	obs := task.Observation{TaskID: ref.TaskID, Items: a.items(results.Parse(data, ref.Type))}
+func (a *Adapter) observeResults(ref task.Ref, found []upstream.Result) task.Observation {
+	obs := task.Observation{TaskID: ref.TaskID, Items: a.items(found)}
 	if ref.Type == task.Lyrics && len(obs.Items) == 1 {
 		obs.Status = obs.Items[0].Status
 		if obs.Status == task.Failed {

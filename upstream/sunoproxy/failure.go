@@ -16,15 +16,15 @@ import (
 // to the client. A verdict on a task counts if the call asked for that task alone.
 // Only a code blames the account: the text may be about one task.
 func callFailure(env envelope, status int) *task.Failure {
-	message := cmp.Or(env.text(), fmt.Sprintf("The provider answered with code %s.", cmp.Or(env.Code, env.Error.Code)))
+	message := cmp.Or(env.text, fmt.Sprintf("The provider answered with code %s.", cmp.Or(env.code, env.err.Code)))
 	if len(message) > 1<<10 {
 		message = strings.ToValidUTF8(message[:1<<10], "")
 	}
-	code := cmp.Or(env.Error.Code, env.Code)
-	word := strings.ReplaceAll(code.Word(), "_", " ")
+	code := cmp.Or(env.err.Code, env.code)
+	word := strings.ReplaceAll(strings.ToLower(code), "_", " ")
 	_, byCode, _ := task.Classify(word)
-	_, byText, _ := task.Classify(env.text())
-	refused := upstream.Refusal(env.text(), word)
+	_, byText, _ := task.Classify(env.text)
+	refused := upstream.Refusal(env.text, word)
 	switch {
 	case upstream.Blames(refused):
 		refused.Message, refused.Provisional = message, !upstream.AboutContent(refused.Code)
@@ -35,7 +35,7 @@ func callFailure(env envelope, status int) *task.Failure {
 		return upstream.Unknown(message)
 	}
 	if status < http.StatusTooManyRequests {
-		for _, text := range []string{env.text(), word} {
+		for _, text := range []string{env.text, word} {
 			if _, verdict, known := task.Classify(text); known && verdict == task.Transient {
 				return upstream.Transient(busyReason(text), message)
 			}
@@ -58,8 +58,8 @@ func callFailure(env envelope, status int) *task.Failure {
 
 // codeFailure is the failure of the task that was asked for, by a numeric code; nil if
 // the code says nothing about it. The failure is provisional.
-func codeFailure(code upstream.Text, message string) (f *task.Failure) {
-	n, _ := strconv.Atoi(string(code))
+func codeFailure(code string, message string) (f *task.Failure) {
+	n, _ := strconv.Atoi(code)
 	switch n {
 	case 400, 404, 422:
 		if strings.Contains(message, "/") { // a path that the server does not have

@@ -40,7 +40,7 @@ func endItems(items []task.Item, reason string) {
 	for i := range items {
 		if it := &items[i]; !isFinal(*it) && it.Failure == nil {
 			it.Status = task.Failed
-			it.Failure = upstream.Result{Err: upstream.ErrorField{Message: upstream.Text(reason)}}.ItemFailure()
+			it.Failure = upstream.Result{Err: upstream.ErrorField{Message: reason}}.ItemFailure()
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (a adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation
 
 func (a adapter) one(ctx context.Context, ref task.Ref) (seen *task.Observation, err error) {
 	err = a.Get(ctx, "/tasks/"+url.PathEscape(ref.TaskID), nil, func(ans upstream.Answer) (int, *task.Failure) {
-		f := upstream.ParseFields(ans.Body)
+		f := ans.Value().Fields()
 		if text := f.Text("error"); ans.Status == http.StatusNotFound && text != "" {
 			return 0, upstream.Unknown(text)
 		}
@@ -96,13 +96,13 @@ func (a adapter) many(ctx context.Context, _ string, refs []task.Ref) (seen []*t
 		ids = append(ids, ref.TaskID)
 	}
 	err = a.Get(ctx, "/tasks", url.Values{"ids": {strings.Join(ids, ",")}}, func(ans upstream.Answer) (int, *task.Failure) {
-		var body struct{ Tasks []json.RawMessage }
-		if json.Unmarshal(ans.Body, &body) != nil || body.Tasks == nil {
+		tasks := ans.Value().Fields().Get("tasks")
+		if !tasks.IsArray() {
 			return 0, noRecord(false, ans)
 		}
 		seen = make([]*task.Observation, len(refs))
-		for _, raw := range body.Tasks {
-			f := upstream.ParseFields(raw)
+		for _, raw := range tasks.Elements(64) {
+			f := raw.Fields()
 			if i := slices.Index(ids, f.Text("id")); i >= 0 {
 				seen[i] = a.observation(f, refs[i])
 			}

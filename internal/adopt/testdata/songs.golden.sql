@@ -305,6 +305,15 @@ END
 $$;
 REVOKE ALL ON FUNCTION tasksync.adopted_forget() FROM PUBLIC;
 
+-- Triggers that somebody has switched off (ALTER TABLE … DISABLE TRIGGER), or made to fire
+-- always, are left so by the end of this.
+SELECT pg_catalog.set_config('tasksync.fires', coalesce((
+    SELECT pg_catalog.string_agg(t.tgname || ' ' || t.tgenabled::pg_catalog.text, ',' ORDER BY t.tgname)
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgrelid = '"public"."songs"'::pg_catalog.regclass AND NOT t.tgisinternal
+        AND t.tgname IN ('tasksync_notify_insert', 'tasksync_notify_update', 'tasksync_adopted_task', 'tasksync_adopted_delete', 'tasksync_adopted_truncate')
+), ''), true);
+
 DROP TRIGGER IF EXISTS tasksync_notify_insert ON "public"."songs";
 DROP TRIGGER IF EXISTS tasksync_notify_update ON "public"."songs";
 DROP TRIGGER IF EXISTS tasksync_adopted_task ON "public"."songs";
@@ -344,6 +353,23 @@ CREATE TRIGGER tasksync_adopted_delete
 CREATE TRIGGER tasksync_adopted_truncate
     AFTER TRUNCATE ON "public"."songs"
     FOR EACH STATEMENT EXECUTE FUNCTION tasksync.adopted_forget();
+
+DO $$
+DECLARE
+    fires text[];
+BEGIN
+    FOR fires IN
+        SELECT pg_catalog.string_to_array(f, ' ')
+        FROM pg_catalog.string_to_table(pg_catalog.current_setting('tasksync.fires'), ',') AS f
+        WHERE f <> ''
+    LOOP
+        IF fires[2] <> 'O' THEN
+            EXECUTE pg_catalog.format('ALTER TABLE %s %s TRIGGER %I', '"public"."songs"'::pg_catalog.regclass,
+                CASE fires[2] WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'ENABLE ALWAYS' END, fires[1]);
+        END IF;
+    END LOOP;
+END
+$$;
 
 -- The views are for tasksync alone. An API that serves schema public (PostgREST,
 -- Supabase) would show them, and a view has the rights of its owner: so nobody else is
