@@ -19,8 +19,8 @@ type explainCmd struct {
 	databaseFlags
 	upstreamFlags
 	logFlags
-	JSON bool   `name:"json" help:"Print a list of the rows, with all that is known of each, as JSON."`
-	ID   string `arg:"" name:"id" help:"Id of a row, of its task at the provider, or of one of its clips."`
+	JSON bool     `name:"json" help:"Print a list of the rows, with all that is known of each, as JSON."`
+	IDs  []string `arg:"" name:"id" help:"Ids of rows, of their tasks at the provider, or of their clips."`
 }
 
 // Help implements kong's detailed help.
@@ -42,12 +42,16 @@ func (c *explainCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
-	stories, err := daemon.Explain(ctx, cfg, c.ID)
-	if errors.Is(err, daemon.ErrNoRow) {
-		return fmt.Errorf("%q: %w%s", c.ID, err, ofAdopted)
-	}
-	if err != nil {
-		return asUsage(err)
+	stories := []*daemon.Story{}
+	for _, id := range c.IDs {
+		found, err := daemon.Explain(ctx, cfg, id)
+		if errors.Is(err, daemon.ErrNoRow) {
+			return fmt.Errorf("%q: %w%s", id, err, ofAdopted)
+		}
+		if err != nil {
+			return asUsage(err)
+		}
+		stories = append(stories, found...)
 	}
 	if c.JSON {
 		enc := json.NewEncoder(std.out)
