@@ -28,11 +28,11 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 				ID: r.ID, UserID: r.UserID, TaskID: r.TaskID, Type: taskType, Provider: provider, Status: status,
 			})
 		case status.Pending():
-			cohorts.add(cohortKey{provider, taskType, c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID)
+			cohorts.add(cohortRow{cohortKey{provider, taskType, c.cfg.Syncer.PastDeadline(r.CreatedAt)}, r.ID, r.TaskID, r.CreatedAt})
 			newcomers.add(r.ID, r.UserID, r.Status)
 		}
 	}
-	if len(cohorts.jobs) == 0 {
+	if len(cohorts.rows) == 0 {
 		return nil
 	}
 	if err := c.insert(ctx, cohorts, newcomers); err != nil {

@@ -3,8 +3,10 @@ package jobs
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,7 +21,7 @@ func TestHandOnFormsCohorts(t *testing.T) {
 	types := map[string]string{}
 	add := func(kind task.Type, n int) {
 		for range n {
-			id := b.insert(kind, "t", 0)
+			id := b.insert(kind, "t"+strconv.Itoa(len(given)), 0)
 			given, want = append(given, id), append(want, id)
 			types[id] = string(kind)
 		}
@@ -48,6 +50,24 @@ func TestHandOnFormsCohorts(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(want)
 	require.Equal(t, want, got, "each once")
+}
+
+// Of rows with one task the youngest is due at once, and the others share a job that waits.
+func TestHandOnOfTwins(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var given []string
+	for n := range 30 {
+		given = append(given, b.insert(task.Generate, "t", time.Duration(1+n%7)*time.Minute))
+	}
+	youngest := b.insert(task.Generate, "t", 0)
+	require.NoError(t, b.client.HandOn(t.Context(), append(given, youngest, b.insert(task.Generate, "", 0), b.insert(task.Generate, "", 0))))
+	sizes := map[string]int{}
+	for _, job := range b.jobs() {
+		sizes[job.State] += len(job.IDs)
+		require.Equal(t, job.State == "available", slices.Contains(job.IDs, youngest), job.State)
+	}
+	require.Equal(t, map[string]int{"available": 3, "scheduled": 30}, sizes)
 }
 
 func TestHandOnOfNothing(t *testing.T) {

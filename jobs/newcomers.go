@@ -31,7 +31,7 @@ func (n *newcomers) add(id, user, word string) {
 // insert inserts jobs with the events of the rows that are new.
 func (c *Client) insert(ctx context.Context, jobs *cohorts, n newcomers) error {
 	if !c.tells(n) {
-		_, err := c.river.InsertManyFast(ctx, jobs.params())
+		_, err := c.river.InsertManyFast(ctx, jobs.params(c.cfg.Now()))
 		return err
 	}
 	var told bool
@@ -61,7 +61,7 @@ func (c *Client) insertTx(ctx context.Context, tx pgx.Tx, jobs *cohorts, n newco
 			c.cfg.Logger.Warn("[TaskSync] Pages are not told of new rows: the database rejects their events; run tasksync doctor", "error", err)
 		}
 	}
-	_, err = c.river.InsertManyFastTx(ctx, tx, jobs.params())
+	_, err = c.river.InsertManyFastTx(ctx, tx, jobs.params(c.cfg.Now()))
 	return told, err
 }
 

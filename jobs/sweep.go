@@ -57,7 +57,7 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 		cohorts, newcomers := c.newCohorts(), newcomers{words: c.cfg.Words}
 		for _, r := range rows {
 			late := c.cfg.Syncer.PastDeadline(r.CreatedAt)
-			cohorts.add(cohortKey{c.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), late}, r.ID)
+			cohorts.add(cohortRow{cohortKey{c.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), late}, r.ID, r.TaskID, r.CreatedAt})
 			if !late { // an old row is no news, and there may be a hundred thousand
 				newcomers.add(r.ID, r.UserID, r.Status)
 			}

@@ -683,7 +683,7 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > $5::timestamptz))
 )
-SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_type, '')::text AS task_type,
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status,
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g
@@ -707,6 +707,7 @@ type GenerationListUnfollowedParams struct {
 type GenerationListUnfollowedRow struct {
 	ID        string
 	UserID    string
+	TaskID    string
 	TaskType  string
 	Provider  string
 	Status    string
@@ -735,6 +736,7 @@ func (q *Queries) GenerationListUnfollowed(ctx context.Context, db DBTX, arg Gen
 		if err := rows.Scan(
 			&i.ID,
 			&i.UserID,
+			&i.TaskID,
 			&i.TaskType,
 			&i.Provider,
 			&i.Status,
@@ -933,29 +935,33 @@ WITH asked AS MATERIALIZED (
     SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
     FROM public.music_generations
     WHERE id = ANY ($1::uuid[])
+), words AS MATERIALIZED (
+    SELECT u.word, u.name
+    FROM (SELECT unnest($2::text[]) AS word, unnest($3::text[]) AS name) AS u
+), tasks AS MATERIALIZED (
+    SELECT DISTINCT a.task_id, a.task_type, w.name
+    FROM asked AS a
+    JOIN words AS w ON w.word = lower(btrim(coalesce(a.provider, '')) COLLATE "C")
+    WHERE a.task_id <> ''
+        AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 ), twins AS (
     SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
-    FROM (
-        SELECT DISTINCT a.task_id, a.task_type
-        FROM asked AS a
-        WHERE a.task_id <> ''
-            AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-    ) AS a
+    FROM tasks AS k
     CROSS JOIN LATERAL (
-        SELECT DISTINCT ON (y.word) y.id, y.user_id, y.task_id, y.task_type, y.provider, y.status, y.error_code, y.error_message, y.created_at, y.updated_at, y.word
+        SELECT y.id, y.user_id, y.task_id, y.task_type, y.provider, y.status, y.error_code, y.error_message, y.created_at, y.updated_at
         FROM (
-            SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at,
-                lower(btrim(coalesce(g.provider, '')) COLLATE "C") AS word
+            SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
             FROM public.music_generations AS g
-            WHERE g.task_id = a.task_id
+            WHERE g.task_id = k.task_id
                 AND g.task_type IS NOT NULL
                 AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
             OFFSET 0
         ) AS y
-        WHERE y.task_type = a.task_type
-            AND y.word = ANY ($2::text[])
+        WHERE y.task_type = k.task_type
             AND y.id <> ALL ($1::uuid[])
-        ORDER BY y.word, (CASE WHEN isfinite(y.created_at) THEN y.created_at WHEN isfinite(y.updated_at) THEN y.updated_at ELSE 'epoch' END)::timestamptz DESC, y.id DESC
+            AND lower(btrim(coalesce(y.provider, '')) COLLATE "C") IN (SELECT w.word FROM words AS w WHERE w.name = k.name)
+        ORDER BY (CASE WHEN isfinite(y.created_at) THEN y.created_at WHEN isfinite(y.updated_at) THEN y.updated_at ELSE 'epoch' END)::timestamptz DESC, y.id DESC
+        LIMIT 1
     ) AS t
 )
 SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
@@ -967,8 +973,9 @@ ORDER BY r.id
 `
 
 type GenerationListWithTwinsParams struct {
-	Ids       []string
-	Providers []string
+	Ids   []string
+	Words []string
+	Names []string
 }
 
 type GenerationListWithTwinsRow struct {
@@ -984,11 +991,12 @@ type GenerationListWithTwinsRow struct {
 }
 
 // The rows with the given ids, and for each task of a pending one the youngest other
-// pending row with the same task, of each word for a provider. OFFSET 0 keeps the
-// planner from anything but one look into the index on task_id for each task, whatever it takes the
-// table for: it must not use the index on task_type, which has all pending rows.
+// pending row with the same task; names are the providers that words mean. OFFSET 0 keeps
+// the planner from anything but one look into the index on task_id for each task, whatever
+// it takes the table for: it must not use the index on task_type, which has all pending
+// rows.
 func (q *Queries) GenerationListWithTwins(ctx context.Context, db DBTX, arg GenerationListWithTwinsParams) ([]GenerationListWithTwinsRow, error) {
-	rows, err := db.Query(ctx, generationListWithTwins, arg.Ids, arg.Providers)
+	rows, err := db.Query(ctx, generationListWithTwins, arg.Ids, arg.Words, arg.Names)
 	if err != nil {
 		return nil, err
 	}

@@ -19,36 +19,41 @@ ORDER BY id;
 
 -- name: GenerationListWithTwins :many
 -- The rows with the given ids, and for each task of a pending one the youngest other
--- pending row with the same task, of each word for a provider. OFFSET 0 keeps the
--- planner from anything but one look into the index on task_id for each task, whatever it takes the
--- table for: it must not use the index on task_type, which has all pending rows.
+-- pending row with the same task; names are the providers that words mean. OFFSET 0 keeps
+-- the planner from anything but one look into the index on task_id for each task, whatever
+-- it takes the table for: it must not use the index on task_type, which has all pending
+-- rows.
 WITH asked AS MATERIALIZED (
     SELECT id, user_id, task_id, task_type, provider, status, error_code, error_message, created_at, updated_at
     FROM public.music_generations
     WHERE id = ANY (@ids::uuid[])
+), words AS MATERIALIZED (
+    SELECT u.word, u.name
+    FROM (SELECT unnest(@words::text[]) AS word, unnest(@names::text[]) AS name) AS u
+), tasks AS MATERIALIZED (
+    SELECT DISTINCT a.task_id, a.task_type, w.name
+    FROM asked AS a
+    JOIN words AS w ON w.word = lower(btrim(coalesce(a.provider, '')) COLLATE "C")
+    WHERE a.task_id <> ''
+        AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
 ), twins AS (
     SELECT t.id, t.user_id, t.task_id, t.task_type, t.provider, t.status, t.error_code, t.error_message, t.created_at, t.updated_at
-    FROM (
-        SELECT DISTINCT a.task_id, a.task_type
-        FROM asked AS a
-        WHERE a.task_id <> ''
-            AND lower(a.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
-    ) AS a
+    FROM tasks AS k
     CROSS JOIN LATERAL (
-        SELECT DISTINCT ON (y.word) y.*
+        SELECT y.*
         FROM (
-            SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at,
-                lower(btrim(coalesce(g.provider, '')) COLLATE "C") AS word
+            SELECT g.id, g.user_id, g.task_id, g.task_type, g.provider, g.status, g.error_code, g.error_message, g.created_at, g.updated_at
             FROM public.music_generations AS g
-            WHERE g.task_id = a.task_id
+            WHERE g.task_id = k.task_id
                 AND g.task_type IS NOT NULL
                 AND lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating}'::text[])
             OFFSET 0
         ) AS y
-        WHERE y.task_type = a.task_type
-            AND y.word = ANY (@providers::text[])
+        WHERE y.task_type = k.task_type
             AND y.id <> ALL (@ids::uuid[])
-        ORDER BY y.word, (CASE WHEN isfinite(y.created_at) THEN y.created_at WHEN isfinite(y.updated_at) THEN y.updated_at ELSE 'epoch' END)::timestamptz DESC, y.id DESC
+            AND lower(btrim(coalesce(y.provider, '')) COLLATE "C") IN (SELECT w.word FROM words AS w WHERE w.name = k.name)
+        ORDER BY (CASE WHEN isfinite(y.created_at) THEN y.created_at WHEN isfinite(y.updated_at) THEN y.updated_at ELSE 'epoch' END)::timestamptz DESC, y.id DESC
+        LIMIT 1
     ) AS t
 )
 SELECT r.id, coalesce(r.user_id::text, '')::text AS user_id, coalesce(r.task_id, '')::text AS task_id,
@@ -182,7 +187,7 @@ WITH followed AS (
         AND (j.state IN ('available', 'scheduled', 'retryable', 'pending')
             OR (j.state = 'running' AND j.attempted_at > @running_since::timestamptz))
 )
-SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_type, '')::text AS task_type,
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
     coalesce(g.provider, '')::text AS provider, coalesce(g.status, '')::text AS status,
     (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at
 FROM public.music_generations AS g

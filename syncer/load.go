@@ -15,7 +15,11 @@ func (s *Syncer) load(ctx context.Context, ids []string) (map[string]*member, er
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.CommitTimeout)
 	defer cancel()
-	rows, err := s.queries.GenerationListWithTwins(ctx, s.cfg.Pool, queries.GenerationListWithTwinsParams{Ids: ids, Providers: s.cfg.Providers.All()})
+	p := queries.GenerationListWithTwinsParams{Ids: ids, Words: s.cfg.Providers.All()}
+	for _, word := range p.Words {
+		p.Names = append(p.Names, s.cfg.Providers.Name(word))
+	}
+	rows, err := s.queries.GenerationListWithTwins(ctx, s.cfg.Pool, p)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"tasksync/task"
 )
@@ -18,6 +19,10 @@ import (
 //
 // A pass writes the answer about a leader into all its twins, however many: see
 // [Syncer.follow].
+
+// TwinsEvery is how long the job of a twin waits, at least, until it finds out whether a
+// leader still stands for it. The leader may be gone without an end.
+const TwinsEvery = 15 * time.Second
 
 // taskKey is what twins have in common.
 type taskKey struct {
@@ -71,7 +76,7 @@ func (s *Syncer) leadTwins(req Request, due []*member, members map[string]*membe
 	for _, m := range due {
 		leader := m
 		if !m.leads() {
-			results[m.g.ID] = Result{ID: m.g.ID, Outcome: task.OutcomeSkipped, Reason: ReasonTwin, Next: m.decision.Next, Track: m.track}
+			results[m.g.ID] = Result{ID: m.g.ID, Outcome: task.OutcomeSkipped, Reason: ReasonTwin, Next: later(m.decision.Next, s.cfg.Now().Add(TwinsEvery)), Track: m.track}
 			leader = m.twins[0]
 			if req.LeaveTwins {
 				continue
@@ -84,6 +89,13 @@ func (s *Syncer) leadTwins(req Request, due []*member, members map[string]*membe
 		}
 	}
 	return leaders
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // leads reports whether no other row stands for m.

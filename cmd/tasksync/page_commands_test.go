@@ -32,7 +32,7 @@ import (
 func TestCommandsOfPages(t *testing.T) {
 	t.Parallel()
 	bin := binOfPages(t)
-	for _, page := range append(pages(t), "CONTRIBUTING.md") {
+	for _, page := range append(pages(t), "CONTRIBUTING.md", "deploy/README.md") {
 		blocks := slices.DeleteFunc(blocksOf(t, page), func(b block) bool {
 			require.NotContains(t, []string{"bash", "shell", "console", "psql"}, b.language, "%s: use sh or sql", b)
 			return b.notRun != "" || b.language != "sh" && b.language != "sql"

@@ -148,8 +148,8 @@ func TestCheck(t *testing.T) {
 		change func(*Plan, *Table)
 		says   string
 	}{
-		"fits":           {func(*Plan, *Table) {}, ""},
-		"partitioned":    {func(_ *Plan, t *Table) { t.Kind = "p" }, ""},
+		"fits":        {func(*Plan, *Table) {}, ""},
+		"partitioned": {func(_ *Plan, t *Table) { t.Kind = "p" }, ""},
 		"partly foreign": {func(_ *Plan, t *Table) {
 			t.Kind, t.Partitions = "p", []queries.AdoptPartitionListRow{{SchemaName: "far", Name: "songs_1", Kind: "f"}}
 		}, "public.songs has partition far.songs_1, which is a foreign table"},

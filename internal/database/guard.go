@@ -37,7 +37,7 @@ type Guard struct {
 
 	pool    atomic.Pointer[pgxpool.Pool]
 	doubted atomic.Bool // see Doubted
-	left leftovers
+	left    leftovers
 
 	mu     sync.Mutex
 	reason string    // why the database is of no use; "": it serves
