@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,7 +41,7 @@ func TestExplainTellsTheStoryOfARow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sunoapi")
 	d := start(t, w.with("TASKSYNC_TIMEOUT", "10m"), "run")
-	d.ready(t)
+	addr := d.ready(t)
 	good, bad := w.add(t, 1, simulator.Success, 0)[0], w.add(t, 1, simulator.RefusedCopyright, 0)[0]
 	w.await(t, d, "its looks are kept", func() bool {
 		s := w.explain(t, good)
@@ -82,6 +83,12 @@ func TestExplainTellsTheStoryOfARow(t *testing.T) {
 	for _, want := range []string{"failed: it has failed: COPYRIGHTED", "tasksync retry " + w.explain(t, bad).ID, "tasksync heard of it by notify", "look (", "last answer (HTTP 200"} {
 		require.Contains(t, out, want)
 	}
+	status, body := get(t, "http://"+addr+"/admin/generations/"+bad)
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"errorCode":"COPYRIGHTED"`)
+	status, body = get(t, "http://"+addr+"/console")
+	require.Equal(t, http.StatusNotFound, status, "it is off")
+	require.Contains(t, body, "TASKSYNC_CONSOLE_PASSWORD")
 	_, said := w.command(t, exitFailed, "explain", "no-such-id")
 	require.Contains(t, said, "no row has this id")
 
@@ -114,6 +121,32 @@ func TestLooksThatAreNotKept(t *testing.T) {
 	s := w.explain(t, id)
 	require.Empty(t, s.Looks)
 	require.NotEmpty(t, s.Events)
+}
+
+// The console is on the admin address alone, and its password must be worth the name.
+func TestConsoleOfADaemon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sunoapi")
+	d := start(t, w.with("TASKSYNC_CONSOLE_PASSWORD", "short"), "run")
+	<-d.done
+	require.Equal(t, exitUsage, d.cmd.ProcessState.ExitCode())
+	require.Contains(t, d.output(), "TASKSYNC_CONSOLE_PASSWORD is shorter than 12 characters")
+	d = start(t, w.with("TASKSYNC_CONSOLE_PROXIES", "everywhere"), "run")
+	<-d.done
+	require.Equal(t, exitUsage, d.cmd.ProcessState.ExitCode())
+
+	d = start(t, w.with("TASKSYNC_CONSOLE_PASSWORD", "long enough for a test"), "run")
+	addr := d.ready(t)
+	status, body := get(t, "http://"+addr+"/console/")
+	require.Equal(t, http.StatusUnauthorized, status)
+	require.Contains(t, body, "Sign in")
+	public := regexp.MustCompile(`"listen_addr":"([^"]+)"`).FindStringSubmatch(d.output())[1]
+	for _, path := range []string{"/console/", "/admin/generations/x", "/console/api/overview"} {
+		status, _ = get(t, "http://"+public+path)
+		require.Equal(t, http.StatusNotFound, status, path)
+	}
+	require.NotContains(t, d.output(), "long enough for a test")
+	require.Zero(t, d.stop(t), tail(d.output()))
 }
 
 // Rows that do not go on are found, and nothing else.
