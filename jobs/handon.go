@@ -38,9 +38,7 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	if err := c.insert(ctx, cohorts, newcomers); err != nil {
 		return fmt.Errorf("insert sync jobs: %w", err)
 	}
-	for _, job := range cohorts.jobs {
-		c.cfg.Recorder.Heard(job.IDs, c.cfg.HeardBy(), c.cfg.Now())
-	}
+	c.cfg.Recorder.Heard(cohorts.ids(), c.cfg.HeardBy(), c.cfg.Now())
 	return nil
 }
 
