@@ -34,7 +34,7 @@ func TestRedact(t *testing.T) {
 	} {
 		require.JSONEq(t, want, string(Redact([]byte(in), "t1", true)), in)
 	}
-	require.Equal(t, json.RawMessage(`{"a":1}`), Unpack(pack([]byte(`{"a":1}`))))
+	require.JSONEq(t, `{"a":1}`, string(Unpack(pack([]byte(`{"a":1}`)))))
 	require.Nil(t, Unpack([]byte("no gzip")))
 	require.Less(t, len(Redact([]byte(`[`+strings.Repeat(`"0123456789",`, 50_000)+`1]`), "", true)), 100)
 }
@@ -85,8 +85,10 @@ func looks(id string, n int) []Made {
 	made := make([]Made, n)
 	for i := range made {
 		at := time.Date(2026, 1, 1, 0, 0, i, 0, time.UTC)
-		made[i] = Made{GenerationID: id, TaskID: "t", Alone: true, Look: Look{At: at, Why: "due", Said: fmt.Sprint(i), Message: strings.Repeat("é", 1000)},
-			Answer: &task.Answer{Code: 200, Body: fmt.Appendf(nil, `{"status":"%d"}`, i)}}
+		made[i] = Made{
+			GenerationID: id, TaskID: "t", Alone: true, Look: Look{At: at, Why: "due", Said: fmt.Sprint(i), Message: strings.Repeat("é", 1000)},
+			Answer: &task.Answer{Code: 200, Body: fmt.Appendf(nil, `{"status":"%d"}`, i)},
+		}
 	}
 	return made
 }
