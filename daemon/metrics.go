@@ -151,7 +151,7 @@ const (
 // overdueLabels is the closed set of labels; another reason is "other".
 var overdueLabels = []string{ //nolint:gochecknoglobals // a constant table
 	overdueBacklog, overdueRefused, overdueUnconfirmed, overdueOther,
-	task.ReasonNotReported, task.ReasonKnowsNone, task.ReasonNoCall,
+	task.ReasonNotReported, task.ReasonKnowsNone, task.ReasonNoCall, task.ReasonPaused,
 	upstream.ReasonTimeout, upstream.ReasonNetwork, upstream.ReasonHTTP4xx, upstream.ReasonHTTP5xx, upstream.ReasonBadBody,
 	upstream.ReasonTooLarge, upstream.ReasonRateLimited, upstream.ReasonUnauthorized, upstream.ReasonAccountPaused,
 }

@@ -70,11 +70,18 @@ func (s *Syncer) record(via Via, due []*member, results map[string]Result) {
 	}
 	made := make([]record.Made, 0, len(due))
 	for _, m := range due {
-		if r, ok := results[m.g.ID]; ok && !m.seen.AskedAt.IsZero() {
+		if r, ok := results[m.g.ID]; ok && !m.seen.AskedAt.IsZero() && !m.paused() {
 			made = append(made, record.Made{Look: lookOf(via, m, r), GenerationID: m.g.ID, TaskID: m.g.TaskID, Alone: m.alone, Answer: m.answer})
 		}
 	}
 	s.cfg.Recorder.Looked(made)
+}
+
+// paused reports whether an operator has paused the provider: then no look is made, and a
+// record of it, every quarter of a minute, would leave no room for others.
+func (m *member) paused() bool {
+	obs := m.seen.Observation
+	return obs != nil && obs.Failure != nil && obs.Failure.Reason == task.ReasonPaused
 }
 
 func lookOf(via Via, m *member, r Result) record.Look {

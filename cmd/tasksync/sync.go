@@ -40,7 +40,7 @@ var nextSteps = map[string]string{ //nolint:gochecknoglobals // a constant table
 	task.ReasonNoTaskID:    "the application has not written its task_id yet",
 	"unknown_provider":     "add its provider to TASKSYNC_PROVIDERS, or correct column provider",
 	"clips_update_failed":  "the database rejects the result: tasksync doctor says why",
-	"paused":               "tasksync resume lets calls go on",
+	task.ReasonPaused:      "tasksync resume lets calls go on",
 	"same_task":            "a younger row has the same task, and is looked at for both",
 }
 

@@ -26,9 +26,6 @@ import (
 	"tasksync/task"
 )
 
-// Reason is that of a look that was not made because its provider is paused.
-const Reason = "paused"
-
 const (
 	readEvery   = 2 * time.Second
 	readTimeout = 2 * time.Second
@@ -153,7 +150,7 @@ type gate struct {
 // Fetch implements Upstream.
 func (g gate) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation, error) {
 	if p := g.book.Of(g.provider); !p.At.IsZero() {
-		return nil, &task.Failure{Verdict: task.Account, Reason: Reason, Message: p.String(), RetryAfter: lookAgain, Unsent: true}
+		return nil, &task.Failure{Verdict: task.Account, Reason: task.ReasonPaused, Message: p.String(), RetryAfter: lookAgain, Unsent: true}
 	}
 	return g.up.Fetch(ctx, refs)
 }
