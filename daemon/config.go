@@ -35,6 +35,10 @@ type Config struct {
 	// Clips says who makes clips: write (default), tasksync inserts those that the
 	// application made no placeholder for; update, it only fills placeholders.
 	Clips string
+	// Settle is the application's function that is called at the end of each row, in its
+	// transaction, like public.settle_generation: see package internal/settle. Default:
+	// none.
+	Settle string
 	// Pace says how much a generation's waiting counts against calls: frugal, balanced
 	// (default) or eager.
 	Pace string
@@ -159,6 +163,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := errors.Join(c.validateWords(), c.Console.validate()); err != nil {
+		return err
+	}
+	if _, err := c.settleFunction(); err != nil {
 		return err
 	}
 	if err := database.ValidateURL(c.DatabaseURL); err != nil {

@@ -15,6 +15,7 @@ import (
 	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
 	"tasksync/internal/record"
+	"tasksync/internal/settle"
 	"tasksync/jobs"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -59,9 +60,10 @@ type daemon struct {
 	upstreams *upstreams
 	providers task.ProviderWords
 	planner   *planner.Planner
-	holders   []share        // of the limits
-	pauses    *pauses.Book   // of calls, by operators
-	recorder  *record.Writer // of looks; nil: they are not kept
+	holders   []share         // of the limits
+	pauses    *pauses.Book    // of calls, by operators
+	recorder  *record.Writer  // of looks; nil: they are not kept
+	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
 	announcer *live.Announcer // tells the streams of all daemons what was committed
 	broker    *live.Broker
@@ -82,6 +84,7 @@ func (d *daemon) parts() []part {
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
 		{name: "sessions", open: func(context.Context) error { return nil }, run: d.endLeft},
 		{name: "schema", open: d.openSchema, run: d.examineBeside},
+		{name: "settlements", open: d.openSettler, run: d.runSettler},
 		{name: "syncer", open: d.openSyncer, run: d.runLooks},
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},

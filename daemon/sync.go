@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,7 +34,7 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
 		return nil, err
 	}
-	if err := d.openPauses(ctx); err != nil {
+	if err := errors.Join(d.openPauses(ctx), d.openSettler(ctx)); err != nil {
 		return nil, err
 	}
 	d.openLooks()

@@ -62,7 +62,12 @@ func (d *daemon) syncerConfig() syncer.Config {
 
 // effects returns what follows from the end of a row, for the daemon and for each command
 // that writes rows.
-func (d *daemon) effects() []syncer.Effect { return nil }
+func (d *daemon) effects() (effects []syncer.Effect) {
+	if d.settler != nil { // last: what its function changes in the session concerns nothing else
+		effects = append(effects, d.settler.Settle)
+	}
+	return effects
+}
 
 func (c Config) policy() task.Policy {
 	return task.Policy{

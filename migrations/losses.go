@@ -26,6 +26,7 @@ var kept = map[string]string{
 	"generation_memory": "what is known of rows under way, and of late looks",
 	"look_models":       "what was learnt of durations",
 	"pauses":            "providers that an operator has paused, to which calls go on then",
+	"settlements":       "which ends of rows were settled: money may be settled twice without them",
 }
 
 // fleeting are the tables of which nothing is missed: the next start fills them again.
