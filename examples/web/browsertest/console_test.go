@@ -116,6 +116,9 @@ func TestConsole(t *testing.T) {
 	b.until(`/no row has this id/.test(document.querySelector('#story').innerText)`)
 	b.accessible(source, "nothing")
 
+	b.do(chromedp.Navigate("http://" + admin.String() + "/console/jobs/"))
+	b.until(`/No jobs found|Running/.test(document.body.innerText)`)
+
 	marks, err := json.Marshal(ask[[]string](b, `performance.getEntriesByType('resource').map(e => new URL(e.name).host)`))
 	require.NoError(t, err)
 	require.NotContains(t, string(marks), "http", "nothing comes from elsewhere")
