@@ -5,7 +5,7 @@
 
 GO ?= go
 ARGS ?=
-CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/api/... ./internal/auth/... ./internal/live/... ./daemon/...
+CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/api/... ./internal/auth/... ./internal/live/... ./internal/outgoing/... ./daemon/...
 
 # The tools need no C compiler this way (sqlc then parses with WebAssembly).
 TOOL = CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod
@@ -87,13 +87,13 @@ browser: ## Drive the pages of examples/web and examples/supabase in headless Ch
 
 # The linters and the generator are pinned in tools/openapi, in a lock file.
 .PHONY: openapi
-openapi: ## Lint docs/openapi.json, generate a TypeScript client and compile it (needs Node.js)
+openapi: build ## Lint docs/openapi.json, compile a client of it, verify webhooks by docs/webhooks.md (needs Node.js)
 	@command -v npm >/dev/null || { \
 		echo "make openapi: there is no Node.js with npm on this machine."; \
 		echo "Install one (Debian: apt-get install nodejs npm)."; \
 		exit 1; }
 	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	cd tools/openapi && npm run --silent lint && npm run --silent client
+	cd tools/openapi && npm run --silent lint && npm run --silent client && npm run --silent webhooks
 
 .PHONY: prometheus
 prometheus: ## Test the alerts and the dashboard of deploy/ (needs Prometheus and promtool)

@@ -76,6 +76,13 @@ type Config struct {
 	API API
 	// Console configures the operator's page.
 	Console Console
+	// NotifyURLs are servers of the application's that are told of each end of a row, by a
+	// signed POST; default: none.
+	NotifyURLs []string `json:"-"`
+	// NotifySecrets are the keys of the signatures: whsec_ and 24 to 64 bytes in base64.
+	// Each of them signs every POST, so that one can replace another. Required with
+	// NotifyURLs.
+	NotifySecrets []string `json:"-"`
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
@@ -163,6 +170,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := errors.Join(c.validateWords(), c.Console.validate()); err != nil {
+		return err
+	}
+	if err := c.validateNotify(); err != nil {
 		return err
 	}
 	if _, err := c.settleFunction(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/outgoing"
 	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
 	"tasksync/internal/record"
@@ -65,7 +66,8 @@ type daemon struct {
 	recorder  *record.Writer  // of looks; nil: they are not kept
 	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
-	announcer *live.Announcer // tells the streams of all daemons what was committed
+	notifier  *outgoing.Notifier // nil: no server is told of ends
+	announcer *live.Announcer    // tells the streams of all daemons what was committed
 	broker    *live.Broker
 	verifier  *auth.Verifier // nil without keys
 	api       *api.API

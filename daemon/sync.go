@@ -75,7 +75,7 @@ func (d *daemon) awaitShares(ctx context.Context) error {
 // told how many are done. The database must have its migrations.
 func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done int)) (int, error) {
 	cfg = cfg.WithDefaults()
-	if err := cfg.validateWords(); err != nil {
+	if err := errors.Join(cfg.validateWords(), cfg.validateNotify()); err != nil {
 		return 0, err
 	}
 	cfg.Clips = clipsUpdate // no clip is inserted, so that nothing need be said of it
@@ -107,6 +107,9 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	}
 	if err == nil {
 		d.now, err = database.Clock(ctx, pool, cfg.Logger)
+	}
+	if err == nil {
+		err = d.openNotifier()
 	}
 	if err != nil {
 		pool.Close()

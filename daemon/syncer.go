@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -22,7 +23,7 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
-	if err := d.openPauses(ctx); err != nil {
+	if err := errors.Join(d.openPauses(ctx), d.openNotifier()); err != nil {
 		return err
 	}
 	d.openLooks()
@@ -63,6 +64,9 @@ func (d *daemon) syncerConfig() syncer.Config {
 // effects returns what follows from the end of a row, for the daemon and for each command
 // that writes rows.
 func (d *daemon) effects() (effects []syncer.Effect) {
+	if d.notifier != nil {
+		effects = append(effects, d.notifier.Effect)
+	}
 	if d.settler != nil { // last: what its function changes in the session concerns nothing else
 		effects = append(effects, d.settler.Settle)
 	}

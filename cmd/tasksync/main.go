@@ -42,6 +42,7 @@ type cli struct {
 	Explain  explainCmd  `cmd:"" help:"Tell what happened to a row, by the id of the row, its task or a clip."`
 	Pause    pauseCmd    `cmd:"" help:"Make no calls to a provider until resume."`
 	Resume   resumeCmd   `cmd:"" help:"Make calls again."`
+	Notify   notifyCmd   `cmd:"" help:"List, replay or try the signed POSTs to your servers."`
 	Settle   settleCmd   `cmd:"" help:"See to settlements: what your SQL function was told of the ends of rows."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`

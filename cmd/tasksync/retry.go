@@ -16,6 +16,7 @@ import (
 type retryCmd struct {
 	databaseFlags
 	wordsFlags
+	notifyFlags
 	logFlags
 	Code    string   `placeholder:"CODE" help:"Only rows with this error_code, like API_ERROR."`
 	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
@@ -46,6 +47,7 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg := daemon.Config{DatabaseURL: c.DatabaseURL, StatusWords: words, Version: version(), Logger: c.logger(std)}
+	c.notify(&cfg)
 	counting := req
 	counting.DryRun = true
 	total, err := daemon.Retry(ctx, cfg, counting, nil)

@@ -17,6 +17,7 @@ type runCmd struct {
 	httpFlags
 	logFlags
 	feedFlags
+	notifyFlags
 	rlsFlags
 	consoleFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP API, its /docs, and /healthz (${default})."`
@@ -60,6 +61,7 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if cfg.Console, err = c.console(); err != nil {
 		return err
 	}
+	c.notify(&cfg)
 	cfg.NoRLS = c.NoRLS
 	cfg.AdminAddr, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.AdminAddr, c.ListenAddr, c.NoMigrate, logger, c.api()
 	var admin net.Addr

@@ -16,6 +16,7 @@ import (
 type syncCmd struct {
 	databaseFlags
 	upstreamFlags
+	notifyFlags
 	logFlags
 	JSON bool     `name:"json" help:"Print the results as JSON."`
 	IDs  []string `arg:"" name:"id" help:"Ids of rows, of their tasks at the provider, or of their clips."`
@@ -62,6 +63,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
+	c.notify(&cfg)
 	ids, err := daemon.Resolve(ctx, cfg, c.IDs)
 	if err != nil {
 		return asUsage(err)

@@ -76,6 +76,7 @@ func checks() []check {
 		{command, "slot", (*doctor).seeSlot},
 		{command, "limits", (*doctor).seeLimits},
 		{command, "looks", (*doctor).seeLooks},
+		{command, "notifications", (*doctor).seeNotifications},
 	}
 }
 
