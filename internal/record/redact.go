@@ -30,13 +30,28 @@ var word = strings.NewReplacer("_", "", "-", "", ".", "")
 
 // Redact returns an answer's body with the values of the known fields alone.
 // For an answer about many tasks it returns the part about one; nil: there is none.
-func Redact(body []byte, taskID string, alone bool) []byte {
-	var v any
+func Redact(body []byte, taskID string, alone bool) []byte { return parse(body).redact(taskID, alone) }
+
+// parsed is an answer's body, which is parsed once for all rows that it is about.
+type parsed struct {
+	value any
+	size  int
+	bad   bool // it is no JSON
+}
+
+func parse(body []byte) parsed {
+	p := parsed{size: len(body)}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	if err := dec.Decode(&v); err != nil {
-		return fmt.Appendf(nil, `"%d bytes that are no JSON"`, len(body))
+	p.bad = dec.Decode(&p.value) != nil
+	return p
+}
+
+func (p parsed) redact(taskID string, alone bool) []byte {
+	if p.bad {
+		return fmt.Appendf(nil, `"%d bytes that are no JSON"`, p.size)
 	}
+	v := p.value
 	if !alone {
 		if v = partOf(v, taskID, 0); v == nil {
 			return nil
@@ -44,7 +59,7 @@ func Redact(body []byte, taskID string, alone bool) []byte {
 	}
 	out, err := json.Marshal(redact("", v, 0))
 	if err != nil || len(out) > maxAnswer {
-		return fmt.Appendf(nil, `"%d bytes of JSON, too many to be kept"`, len(body))
+		return fmt.Appendf(nil, `"%d bytes of JSON, too many to be kept"`, p.size)
 	}
 	return out
 }

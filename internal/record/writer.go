@@ -14,6 +14,7 @@ import (
 	"tasksync/internal/recent"
 	"tasksync/internal/wait"
 	"tasksync/queries"
+	"tasksync/task"
 )
 
 const (
@@ -174,18 +175,26 @@ func params(made []Made, news []heard) queries.LooksUpsertManyParams {
 		}
 	}
 	var p queries.LooksUpsertManyParams
+	bodies := map[*task.Answer]parsed{}
 	for id, r := range rows {
-		r.pack()
+		r.pack(bodies)
 		r.add(&p, id)
 	}
 	return p
 }
 
-func (r *row) pack() {
+// pack redacts and compresses the last answer. Rows that were asked for together have one
+// body, which bodies holds.
+func (r *row) pack(bodies map[*task.Answer]parsed) {
 	if r.last == nil {
 		return
 	}
-	if redacted := Redact(r.last.Answer.Body, r.last.TaskID, r.last.Alone); redacted != nil {
+	body, known := bodies[r.last.Answer]
+	if !known {
+		body = parse(r.last.Answer.Body)
+		bodies[r.last.Answer] = body
+	}
+	if redacted := body.redact(r.last.TaskID, r.last.Alone); redacted != nil {
 		r.answer = pack(redacted)
 	}
 }
