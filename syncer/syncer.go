@@ -13,6 +13,7 @@ import (
 	"tasksync/internal/clips"
 	"tasksync/internal/planner"
 	"tasksync/internal/recent"
+	"tasksync/internal/record"
 	"tasksync/looks"
 	"tasksync/queries"
 	"tasksync/task"
@@ -38,6 +39,8 @@ type Config struct {
 	Pool *pgxpool.Pool // required
 	// Upstreams holds the upstreams by their names; "" is for rows that name none.
 	Upstreams map[string]Upstream
+	// DefaultProvider is the name of upstream "" in metrics; default "default".
+	DefaultProvider string
 	// Providers says which of the names the words in column provider mean; nil: the
 	// words are the names. Rows with any other word are left pending.
 	Providers task.ProviderWords
@@ -63,6 +66,8 @@ type Config struct {
 	MessageLength int
 	// Effects run in the transactions that end rows, in their order.
 	Effects []Effect
+	// Recorder keeps what each look told, for operators; nil: nothing is kept.
+	Recorder *record.Writer
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()
@@ -70,6 +75,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.DefaultProvider = cmp.Or(c.DefaultProvider, "default")
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 10*time.Second)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
 	if c.Logger == nil {

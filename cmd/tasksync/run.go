@@ -20,6 +20,7 @@ type runCmd struct {
 	archiveFlags
 	notifyFlags
 	rlsFlags
+	consoleFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP API, its /docs, and /healthz (${default})."`
 	AdminAddr   string `env:"TASKSYNC_ADMIN_ADDR" placeholder:"ADDR" help:"Address of /metrics, /healthz and /readyz, which are not for the internet (default: 127.0.0.1:9464, or any port there if that one is taken)."`
 	NoMigrate   bool   `help:"Exit if the database lacks migrations, instead of applying them."`
@@ -56,6 +57,9 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	if err := c.sign(cfg.Providers); err != nil {
+		return err
+	}
+	if cfg.Console, err = c.console(); err != nil {
 		return err
 	}
 	c.notify(&cfg)
