@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"tasksync/internal/cdn"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
@@ -37,9 +39,17 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Providers: d.cfg.providerWords(), Words: d.cfg.words(), Prober: cdn.NewProber(cdn.ProberConfig{}),
-		Policy: d.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
+		Policy: d.policy(), Planner: d.planner, Tracer: d.cfg.tracer(), Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
 		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(),
 	}
+}
+
+// tracer returns what traces passes; nil: nothing does.
+func (c Config) tracer() trace.Tracer {
+	if c.TracerProvider == nil {
+		return nil
+	}
+	return c.TracerProvider.Tracer("tasksync", trace.WithInstrumentationVersion(c.Version))
 }
 
 // effects returns what follows from the end of a row, for the daemon and for each command

@@ -27,6 +27,7 @@ type call struct {
 func (c *Client) do(ctx context.Context, k call) error {
 	q := questionOf(k)
 	if f := c.unsent(q); f != nil {
+		c.traceUnsent(ctx, f)
 		return f
 	}
 	var try attempt
@@ -37,12 +38,17 @@ func (c *Client) do(ctx context.Context, k call) error {
 	})
 	c.metrics.rateWait.Observe(time.Since(queued).Seconds())
 	if err != nil {
+		if f := failureOf(err); f != nil {
+			c.traceUnsent(ctx, f)
+		}
 		return err
 	}
 	defer c.gate.leave(s)
 	sent := time.Now()
-	end := c.exchange(ctx, s, k)
-	c.breaker.end(time.Now(), try, end.health)
+	callCtx, span := c.traceCall(ctx, k, sent.Sub(queued))
+	end := c.exchange(callCtx, s, k)
+	traceEnd(span, end)
+	c.breaker.end(time.Now(), try, end)
 	c.metrics.observe(end.label, time.Since(sent))
 	if end.label != labelCanceled {
 		c.gate.took(min(time.Since(sent), c.fairTime()))
@@ -73,6 +79,12 @@ func (c *Client) admit(q question) (attempt, error) {
 	return try, nil
 }
 
+// failureOf is the failure in an error; nil if there is none.
+func failureOf(err error) *task.Failure {
+	f, _ := errors.AsType[*task.Failure](err)
+	return f
+}
+
 // callEnd is how a call ended.
 type callEnd struct {
 	label  string // of the metrics
@@ -97,6 +109,7 @@ func (c *Client) exchange(ctx context.Context, s *queue.Slot, k call) callEnd {
 		return c.noAnswer(ctx, began, err)
 	}
 	defer resp.Body.Close()
+	traceStatus(ctx, resp.StatusCode)
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	if err != nil {
 		return c.halfAnswer(ctx, began, resp, len(data), err)
@@ -183,7 +196,7 @@ func (c *Client) readSafely(ans Answer, read Reader) (code int, f *task.Failure)
 
 // settle tells pause and gate what the end of a call sent at that time means.
 func (c *Client) settle(sent time.Time, err error) {
-	f, _ := errors.AsType[*task.Failure](err)
+	f := failureOf(err)
 	switch {
 	case err == nil:
 		c.pause.accepted(sent)

@@ -38,6 +38,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
+	defer sendTraces(ctx, &cfg)()
 	results, refused := daemon.Sync(ctx, cfg, c.IDs)
 	if refused != nil && !errors.Is(refused, daemon.ErrAccount) {
 		return asUsage(refused)
