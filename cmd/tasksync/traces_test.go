@@ -161,7 +161,7 @@ func TestTracesNeverDisturb(t *testing.T) {
 	t.Cleanup(refusing.Close)
 	for name, test := range map[string]struct{ variable, value, line string }{
 		"hangs":     {"OTEL_EXPORTER_OTLP_ENDPOINT", hanging.URL, "The last traces may not be delivered"},
-		"away":      {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1/v1/traces", "race"},
+		"away":      {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:1/v1/traces", "connection refused"},
 		"refuses":   {"OTEL_EXPORTER_OTLP_ENDPOINT", refusing.URL, "Traces are not delivered; spans are dropped, passes go on"},
 		"gRPC":      {"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/protobuf and http/json are spoken"},
 		"no scheme": {"OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "is no http or https address"},
