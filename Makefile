@@ -5,7 +5,7 @@
 
 GO ?= go
 ARGS ?=
-CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/api/... ./internal/auth/... ./internal/live/... ./daemon/...
+CORE = ./task/... ./upstream/... ./syncer/... ./jobs/... ./feed/... ./internal/api/... ./internal/auth/... ./internal/live/... ./internal/outgoing/... ./daemon/...
 
 # The tools need no C compiler this way (sqlc then parses with WebAssembly).
 TOOL = CGO_ENABLED=0 $(GO) tool -modfile=tools/go.mod
@@ -68,9 +68,11 @@ race: ## Run the tests of the core packages under the race detector (needs a C c
 		exit 1; }
 	CGO_ENABLED=1 $(GO) test -race $(ARGS) $(CORE)
 
+comma := ,
+
 # Only the tests that use a browser have the build tag.
 .PHONY: browser
-browser: ## Drive the page of examples/web in headless Chromium
+browser: ## Drive the pages of examples/web and examples/supabase in headless Chromium
 	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
 		command -v $$name >/dev/null && exit 0; \
 	done; \
@@ -78,17 +80,20 @@ browser: ## Drive the page of examples/web in headless Chromium
 		echo "make browser: there is no Chromium or Chrome on this machine."; \
 		echo "Install one (Debian: apt-get install chromium)."; \
 		exit 1; }
-	$(GO) test -count=1 -tags browser $(ARGS) ./examples/web/browsertest
+	@if command -v npm >/dev/null; then \
+		cd examples/supabase && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	else echo "make browser: examples/supabase is left out, it needs Node.js with npm."; fi
+	$(GO) test -count=1 -tags browser$(if $(shell command -v npm 2>/dev/null),$(comma)node) $(ARGS) ./examples/web/browsertest
 
 # The linters and the generator are pinned in tools/openapi, in a lock file.
 .PHONY: openapi
-openapi: ## Lint docs/openapi.json, generate a TypeScript client and compile it (needs Node.js)
+openapi: build ## Lint docs/openapi.json, compile a client of it, verify webhooks by docs/webhooks.md (needs Node.js)
 	@command -v npm >/dev/null || { \
 		echo "make openapi: there is no Node.js with npm on this machine."; \
 		echo "Install one (Debian: apt-get install nodejs npm)."; \
 		exit 1; }
 	cd tools/openapi && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
-	cd tools/openapi && npm run --silent lint && npm run --silent client
+	cd tools/openapi && npm run --silent lint && npm run --silent client && npm run --silent webhooks
 
 .PHONY: prometheus
 prometheus: ## Test the alerts and the dashboard of deploy/ (needs Prometheus and promtool)

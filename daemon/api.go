@@ -106,7 +106,7 @@ func (d *daemon) runAPI(ctx context.Context) error {
 func (c Config) webhooks() map[string]api.Webhook {
 	hooks, words := map[string]api.Webhook{}, c.providerWords()
 	for i, p := range c.Providers {
-		hook := api.Webhook{Providers: words.Of(p.Name), Tasks: upstream.CallbackTaskIDs}
+		hook := api.Webhook{Providers: words.Of(p.Name), Tasks: upstream.CallbackTaskIDs, Words: upstream.CallbackOfWords}
 		if i == 0 {
 			hook.Providers = append(hook.Providers, "") // NULL: rows that name no provider
 		}

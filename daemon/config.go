@@ -35,6 +35,10 @@ type Config struct {
 	// Clips says who makes clips: write (default), tasksync inserts those that the
 	// application made no placeholder for; update, it only fills placeholders.
 	Clips string
+	// Settle is the application's function that is called at the end of each row, in its
+	// transaction, like public.settle_generation: see package internal/settle. Default:
+	// none.
+	Settle string
 	// Pace says how much a generation's waiting counts against calls: frugal, balanced
 	// (default) or eager.
 	Pace string
@@ -66,6 +70,13 @@ type Config struct {
 	AdminAddr string
 	// API configures the HTTP endpoints for users and webhooks.
 	API API
+	// NotifyURLs are servers of the application's that are told of each end of a row, by a
+	// signed POST; default: none.
+	NotifyURLs []string `json:"-"`
+	// NotifySecrets are the keys of the signatures: whsec_ and 24 to 64 bytes in base64.
+	// Each of them signs every POST, so that one can replace another. Required with
+	// NotifyURLs.
+	NotifySecrets []string `json:"-"`
 	// NoMigrate makes Run refuse to start on a database that lacks a migration,
 	// instead of applying it.
 	NoMigrate bool
@@ -154,6 +165,12 @@ func (c Config) Validate() error {
 		return err
 	}
 	if err := c.validateWords(); err != nil {
+		return err
+	}
+	if err := c.validateNotify(); err != nil {
+		return err
+	}
+	if _, err := c.settleFunction(); err != nil {
 		return err
 	}
 	if err := database.ValidateURL(c.DatabaseURL); err != nil {

@@ -12,7 +12,9 @@ import (
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
+	"tasksync/internal/outgoing"
 	"tasksync/internal/planner"
+	"tasksync/internal/settle"
 	"tasksync/jobs"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -57,9 +59,11 @@ type daemon struct {
 	upstreams *upstreams
 	providers task.ProviderWords
 	planner   *planner.Planner
-	holders   []share // of the limits
+	holders   []share         // of the limits
+	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
-	announcer *live.Announcer // tells the streams of all daemons what was committed
+	notifier  *outgoing.Notifier // nil: no server is told of ends
+	announcer *live.Announcer    // tells the streams of all daemons what was committed
 	broker    *live.Broker
 	verifier  *auth.Verifier // nil without keys
 	api       *api.API
@@ -76,6 +80,7 @@ func (d *daemon) parts() []part {
 		{name: "database", open: d.openDatabase, close: d.closeDatabase},
 		{name: "sessions", open: func(context.Context) error { return nil }, run: d.endLeft},
 		{name: "schema", open: d.openSchema, run: d.examineBeside},
+		{name: "settlements", open: d.openSettler, run: d.runSettler},
 		{name: "syncer", open: d.openSyncer, run: d.runLooks},
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},

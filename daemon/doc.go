@@ -7,6 +7,7 @@
 //	database      waited for, with backoff
 //	sessions      runs: those that were closed and that the server still has are ended
 //	schema        migrations are applied, or checked; runs: what a daemon can live with is logged
+//	settlements   the application's function is checked; runs: quarantined settlements are called again
 //	syncer        with the adapters of the providers; runs: what looks teach, and shares of the limits
 //	API           runs: live updates, the keys that check tokens
 //	jobs          River works what is stored; a stop makes passes finish or give their jobs back

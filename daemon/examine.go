@@ -65,7 +65,8 @@ func (c Config) examination(pool *pgxpool.Pool) doctor.Config {
 	return doctor.Config{
 		Pool: pool, DatabaseURL: c.DatabaseURL, ListenURL: c.ListenURL, Feed: c.Feed, SlotLimit: c.SlotLimit,
 		Timeout: c.Timeout, Handlers: c.Handlers, Users: c.auth().Enabled(), NoRLS: c.NoRLS, Overdue: c.overdue(),
-		Providers: c.providerWords(), Words: c.words(), UpdateClips: c.Clips == clipsUpdate,
+		Providers: c.providerWords(), Words: c.words(), UpdateClips: c.Clips == clipsUpdate, Settle: c.Settle,
+		Notify: len(c.NotifyURLs) > 0,
 	}
 }
 

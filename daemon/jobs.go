@@ -15,7 +15,7 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	d.jobs, err = jobs.New(jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
-		Committed: committed, Sessions: d.sessions,
+		Committed: committed, Sessions: d.sessions, Extras: d.extras(),
 	})
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
@@ -44,6 +44,9 @@ func (d *daemon) runJobs(ctx context.Context) error {
 	d.health.set("jobs", "stopping")
 	d.cfg.Logger.Info("[TaskSync] Stopping; running passes finish or give their jobs back")
 	err := d.jobs.Stop(d.grace)
+	if d.notifier != nil {
+		d.notifier.Close()
+	}
 	if err != nil && d.grace.Err() != nil {
 		d.cfg.Logger.Warn("[TaskSync] Stopped with passes under way", "error", err)
 		return nil

@@ -95,6 +95,9 @@ func TestPageOfMetricsIsComplete(t *testing.T) {
 	cfg.Registerer, cfg.Gatherer = reg, reg
 	cfg.Providers[0].RateLimit = nil // the provider's: without a limit there is no share
 	cfg.API.WebhookTokens = []string{"webhook-token-of-the-test"}
+	cfg.NotifyURLs, cfg.NotifySecrets = []string{"http://127.0.0.1:9/"}, []string{"whsec_" + strings.Repeat("aaaa", 8)}
+	cfg.Settle = "settle_it"
+	b.exec(`CREATE FUNCTION settle_it(uuid, integer, text, text, jsonb) RETURNS void LANGUAGE sql AS ''`)
 	r := b.run(cfg)
 	done := b.submit()
 	b.until("it is done", func() bool { return b.done(done) })

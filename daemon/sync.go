@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +32,9 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	}
 	defer d.pool.Close()
 	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
+		return nil, err
+	}
+	if err := d.openSettler(ctx); err != nil {
 		return nil, err
 	}
 	d.openLooks()
@@ -70,7 +74,7 @@ func (d *daemon) awaitShares(ctx context.Context) error {
 // told how many are done. The database must have its migrations.
 func Retry(ctx context.Context, cfg Config, req RetryRequest, progress func(done int)) (int, error) {
 	cfg = cfg.WithDefaults()
-	if err := cfg.validateWords(); err != nil {
+	if err := errors.Join(cfg.validateWords(), cfg.validateNotify()); err != nil {
 		return 0, err
 	}
 	cfg.Clips = clipsUpdate // no clip is inserted, so that nothing need be said of it
@@ -102,6 +106,9 @@ func connect(ctx context.Context, cfg Config) (*daemon, error) {
 	}
 	if err == nil {
 		d.now, err = database.Clock(ctx, pool, cfg.Logger)
+	}
+	if err == nil {
+		err = d.openNotifier()
 	}
 	if err != nil {
 		pool.Close()

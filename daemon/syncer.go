@@ -19,6 +19,9 @@ func (d *daemon) openSyncer(ctx context.Context) (err error) {
 	if d.now, err = database.Clock(ctx, d.pool, d.cfg.Logger); err != nil {
 		return err
 	}
+	if err := d.openNotifier(); err != nil {
+		return err
+	}
 	d.openLooks()
 	d.announcer = live.NewAnnouncer(d.pool)
 	cfg := d.syncerConfig()
@@ -54,7 +57,15 @@ func (c Config) tracer() trace.Tracer {
 
 // effects returns what follows from the end of a row, for the daemon and for each command
 // that writes rows.
-func (d *daemon) effects() []syncer.Effect { return nil }
+func (d *daemon) effects() (effects []syncer.Effect) {
+	if d.notifier != nil {
+		effects = append(effects, d.notifier.Effect)
+	}
+	if d.settler != nil { // last: what its function changes in the session concerns nothing else
+		effects = append(effects, d.settler.Settle)
+	}
+	return effects
+}
 
 func (c Config) policy() task.Policy {
 	return task.Policy{

@@ -12,6 +12,11 @@
 -- The migrator alters music_generations and music_clips, so it must own them: if the
 -- application has made them, grant it their owner: GRANT app_owner TO tasksync_migrator.
 -- After the migrations, run this file again: it grants what they have made.
+--
+-- With TASKSYNC_SETTLE the runtime role calls a function of yours, too:
+--
+--   GRANT USAGE ON SCHEMA credits TO tasksync;
+--   GRANT EXECUTE ON FUNCTION credits.settle_generation(uuid, integer, text, text, jsonb) TO tasksync;
 DO $$
 BEGIN
     IF to_regrole('tasksync_owner') IS NULL THEN CREATE ROLE tasksync_owner NOLOGIN; END IF;

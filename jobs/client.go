@@ -74,7 +74,9 @@ type Config struct {
 	// Sessions names the sessions of this daemon, by which another one ends them if this
 	// one dies: PID@START, in microseconds since 1970. Default: none.
 	Sessions func() []string
-	Now      func() time.Time // default time.Now
+	// Extras are the kinds of jobs of other packages.
+	Extras []Extra
+	Now    func() time.Time // default time.Now
 }
 
 func (c Config) withDefaults() Config {
@@ -124,6 +126,9 @@ func New(cfg Config) (*Client, error) {
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
+	for _, e := range cfg.Extras {
+		e.Add(workers)
+	}
 	rc, err := river.NewClient(riverpgxv5.New(cfg.Pool), c.riverConfig(workers))
 	if err != nil {
 		return nil, fmt.Errorf("river: %w", err)
@@ -133,14 +138,18 @@ func New(cfg Config) (*Client, error) {
 }
 
 func (c *Client) riverConfig(workers *river.Workers) *river.Config {
+	queues := map[string]river.QueueConfig{
+		queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
+		queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
+		queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
+	}
+	for _, e := range c.cfg.Extras {
+		maps.Copy(queues, e.Queues)
+	}
 	return &river.Config{
 		Schema:  Schema,
 		Workers: workers,
-		Queues: map[string]river.QueueConfig{
-			queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
-			queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
-			queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
-		},
+		Queues:  queues,
 		PeriodicJobs: []*river.PeriodicJob{
 			c.periodic(ExpireArgs{}),
 		},

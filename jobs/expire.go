@@ -20,6 +20,7 @@ type expireWorker struct {
 	client   *Client
 	running  atomic.Bool
 	searched time.Time // when left-over memories were last searched for; only the run under way uses it
+	kept     time.Time // when the upkeep of the extra kinds was last done; likewise
 }
 
 // Work implements river.Worker. While an upstream hangs, a run takes longer than
@@ -37,7 +38,7 @@ func (w *expireWorker) Work(ctx context.Context, _ *river.Job[ExpireArgs]) error
 	if forget := w.forgetEvents(ctx); forget != nil {
 		return errors.Join(err, forget)
 	}
-	return errors.Join(err, w.forgetMemories(ctx))
+	return errors.Join(err, w.forgetMemories(ctx), w.upkeep(ctx))
 }
 
 const (

@@ -29,8 +29,8 @@ func (b basis) of(age, entered float64) float64 {
 var memories = [...]float64{1 - 1.0/30, 1 - 1.0/400}
 
 // believing is how much is kept of an expert's score: how well it has foretold some
-// forty samples decides, not all that were ever.
-const believing = 1 - 1.0/40
+// hundred samples decides, not all that were ever.
+const believing = 1 - 1.0/100
 
 // expert foretells the end in its own way.
 type expert struct {
@@ -43,7 +43,7 @@ type expert struct {
 }
 
 // priorWeight is how many samples the prior counts as.
-const priorWeight = 2
+const priorWeight = 1
 
 // survival is the chance that a row is still under way at age, which was at
 // entered when its stage was seen. The prior is such a chance too; it decides

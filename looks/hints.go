@@ -17,7 +17,7 @@ type Told struct{ Ended, Hinted float64 }
 // hints makes seldom.
 const (
 	hintsKeepLately = 1 - 1.0/12
-	hintsKeepLong   = 1 - 1.0/80
+	hintsKeepLong   = 1 - 1.0/300
 )
 
 func (t *Told) learn(hinted bool, keep float64) {

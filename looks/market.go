@@ -14,9 +14,9 @@ import (
 //
 // The demand is what would be asked for at the pace's own price. It does not depend on
 // the price that is set, so nothing swings. Looks go with 1/√price, so who asks for
-// twice the level pays four times as much. Nothing corrects what that misses: the
-// looks that the budget has no room for wait, and the most valuable go first, which
-// measured better than any dearer price.
+// twice the level pays four times as much. Nothing corrects what that misses, and no
+// part of the budget is kept free: the looks that it has no room for wait, and the most
+// valuable go first, which measured better than any dearer price.
 type Market struct {
 	all     asking // by all users, over a shorter time
 	users   map[string]*asking
@@ -41,9 +41,6 @@ const (
 	levelTime = time.Second
 	// leastAsked is the demand below which a user asks for nothing.
 	leastAsked = 1e-3
-	// budgetUsed is how much of the budget planned looks may use; the rest is for
-	// looks that come unevenly.
-	budgetUsed = 0.9
 	// dearest bounds the price, as a multiple of the pace's own.
 	dearest = 1e4
 )
@@ -111,8 +108,8 @@ func (m *Market) price(now time.Time, rate float64, o Offer) time.Duration {
 	if o.Budget <= 0 {
 		return o.Own
 	}
-	if budget := budgetUsed * o.Budget; now.Sub(m.levelAt).Abs() >= levelTime || budget != m.budget {
-		m.level, m.levelAt, m.budget = m.fair(now, budget), now, budget
+	if now.Sub(m.levelAt).Abs() >= levelTime || o.Budget != m.budget {
+		m.level, m.levelAt, m.budget = m.fair(now, o.Budget), now, o.Budget
 	}
 	over := rate / m.level
 	return time.Duration(float64(o.Own) * min(max(1, over*over), dearest))

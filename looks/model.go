@@ -14,9 +14,9 @@ type Track struct {
 	// Looks is how many looks have found the row under way.
 	Looks int `json:"n,omitempty"`
 	// Last is the row's age at the last look that found it under way; Entered are its
-	// ages when it came into each stage: in the middle between the look that first
-	// found it there and the one before; 0: the first look found it there, however
-	// long it had been there. In milliseconds.
+	// ages when it came into each stage, between the look that first found it there and
+	// the one before: the stages that it came through in between are spread evenly. 0:
+	// the first look found it there, however long it had been there. In milliseconds.
 	Last    int64         `json:"l,omitempty"`
 	Entered [stages]int64 `json:"e,omitzero"`
 }
@@ -26,7 +26,8 @@ type Track struct {
 func (t Track) Looked(age time.Duration, stage task.Stage) Track {
 	stage = min(max(stage, t.Stage), stages-1)
 	if stage > t.Stage && t.Looks > 0 {
-		t.Entered[stage] = (t.Last + age.Milliseconds()) / 2
+		through := int64(stage - t.Stage)
+		t.Entered[stage] = t.Last + (age.Milliseconds()-t.Last)*through/(through+1)
 	}
 	t.Stage, t.Last = stage, age.Milliseconds()
 	t.Looks++

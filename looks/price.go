@@ -16,10 +16,10 @@ const (
 func (p Pace) Price() time.Duration {
 	switch p {
 	case Frugal:
-		return 3 * time.Second
+		return 2600 * time.Millisecond
 	case Eager:
 		return 125 * time.Millisecond
 	default:
-		return 500 * time.Millisecond
+		return 380 * time.Millisecond
 	}
 }

@@ -25,6 +25,7 @@ var kept = map[string]string{
 	"generation_events": "the log of status changes",
 	"generation_memory": "what is known of rows under way, and of late looks",
 	"look_models":       "what was learnt of durations",
+	"settlements":       "which ends of rows were settled: money may be settled twice without them",
 }
 
 // fleeting are the tables of which nothing is missed: the next start fills them again.

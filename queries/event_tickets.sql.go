@@ -10,20 +10,58 @@ import (
 	"time"
 )
 
+const ticketDelete = `-- name: TicketDelete :many
+DELETE FROM tasksync.event_tickets
+WHERE user_id = $1 AND (cardinality($2::bytea[]) = 0 OR hash = ANY ($2::bytea[]))
+RETURNING hash
+`
+
+type TicketDeleteParams struct {
+	UserID string
+	Hashes [][]byte
+}
+
+// Revokes all tickets of a user, or those with these hashes.
+func (q *Queries) TicketDelete(ctx context.Context, db DBTX, arg TicketDeleteParams) ([][]byte, error) {
+	rows, err := db.Query(ctx, ticketDelete, arg.UserID, arg.Hashes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var hash []byte
+		if err := rows.Scan(&hash); err != nil {
+			return nil, err
+		}
+		items = append(items, hash)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ticketGet = `-- name: TicketGet :one
 SELECT user_id, session_expires_at
 FROM tasksync.event_tickets
 WHERE hash = $1 AND expires_at >= now()
+    AND (reopen_hash IS NULL OR reopen_hash = $2::bytea)
 `
+
+type TicketGetParams struct {
+	Hash       []byte
+	ReopenHash []byte
+}
 
 type TicketGetRow struct {
 	UserID           string
 	SessionExpiresAt time.Time
 }
 
-// The user of a ticket that is still good. The ticket stays good.
-func (q *Queries) TicketGet(ctx context.Context, db DBTX, hash []byte) (TicketGetRow, error) {
-	row := db.QueryRow(ctx, ticketGet, hash)
+// The user of a ticket that would open a stream. The ticket stays good.
+func (q *Queries) TicketGet(ctx context.Context, db DBTX, arg TicketGetParams) (TicketGetRow, error) {
+	row := db.QueryRow(ctx, ticketGet, arg.Hash, arg.ReopenHash)
 	var i TicketGetRow
 	err := row.Scan(&i.UserID, &i.SessionExpiresAt)
 	return i, err
@@ -39,9 +77,20 @@ WITH expired AS (
         LIMIT 100
         FOR UPDATE SKIP LOCKED
     ))
+), surplus AS (
+    DELETE FROM tasksync.event_tickets
+    WHERE $5::boolean AND hash = ANY (ARRAY(
+        SELECT t.hash FROM tasksync.event_tickets AS t
+        WHERE t.user_id = $2 AND t.openings IS NOT NULL AND t.expires_at >= now()
+        ORDER BY t.used_at DESC
+        OFFSET $6::integer
+        LIMIT 100
+        FOR UPDATE SKIP LOCKED
+    ))
 )
-INSERT INTO tasksync.event_tickets (hash, user_id, expires_at, session_expires_at)
-VALUES ($1, $2, now() + make_interval(secs => $3::double precision), $4)
+INSERT INTO tasksync.event_tickets (hash, user_id, expires_at, session_expires_at, openings)
+VALUES ($1, $2, now() + make_interval(secs => $3::double precision), $4,
+    CASE WHEN $5::boolean THEN 0 END)
 `
 
 type TicketInsertParams struct {
@@ -49,35 +98,93 @@ type TicketInsertParams struct {
 	UserID           string
 	ValidSeconds     float64
 	SessionExpiresAt time.Time
+	Reconnects       bool
+	Kept             int32
 }
 
 // Removes expired tickets along the way: more of them than are issued, so that
-// none stay, but not so many that it takes time.
+// none stay, but not so many that it takes time. Of a user's reconnecting tickets, those
+// that were used last are kept.
 func (q *Queries) TicketInsert(ctx context.Context, db DBTX, arg TicketInsertParams) error {
 	_, err := db.Exec(ctx, ticketInsert,
 		arg.Hash,
 		arg.UserID,
 		arg.ValidSeconds,
 		arg.SessionExpiresAt,
+		arg.Reconnects,
+		arg.Kept,
 	)
 	return err
 }
 
-const ticketTake = `-- name: TicketTake :one
-DELETE FROM tasksync.event_tickets
-WHERE hash = $1 AND expires_at >= now()
-RETURNING user_id, session_expires_at
+const ticketListOpenings = `-- name: TicketListOpenings :many
+SELECT hash, openings::integer AS opening
+FROM tasksync.event_tickets
+WHERE hash = ANY ($1::bytea[]) AND expires_at >= now() AND openings IS NOT NULL
+LIMIT cardinality($1::bytea[])
 `
+
+type TicketListOpeningsRow struct {
+	Hash    []byte
+	Opening int32
+}
+
+// How often each of the tickets that are still good was opened.
+func (q *Queries) TicketListOpenings(ctx context.Context, db DBTX, hashes [][]byte) ([]TicketListOpeningsRow, error) {
+	rows, err := db.Query(ctx, ticketListOpenings, hashes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TicketListOpeningsRow
+	for rows.Next() {
+		var i TicketListOpeningsRow
+		if err := rows.Scan(&i.Hash, &i.Opening); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ticketTake = `-- name: TicketTake :one
+WITH taken AS (
+    DELETE FROM tasksync.event_tickets AS t
+    WHERE t.hash = $1 AND t.expires_at >= now() AND t.openings IS NULL
+    RETURNING t.user_id, t.session_expires_at
+), opened AS (
+    UPDATE tasksync.event_tickets AS t
+    SET openings = t.openings + 1, used_at = now(), expires_at = t.session_expires_at,
+        reopen_hash = coalesce(t.reopen_hash, $2::bytea)
+    WHERE t.hash = $1 AND t.expires_at >= now() AND t.openings IS NOT NULL
+        AND (t.reopen_hash IS NULL OR t.reopen_hash = $2::bytea)
+    RETURNING t.user_id, t.session_expires_at, t.openings
+)
+SELECT taken.user_id, taken.session_expires_at, 0::integer AS opening FROM taken
+UNION ALL
+SELECT opened.user_id, opened.session_expires_at, opened.openings::integer AS opening FROM opened
+`
+
+type TicketTakeParams struct {
+	Hash       []byte
+	ReopenHash []byte
+}
 
 type TicketTakeRow struct {
 	UserID           string
 	SessionExpiresAt time.Time
+	Opening          int32
 }
 
-// A ticket is good once: taking it deletes it.
-func (q *Queries) TicketTake(ctx context.Context, db DBTX, hash []byte) (TicketTakeRow, error) {
-	row := db.QueryRow(ctx, ticketTake, hash)
+// Opens a stream. A ticket that is good once is deleted. One that reconnects stays good
+// until its session expires, for those who have the key: the first opening sets its hash,
+// later ones must have the same.
+func (q *Queries) TicketTake(ctx context.Context, db DBTX, arg TicketTakeParams) (TicketTakeRow, error) {
+	row := db.QueryRow(ctx, ticketTake, arg.Hash, arg.ReopenHash)
 	var i TicketTakeRow
-	err := row.Scan(&i.UserID, &i.SessionExpiresAt)
+	err := row.Scan(&i.UserID, &i.SessionExpiresAt, &i.Opening)
 	return i, err
 }

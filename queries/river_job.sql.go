@@ -13,7 +13,7 @@ import (
 const jobGiveBack = `-- name: JobGiveBack :execrows
 UPDATE tasksync.river_job AS j
 SET state = 'available', attempt = greatest(j.attempt - 1, 0), scheduled_at = now()
-WHERE j.kind = 'sync' AND j.state = 'running'
+WHERE j.kind NOT IN ('sweep', 'expire') AND j.state = 'running'
     AND j.attempted_at < clock_timestamp() - make_interval(secs => $1::double precision)
     AND NOT EXISTS (
         SELECT FROM tasksync.feed_lease AS l
@@ -27,9 +27,9 @@ type JobGiveBackParams struct {
 	Worker  string
 }
 
-// Makes sync jobs available that were being worked by daemons without a lease. What a
-// job remembers, and its attempts, are as before. If its daemon lives after all, rows
-// are looked at twice.
+// Makes jobs available that were being worked by daemons without a lease. What a job
+// remembers, and its attempts, are as before. If its daemon lives after all, rows are
+// looked at twice, and notifications sent twice. The periodic jobs come again anyway.
 func (q *Queries) JobGiveBack(ctx context.Context, db DBTX, arg JobGiveBackParams) (int64, error) {
 	result, err := db.Exec(ctx, jobGiveBack, arg.Seconds, arg.Worker)
 	if err != nil {

@@ -23,12 +23,12 @@ ORDER BY f.job_id
 LIMIT @max_rows;
 
 -- name: JobGiveBack :execrows
--- Makes sync jobs available that were being worked by daemons without a lease. What a
--- job remembers, and its attempts, are as before. If its daemon lives after all, rows
--- are looked at twice.
+-- Makes jobs available that were being worked by daemons without a lease. What a job
+-- remembers, and its attempts, are as before. If its daemon lives after all, rows are
+-- looked at twice, and notifications sent twice. The periodic jobs come again anyway.
 UPDATE tasksync.river_job AS j
 SET state = 'available', attempt = greatest(j.attempt - 1, 0), scheduled_at = now()
-WHERE j.kind = 'sync' AND j.state = 'running'
+WHERE j.kind NOT IN ('sweep', 'expire') AND j.state = 'running'
     AND j.attempted_at < clock_timestamp() - make_interval(secs => @seconds::double precision)
     AND NOT EXISTS (
         SELECT FROM tasksync.feed_lease AS l

@@ -18,6 +18,7 @@ type Ending struct {
 	Code     task.Code // of a row that failed
 	Message  string    // of a row that failed: the provider's text
 	Via      Via
+	Upstream string // the provider's own word for the status; empty: it gave none
 }
 
 // Effect writes what follows from the end of rows, in the transaction that ends them,
@@ -48,6 +49,6 @@ func (s *Syncer) addEnding(c *changes, via Via, m *member) {
 	}
 	c.ends = append(c.ends, Ending{
 		Generation: m.g, From: m.g.Status, To: m.decision.Status,
-		Code: m.decision.ErrorCode, Message: m.decision.ErrorMessage, Via: viaOf(via, m),
+		Code: m.decision.ErrorCode, Message: m.decision.ErrorMessage, Via: viaOf(via, m), Upstream: rawStatus(m),
 	})
 }

@@ -86,3 +86,16 @@ func TestAnEffectsErrorKeepsItsRowOnly(t *testing.T) {
 	b.sync(bad)
 	require.Equal(t, []string{"submitted complete poll"}, b.ends(bad))
 }
+
+// Without effects, nothing is noted and no statement is made: there is no transaction to
+// make it in.
+func TestWithoutEffectsAnEndCostsNothing(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts those of all tests
+	s := &Syncer{}
+	m := &member{g: task.Generation{Status: task.Processing}, decision: task.Decision{Status: task.Complete}}
+	var c changes
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		s.addEnding(&c, ViaPoll, m)
+		_ = s.apply(context.Background(), nil, c.ends)
+	}))
+	require.Empty(t, c.ends)
+}

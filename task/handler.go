@@ -1,6 +1,9 @@
 package task
 
-import "cmp"
+import (
+	"cmp"
+	"time"
+)
 
 // Handler is what tasksync knows about one task type. A new type is one more
 // entry in the map that [DefaultHandlers] returns.
@@ -13,6 +16,9 @@ type Handler struct {
 	Text bool
 	// Schedule spaces the looks; empty: one every 15 s.
 	Schedule Schedule
+	// Usual is how long such a task usually takes; 0: not known. Plans of looks begin
+	// with it, until they have learnt better.
+	Usual time.Duration
 }
 
 // Handlers holds the handler of each task type.
@@ -22,11 +28,11 @@ type Handlers map[Type]Handler
 // specification. The caller may change the map before it is used.
 func DefaultHandlers() Handlers {
 	return Handlers{
-		Extend:   {Clips: 2, Schedule: audioSchedule},
-		Generate: {Clips: 2, Schedule: audioSchedule},
-		Replace:  {Clips: 1, Schedule: audioSchedule},
-		Merge:    {Clips: 1, Schedule: audioSchedule},
-		Lyrics:   {Clips: 2, Schedule: lyricsSchedule, Text: true},
+		Extend:   {Clips: 2, Schedule: audioSchedule, Usual: usualSong},
+		Generate: {Clips: 2, Schedule: audioSchedule, Usual: usualSong},
+		Replace:  {Clips: 1, Schedule: audioSchedule, Usual: usualSong},
+		Merge:    {Clips: 1, Schedule: audioSchedule, Usual: usualSong},
+		Lyrics:   {Clips: 2, Schedule: lyricsSchedule, Usual: usualLyric, Text: true},
 	}
 }
 

@@ -27,6 +27,12 @@ func (s Schedule) At(age time.Duration) (every, until time.Duration) {
 
 const defaultEvery = 15 * time.Second
 
+// How long tasks take in the runs that the schedules follow.
+const (
+	usualSong  = 2 * time.Minute
+	usualLyric = 8 * time.Second
+)
+
 // A song is refused in the first seconds; its preview comes after 20 to 40 s,
 // the first clip after a minute, the last after 100 to 170 s (runs measured by
 // public apps; the provider's page recommends one look in 30 s).

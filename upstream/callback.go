@@ -27,9 +27,14 @@ var ErrCallbackBody = errors.New("the callback's body is not JSON")
 // callback (webhook) is about: in their order, each once. If there are more than
 // [MaxCallbackTasks], it returns one more than these. A body without ids gives none and no error. The caller bounds the size of body.
 //
-// A callback says only that there is something to fetch. Nothing but the ids is
-// read from it: it may be forged, it may come late or twice, and by the providers'
-// documentation a failure can have the callbackType "complete".
+// A callback says only that there is something to fetch. Nothing else is taken from it:
+// it may be forged, it may come late or twice, and by the providers' documentation a
+// failure can have the callbackType "complete".
+//
+// A callback of the type "text" with a code of success gives no ids: the task's words
+// are there, and no song is. Its look would cost a request for each row and end no
+// waiting, and the words come with the next look. A "first" clip can be played, so that
+// is worth a look, as any other type is.
 //
 // An id stands under task_id or taskId: providers use both, some of them one for
 // music and the other for lyrics. It stands in the body itself or in its data, each
@@ -43,20 +48,43 @@ func CallbackTaskIDs(body []byte) ([]string, error) {
 	}
 	var ids callbackIDs
 	for _, outer := range value.Objects(maxCallbackIDs) {
-		ids.add(outer)
+		code := outer.Text("code")
+		ids.add(outer, code)
 		for _, data := range outer.All("data") {
 			for _, inner := range data.Objects(maxCallbackIDs) {
-				ids.add(inner)
+				ids.add(inner, code)
 			}
 		}
 	}
 	return ids, nil
 }
 
+// CallbackOfWords reports whether a callback names tasks only to tell that their words
+// are there.
+func CallbackOfWords(body []byte) bool {
+	value, _ := Parse(body)
+	ids, err := CallbackTaskIDs(body)
+	return err == nil && len(ids) == 0 && slices.ContainsFunc(value.Objects(maxCallbackIDs), func(outer Fields) bool {
+		code := outer.Text("code")
+		return early(outer, code) || slices.ContainsFunc(outer.All("data"), func(data Value) bool {
+			return slices.ContainsFunc(data.Objects(maxCallbackIDs), func(inner Fields) bool { return early(inner, code) })
+		})
+	})
+}
+
+// early reports whether a callback tells that nothing but the words is there. The code
+// is that of the body.
+func early(c Fields, code string) bool {
+	return strings.EqualFold(c.Text("callback_type"), "text") && (code == "" || code == "0" || code == "200")
+}
+
 // callbackIDs are the ids found so far.
 type callbackIDs []string
 
-func (ids *callbackIDs) add(from Fields) {
+func (ids *callbackIDs) add(from Fields, code string) {
+	if early(from, code) {
+		return
+	}
 	for _, v := range from.All("task_id") {
 		if id := v.Text(); isCallbackID(id) && len(*ids) < maxCallbackIDs && !slices.Contains(*ids, id) {
 			*ids = append(*ids, id)

@@ -41,7 +41,7 @@ func TestCallbackSamples(t *testing.T) {
 		"sunoapi-first":                 {hexTask},
 		"sunoapi-lyrics_complete_camel": {hexTask},
 		"sunoapi-replace_error":         {hexTask},
-		"sunoapi-text":                  {hexTask},
+		"sunoapi-text":                  nil,
 		"sunoproxy-clips_alone":         nil,
 		"sunoproxy-task":                {taskTwo},
 		"sunoproxy-tasks":               {taskTwo, taskOne},
@@ -75,6 +75,14 @@ func TestCallbackTaskIDs(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("x", maxCallbackID)
 	for body, want := range map[string][]string{
+		// what is worth a look
+		`{"code":200,"data":{"callbackType":"text","task_id":"a"}}`: nil, `{"data":{"callbackType":"TEXT","taskId":"a","data":[]}}`: nil,
+		`{"callbackType":"text","task_id":"a"}`: nil,
+		`{"code":"200","data":[{"callbackType":"text","task_id":"a"},{"callbackType":"first","task_id":"b"}]}`: {"b"},
+		`{"code":400,"data":{"callbackType":"text","task_id":"a"}}`:                                            {"a"},
+		`{"code":"501","data":{"callbackType":"text","task_id":"a"}}`:                                          {"a"},
+		`{"code":200,"data":{"callbackType":"second","task_id":"a"}}`:                                          {"a"},
+		`{"code":200,"data":{"callbackType":7,"task_id":"a"}}`:                                                 {"a"},
 		// where an id may stand
 		`{"task_id":"a"}`: {"a"}, `{"taskId":"a"}`: {"a"}, `{"data":{"task_id":"a"}}`: {"a"}, `{"data":{"taskId":"a"}}`: {"a"},
 		`{"task_id":"a","data":null}`: {"a"}, `{"task_id":"a","data":"soon"}`: {"a"}, `{"task_id":"a","data":[]}`: {"a"},

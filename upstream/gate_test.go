@@ -37,7 +37,7 @@ func TestGateKeepsTheLimitAndTheOrder(t *testing.T) {
 			synctest.Wait() // so that they queue up in this order
 		}
 		all.Wait()
-		const span = time.Second + queue.Margin
+		span := time.Second + queue.Margin(time.Second)
 		slices.Sort(order[:2]) // they wake in any order
 		require.Equal(t, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, order)
 		require.Equal(t, []time.Duration{
@@ -61,11 +61,11 @@ func TestGateTurnsAwayCallersThatItCannotServeInTime(t *testing.T) {
 		require.ErrorAs(t, err, &f)
 		require.Equal(t, task.Transient, f.Verdict)
 		require.Equal(t, ReasonTurnedAway, f.Reason)
-		require.Equal(t, time.Second+queue.Margin, f.RetryAfter)
+		require.Equal(t, time.Second+queue.Margin(time.Second), f.RetryAfter)
 
 		_, err = enter(t.Context(), g) // the caller that was turned away took no slot
 		require.NoError(t, err)
-		require.Equal(t, time.Second+queue.Margin, time.Since(start))
+		require.Equal(t, time.Second+queue.Margin(time.Second), time.Since(start))
 	})
 }
 
@@ -82,7 +82,7 @@ func TestGateCountsCallersAhead(t *testing.T) {
 		_, err := enter(ctx, g)
 		var f *task.Failure
 		require.ErrorAs(t, err, &f)
-		require.Equal(t, 3*(time.Second+queue.Margin), f.RetryAfter)
+		require.Equal(t, 3*(time.Second+queue.Margin(time.Second)), f.RetryAfter)
 		time.Sleep(time.Minute)
 	})
 }
@@ -106,7 +106,7 @@ func TestGateForgetsCallersThatLeaveTheQueue(t *testing.T) {
 		require.Zero(t, g.queue.Waiting(task.LaneDue))
 		_, err = enter(t.Context(), g)
 		require.NoError(t, err)
-		require.Equal(t, time.Second+queue.Margin, time.Since(start))
+		require.Equal(t, time.Second+queue.Margin(time.Second), time.Since(start))
 	})
 }
 
@@ -205,7 +205,7 @@ func enter(ctx context.Context, g *gate) (*queue.Slot, error) {
 func TestGateKeepsSlotsOpenForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const limit, span = 20, 10*time.Second + queue.Margin
+		limit, span := 20, 10*time.Second+queue.Margin(10*time.Second)
 		g := newGate(limit, 10*time.Second, 16)
 		ctx, cancel := context.WithCancel(t.Context())
 		var greedy sync.WaitGroup

@@ -26,6 +26,9 @@ func TestDashboard(t *testing.T) {
 	settings := w.settings()
 	settings["TASKSYNC_RATE_LIMIT"] = "100/s"
 	settings["TASKSYNC_JWT_SECRET"] = strings.Repeat("s", 32)
+	settings["TASKSYNC_SETTLE"] = "settle_it"
+	_, err := w.pool.Exec(t.Context(), `CREATE FUNCTION settle_it(uuid, integer, text, text, jsonb) RETURNS void LANGUAGE sql AS ''`)
+	require.NoError(t, err)
 	d := start(t, settings, "run")
 	address := startPrometheus(t, d.ready(t))
 	ctx, stop := context.WithCancel(t.Context())

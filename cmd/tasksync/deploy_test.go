@@ -55,6 +55,17 @@ func TestRoles(t *testing.T) {
 	w := &e2e{provider: "sunoapi", seed: 1, url: as(t, server.URL(), "tasksync"), pool: pool}
 	w.serve(t, simulator.Config{Speed: e2eSpeed})
 	settings := w.settings()
+	settings["TASKSYNC_SETTLE"] = "credits.settle_generation"
+	exec(`CREATE SCHEMA credits; CREATE TABLE credits.calls (generation_id uuid, round integer, PRIMARY KEY (generation_id, round));
+		CREATE FUNCTION credits.settle_generation(generation_id uuid, round integer, outcome text, code text, details jsonb) RETURNS void
+		LANGUAGE sql SECURITY DEFINER SET search_path = '' AS 'INSERT INTO credits.calls VALUES (generation_id, round)';
+		REVOKE ALL ON FUNCTION credits.settle_generation FROM PUBLIC`)
+	refused := start(t, settings, "run", "--no-migrate")
+	<-refused.done
+	require.Contains(t, refused.output(), "GRANT USAGE ON SCHEMA")
+	for _, grant := range regexp.MustCompile(`(?m)^-- +(GRANT .*credits.*;)$`).FindAllStringSubmatch(string(roles), -1) {
+		exec(grant[1])
+	}
 	d := start(t, settings, "run", "--no-migrate")
 	d.ready(t)
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
@@ -67,6 +78,7 @@ func TestRoles(t *testing.T) {
 	}))
 	w.settle(t, func() *process { return d })
 	w.verify(t)
+	require.Len(t, collect[struct{ ID string }](t, pool, `SELECT generation_id::text FROM credits.calls`), 3)
 	var failed, any string
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT id FROM music_generations WHERE status = 'complete' LIMIT 1`).Scan(&any))
 	require.NoError(t, pool.QueryRow(t.Context(), `UPDATE music_generations SET status = 'failed', error_code = 'API_ERROR' WHERE id = $1 RETURNING id`, any).Scan(&failed))

@@ -19,6 +19,7 @@ type doctorCmd struct {
 	upstreamFlags
 	httpFlags
 	feedFlags
+	notifyFlags
 	logFlags
 	rlsFlags
 	JSON bool `name:"json" help:"Print one JSON object: ok, and findings with level, check, text, next and sql."`
@@ -36,6 +37,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.sign(cfg.Providers); err != nil {
 		return err
 	}
+	c.notify(&cfg)
 	cfg.API, cfg.Logger, cfg.NoRLS = c.api(), c.logger(std), c.NoRLS
 	r := findings{OK: true, Findings: []finding{}}
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {

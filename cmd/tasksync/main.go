@@ -38,6 +38,8 @@ type cli struct {
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
 	Pending  pendingCmd  `cmd:"" help:"List the rows that have not ended, and why each of them waits."`
+	Notify   notifyCmd   `cmd:"" help:"List, replay or try the signed POSTs to your servers."`
+	Settle   settleCmd   `cmd:"" help:"See to settlements: what your SQL function was told of the ends of rows."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`
 	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`

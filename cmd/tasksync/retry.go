@@ -10,13 +10,13 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"tasksync/daemon"
-	"tasksync/task"
 )
 
 // retryCmd is `tasksync retry ID…`.
 type retryCmd struct {
 	databaseFlags
 	wordsFlags
+	notifyFlags
 	logFlags
 	Code    string   `placeholder:"CODE" help:"Only rows with this error_code, like API_ERROR."`
 	Since   string   `placeholder:"TIME" help:"Only rows that failed since then: a duration like 24h, or a time like 2026-11-29T08:00:00Z."`
@@ -47,6 +47,7 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg := daemon.Config{DatabaseURL: c.DatabaseURL, StatusWords: words, Version: version(), Logger: c.logger(std)}
+	c.notify(&cfg)
 	counting := req
 	counting.DryRun = true
 	total, err := daemon.Retry(ctx, cfg, counting, nil)
@@ -76,22 +77,11 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 	if len(c.IDs) == 0 && c.Code == "" && c.Since == "" && !c.Unasked {
 		return req, errors.New("name the rows by their ids, or choose them by --code, --since or --unasked")
 	}
-	for _, id := range c.IDs {
-		if !task.IsUUID(id) {
-			return req, fmt.Errorf("%q is not the id of a row, which is a UUID%s", id, ofAdopted)
-		}
+	if err := checkIDs(c.IDs); err != nil {
+		return req, err
 	}
-	if c.Since == "" {
-		return req, nil
-	}
-	if ago, err := time.ParseDuration(c.Since); err == nil && ago > 0 {
-		req.Since = now.Add(-ago)
-		return req, nil
-	}
-	if req.Since, err = time.Parse(time.RFC3339, c.Since); err != nil {
-		return req, fmt.Errorf("--since %q is neither a duration like 24h nor a time like 2026-11-29T08:00:00Z", c.Since)
-	}
-	return req, nil
+	req.Since, err = sinceTime(c.Since, now)
+	return req, err
 }
 
 // ofAdopted says how to find the id of a row in a table of the application's own.

@@ -29,6 +29,7 @@ func (f databaseFlags) require() error {
 // upstreamFlags say which upstream API to ask, and how.
 type upstreamFlags struct {
 	wordsFlags
+	settleFlags
 	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: ${providers}."`
 	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. A row names its provider in column provider."`
 	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
@@ -62,8 +63,8 @@ func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, Clips: f.Clips, Pace: f.Pace, PollInterval: f.PollInterval,
-		StatusWords: words,
-		NoCDNProbe:  f.CDNProbe == "off", Version: version(),
+		StatusWords: words, Settle: f.Settle,
+		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
 }
 

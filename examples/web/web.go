@@ -20,8 +20,9 @@ var page []byte
 // Handler serves the page at / and nothing else. The policy lets the page load from
 // the given origins only, like http://127.0.0.1:8080: the origins of the API and of
 // the media, audio and covers, of your provider. The page has no proxy for these: a
-// server that fetches addresses out of rows is a way into its own network. Without origins the page may load from anywhere. The page takes its
-// settings from its link, not from the handler.
+// server that fetches addresses out of rows is a way into its own network, and an img
+// sends no token that tells whose rows it may show. Without origins the page may load
+// from anywhere. The page takes its settings from its link, not from the handler.
 func Handler(origins ...string) http.Handler {
 	policy := policy(origins)
 	mux := http.NewServeMux()

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type API struct {
 	syncs         gate
 	reads         gate // for the queries of users' requests
 	tickets       gate // for the redemption of tickets
+	opened        *openedTickets
 	wakeups       *wakeup.Queue
 
 	mu      sync.Mutex
@@ -53,6 +55,7 @@ func New(cfg Config) (*API, error) {
 		readLimiter:   newLimiter("read", readBursts*cfg.UserRate, readBursts*cfg.UserBurst, cfg.Now),
 		userGate:      newUserGate(cfg.UserAtOnce), readQueue: newUserQueue(cfg.UserAtOnce),
 		syncs: newGate(maxSyncs), reads: newGate(readPlaces(conns)), tickets: newGate(ticketPlaces(conns)),
+		opened: newOpenedTickets(),
 	}
 	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
@@ -62,6 +65,7 @@ func New(cfg Config) (*API, error) {
 	a.registerSync(api)
 	a.registerGenerations(api)
 	a.registerEvents(api)
+	a.registerTickets(api)
 	a.registerWebhooks(api)
 	describe(api.OpenAPI())
 	if err := registerDocs(mux); err != nil {
@@ -82,12 +86,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.Serv
 // a pass has not written by then, a later pass asks for again.
 const drainTimeout = 2 * time.Second
 
-// Run looks at the tasks that webhooks name until ctx ends. Then it rejects POSTs,
+// Run looks at the tasks that webhooks name, and at the tickets of open streams, until ctx
+// ends. Then it rejects POSTs,
 // and waits up to drainTimeout for those under way, and for the passes of webhooks,
 // which end with ctx but still write what they have learned.
 func (a *API) Run(ctx context.Context) error {
-	var wakeups sync.WaitGroup
-	wakeups.Go(func() { _ = a.wakeups.Run(ctx) }) // always nil
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = a.wakeups.Run(ctx) }) // always nil
+	parts.Go(func() { a.watchTickets(ctx) })
 	<-ctx.Done()
 	a.close()
 	drained := make(chan struct{})
@@ -99,7 +105,7 @@ func (a *API) Run(ctx context.Context) error {
 	case <-drained:
 	case <-time.After(drainTimeout):
 	}
-	wakeups.Wait()
+	parts.Wait()
 	return nil
 }
 
@@ -144,9 +150,13 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 }
 
 // Unavailable makes the handler that serves while there is no API yet. Pages of the
-// origins can read its response. The error is the one of ValidateOrigins.
+// origins can read its response, and an EventSource comes back by itself. The error is the one of ValidateOrigins.
 func Unavailable(origins []string) (http.Handler, error) {
-	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	h, err := crossOrigin(origins, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isEventSource(r) {
+			writeEmptyStream(w, leastRetry+rand.N(leastRetry), "") //nolint:gosec // to spread load
+			return
+		}
 		w.Header().Set("Retry-After", "5")
 		writeProblem(w, http.StatusServiceUnavailable, "tasksync is starting, or stopping, or waits for its database")
 	}))

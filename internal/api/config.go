@@ -53,6 +53,9 @@ type Config struct {
 	UserAtOnce int
 	// Heartbeat is the time between comments in a silent stream of events; default 15 s.
 	Heartbeat time.Duration
+	// TicketCheck is the time between two looks at the tickets of open streams, whether
+	// they are still good; default 5 s.
+	TicketCheck time.Duration
 	// Spacing is how long after a look at a row, by any pass, a POST does not look at
 	// it again; default 2 s.
 	Spacing time.Duration
@@ -68,6 +71,9 @@ type Webhook struct {
 	Providers []string
 	// Tasks returns the task ids in a body; more than 100 are too many.
 	Tasks func(body []byte) ([]string, error)
+	// Words reports whether a body without task ids tells of a task's words only, which
+	// needs no look; nil: none does.
+	Words func(body []byte) bool
 	// Verify checks the signature for a task; nil: the provider does not sign.
 	Verify func(h http.Header, taskID string, now time.Time) error
 }
@@ -77,6 +83,7 @@ func (c Config) withDefaults() Config {
 	c.UserBurst = cmp.Or(c.UserBurst, 10)
 	c.UserAtOnce = cmp.Or(c.UserAtOnce, 2)
 	c.Heartbeat = cmp.Or(c.Heartbeat, 15*time.Second)
+	c.TicketCheck = cmp.Or(c.TicketCheck, 5*time.Second)
 	c.Spacing = cmp.Or(c.Spacing, 2*time.Second)
 	c.WebhookSpacing = cmp.Or(c.WebhookSpacing, 2*time.Second)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -16,6 +17,9 @@ const (
 	writeTimeout = 10 * time.Second
 	// pieceSize is the size of a piece, in bytes.
 	pieceSize = 64 << 10
+	// leastRetry is how long a client waits at least before it reconnects; some wait twice
+	// as long.
+	leastRetry = 500 * time.Millisecond
 	// keptSize is the largest buffer that is kept between batches, in bytes.
 	keptSize = 4 << 10
 )
@@ -26,8 +30,9 @@ type eventWriter struct {
 	w          http.ResponseWriter
 	conn       *http.ResponseController
 	buf        bytes.Buffer
-	greeted    bool // the client has got the event "ready"
-	unfinished bool // the last event still lacks the blank line that ends it
+	key        string // at the end of each id, if the client may reconnect by it
+	greeted    bool   // the client has got the event "ready"
+	unfinished bool   // the last event still lacks the blank line that ends it
 }
 
 func newEventWriter(w http.ResponseWriter) *eventWriter {
@@ -45,6 +50,14 @@ func (e *eventWriter) begin() error {
 	h.Set("X-Accel-Buffering", "no") // nginx would delay the events
 	e.w.WriteHeader(http.StatusOK)
 	return e.flush()
+}
+
+// reconnects has the client come back with a key, soon but not at the same moment as all
+// others. The id comes before any event, so that the client knows the key at once.
+func (e *eventWriter) reconnects(since, key string) {
+	e.key = "/" + key
+	wait := leastRetry + rand.N(leastRetry) //nolint:gosec // to spread load
+	fmt.Fprintf(&e.buf, "retry: %d\nid: %s%s\n\n", wait.Milliseconds(), since, e.key)
 }
 
 // batch writes the changes of one or more transactions. Only the last event has an
@@ -66,7 +79,7 @@ func (e *eventWriter) batch(b live.Batch) error {
 		}
 	}
 	if b.Cursor != "" { // an id without an event only advances the client's last event id
-		fmt.Fprintf(&e.buf, "id: %s\n", b.Cursor)
+		fmt.Fprintf(&e.buf, "id: %s%s\n", b.Cursor, e.key)
 		e.unfinished = true
 	}
 	e.end()

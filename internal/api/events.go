@@ -18,13 +18,12 @@ import (
 // eventsInput is a request for a stream.
 type eventsInput struct {
 	UserParam
-	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a one-time ticket."`
+	Ticket      string `query:"ticket" maxLength:"64" doc:"Instead of a bearer token: a ticket."`
 	LastEventID string `header:"Last-Event-ID" doc:"The id of the last event that was received: the stream resumes after it, without a gap."`
 	Since       string `query:"last_event_id" doc:"Like Last-Event-ID, for an EventSource that is opened anew."`
 }
 
 func (a *API) registerEvents(api huma.API) {
-	huma.Register(api, a.ticketOperation(api), a.issueTicket)
 	op := huma.Operation{
 		OperationID: "events", Method: http.MethodGet, Path: eventsPath, Tags: []string{"live"},
 		Summary:  "Follow the user's status changes as they commit",
@@ -32,8 +31,8 @@ func (a *API) registerEvents(api huma.API) {
 		Description: "Server-Sent Events. `ready` comes first. Each `status` is one change of a row's status, or of its clips alone, or a new row (then `from_status` and `to_status` are the same), with the row as it is now: the schema is that of its data. " +
 			"`reset` says that more changes were missed than can be sent again: read the rows anew. The id of an event is where a later stream resumes; " +
 			"a change may then come twice (same `id` in its data), but none is left out. The stream ends when the token expires.\n\n" +
-			"Try it in a terminal: `curl -N -H \"Authorization: Bearer $TOKEN\" …/api/music/v2/sync/events`; in a browser: `new EventSource('…/events?ticket=…')`, with a new ticket and `last_event_id` after each error.",
-		Middlewares: huma.Middlewares{refuseBody(api), a.authenticate(api, a.ticketOrBearer)},
+			"Try it in a terminal: `curl -N -H \"Authorization: Bearer $TOKEN\" …/api/music/v2/sync/events`; in a browser: `new EventSource('…/events?ticket=…')`, which reconnects by itself if its ticket says so.",
+		Middlewares: huma.Middlewares{refuseBody(api), a.authenticateStream(api)},
 		Errors:      []int{400, 401, 403, 429, 500, 501, 503},
 	}
 	op.Responses = map[string]*huma.Response{"200": {
@@ -59,13 +58,15 @@ func refuseBody(api huma.API) func(huma.Context, func(huma.Context)) {
 
 // events opens the stream, which stream then writes.
 func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+	o, _ := ctx.Value(openingKey{}).(opening)
+	since, _ := splitID(cmp.Or(in.LastEventID, in.Since))
 	user, id, err := a.subscriber(ctx, in.UserParam, a.streamLimiter)
 	if err != nil {
-		return nil, a.problem(ctx, err)
+		return a.noStream(ctx, o, since, err)
 	}
-	sub, err := a.cfg.Live.Subscribe(user, cmp.Or(in.LastEventID, in.Since))
+	sub, err := a.cfg.Live.Subscribe(user, since)
 	if err != nil {
-		return nil, a.problem(ctx, err)
+		return a.noStream(ctx, o, since, err)
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer sub.Close()
@@ -75,7 +76,12 @@ func (a *API) events(ctx context.Context, in *eventsInput) (*huma.StreamResponse
 			_ = out.begin()
 			return
 		}
-		a.stream(r.Context(), out, sub, id.Expires)
+		ctx, leave := a.opened.enter(r.Context(), o)
+		defer leave()
+		if o.key != "" {
+			out.reconnects(since, o.key)
+		}
+		a.stream(ctx, out, sub, id.Expires)
 	}}, nil
 }
 
@@ -97,17 +103,9 @@ func (a *API) subscriber(ctx context.Context, w UserParam, limit *limiter) (user
 	return user, id, limit.take(ctx, user)
 }
 
-// ticketOrBearer authenticates a request for a stream by its bearer token, or else by
-// its ticket. A HEAD does not use the ticket up.
-func (a *API) ticketOrBearer(ctx huma.Context) (auth.Identity, error) {
-	if ticket := ctx.Query("ticket"); ticket != "" && !hasToken(ctx) {
-		return a.redeem(ctx.Context(), ticket, ctx.Method() == http.MethodHead)
-	}
-	return a.bearer(ctx)
-}
-
 // stream writes events until the client disconnects, the subscription ends (the
-// client is too slow, or the daemon stops) or the token expires.
+// client is too slow, or the daemon stops), the token expires or its ticket was revoked or
+// opened again.
 func (a *API) stream(ctx context.Context, w *eventWriter, sub *live.Subscription, expires time.Time) {
 	heartbeat := time.NewTicker(a.cfg.Heartbeat)
 	defer heartbeat.Stop()

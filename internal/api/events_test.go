@@ -29,6 +29,7 @@ type instance struct {
 	url     string
 	reg     *prometheus.Registry
 	serving atomic.Int64 // requests that are being served
+	end     func()       // ends the API, but not its server
 	stop    func()       // in the order of the daemon: the API, then its server
 }
 
@@ -57,6 +58,7 @@ func (b *bundle) start(change func(*http.Server, *Config, *live.Config)) *instan
 	var parts sync.WaitGroup
 	parts.Go(func() { b.NoError(api.Run(ctx)) })
 	parts.Go(func() { b.NoError(cfg.Live.Run(ctx)) })
+	s.end = cancel
 	s.stop = sync.OnceFunc(func() {
 		cancel()
 		parts.Wait()

@@ -22,7 +22,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: []float64{.005, .025, .1, .5, 1, 2.5, 5, 10, 60, 600},
 		}, []string{"route"}),
 		webhooks: auto.NewCounterVec(prometheus.CounterOpts{
-			Name: "tasksync_webhooks_total", Help: "Webhooks by provider and result: accepted, forged, malformed, without a task, with more than 100 tasks, or more than can be kept.",
+			Name: "tasksync_webhooks_total", Help: "Webhooks by provider and result: accepted, forged, malformed, without a task, of words only, with more than 100 tasks, or more than can be kept.",
 		}, []string{"provider", "result"}),
 	}
 }

@@ -39,7 +39,7 @@ func crossOrigin(origins []string, next http.Handler) (http.Handler, error) {
 	}
 	return cors.New(cors.Options{
 		AllowedOrigins: origins,
-		AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedMethods: []string{http.MethodGet, http.MethodPost, http.MethodDelete},
 		AllowedHeaders: allowedHeaders(),
 		ExposedHeaders: []string{"ETag", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"},
 		MaxAge:         600,
@@ -153,6 +153,9 @@ func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), requestInfoKey{}, requestInfo{id, http.NewResponseController(w), w.Header()}))
 		_, route := mux.Handler(r)
 		route = routeName(route)
+		if route == http.MethodGet+" "+syncPath && r.URL.Query().Get("wait") != "" {
+			route += "?wait" // how long it takes is the client's will
+		}
 		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			took := time.Since(began)
@@ -214,6 +217,15 @@ func responseHeader(ctx context.Context) http.Header {
 func clearReadDeadline(ctx context.Context) {
 	if e, ok := ctx.Value(requestInfoKey{}).(requestInfo); ok {
 		_ = e.conn.SetReadDeadline(time.Time{}) // fails only for a connection without deadlines
+	}
+}
+
+// extendDeadlines gives a request more time than the server gives each: none for reading it,
+// which has been read, and so long for the response.
+func extendDeadlines(ctx context.Context, d time.Duration) {
+	clearReadDeadline(ctx)
+	if e, ok := ctx.Value(requestInfoKey{}).(requestInfo); ok {
+		_ = e.conn.SetWriteDeadline(time.Now().Add(d)) // as in clearReadDeadline
 	}
 }
 

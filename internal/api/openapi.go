@@ -30,7 +30,7 @@ func humaConfig(version string) huma.Config {
 	c.Transformers = []huma.Transformer{withoutValues}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "A user's access token, as Supabase issues it; or a service role token, with user_id."},
-		"ticket": {Type: "apiKey", In: "query", Name: "ticket", Description: "A one-time ticket of POST /api/music/v2/sync/events/ticket."},
+		"ticket": {Type: "apiKey", In: "query", Name: "ticket", Description: "A ticket of POST /api/music/v2/sync/events/ticket."},
 	}
 	return c
 }

@@ -33,9 +33,11 @@ var (
 	errOtherUser = errors.New("user_id is for service role tokens")
 	errNoUser    = errors.New("a service role token needs ?user_id=")
 	errUserID    = errors.New("user_id is not a UUID like 123e4567-e89b-12d3-a456-426614174000")
+	errWait      = errors.New("wait is not a time like 60s")
 	errTokens    = errors.New("there are several Authorization headers: send one")
 	errBusy      = errors.New("too many requests at once: try again")
 	errClosing   = errors.New("tasksync is stopping: try again")
+	errEvents    = errors.New("the changes cannot be read at the moment: try again")
 	errCallback  = errors.New("the body is not the JSON of a callback")
 	errSignature = errors.New("the signature is not the provider's")
 )
@@ -104,7 +106,7 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 
 // isPublic reports whether the client may see the text of err.
 func isPublic(err error) bool {
-	return errors.Is(err, errBusy) || errors.Is(err, errClosing) || errors.Is(err, auth.ErrKeys) ||
+	return errors.Is(err, errBusy) || errors.Is(err, errClosing) || errors.Is(err, errEvents) || errors.Is(err, auth.ErrKeys) ||
 		errors.Is(err, live.ErrFull) || errors.Is(err, live.ErrClosing)
 }
 
@@ -132,7 +134,7 @@ func statusOf(err error) (int, http.Header) {
 		return http.StatusNotFound, header
 	case errors.Is(err, errCallback), errors.Is(err, errTokens), errors.Is(err, errCursor):
 		return http.StatusBadRequest, header
-	case errors.Is(err, errNoUser), errors.Is(err, errUserID):
+	case errors.Is(err, errNoUser), errors.Is(err, errUserID), errors.Is(err, errWait):
 		return http.StatusUnprocessableEntity, header
 	case errors.Is(err, live.ErrUserFull):
 		header.Set("Retry-After", "10")

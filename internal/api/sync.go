@@ -64,14 +64,19 @@ type syncOutput struct {
 // listInput is the request of a GET.
 type listInput struct {
 	UserParam
+	Wait        string `query:"wait" maxLength:"32" example:"60s" doc:"Instead of the pending rows, the rows of the next changes, whether they are pending or have ended: the response comes as soon as a row of the user's has changed or is new, at the latest after this time, or up to a tenth earlier. A minute at most."`
+	LastEventID string `header:"Last-Event-ID" doc:"With wait: the last_event_id of the response before, or the id of an event of the stream. Changes since then are not missed. Left out: from now on."`
+	Since       string `query:"last_event_id" doc:"Like Last-Event-ID."`
 }
 
 // listOutput is the response to a GET.
 type listOutput struct {
 	Body struct {
-		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most."`
+		Generations []view.Generation `json:"generations" nullable:"false" doc:"The pending rows, the oldest first, 100 at most; with wait, the rows that have changed, as they are now."`
 		Count       int               `json:"count" doc:"The number of rows in the response."`
 		HasMore     bool              `json:"has_more" doc:"Whether more rows are pending than the response has."`
+		LastEventID string            `json:"last_event_id,omitempty" doc:"With wait: where the next request goes on."`
+		Reset       bool              `json:"reset,omitempty" doc:"With wait: more changes were missed than can be told; read the rows anew."`
 	}
 }
 
@@ -86,14 +91,23 @@ func (a *API) registerSync(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list", Method: http.MethodGet, Path: syncPath, Tags: []string{"rows"},
 		Summary: "Read the user's pending rows", Security: bearerOnly(),
-		Description: "The rows as they are in the database: no provider is asked. Rows that have ended are among the user's rows, page by page.",
+		Description: "The rows as they are in the database: no provider is asked. Rows that have ended are among the user's rows, page by page.\n\n" +
+			"With `wait`, for servers that cannot hold a stream: the response has the rows that have changed, as soon as one has, and none when the time is over. Send `last_event_id` with the next request, and nothing is missed between two; " +
+			"begin with `wait=0s`, which only says where to begin, then read the pending rows. A waiting request counts as a stream of the user's.",
 		Middlewares: huma.Middlewares{a.authenticate(api, a.bearer)},
 		Errors:      []int{401, 403, 429, 500, 501, 503},
 	}, a.list)
 }
 
-// list serves a GET: it reads the user's pending rows.
+// list serves a GET: it reads the user's pending rows, or waits for changes.
 func (a *API) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	if in.Wait != "" {
+		out, err := a.awaitChange(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return out, nil
+	}
 	user, _, err := a.subject(ctx, in.UserParam)
 	if err != nil {
 		return nil, a.problem(ctx, err)

@@ -108,6 +108,8 @@ func (a *API) webhook(ctx context.Context, in *webhookInput) (*webhookOutput, er
 	switch {
 	case len(tasks) < named:
 		result = "forged"
+	case named == 0 && hook.Words != nil && hook.Words(in.RawBody):
+		result = "words"
 	case named == 0:
 		result = "no_task"
 	case !kept:

@@ -144,7 +144,7 @@ func (r *play) answer(d *daemonRun, l *look, seen time.Duration) {
 		}
 		r.policy.ended(row, age, l.hint)
 	default:
-		stage := r.stage(float64(seen-row.born) / float64(row.ends-row.born))
+		stage := row.life.stage(seen - row.born)
 		wait := r.policy.next(d.number, row, age, stage)
 		row.track = row.track.Looked(l.sent-row.born, stage)
 		if age >= deadline { // nothing to plan by

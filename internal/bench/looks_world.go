@@ -32,6 +32,7 @@ type world struct {
 	users   int
 	learnt  int // rows before those that are measured
 	rows    int // that are measured
+	plays   int // with other rows each, of which the means are told; 0: one
 }
 
 func (w world) String() string {
@@ -44,6 +45,11 @@ func (w world) String() string {
 	}
 	if w.crowd > 0 {
 		text += fmt.Sprintf("; and %d rows at once of another user", w.crowd)
+	}
+	if w.learnt == 0 {
+		text += fmt.Sprintf("; the first %d rows of an empty model", w.rows)
+	} else if w.rows <= 60 {
+		text += "; the next rows"
 	}
 	if w.daemons > 1 {
 		text += fmt.Sprintf("; %d daemons", w.daemons)
@@ -111,18 +117,27 @@ func (l lengths) survival(part float64) looks.Prior {
 	}
 }
 
-// stage is what a task shows that is so far from its beginning to its end.
-func (w world) stage(part float64) task.Stage {
-	switch {
-	case !w.stages || part < 0.15:
-		return task.StageSubmitted
-	case part < 0.3:
-		return task.StageWorded
-	case part < 0.7:
-		return task.StagePreview
-	default:
-		return task.StagePartial
+// drawStages draws when a task that takes so long comes into each stage. The times have
+// been measured at providers, as [simulator] draws them too, and are stretched to the end:
+// a stage tells of the end no more than it does there.
+func drawStages(r *rand.Rand, takes time.Duration) (from [task.Stages]time.Duration) {
+	between := func(low, high float64) float64 { return low + (high-low)*r.Float64() }
+	end := between(100, 170)
+	for stage, at := range map[task.Stage]float64{task.StageWorded: between(10, 20), task.StagePreview: between(20, 40), task.StagePartial: between(60, 100)} {
+		from[stage] = time.Duration(at / end * float64(takes))
 	}
+	return from
+}
+
+// stage is what a task shows at an age.
+func (l life) stage(age time.Duration) task.Stage {
+	stage := task.StageSubmitted
+	for s := task.StageWorded; s < task.Stages; s++ {
+		if at := l.stages[s]; at > 0 && age >= at {
+			stage = s
+		}
+	}
+	return stage
 }
 
 // row is a row of a world.
@@ -131,6 +146,7 @@ type row struct {
 	user     string
 	born     time.Duration
 	ends     time.Duration
+	life     life
 	track    looks.Track
 	requests int
 	done     bool
@@ -141,7 +157,7 @@ type row struct {
 func (w world) population(seed uint64) []*row {
 	r := rand.New(rand.NewPCG(seed, 12)) //nolint:gosec // the same numbers each time
 	rows := make([]*row, w.learnt+w.rows)
-	at := 0.0
+	at, staged := 0.0, rand.New(rand.NewPCG(seed, 15)) //nolint:gosec // the same numbers each time
 	for i := range rows {
 		at += r.ExpFloat64() / w.rate
 		born := time.Duration(at * float64(time.Second))
@@ -149,6 +165,9 @@ func (w world) population(seed uint64) []*row {
 		rows[i] = &row{
 			number: i, user: fmt.Sprint("user ", r.IntN(w.users)),
 			born: born, ends: born + w.lengths.draw(r, part),
+		}
+		if w.stages {
+			rows[i].life.stages = drawStages(staged, rows[i].ends-born)
 		}
 	}
 	return slices.Concat(rows, w.crowds(r, rows[w.learnt].born, rows[len(rows)-1].born))

@@ -78,6 +78,10 @@ func (g addressGuard) allowed(ip netip.Addr) bool {
 	return ip.IsGlobalUnicast() && !ip.IsPrivate() && !contains(notPublic, ip)
 }
 
+// Public reports whether ip is an address of the internet: none of a private network, of
+// the machine itself or of another special purpose.
+func Public(ip netip.Addr) bool { return addressGuard{}.allowed(ip) }
+
 func contains(prefixes []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(ip) })
 }

@@ -206,6 +206,7 @@ func (s *stage) psql() string {
 // faster returns handlers whose schedules look speed times as often.
 func faster(handlers task.Handlers, speed time.Duration) task.Handlers {
 	for taskType, h := range handlers {
+		h.Usual /= speed
 		h.Schedule = slices.Clone(h.Schedule)
 		for i := range h.Schedule {
 			h.Schedule[i].Until /= speed

@@ -53,6 +53,7 @@ func checks() []check {
 		{after, "rights", (*doctor).seeRights},
 		{after, "row_security", (*doctor).seeOurRowSecurity},
 		{after, "providers", (*doctor).seeProviders},
+		{after, "settle", (*doctor).seeSettle},
 
 		{beside, "open_tables", (*doctor).seeOpenTables},
 		{beside, "zone", (*doctor).seeZone},
@@ -62,6 +63,8 @@ func checks() []check {
 		{beside, "unsubmitted", (*doctor).seeUnsubmitted},
 		{beside, "overdue", (*doctor).seeOverdue},
 		{beside, "late_results", (*doctor).seeLate},
+		{beside, "quarantined_settlements", (*doctor).seeQuarantined},
+		{beside, "unsettled", (*doctor).seeUnsettled},
 
 		{command, "accounts", (*doctor).seeAccounts},
 		{command, "status_words", (*doctor).seeStatusWords}, // the sweep logs them
@@ -72,6 +75,7 @@ func checks() []check {
 		{command, "slot", (*doctor).seeSlot},
 		{command, "limits", (*doctor).seeLimits},
 		{command, "looks", (*doctor).seeLooks},
+		{command, "notifications", (*doctor).seeNotifications},
 	}
 }
 

@@ -94,6 +94,8 @@ type Config struct {
 	Users                  bool                      // the HTTP API serves users
 	UpdateClips            bool                      // the application inserts all clips
 	NoRLS                  bool                      // tables are to be open
+	Notify                 bool                      // servers are told of ends
+	Settle                 string                    // the function that rows are settled by; "": none
 	// Overdue is the query for the rows that the daemon follows and that are past
 	// their deadline.
 	Overdue queries.MemoryOverdueStatsParams

@@ -31,6 +31,11 @@ var ourTables = []struct{ tables, privileges string }{
 	{"generation_memory feed_lease river_job river_leader river_queue river_notification", "SELECT INSERT UPDATE DELETE"},
 }
 
+// notifyTables are the privileges of a daemon that tells servers of ends.
+var notifyTables = []struct{ tables, privileges string }{
+	{"notifications", "SELECT INSERT UPDATE DELETE"},
+}
+
 var sharedTables = []struct{ tables, privileges string }{
 	{"budgets budget_shares", "SELECT INSERT UPDATE DELETE"},
 }
@@ -58,6 +63,9 @@ func (d *doctor) seeRights(ctx context.Context) {
 	w.add("function", "tasksync", "river_job_state_in_bitmask", "", "EXECUTE")
 	w.add("function", "pg_catalog", "pg_notify", "", "EXECUTE")
 	w.addTables(ourTables)
+	if d.cfg.Notify {
+		w.addTables(notifyTables)
+	}
 	shares.add("function", "tasksync", "renew_share", "", "EXECUTE")
 	shares.addTables(sharedTables)
 	if !d.needRights(ctx, w, Bad, "or connect as the role that ran the migrations") {

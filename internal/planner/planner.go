@@ -127,7 +127,7 @@ func New(cfg Config) *Planner {
 func (p *Planner) model(s subject) *model {
 	m := p.models[s]
 	if m == nil {
-		m = &model{Model: looks.NewModel(priorOf(p.cfg.Handlers[s.taskType].Schedule))}
+		m = &model{Model: looks.NewModel(priorOf(p.cfg.Handlers[s.taskType]))}
 		p.models[s] = m
 	}
 	return m
@@ -155,23 +155,6 @@ func step(x float64, perOctave float64) int {
 		return math.MinInt
 	}
 	return int(math.Round(perOctave * math.Log2(x)))
-}
-
-// priorOf is the survival for which a schedule would be the best one at the
-// balanced price: spaces of s are best for a hazard of 2·price/s².
-func priorOf(s task.Schedule) looks.Prior {
-	price := looks.Balanced.Price().Seconds()
-	return func(age time.Duration) float64 {
-		sum, from := 0.0, time.Duration(0)
-		for from < age {
-			every, until := s.At(from)
-			every = max(every, time.Second)
-			to := min(until, age)
-			sum += (to - from).Seconds() * 2 * price / (every.Seconds() * every.Seconds())
-			from = to
-		}
-		return math.Exp(-sum)
-	}
 }
 
 // Run learns and teaches until ctx ends.

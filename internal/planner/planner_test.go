@@ -68,10 +68,18 @@ func every(t *testing.T, p *Planner, r Row) time.Duration {
 func TestBeforeAnythingWasLearntTheScheduleIsThePrior(t *testing.T) {
 	t.Parallel()
 	p := newPlanner(nil, &clock{at: time.Now()})
-	for age, want := range map[time.Duration]time.Duration{time.Minute: 15 * time.Second, 5 * time.Minute: 30 * time.Second} {
-		got := every(t, p, Row{Type: task.Generate, Age: age, Track: looks.Track{}.Looked(age, task.StageSubmitted)})
-		require.InDelta(t, want.Seconds(), got.Seconds(), 0.35*want.Seconds(), age)
+	h := p.cfg.Handlers[task.Generate]
+	h.Usual = 0
+	p.cfg.Handlers["of no known length"] = h
+	at := func(taskType task.Type, age time.Duration) float64 {
+		return every(t, p, Row{Type: taskType, Age: age, Track: looks.Track{}.Looked(age, task.StageSubmitted)}).Seconds()
 	}
+	for age, want := range map[time.Duration]float64{time.Minute: 15, 5 * time.Minute: 30} {
+		require.InDelta(t, want, at("of no known length", age), 0.35*want, age)
+	}
+	require.InDelta(t, 11, at(task.Generate, 110*time.Second), 3, "songs usually end then")
+	require.Greater(t, at(task.Generate, 20*time.Second), 15.0, "and seldom now")
+	require.Less(t, at(task.Generate, 0), 12.0, "but some are refused at once")
 	require.Zero(t, p.Every(Row{Provider: "nowhere", Type: task.Generate}, 0))
 	require.Zero(t, p.Every(Row{Type: "unheard of"}, 0))
 }
@@ -110,10 +118,12 @@ func TestDaemonsTeachEachOtherAndARestartForgetsNothing(t *testing.T) {
 
 func TestWithoutADatabaseAPlannerLearnsAllTheSame(t *testing.T) {
 	t.Parallel()
-	p := newPlanner(nil, &clock{at: time.Now()})
-	teach(p, 60)
+	c := &clock{at: time.Now()}
+	p := newPlanner(nil, c)
+	teach(p, 200)
 	require.Empty(t, p.Learnt())
 	require.NoError(t, p.Learn(t.Context()))
+	c.forward(planTime + time.Second)
 	require.InDelta(t, 110, p.Learnt()[0].Half.Seconds(), 15)
 }
 

@@ -108,3 +108,12 @@ func (l *lane[T]) remove(w *Call[T]) bool {
 
 // wants reports whether the lane could use a slot.
 func (l *lane[T]) wants() bool { return l.waiting > 0 && l.flying < l.most }
+
+// turn is whose call of the lane goes next: the user's who has had the fewest slots of
+// the window, and of several the one whose turn is the longest ago.
+func (q *Queue[T]) turn(l *lane[T], now time.Time) *turn[T] {
+	q.window.expire(now)
+	return slices.MinFunc(l.turns, func(a, b *turn[T]) int {
+		return cmp.Compare(q.window.had[a.user], q.window.had[b.user])
+	})
+}

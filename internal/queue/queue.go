@@ -25,9 +25,10 @@ const (
 //     it is, a look that is due finds an open slot.
 //   - Looks that are due take half of the window at once, and the rest evenly. So a slot
 //     opens soon at any time, and nobody waits for a burst of others to leave the window.
-//   - In a lane users take turns, and none fills the lane of first looks. Of a user's
-//     calls the most valuable goes first, where a second in the queue adds a second to
-//     the value.
+//   - In a lane users take turns: who has had the fewest slots of the window is next, so
+//     that a user who asks seldom waits for nobody's crowd. None fills the lane of first
+//     looks. Of a user's calls the most valuable goes first, where a second in the queue
+//     adds a second to the value.
 //
 // Without a limit the lanes share only the calls under way.
 type Queue[T any] struct {
@@ -96,7 +97,7 @@ func (q *Queue[T]) Next(now time.Time) (w *Call[T], wait time.Duration) {
 		}
 		opening := q.opening(l, 0, now)
 		if !opening.After(now) {
-			return l.turns[0].calls[0], 0
+			return q.turn(l, now).calls[0], 0
 		}
 		if first.IsZero() || opening.Before(first) {
 			first = opening
@@ -256,7 +257,7 @@ func (q *Queue[T]) Take(w *Call[T], now time.Time) *Slot {
 	l.last = now
 	l.flying++
 	q.flying++
-	return q.window.take(now, w.Lane)
+	return q.window.take(now, w.Claim)
 }
 
 // Leave ends the call that used s.

@@ -7,14 +7,17 @@ import (
 	"tasksync/task"
 )
 
-// Margin is how much longer a window is here than at the provider, since
-// calls take different times to reach it.
-const Margin = 50 * time.Millisecond
+// Margin is how much longer a window of that span is here than at the provider, since
+// calls take different times to reach it: a busy machine delays one by a tenth of a second.
+func Margin(span time.Duration) time.Duration {
+	return max(50*time.Millisecond, min(span/64, 250*time.Millisecond))
+}
 
 // Slot is the permission to send one call.
 type Slot struct {
 	At   time.Time // when the slot was given out; the caller sets when its call was sent
 	lane task.Lane
+	user string
 
 	users int // slots of the user lane that were given out so far, this one included
 }
@@ -34,6 +37,7 @@ type window struct {
 
 	count int                       // slots that have not left the window
 	lanes [task.LaneBacklog + 1]int // of them, by lane
+	had   map[string]int            // of them, by user
 	users int                       // slots of the user lane that were given out
 
 	shared bool      // share counts, and not the whole limit
@@ -42,7 +46,7 @@ type window struct {
 }
 
 func newWindow(limit int, span time.Duration) window {
-	return window{span: span + Margin, last: make([]*Slot, max(limit, 0))}
+	return window{span: span + Margin(span), last: make([]*Slot, max(limit, 0)), had: make(map[string]int)}
 }
 
 // limited reports whether the window has a limit at all.
@@ -111,7 +115,11 @@ func (w *window) expire(now time.Time) {
 func (w *window) oldest() *Slot { return w.last[(w.next+len(w.last)-w.count)%len(w.last)] }
 
 func (w *window) forget() {
-	w.lanes[w.oldest().lane]--
+	s := w.oldest()
+	w.lanes[s.lane]--
+	if w.had[s.user]--; w.had[s.user] <= 0 {
+		delete(w.had, s.user)
+	}
 	w.count--
 }
 
@@ -128,11 +136,11 @@ func (w *window) used(now time.Time) int {
 }
 
 // take gives out a slot at now. The caller has made sure that one is open.
-func (w *window) take(now time.Time, lane task.Lane) *Slot {
-	if lane == task.LaneUser {
+func (w *window) take(now time.Time, c Claim) *Slot {
+	if c.Lane == task.LaneUser {
 		w.users++
 	}
-	s := &Slot{At: now, lane: lane, users: w.users}
+	s := &Slot{At: now, lane: c.Lane, user: c.User, users: w.users}
 	if w.limited() {
 		if w.expire(now); w.count == len(w.last) {
 			w.forget()
@@ -140,7 +148,8 @@ func (w *window) take(now time.Time, lane task.Lane) *Slot {
 		w.last[w.next] = s
 		w.next = (w.next + 1) % len(w.last)
 		w.count++
-		w.lanes[lane]++
+		w.lanes[c.Lane]++
+		w.had[c.User]++
 	}
 	return s
 }

@@ -23,7 +23,7 @@ func TestWindowIsExact(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "idle")) * time.Millisecond)
 			opening := w.opening(0, now)
 			now = opening
-			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane"))
+			s := w.take(now, Claim{Lane: rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser, task.LaneBacklog}).Draw(t, "lane")})
 			// Calls are written after their slot was given out, some of them late.
 			s.At = now.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "late")) * time.Millisecond)
 			sent = append(sent, s.At)
@@ -59,7 +59,7 @@ func TestWindowCountsWithinItself(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 500).Draw(t, "idle")) * time.Millisecond)
 			w.shareOut(rapid.IntRange(1, limit).Draw(t, "share"), now.Add(time.Hour))
 			now = w.opening(w.reserve(now), now)
-			s := w.take(now, rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser}).Draw(t, "lane"))
+			s := w.take(now, Claim{Lane: rapid.SampledFrom([]task.Lane{task.LaneDue, task.LaneUser}).Draw(t, "lane")})
 			s.Sent(now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "late")) * time.Millisecond))
 			sum := 0
 			for lane := task.LaneHint; lane <= task.LaneBacklog; lane++ {
@@ -78,11 +78,11 @@ func TestWindowWastesNothing(t *testing.T) {
 	now := time.Unix(0, 0)
 	for range 2 {
 		require.Equal(t, now, w.opening(0, now))
-		w.take(now, task.LaneDue)
+		w.take(now, Claim{Lane: task.LaneDue})
 	}
-	require.Equal(t, now.Add(time.Second+Margin), w.opening(0, now))
-	require.Equal(t, now.Add(time.Second+Margin), w.opening(1, now))
-	require.Equal(t, now.Add(2*(time.Second+Margin)), w.opening(2, now))
+	require.Equal(t, now.Add(time.Second+Margin(time.Second)), w.opening(0, now))
+	require.Equal(t, now.Add(time.Second+Margin(time.Second)), w.opening(1, now))
+	require.Equal(t, now.Add(2*(time.Second+Margin(time.Second))), w.opening(2, now))
 	w.close(now.Add(time.Minute))
 	w.close(now.Add(time.Second)) // an earlier end changes nothing
 	require.Equal(t, now.Add(time.Minute), w.opening(0, now))
@@ -115,7 +115,7 @@ func TestWindowIsFair(t *testing.T) {
 					others++
 				}
 			}
-			w.take(now, lane)
+			w.take(now, Claim{Lane: lane})
 			if user && free < others {
 				t.Fatalf("%d open, %d of users", free, others)
 			}

@@ -40,7 +40,7 @@ export async function lookNow(taskIds: string[]): Promise<number> {
 }
 
 export async function follow(show: (row: Row) => void): Promise<EventSource | undefined> {
-  const { data } = await api.POST("/api/music/v2/sync/events/ticket");
+  const { data } = await api.POST("/api/music/v2/sync/events/ticket", { params: { query: { reconnects: true } } });
   if (!data) return undefined;
   const source = new EventSource(`https://tasksync.example/api/music/v2/sync/events?ticket=${data.ticket}`);
   source.addEventListener("status", (message: MessageEvent<string>) => {
@@ -49,4 +49,18 @@ export async function follow(show: (row: Row) => void): Promise<EventSource | un
     if (event.generation) show(event.generation);
   });
   return source;
+}
+
+export async function* changes(wait = "60s"): AsyncGenerator<Row> {
+  for (let after: string | undefined = undefined; ; ) {
+    const query: { wait: string; last_event_id?: string } = after === undefined ? { wait: "0s" } : { wait, last_event_id: after };
+    const { data } = await api.GET("/api/music/v2/sync", { params: { query } });
+    if (!data) return;
+    yield* data.generations;
+    after = data.last_event_id;
+  }
+}
+
+export async function signOut(): Promise<void> {
+  await api.DELETE("/api/music/v2/sync/events/ticket");
 }

@@ -154,7 +154,7 @@ func (b *tab) shoot(name string) {
 	if dir == "" {
 		return
 	}
-	for _, l := range []viewport{{"light", "light", 1000}, {"dark", "dark", 1000}, {"narrow", "light", 400}} {
+	for _, l := range []viewport{{"light", "light", 1280}, {"dark", "dark", 1280}, {"narrow", "light", 360}, {"narrow-dark", "dark", 360}} {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}},
