@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/sync/singleflight"
 
+	"tasksync/internal/recent"
 	"tasksync/internal/wakeup"
 	"tasksync/queries"
 )
@@ -38,6 +39,8 @@ type API struct {
 	closing bool
 	passes  sync.WaitGroup // for POSTs
 	flights singleflight.Group
+
+	told recent.Counted // requests that were answered with 503
 }
 
 // New makes an API.
@@ -55,7 +58,7 @@ func New(cfg Config) (*API, error) {
 		readLimiter:   newLimiter("read", readBursts*cfg.UserRate, readBursts*cfg.UserBurst, cfg.Now),
 		userGate:      newUserGate(cfg.UserAtOnce), readQueue: newUserQueue(cfg.UserAtOnce),
 		syncs: newGate(maxSyncs), reads: newGate(readPlaces(conns)), tickets: newGate(ticketPlaces(conns)),
-		opened: newOpenedTickets(),
+		opened: newOpenedTickets(), told: recent.Counted{Seldom: recent.Seldom{Again: time.Minute}},
 	}
 	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,
