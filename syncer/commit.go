@@ -64,6 +64,7 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 		return s.keepPending(ctx, m, err)
 	}
 	s.tellSurplus(m)
+	s.countEnd(m)
 	if m.decision.Status != m.g.Status {
 		s.updates.updated(s.cfg.Logger, m.decision.Status, append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason))
 	}

@@ -73,7 +73,9 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, lane task.Lane, me
 	now := s.cfg.Now()
 	refs := s.refsOf(members)
 	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
-	observations, err := s.ask(task.InLane(ctx, lane), from, refs)
+	keeping, kept := s.keepAnswers(task.InLane(ctx, lane))
+	observations, err := s.ask(keeping, from, refs)
+	kept.assign(members, lane)
 	from.learn(observations, refs, s.cfg.Now())
 	byTask := make(map[string]*task.Observation, len(observations))
 	for i := range observations {

@@ -49,7 +49,7 @@ func TestTimesThatAreNoneAreCounted(t *testing.T) {
 	b.exec(`ALTER TABLE music_generations ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL`)
 	b.exec(`INSERT INTO music_generations (user_id, task_id, task_type, created_at, updated_at)
 		SELECT gen_random_uuid(), 't', 'merge', u.at, u.at FROM unnest('{NULL,-infinity,infinity,4713-01-01 BC,2026-01-01}'::timestamptz[]) AS u (at)`)
-	pending, err := b.syncer.queries.GenerationPendingStats(t.Context(), b.pool)
+	pending, err := b.syncer.queries.GenerationPendingStats(t.Context(), b.pool, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, pending[0].Pending)
 	require.Greater(t, pending[0].OldestSeconds, 3600.0)

@@ -46,7 +46,9 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	s.fetch(fetchCtx, Request{Lane: task.LaneBacklog}, due)
-	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
+	err = s.commitLates(context.WithoutCancel(ctx), members)
+	s.record(ViaLate, due, lateResults(due))
+	return len(ids), err
 }
 
 // commitLates commits the late looks, each row in a transaction of its own. It stops
@@ -105,6 +107,7 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		}
 	case late:
 		s.tellSurplus(m)
+		s.countEnd(m)
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()
 		traceRow(ctx, m.g, Result{Outcome: m.decision.Outcome, Reason: effect, NewStatus: m.decision.Status})

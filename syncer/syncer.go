@@ -14,6 +14,7 @@ import (
 	"tasksync/internal/clips"
 	"tasksync/internal/planner"
 	"tasksync/internal/recent"
+	"tasksync/internal/record"
 	"tasksync/looks"
 	"tasksync/queries"
 	"tasksync/task"
@@ -39,6 +40,8 @@ type Config struct {
 	Pool *pgxpool.Pool // required
 	// Upstreams holds the upstreams by their names; "" is for rows that name none.
 	Upstreams map[string]Upstream
+	// DefaultProvider is the name of upstream "" in metrics; default "default".
+	DefaultProvider string
 	// Providers says which of the names the words in column provider mean; nil: the
 	// words are the names. Rows with any other word are left pending.
 	Providers task.ProviderWords
@@ -65,6 +68,8 @@ type Config struct {
 	MessageLength int
 	// Effects run in the transactions that end rows, in their order.
 	Effects []Effect
+	// Recorder keeps what each look told, for operators; nil: nothing is kept.
+	Recorder *record.Writer
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()
@@ -72,6 +77,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.DefaultProvider = cmp.Or(c.DefaultProvider, "default")
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 10*time.Second)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
 	if c.Logger == nil {
@@ -137,6 +143,7 @@ const (
 	ViaTimeout Via = "timeout"
 	ViaLate    Via = "late"
 	ViaRetry   Via = "retry"
+	ViaArchive Via = "archive"
 )
 
 // Request describes a pass to be made.

@@ -61,6 +61,8 @@ const (
 	ReasonNotReported = "not_reported"
 	ReasonUnchanged   = "unchanged"
 	ReasonTimeout     = "timeout"
+	// ReasonPaused: an operator has paused the calls to the provider.
+	ReasonPaused = "paused"
 	// ReasonKnowsNone: the provider gave a verdict that counts only if the provider
 	// knows another task, and that is not so.
 	ReasonKnowsNone = "knows_no_task"

@@ -21,6 +21,11 @@ const (
 	APIError             Code = "API_ERROR"
 )
 
+// Codes returns all of them.
+func Codes() []Code {
+	return []Code{ProducerTag, Copyrighted, InappropriateContent, ModerationFlagged, MalformedPrompt, InvalidRequest, APIError}
+}
+
 // Verdict is what a failure means for the row.
 type Verdict int
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"runtime/debug"
 	"time"
 
@@ -114,11 +115,26 @@ func (c *Client) exchange(ctx context.Context, s *queue.Slot, k call) callEnd {
 	if err != nil {
 		return c.halfAnswer(ctx, began, resp, len(data), err)
 	}
+	keepAnswer(ctx, k, task.Answer{Code: resp.StatusCode, Body: data, SentAt: began, Took: time.Since(began)})
 	body, f := c.parse(resp, data)
 	if f != nil {
 		return callEnd{failureLabel(resp.StatusCode, f), unreadableHealth(resp.StatusCode, f), f}
 	}
 	return c.judge(resp, Answer{resp.StatusCode, body.document(), retryAfter(resp.Header, time.Now()), body}, k.read)
+}
+
+// keepAnswer passes an answer on to whoever wants it for operators. The body is a copy:
+// what follows may reuse it.
+func keepAnswer(ctx context.Context, k call, a task.Answer) {
+	keep := task.AnswerKeeper(ctx)
+	if keep == nil {
+		return
+	}
+	a.Asked, a.Body = k.target+" "+string(k.body), bytes.Clone(a.Body)
+	if plain, err := url.QueryUnescape(k.target); err == nil {
+		a.Asked += " " + plain
+	}
+	keep(a)
 }
 
 // overrun is how long a call may go on after its caller's deadline.

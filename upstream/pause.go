@@ -29,7 +29,7 @@ type pause struct {
 	gauge    prometheus.Gauge
 
 	mu     sync.Mutex
-	reason string // empty: no verdict stands
+	reason string    // empty: no verdict stands
 	began  time.Time // when the first verdict in a row was given
 	since  time.Time // when the last one was
 	until  time.Time
