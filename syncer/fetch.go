@@ -92,6 +92,7 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, lane task.Lane, me
 		}
 	}
 	if !errors.Is(ctx.Err(), context.Canceled) { // else the caller has gone away
+		traceFetch(ctx, from.outage.provider, err)
 		s.tellFetch(from.outage, err, answersIn(observations), len(refs))
 	}
 }

@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -94,6 +95,22 @@ func traceRow(ctx context.Context, g task.Generation, r Result) {
 	case r.Outcome == task.OutcomeFailed:
 		row.SetStatus(codes.Error, r.Reason)
 	}
+}
+
+// traceFetch records in a pass why a fetch failed, perhaps without a call: an operator, a
+// limit or an open breaker may have kept it back.
+func traceFetch(ctx context.Context, provider string, err error) {
+	pass := trace.SpanFromContext(ctx)
+	if err == nil || !pass.IsRecording() {
+		return
+	}
+	reason := "fetch_error"
+	if f, ok := errors.AsType[*task.Failure](err); ok {
+		reason = f.Reason
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		reason = "deadline"
+	}
+	pass.AddEvent("fetch failed", trace.WithAttributes(attribute.String("tasksync.provider", provider), attribute.String("tasksync.reason", reason)))
 }
 
 // childSpan begins a span in the trace of ctx. In no trace, it returns ctx with a span

@@ -97,6 +97,8 @@ func TestTraceOfTroubles(t *testing.T) {
 	require.Equal(t, "502", attrOf(spansOf(spans, "GET")[0], "http.response.status_code"))
 	require.Equal(t, sdk.Status{Code: codes.Error, Description: "http_5xx"}, spansOf(spans, "GET")[0].Status())
 	require.Empty(t, spansOf(spans, "row"))
+	require.Equal(t, "fetch failed", spansOf(spans, "pass")[0].Events()[0].Name)
+	require.Contains(t, spansOf(spans, "pass")[0].Events()[0].Attributes, attribute.String("tasksync.reason", "http_5xx"))
 
 	b.exec(`ALTER TABLE music_generations ADD CONSTRAINT never CHECK (status <> 'complete')`)
 	b.clock.advance(time.Minute)
@@ -126,6 +128,7 @@ func TestTracesCostNothingWhenOff(t *testing.T) {
 		ctx, pass := s.tracePass(ctx, ViaPoll, tracedLoad{time.Now(), time.Now()}, due)
 		ctx, commit := childSpan(ctx, "commit")
 		endSpan(commit, nil)
+		traceFetch(ctx, "kie", context.DeadlineExceeded)
 		traceRows(ctx, members, results)
 		traceRow(ctx, due[0].g, results["a"])
 		pass.End()

@@ -28,7 +28,6 @@ type call struct {
 func (c *Client) do(ctx context.Context, k call) error {
 	q := questionOf(k)
 	if f := c.unsent(q); f != nil {
-		c.traceUnsent(ctx, f)
 		return f
 	}
 	var try attempt
@@ -39,9 +38,6 @@ func (c *Client) do(ctx context.Context, k call) error {
 	})
 	c.metrics.rateWait.Observe(time.Since(queued).Seconds())
 	if err != nil {
-		if f := failureOf(err); f != nil {
-			c.traceUnsent(ctx, f)
-		}
 		return err
 	}
 	defer c.gate.leave(s)

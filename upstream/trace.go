@@ -56,11 +56,3 @@ func reasonOf(end callEnd) string {
 	}
 	return end.label
 }
-
-// traceUnsent records in the trace of ctx that a call was not made.
-func (c *Client) traceUnsent(ctx context.Context, f *task.Failure) {
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.AddEvent("call not made", trace.WithAttributes(
-			attribute.String("tasksync.provider", c.pause.provider), attribute.String("tasksync.reason", f.Reason)))
-	}
-}
