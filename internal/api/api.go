@@ -43,6 +43,10 @@ type API struct {
 	told recent.Counted // requests that were answered with 503
 }
 
+// tellAgain is the time between two log lines about requests that were answered with 503.
+// What is wrong then has lines of its own.
+const tellAgain = 5 * time.Minute
+
 // New makes an API.
 func New(cfg Config) (*API, error) {
 	cfg = cfg.withDefaults()
@@ -58,7 +62,7 @@ func New(cfg Config) (*API, error) {
 		readLimiter:   newLimiter("read", readBursts*cfg.UserRate, readBursts*cfg.UserBurst, cfg.Now),
 		userGate:      newUserGate(cfg.UserAtOnce), readQueue: newUserQueue(cfg.UserAtOnce),
 		syncs: newGate(maxSyncs), reads: newGate(readPlaces(conns)), tickets: newGate(ticketPlaces(conns)),
-		opened: newOpenedTickets(), told: recent.Counted{Seldom: recent.Seldom{Again: time.Minute}},
+		opened: newOpenedTickets(), told: recent.Counted{Seldom: recent.Seldom{Again: tellAgain}},
 	}
 	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,

@@ -182,8 +182,8 @@ func routeName(pattern string) string {
 }
 
 // levelOf returns Warn for errors of the server, unless the client has disconnected. During
-// an outage each request has a 503: of these, one a minute, with how many were left out
-// since the last one.
+// an outage each request has a 503: of these, one in [tellAgain], with how many were left
+// out since the last one.
 func (a *API) levelOf(ctx context.Context, status int) (level slog.Level, left int) {
 	switch {
 	case status < http.StatusInternalServerError, status == http.StatusNotImplemented, ctx.Err() != nil:

@@ -232,7 +232,7 @@ func (s badSyncer) Sync(context.Context, syncer.Request) ([]syncer.Result, error
 }
 
 // TestLogOfRequestsInAnOutage: while the database is away every request fails, and the log
-// says so once a minute.
+// says so once in five minutes.
 func TestLogOfRequestsInAnOutage(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.Syncer = badSyncer{err: &pgconn.PgError{Code: database.CannotConnectNow}} })

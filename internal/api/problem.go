@@ -105,8 +105,8 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 }
 
 // tellFailure returns Error for a failure of the server. While a database does not answer,
-// each request has one: of these, one a minute, with how many were left out since the last
-// one.
+// each request has one: of these, one in [tellAgain], with how many were left out since the
+// last one.
 func (a *API) tellFailure(status int) (level slog.Level, left int) {
 	if status != http.StatusServiceUnavailable {
 		return slog.LevelError, 0
