@@ -98,10 +98,14 @@ func (w *e2e) settings() map[string]string {
 // in one transaction, some with placeholders in either form, some without.
 func (w *e2e) burst(t *testing.T, n int) {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
+	require.NoError(t, w.tryBurst(t.Context(), n))
+}
+
+func (w *e2e) tryBurst(ctx context.Context, n int) error {
+	ctx = context.WithoutCancel(ctx)
 	types := slices.Sorted(maps.Keys(task.DefaultHandlers()))
 	fates := simulator.Fates()
-	require.NoError(t, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		for range n {
 			taskType := types[w.rng.IntN(len(types))]
 			fate := simulator.Fate("") // drawn: most end well
@@ -113,7 +117,7 @@ func (w *e2e) burst(t *testing.T, n int) {
 			}
 		}
 		return nil
-	}))
+	})
 }
 
 func (w *e2e) insert(ctx context.Context, tx pgx.Tx, taskType task.Type, fate simulator.Fate) error {
