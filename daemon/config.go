@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"tasksync/feed"
 	"tasksync/internal/database"
@@ -100,6 +101,8 @@ type Config struct {
 	// Handlers are the task types; default: task.DefaultHandlers, the five of the
 	// specification.
 	Handlers task.Handlers
+	// TracerProvider makes the tracer of the passes; default: they leave no traces.
+	TracerProvider trace.TracerProvider
 	// Version is shown by the metric of build info; default "unknown".
 	Version string
 	// Logger is where the daemon logs; default: nowhere.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"tasksync/internal/cdn"
 	"tasksync/internal/database"
@@ -61,10 +62,18 @@ func (d *daemon) openRecorder(reg prometheus.Registerer) {
 func (d *daemon) syncerConfig() syncer.Config {
 	return syncer.Config{
 		Pool: d.pool, Upstreams: d.upstreams.adapters, Providers: d.cfg.providerWords(), Words: d.cfg.words(), Prober: cdn.NewProber(cdn.ProberConfig{}),
-		Policy: d.policy(), Planner: d.planner, Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
+		Policy: d.policy(), Planner: d.planner, Tracer: d.cfg.tracer(), Logger: d.cfg.Logger, Now: d.now, UpdateClips: d.cfg.Clips == clipsUpdate,
 		MessageLength: d.cfg.traits.MessageLength, Effects: d.effects(), DefaultProvider: d.cfg.defaultProvider(),
 		Recorder: d.recorder,
 	}
+}
+
+// tracer returns what traces passes; nil: nothing does.
+func (c Config) tracer() trace.Tracer {
+	if c.TracerProvider == nil {
+		return nil
+	}
+	return c.TracerProvider.Tracer("tasksync", trace.WithInstrumentationVersion(c.Version))
 }
 
 // effects returns what follows from the end of a row, for the daemon and for each command

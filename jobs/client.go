@@ -165,7 +165,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
 		SoftStopTimeout:             softStop,
 		PollOnly:                    c.cfg.PollOnly,
-		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: &recent.Seldom{Again: sayAgain}, now: c.cfg.Now},
+		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: newTold(), now: c.cfg.Now},
 		RetryPolicy:                 &retryPolicy{now: c.cfg.Now},
 		Logger:                      quiet(c.cfg.Logger, c.cfg.Now),
 	}

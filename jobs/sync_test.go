@@ -303,5 +303,5 @@ func TestQuietLogger(t *testing.T) {
 	require.Contains(t, log.String(), "and this")
 	now = now.Add(time.Minute)
 	l.Error("but this", "b", 4)
-	require.Contains(t, log.String(), "g.b=4")
+	require.Contains(t, log.String(), "g.b=4 g.left_out=1")
 }

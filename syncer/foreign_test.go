@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -151,21 +150,6 @@ func TestRowSecurityIsARejection(t *testing.T) {
 	require.Contains(t, b.log.String(), "is there a trigger or a row security policy?")
 	b.exec(`ALTER TABLE music_generations DISABLE ROW LEVEL SECURITY`)
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
-}
-
-// A failed fetch is a warning once a minute. It is none if the adapter has
-// logged it itself, or if it was never sent.
-func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
-	t.Parallel()
-	from := newSource("", nil)
-	now := time.Now()
-	for _, quiet := range []*task.Failure{{Verdict: task.Account}, {Unsent: true}} {
-		require.Equal(t, slog.LevelDebug, from.logLevel(quiet, now))
-	}
-	loud := &task.Failure{Reason: "http_5xx"}
-	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now))
-	require.Equal(t, slog.LevelDebug, from.logLevel(loud, now.Add(logEvery-1)))
-	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now.Add(logEvery)))
 }
 
 // The same, when another row of the cohort is rejected, so that each row is

@@ -44,19 +44,25 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	ids, results := splitIDs(req.IDs)
 	ids, spared := s.looks.begin(ids, s.cfg.Now(), req.Spacing)
 	defer s.looks.end(ids)
+	began := time.Now()
 	members, err := s.load(ctx, ids)
 	if err != nil {
+		s.traceFailedLoad(ctx, req.Via, began, err)
 		return nil, fmt.Errorf("load rows: %w", err)
 	}
+	load := tracedLoad{began, time.Now()}
 	if len(ids) > 0 {
 		s.metrics.passes.Inc()
 	}
 	due := s.selectDue(req, ids, members, results)
+	ctx, span := s.tracePass(ctx, req.Via, load, due)
+	defer span.End()
 	s.fetchAndDecide(ctx, req, due)
 	s.commitAll(ctx, req.Via, due, members, results)
 	s.learn(req.Via, due, results)
 	s.record(req.Via, due, results)
 	s.countResults(members, results)
+	traceRows(ctx, members, results)
 	for _, id := range spared { // not counted: they are no part of the pass
 		results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"tasksync/internal/clips"
 	"tasksync/internal/planner"
@@ -51,6 +52,7 @@ type Config struct {
 	// Planner plans the looks before a row's deadline; nil: the schedules of the task
 	// types do.
 	Planner    *planner.Planner
+	Tracer     trace.Tracer          // nil: passes leave no traces
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 	// FetchTimeout bounds the calls of a pass; default 10 s. Rows without an answer by
@@ -117,8 +119,8 @@ func New(cfg Config) *Syncer {
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), sources: map[string]*source{},
 		told: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(), clips: clips.NewInserter(),
 	}
-	for name, up := range cfg.Upstreams {
-		s.sources[name] = newSource(name, up)
+	for name, o := range newOutages(cfg.Upstreams) {
+		s.sources[name] = newSource(name, cfg.Upstreams[name], o)
 	}
 	return s
 }

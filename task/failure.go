@@ -84,7 +84,8 @@ type Failure struct {
 	// Confirm is what confirms a provisional verdict; zero: as the policy says.
 	Confirm Confirmation `json:",omitzero"`
 	// Unsent marks a call that was not made, because of a limit, a pause or an
-	// open breaker. The cause is logged where it arose.
+	// open breaker. The cause is logged where it arose, except that of a breaker: see
+	// [ReasonBreakerOpen].
 	Unsent bool `json:",omitzero"`
 }
 

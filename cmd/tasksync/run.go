@@ -72,5 +72,6 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "rate_limit", cfg.Providers[0].Rate().String(), "pace", cfg.Pace, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String(), "admin_addr", admin.String())
 		go supervise(ctx, admin.String())
 	}
+	defer sendTraces(ctx, &cfg)()
 	return asUsage(daemon.Run(ctx, cfg))
 }

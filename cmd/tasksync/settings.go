@@ -121,8 +121,7 @@ func (f logFlags) newLogger(std *streams) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum has only levels
 	if !f.json(std) {
-		terminal := isTerminal(std.err)
-		return slog.New(tint.NewTextHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
+		return slog.New(tint.NewTextHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !coloured(std.err)}))
 	}
 	return slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
 }
@@ -135,4 +134,9 @@ func (f logFlags) json(std *streams) bool {
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// coloured reports whether texts written to w have colours: see https://no-color.org.
+func coloured(w any) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

@@ -64,6 +64,7 @@ func (c *syncCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
+	defer sendTraces(ctx, &cfg)()
 	c.archive(&cfg)
 	c.notify(&cfg)
 	ids, err := daemon.Resolve(ctx, cfg, c.IDs)
