@@ -119,8 +119,13 @@ func Stuck(ctx context.Context, cfg Config, limit int) ([]Waiting, error) {
 }
 
 // Resolve returns the ids of the rows that ids name: ids of rows, of tasks or of clips. An
-// id that names no row stays as it is.
+// id that names no row stays as it is. A Config with which Sync could not work is refused
+// first.
 func Resolve(ctx context.Context, cfg Config, ids []string) (resolved []string, err error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	err = inPool(ctx, cfg, func(pool *pgxpool.Pool) error {
 		for _, id := range ids {
 			found, err := story.Find(ctx, pool, id)
