@@ -14,7 +14,9 @@ import (
 	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/outgoing"
+	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
+	"tasksync/internal/record"
 	"tasksync/internal/settle"
 	"tasksync/jobs"
 	"tasksync/syncer"
@@ -49,7 +51,7 @@ type daemon struct {
 	grace  context.Context // ends stopTimeout after the beginning of a stop
 
 	registry  *registry
-	admin     *httpServer
+	admin     *adminServer
 	server    *publicServer
 	guard     *database.Guard // of the sessions to DatabaseURL
 	direct    *database.Guard // of those to ListenURL: most often the same
@@ -61,6 +63,8 @@ type daemon struct {
 	providers task.ProviderWords
 	planner   *planner.Planner
 	holders   []share         // of the limits
+	pauses    *pauses.Book    // of calls, by operators
+	recorder  *record.Writer  // of looks; nil: they are not kept
 	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
 	archiver  *archive.Archiver  // nil: nothing is archived
@@ -71,6 +75,8 @@ type daemon struct {
 	api       *api.API
 	jobs      *jobs.Client
 	feed      *feed.Feed
+
+	consoleData *consoleData
 }
 
 // parts is the list that the package comment describes.
@@ -87,6 +93,7 @@ func (d *daemon) parts() []part {
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},
 		{name: "requests", open: d.admitRequests, run: d.refuseRequests},
+		{name: "console", open: d.openConsole, run: d.runConsole},
 		{name: "feed", open: d.openFeed, run: d.runFeed},
 	}
 }

@@ -15,7 +15,7 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	cfg := jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
-		Committed: committed, Sessions: d.sessions, Extras: d.extras(),
+		Committed: committed, Sessions: d.sessions, Recorder: d.recorder, HeardBy: d.heardBy, Extras: d.extras(),
 	}
 	if d.archiver != nil {
 		cfg.Archiver = d.archiver
@@ -31,6 +31,14 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	}
 	d.health.set("jobs", "")
 	return nil
+}
+
+// heardBy names how this daemon hears of new rows now.
+func (d *daemon) heardBy() string {
+	if d.feed == nil {
+		return "feed"
+	}
+	return d.feed.Mode()
 }
 
 func (d *daemon) sessions() []string {

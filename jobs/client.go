@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"tasksync/internal/recent"
+	"tasksync/internal/record"
 	"tasksync/queries"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -71,6 +72,10 @@ type Config struct {
 	// Committed is called after events of new rows were committed. nil: nobody follows
 	// events, and none are written for new rows.
 	Committed func()
+	// Recorder keeps when and by what rows were heard of; nil: nothing is kept. HeardBy
+	// names the feed that hands on rows.
+	Recorder *record.Writer
+	HeardBy  func() string
 	// Sessions names the sessions of this daemon, by which another one ends them if this
 	// one dies: PID@START, in microseconds since 1970. Default: none.
 	Sessions func() []string
@@ -92,6 +97,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.HeardBy == nil {
+		c.HeardBy = func() string { return "feed" }
 	}
 	if c.Sessions == nil {
 		c.Sessions = func() []string { return nil }
@@ -157,7 +165,7 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
 		SoftStopTimeout:             softStop,
 		PollOnly:                    c.cfg.PollOnly,
-		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: &recent.Seldom{Again: sayAgain}, now: c.cfg.Now},
+		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: newTold(), now: c.cfg.Now},
 		RetryPolicy:                 &retryPolicy{now: c.cfg.Now},
 		Logger:                      quiet(c.cfg.Logger, c.cfg.Now),
 	}

@@ -40,6 +40,13 @@ var sharedTables = []struct{ tables, privileges string }{
 	{"budgets budget_shares", "SELECT INSERT UPDATE DELETE"},
 }
 
+// operatorTables are the privileges without which a daemon does its work, but operators
+// see less of it, and their pauses have no effect.
+var operatorTables = []struct{ tables, privileges string }{
+	{"generation_looks", "SELECT INSERT UPDATE DELETE"},
+	{"pauses", "SELECT"},
+}
+
 // seeOwnRights examines the privileges on the application's tables as far as they
 // exist: without them no row can be followed, whoever applies the migrations.
 func (d *doctor) seeOwnRights(ctx context.Context) {
@@ -55,7 +62,7 @@ func (d *doctor) seeOwnRights(ctx context.Context) {
 
 // seeRights examines the privileges on everything that the daemon works with.
 func (d *doctor) seeRights(ctx context.Context) {
-	var w, shares wantedRights
+	var w, shares, operators wantedRights
 	w.add("schema", "tasksync", "", "", "USAGE")
 	w.add("table", "public", "tasksync_goose_version", "", "SELECT")
 	w.add("sequence", "tasksync", "river_job_id_seq", "", "USAGE")
@@ -68,10 +75,12 @@ func (d *doctor) seeRights(ctx context.Context) {
 	}
 	shares.add("function", "tasksync", "renew_share", "", "EXECUTE")
 	shares.addTables(sharedTables)
+	operators.addTables(operatorTables)
 	if !d.needRights(ctx, w, Bad, "or connect as the role that ran the migrations") {
 		return
 	}
-	if d.needRights(ctx, shares, Warning, "until then each daemon keeps to the provider's limit alone") {
+	whole := d.needRights(ctx, operators, Warning, "until then `tasksync explain` lacks looks, or `tasksync pause` has no effect")
+	if d.needRights(ctx, shares, Warning, "until then each daemon keeps to the provider's limit alone") && whole {
 		d.say(Good, "rights: role "+d.role+" may do all that a daemon does", "")
 	}
 }

@@ -189,7 +189,7 @@ func TestCheck(t *testing.T) {
 	} {
 		tx, err := b.pool.Begin(t.Context())
 		require.NoError(t, err)
-		defer tx.Rollback(context.Background()) //nolint:errcheck // for a test that failed
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // of a test that failed
 		_, err = tx.Exec(t.Context(), `CREATE ROLE settle_checker; GRANT settle_checker TO CURRENT_USER;`+c.sql+`; SET LOCAL ROLE settle_checker`)
 		require.NoError(t, err, name)
 		require.ErrorContains(t, Check(t.Context(), tx, Function{"public", "f"}), c.want, name)
