@@ -47,6 +47,10 @@ halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 chaos: ## Break daemons, Postgres and the network between them, by SEED, for MINUTES
 	SEED=$(SEED) MINUTES=$(MINUTES) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
 
+.PHONY: sabotage
+sabotage: ## Show that make chaos finds faults that are put into the code on purpose
+	$(GO) test -count=1 -tags chaos,sabotage -run TestChaosFindsSabotage -timeout 1h -v $(ARGS) ./cmd/tasksync
+
 .PHONY: pooler
 pooler: ## Run the tests that need PgBouncer (Debian: apt-get install pgbouncer)
 	$(GO) test -count=1 -tags pgbouncer -run Pooler $(ARGS) ./daemon

@@ -2,12 +2,14 @@ package daemon
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"net"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"tasksync/feed"
 	"tasksync/internal/database"
@@ -48,6 +50,10 @@ type Config struct {
 	// complete, in music_generations and music_clips: see [task.NewStatusWords]. The
 	// HTTP API, events and metrics show tasksync's own words. Default: none.
 	StatusWords map[task.Status]string
+	// KeepAnswers is how long the looks at a row, and the last answer of its provider
+	// without prompts and lyrics, are kept for `tasksync explain`; default: a day;
+	// negative: they are not kept.
+	KeepAnswers time.Duration
 	// NoCDNProbe restores the specification's blind CDN rule.
 	NoCDNProbe bool
 	// Feed is how the daemon hears of new rows: auto (default), notify, wal or poll.
@@ -69,6 +75,16 @@ type Config struct {
 	AdminAddr string
 	// API configures the HTTP endpoints for users and webhooks.
 	API API
+	// ArchiveURL is where the files of complete rows are copied to before the provider
+	// deletes them: s3://bucket/prefix?endpoint=…&region=…&public_url=… or
+	// file:///path?public_url=…. Credentials are in the AWS_ variables. Default: nowhere.
+	ArchiveURL string
+	// ArchiveFiles are the kinds of files: audio, image, video; default: audio and image.
+	ArchiveFiles []string
+	// ArchiveKey is the template of names; default: {user_id}/{generation_id}/{clip_id}.{ext}.
+	ArchiveKey string
+	// Console configures the operator's page.
+	Console Console
 	// NotifyURLs are servers of the application's that are told of each end of a row, by a
 	// signed POST; default: none.
 	NotifyURLs []string `json:"-"`
@@ -85,6 +101,8 @@ type Config struct {
 	// Handlers are the task types; default: task.DefaultHandlers, the five of the
 	// specification.
 	Handlers task.Handlers
+	// TracerProvider makes the tracer of the passes; default: they leave no traces.
+	TracerProvider trace.TracerProvider
 	// Version is shown by the metric of build info; default "unknown".
 	Version string
 	// Logger is where the daemon logs; default: nowhere.
@@ -134,6 +152,7 @@ func (c Config) WithDefaults() Config {
 	c.Grace = cmp.Or(c.Grace, task.DefaultGrace)
 	c.Late = cmp.Or(c.Late, string(task.LateEvent))
 	c.Clips = cmp.Or(c.Clips, clipsWrite)
+	c.KeepAnswers = cmp.Or(c.KeepAnswers, 24*time.Hour)
 	c.Pace = cmp.Or(c.Pace, string(looks.Balanced))
 	c.Feed = cmp.Or(c.Feed, feed.Auto)
 	c.ListenURL = cmp.Or(c.ListenURL, c.DatabaseURL)
@@ -161,7 +180,10 @@ func (c Config) Validate() error {
 	if err := c.API.validate(); err != nil {
 		return err
 	}
-	if err := c.validateWords(); err != nil {
+	if err := errors.Join(c.validateWords(), c.Console.validate()); err != nil {
+		return err
+	}
+	if err := c.validateArchive(); err != nil {
 		return err
 	}
 	if err := c.validateNotify(); err != nil {

@@ -9,11 +9,14 @@ import (
 
 	"tasksync/feed"
 	"tasksync/internal/api"
+	"tasksync/internal/archive"
 	"tasksync/internal/auth"
 	"tasksync/internal/database"
 	"tasksync/internal/live"
 	"tasksync/internal/outgoing"
+	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
+	"tasksync/internal/record"
 	"tasksync/internal/settle"
 	"tasksync/jobs"
 	"tasksync/syncer"
@@ -48,7 +51,7 @@ type daemon struct {
 	grace  context.Context // ends stopTimeout after the beginning of a stop
 
 	registry  *registry
-	admin     *httpServer
+	admin     *adminServer
 	server    *publicServer
 	guard     *database.Guard // of the sessions to DatabaseURL
 	direct    *database.Guard // of those to ListenURL: most often the same
@@ -60,8 +63,11 @@ type daemon struct {
 	providers task.ProviderWords
 	planner   *planner.Planner
 	holders   []share         // of the limits
+	pauses    *pauses.Book    // of calls, by operators
+	recorder  *record.Writer  // of looks; nil: they are not kept
 	settler   *settle.Settler // nil without Config.Settle
 	syncer    *syncer.Syncer
+	archiver  *archive.Archiver  // nil: nothing is archived
 	notifier  *outgoing.Notifier // nil: no server is told of ends
 	announcer *live.Announcer    // tells the streams of all daemons what was committed
 	broker    *live.Broker
@@ -69,6 +75,8 @@ type daemon struct {
 	api       *api.API
 	jobs      *jobs.Client
 	feed      *feed.Feed
+
+	consoleData *consoleData
 }
 
 // parts is the list that the package comment describes.
@@ -85,6 +93,7 @@ func (d *daemon) parts() []part {
 		{name: "API", open: d.openAPI, run: d.runAPI},
 		{name: "jobs", open: d.openJobs, run: d.runJobs},
 		{name: "requests", open: d.admitRequests, run: d.refuseRequests},
+		{name: "console", open: d.openConsole, run: d.runConsole},
 		{name: "feed", open: d.openFeed, run: d.runFeed},
 	}
 }

@@ -330,6 +330,8 @@ func TestMetrics(t *testing.T) {
 		`tasksync_pending_generations{task_type="generate"} 0`, `tasksync_pending_generations{task_type="unknown"} 1`,
 		`tasksync_oldest_pending_age_seconds{task_type="lyrics"} 0`, `tasksync_oldest_pending_age_seconds{task_type="unknown"} `,
 		`tasksync_passes_total `, `tasksync_results_total{outcome="synced",task_type="generate"} 1`,
+		`tasksync_finished_generations_total{code="none",outcome="complete",provider="sunoapi",task_type="generate"} 1`,
+		`tasksync_generation_duration_seconds_count{outcome="complete",task_type="generate"} 1`,
 		`tasksync_detection_delay_seconds_count{via="poll"} `, `tasksync_generation_looks_count `,
 		`tasksync_look_price_seconds{provider="sunoapi"} `,
 		`tasksync_look_model_rows{provider="sunoapi",task_type="generate"} `,

@@ -33,7 +33,13 @@ func Examine(ctx context.Context, cfg Config, tell func(Finding)) error {
 	if err == nil {
 		e.Accounts = cfg.accounts
 	}
-	return doctor.Examine(ctx, e, tell)
+	if examined := doctor.Examine(ctx, e, tell); examined != nil {
+		return examined
+	}
+	if err == nil && cfg.ArchiveURL != "" {
+		cfg.examineArchive(ctx, tell)
+	}
+	return ctx.Err()
 }
 
 // limits are those of the providers whose adapters can be made.

@@ -15,10 +15,11 @@ type health struct {
 	mu      sync.Mutex
 	reasons map[string]string // by part: why it is not ready
 	checks  map[string]func() string
+	notes   map[string]func() string // of what is as an operator wants it
 }
 
 func newHealth(parts ...string) *health {
-	h := &health{reasons: map[string]string{}, checks: map[string]func() string{}}
+	h := &health{reasons: map[string]string{}, checks: map[string]func() string{}, notes: map[string]func() string{}}
 	for _, part := range parts {
 		h.reasons[part] = "starting"
 	}
@@ -42,6 +43,31 @@ func (h *health) check(part string, ask func() string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.checks[part] = cached(ask, time.Second)
+}
+
+// note adds a part that is told of while it has something to say, and is ready all the
+// same.
+func (h *health) note(part string, ask func() string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notes[part] = ask
+}
+
+// noted returns what the notes say, by part; nil: nothing.
+func (h *health) noted() map[string]string {
+	h.mu.Lock()
+	notes := maps.Clone(h.notes)
+	h.mu.Unlock()
+	var out map[string]string
+	for part, ask := range notes {
+		if text := ask(); text != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[part] = text
+		}
+	}
+	return out
 }
 
 // cached returns a function that asks at most once in d, and gives the last answer
@@ -81,12 +107,14 @@ func alive(w http.ResponseWriter, _ *http.Request) {
 
 // ready answers /readyz: 200 when every part is ready, else 503 with the reasons.
 func (h *health) ready(w http.ResponseWriter, _ *http.Request) {
-	reasons := h.notReady()
-	if len(reasons) == 0 {
-		writeJSON(w, http.StatusOK, map[string]any{"status": "ready"})
-		return
+	status, body := http.StatusOK, map[string]any{"status": "ready"}
+	if reasons := h.notReady(); len(reasons) > 0 {
+		status, body = http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": reasons}
 	}
-	writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "reasons": reasons})
+	if notes := h.noted(); notes != nil {
+		body["notes"] = notes
+	}
+	writeJSON(w, status, body)
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -19,14 +19,23 @@ const defaultAdminAddr = "127.0.0.1:9464"
 // newAdminServer listens for /metrics, /healthz and /readyz, but does not serve yet. They
 // have an address of their own, so that no client of the API can take it away from them,
 // and what they tell is for the operator alone.
-func newAdminServer(cfg Config, reg *registry, h *health) (*httpServer, error) {
+func newAdminServer(cfg Config, reg *registry, h *health) (*adminServer, error) {
 	listener, err := listenAdmin(cfg)
 	if err != nil {
 		return nil, err
 	}
 	metrics := promhttp.HandlerFor(reg.gatherer, promhttp.HandlerOpts{Registry: reg})
-	handler := routes(map[string]http.HandlerFunc{"/": says(welcomeAdmin), "/metrics": metrics.ServeHTTP, "/healthz": alive, "/readyz": h.ready}, api.NotFound())
-	return newHTTPServer(limitListener(listener, maxAdminConns), handler, cfg.Logger), nil
+	rest := &handlerSwitch{}
+	rest.set(api.NotFound())
+	handler := routes(map[string]http.HandlerFunc{"/": says(welcomeAdmin), "/metrics": metrics.ServeHTTP, "/healthz": alive, "/readyz": h.ready}, rest)
+	return &adminServer{newHTTPServer(limitListener(listener, maxAdminConns), handler, cfg.Logger), rest}, nil
+}
+
+// adminServer serves what is for the operator, and all other paths by rest: the console,
+// once there is a database.
+type adminServer struct {
+	*httpServer
+	rest *handlerSwitch
 }
 
 // listenAdmin takes any port of this machine if the default one is taken: a second daemon

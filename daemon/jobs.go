@@ -12,11 +12,15 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	if d.cfg.auth().Enabled() { // else nobody can follow events
 		committed = d.announcer.Announce
 	}
-	d.jobs, err = jobs.New(jobs.Config{
+	cfg := jobs.Config{
 		Pool: d.pool, Syncer: d.syncer, Now: d.now, Handlers: d.cfg.Handlers, Logger: d.cfg.Logger,
 		CohortSizes: d.upstreams.cohorts, Providers: d.cfg.providerWords(), Words: d.cfg.words(), PollOnly: d.pooled,
-		Committed: committed, Sessions: d.sessions, Extras: d.extras(),
-	})
+		Committed: committed, Sessions: d.sessions, Recorder: d.recorder, HeardBy: d.heardBy, Extras: d.extras(),
+	}
+	if d.archiver != nil {
+		cfg.Archiver = d.archiver
+	}
+	d.jobs, err = jobs.New(cfg)
 	if err := errors.Join(err, d.registry.failed()); err != nil {
 		return err
 	}
@@ -27,6 +31,14 @@ func (d *daemon) openJobs(context.Context) (err error) {
 	}
 	d.health.set("jobs", "")
 	return nil
+}
+
+// heardBy names how this daemon hears of new rows now.
+func (d *daemon) heardBy() string {
+	if d.feed == nil {
+		return "feed"
+	}
+	return d.feed.Mode()
 }
 
 func (d *daemon) sessions() []string {

@@ -112,5 +112,9 @@ func (d *daemon) runLooks(ctx context.Context) error {
 	for _, h := range d.holders {
 		group.Go(func() error { return h.Run(ctx) })
 	}
+	group.Go(func() error { return d.pauses.Run(ctx) })
+	if d.recorder != nil {
+		group.Go(func() error { return d.recorder.Run(ctx) })
+	}
 	return group.Wait()
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,7 +23,21 @@ type pendingCollector struct {
 	oldest  *prometheus.Desc
 	overdue *prometheus.Desc
 	ignored *prometheus.Desc
+
+	mu       sync.Mutex
+	last     []prometheus.Metric
+	at       time.Time     // of last
+	counting chan struct{} // closed when the count under way has ended; nil: there is none
 }
+
+// Counting takes a second where there are hundreds of thousands of rows, and a scrape
+// must not: counts that are younger than countsFor hold, and a scrape waits countWait
+// for new ones. Then it shows the last ones, unless they are older than staleCounts.
+const (
+	countsFor   = time.Second
+	countWait   = 25 * time.Millisecond
+	staleCounts = time.Minute
+)
 
 func newPendingCollector(pool *pgxpool.Pool, cfg Config) *pendingCollector {
 	return &pendingCollector{
@@ -45,19 +60,63 @@ func (c *pendingCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector. Without a database it sends nothing, so
 // that the other metrics can still be scraped.
 func (c *pendingCollector) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	for _, m := range c.metrics() {
+		ch <- m
+	}
+}
+
+// metrics returns the last counts, or new ones.
+func (c *pendingCollector) metrics() []prometheus.Metric {
+	c.mu.Lock()
+	if time.Since(c.at) >= countsFor && c.counting == nil {
+		c.counting = make(chan struct{})
+		go c.count(c.counting)
+	}
+	counting, stale := c.counting, time.Since(c.at) >= staleCounts
+	c.mu.Unlock()
+	var soon <-chan time.Time // never
+	if !stale {
+		soon = time.After(countWait)
+	}
+	if counting != nil {
+		select {
+		case <-counting:
+		case <-soon:
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+// count counts, and closes ended.
+func (c *pendingCollector) count(ended chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
+	ch, counted := make(chan prometheus.Metric), make(chan []prometheus.Metric)
+	go func() {
+		var all []prometheus.Metric
+		for m := range ch {
+			all = append(all, m)
+		}
+		counted <- all
+	}()
 	c.collectPending(ctx, ch)
 	c.collectOverdue(ctx, ch)
-	c.collectIgnored(ctx, ch)
+	c.collectOddWords(ctx, ch)
+	close(ch)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.at, c.counting = <-counted, time.Now(), nil
+	close(ended)
 }
 
 func (c *pendingCollector) collectPending(ctx context.Context, ch chan<- prometheus.Metric) {
-	rows, err := c.queries.GenerationPendingStats(ctx, c.pool)
+	rows, err := c.queries.GenerationPendingStats(ctx, c.pool, c.cfg.providerWords().All())
 	if err != nil {
 		return
 	}
-	pending, oldest := map[string]float64{}, map[string]float64{}
+	pending, oldest, ignored := map[string]float64{}, map[string]float64{}, map[string]float64{"unknown_type": 0}
 	for t := range c.cfg.Handlers {
 		pending[string(t)], oldest[string(t)] = 0, 0
 	}
@@ -65,13 +124,19 @@ func (c *pendingCollector) collectPending(ctx context.Context, ch chan<- prometh
 		label := r.TaskType
 		if _, known := c.cfg.Handlers[task.Type(label)]; !known {
 			label = "unknown"
+			ignored["unknown_type"] += float64(r.Pending)
 		}
+		ignored["unknown_provider"] += float64(r.UnknownProvider)
+		ignored["no_task_id"] += float64(r.NoTaskID)
 		pending[label] += float64(r.Pending)
 		oldest[label] = max(oldest[label], r.OldestSeconds)
 	}
 	for label := range pending {
 		ch <- prometheus.MustNewConstMetric(c.pending, prometheus.GaugeValue, pending[label], label)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, oldest[label], label)
+	}
+	for _, reason := range []string{"unknown_type", "unknown_provider", "no_task_id"} {
+		ch <- prometheus.MustNewConstMetric(c.ignored, prometheus.GaugeValue, ignored[reason], reason)
 	}
 }
 
@@ -86,7 +151,7 @@ const (
 // overdueLabels is the closed set of labels; another reason is "other".
 var overdueLabels = []string{ //nolint:gochecknoglobals // a constant table
 	overdueBacklog, overdueRefused, overdueUnconfirmed, overdueOther,
-	task.ReasonNotReported, task.ReasonKnowsNone, task.ReasonNoCall,
+	task.ReasonNotReported, task.ReasonKnowsNone, task.ReasonNoCall, task.ReasonPaused,
 	upstream.ReasonTimeout, upstream.ReasonNetwork, upstream.ReasonHTTP4xx, upstream.ReasonHTTP5xx, upstream.ReasonBadBody,
 	upstream.ReasonTooLarge, upstream.ReasonRateLimited, upstream.ReasonUnauthorized, upstream.ReasonAccountPaused,
 }
@@ -109,18 +174,8 @@ func (c *pendingCollector) collectOverdue(ctx context.Context, ch chan<- prometh
 	}
 }
 
-// collectIgnored counts rows that wait for somebody who corrects them.
-func (c *pendingCollector) collectIgnored(ctx context.Context, ch chan<- prometheus.Metric) {
-	send := func(reason string, n int64) {
-		ch <- prometheus.MustNewConstMetric(c.ignored, prometheus.GaugeValue, float64(n), reason)
-	}
-	if n, err := c.queries.GenerationIgnoredStats(ctx, c.pool, queries.GenerationIgnoredStatsParams{
-		TaskTypes: c.cfg.Handlers.Names(), Providers: c.cfg.providerWords().All(),
-	}); err == nil {
-		send("unknown_type", n.UnknownType)
-		send("unknown_provider", n.UnknownProvider)
-		send("no_task_id", n.NoTaskID)
-	}
+// collectOddWords counts rows whose status waits for somebody who corrects it.
+func (c *pendingCollector) collectOddWords(ctx context.Context, ch chan<- prometheus.Metric) {
 	words, err := c.queries.GenerationListOddWords(ctx, c.pool, c.cfg.words().Spellings(task.Complete, task.Failed))
 	if err != nil {
 		return
@@ -129,7 +184,7 @@ func (c *pendingCollector) collectIgnored(ctx context.Context, ch chan<- prometh
 	for _, w := range words {
 		odd += w.Found
 	}
-	send("status_word", odd)
+	ch <- prometheus.MustNewConstMetric(c.ignored, prometheus.GaugeValue, float64(odd), "status_word")
 }
 
 // overdue is the query for the rows that a daemon with this Config follows and that

@@ -94,6 +94,7 @@ func TestPageOfMetricsIsComplete(t *testing.T) {
 	cfg := b.config()
 	cfg.Registerer, cfg.Gatherer = reg, reg
 	cfg.Providers[0].RateLimit = nil // the provider's: without a limit there is no share
+	cfg.ArchiveURL = "file://" + t.TempDir() + "?public_url=https://files.example"
 	cfg.API.WebhookTokens = []string{"webhook-token-of-the-test"}
 	cfg.NotifyURLs, cfg.NotifySecrets = []string{"http://127.0.0.1:9/"}, []string{"whsec_" + strings.Repeat("aaaa", 8)}
 	cfg.Settle = "settle_it"

@@ -168,7 +168,7 @@ func TestNamesOfParts(t *testing.T) {
 		require.False(t, p.run != nil && p.close != nil && p.name != "HTTP server" && p.name != "admin server", "%s: see the package comment", p.name)
 		names = append(names, p.name)
 	}
-	require.Equal(t, []string{"metrics", "admin server", "HTTP server", "database", "sessions", "schema", "syncer", "API", "jobs", "requests", "feed"}, names)
+	require.Equal(t, []string{"metrics", "admin server", "HTTP server", "database", "sessions", "schema", "settlements", "syncer", "API", "jobs", "requests", "console", "feed"}, names)
 }
 
 // A stop that was asked for is no error, whatever its cause, also when a part hangs.

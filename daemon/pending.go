@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"tasksync/internal/database"
+	"tasksync/internal/story"
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -20,7 +23,7 @@ type Waiting struct {
 	// NextLook is when the row is looked at next; zero: no look is planned.
 	NextLook time.Time
 	// Reason is why the row waits, from a closed set: under_way, no_job, overdue,
-	// commit_refused, no_task_id, and for rows that no daemon with this Config follows,
+	// commit_refused, no_task_id, paused, and for rows that no daemon with this Config follows,
 	// unknown_type, unknown_provider and status_word.
 	Reason string
 	Why    string // the same, in words
@@ -30,6 +33,7 @@ type Waiting struct {
 type PendingRequest struct {
 	Overdue bool // only rows past their deadline, and those whose results the database rejects
 	Ignored bool // only rows that no daemon with this Config follows, or not yet
+	Grace   bool // only rows that were asked for past their deadline, without an answer
 	Limit   int  // at most so many rows; default 100
 }
 
@@ -42,20 +46,27 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 		return nil, err
 	}
 	defer pool.Close()
-	p := queries.GenerationListWaitingParams{
-		MaxRows: int32(cmp.Or(req.Limit, 100)), Ignored: req.Ignored, TaskTypes: cfg.Handlers.Names(), Providers: cfg.providerWords().All(), //nolint:gosec // bounded by the caller
-		Overdue: req.Overdue, TimeoutSeconds: cfg.Timeout.Seconds(), EndedWords: cfg.words().Spellings(task.Complete, task.Failed),
+	show, err := cfg.story(ctx, pool)
+	if err != nil {
+		return nil, schemaError(err)
 	}
-	rows, err := queries.New().GenerationListWaiting(ctx, pool, p)
+	return cfg.pending(ctx, pool, show, req)
+}
+
+func (c Config) pending(ctx context.Context, pool *pgxpool.Pool, show story.Config, req PendingRequest) ([]Waiting, error) {
+	rows, err := queries.New().GenerationListWaiting(ctx, pool, queries.GenerationListWaitingParams{
+		MaxRows: int32(cmp.Or(req.Limit, 100)), Ignored: req.Ignored, TaskTypes: c.Handlers.Names(), Providers: c.providerWords().All(), //nolint:gosec // bounded by the caller
+		Overdue: req.Overdue, Grace: req.Grace, TimeoutSeconds: c.Timeout.Seconds(), EndedWords: c.words().Spellings(task.Complete, task.Failed),
+	})
 	switch {
 	case database.Code(err) == database.UndefinedTable:
-		return nil, fmt.Errorf("%w: run `tasksync migrate up`", ErrSchema)
+		return nil, schemaError(err)
 	case err != nil:
 		return nil, fmt.Errorf("list pending rows: %w", database.WithoutDetail(err))
 	}
 	list := make([]Waiting, 0, len(rows))
 	for _, r := range rows {
-		if w := cfg.waiting(r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
+		if w := c.waiting(show, r); !req.Overdue || w.Reason == "overdue" || w.Reason == "commit_refused" {
 			list = append(list, w)
 		}
 	}
@@ -63,33 +74,18 @@ func Pending(ctx context.Context, cfg Config, req PendingRequest) ([]Waiting, er
 }
 
 // waiting says why a row waits.
-func (c Config) waiting(r queries.GenerationListWaitingRow) Waiting {
+func (c Config) waiting(show story.Config, r queries.GenerationListWaitingRow) Waiting {
 	w := Waiting{ID: r.ID, TaskID: r.TaskID, TaskType: r.TaskType, Provider: r.Provider, Status: r.Status, CreatedAt: r.CreatedAt, SeenAt: r.Now}
 	if r.JobState != "" {
 		w.NextLook = r.ScheduledAt
 	}
-	_, known := c.Handlers[task.Type(r.TaskType)]
 	began := r.CreatedAt
 	if r.BeganAt.After(began) {
 		began = r.BeganAt
 	}
-	switch {
-	case !c.words().Read(r.Status).Pending():
-		w.Reason, w.Why = "status_word", "its status is no word for a pending row or for one that has ended; correct it, or give TASKSYNC_STATUS_WORDS"
-	case !known:
-		w.Reason, w.Why = "unknown_type", "its task_type is unknown; correct it"
-	case !c.providerWords().Known(r.Provider):
-		w.Reason, w.Why = "unknown_provider", "its provider is not configured; add it to TASKSYNC_PROVIDERS, or correct the column"
-	case r.TaskID == "":
-		w.Reason, w.Why = "no_task_id", "it has no task_id yet"
-	case r.Refused != "":
-		w.Reason, w.Why = "commit_refused", "the database rejects its result: "+r.Refused
-	case r.Now.Sub(began) > c.Timeout:
-		w.Reason, w.Why = "overdue", "it is past its deadline, and waits for an answer of its provider: "+cmp.Or(r.Reason, "no look has been sent since")
-	case r.JobState == "":
-		w.Reason, w.Why = "no_job", "no job follows it yet; a running daemon finds it within 30 s"
-	default:
-		w.Reason, w.Why = "under_way", "its task is under way"
-	}
+	w.Reason, w.Why = show.Why(story.Facts{
+		Word: r.Status, Type: r.TaskType, Provider: r.Provider, TaskID: r.TaskID, Refused: r.Refused,
+		Late: r.Now.Sub(began) > c.Timeout, Asked: r.Reason, Followed: r.JobState != "",
+	})
 	return w
 }

@@ -75,6 +75,14 @@ func (p Provider) validate() *FieldError {
 	return nil
 }
 
+// defaultProvider is the name of the provider that has the rows that name none.
+func (c Config) defaultProvider() string {
+	if len(c.Providers) == 0 {
+		return ""
+	}
+	return c.Providers[0].Name
+}
+
 // absolute tells whether calls can be made to an address.
 func absolute(address string) bool {
 	u, err := url.Parse(address)

@@ -34,10 +34,11 @@ func Sync(ctx context.Context, cfg Config, ids []string) ([]Result, error) {
 	if d.upstreams, err = openUpstreams(cfg, nil); err != nil {
 		return nil, err
 	}
-	if err := d.openSettler(ctx); err != nil {
+	if err := errors.Join(d.openArchiver(), d.openPauses(ctx), d.openSettler(ctx)); err != nil {
 		return nil, err
 	}
 	d.openLooks()
+	d.openRecorder(nil)
 	ctx, stop := context.WithCancel(ctx)
 	var group errgroup.Group
 	group.Go(func() error { return d.runLooks(ctx) })

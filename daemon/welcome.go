@@ -24,6 +24,9 @@ This address is for its operator:
   /readyz     200 when every part works, else 503 with the reasons
   /healthz    200 while the process runs
 
+With TASKSYNC_CONSOLE_PASSWORD set, there is a page for operators at /console. What happened to
+a row, as JSON: /admin/generations/ID.
+
 The HTTP API has an address of its own: TASKSYNC_LISTEN_ADDR.
 `
 )

@@ -144,7 +144,7 @@ func (b *bundle) explains() {
 			_, err := q.GenerationListUnfollowed(ctx, p, queries.GenerationListUnfollowedParams{TaskTypes: types, Providers: providers, MaxRows: 10})
 			return err
 		},
-		"by stats":   func() error { _, err := q.GenerationPendingStats(ctx, p); return err },
+		"by stats":   func() error { _, err := q.GenerationPendingStats(ctx, p, nil); return err },
 		"by doctor":  func() error { _, err := q.DoctorPendingList(ctx, p); return err },
 		"by overdue": func() error { _, err := q.MemoryOverdueStats(ctx, p, cfg.overdue()); return err },
 		"by_task_id tasks": func() error {

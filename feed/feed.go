@@ -47,6 +47,10 @@ func (f *Feed) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// Mode returns how new rows are heard of now: notify, wal or poll; "": they are not, by
+// this daemon.
+func (f *Feed) Mode() string { return f.metrics.now.Load().(string) }
+
 // serve hears of rows in the configured mode, or in the best mode that works, until
 // ctx ends.
 func (f *Feed) serve(ctx context.Context) {

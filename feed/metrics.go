@@ -1,6 +1,10 @@
 package feed
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Values of metric tasksync_feed_state.
 const (
@@ -17,6 +21,7 @@ type metrics struct {
 	up            prometheus.Gauge
 	leader        prometheus.Gauge
 	modes         *prometheus.GaugeVec
+	now           atomic.Value // the mode, a string
 	states        *prometheus.GaugeVec
 }
 
@@ -52,6 +57,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 // mode sets how rows are heard of, and what this feed does for it. "" stands for
 // none.
 func (m *metrics) mode(mode, state string) {
+	m.now.Store(mode)
 	for _, name := range []string{Notify, WAL, Poll} {
 		m.modes.WithLabelValues(name).Set(oneIf(name == mode))
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"tasksync/internal/recent"
+	"tasksync/internal/record"
 	"tasksync/queries"
 	"tasksync/syncer"
 	"tasksync/task"
@@ -71,9 +72,15 @@ type Config struct {
 	// Committed is called after events of new rows were committed. nil: nobody follows
 	// events, and none are written for new rows.
 	Committed func()
+	// Recorder keeps when and by what rows were heard of; nil: nothing is kept. HeardBy
+	// names the feed that hands on rows.
+	Recorder *record.Writer
+	HeardBy  func() string
 	// Sessions names the sessions of this daemon, by which another one ends them if this
 	// one dies: PID@START, in microseconds since 1970. Default: none.
 	Sessions func() []string
+	// Archiver copies the files of complete rows; nil: no such jobs are worked.
+	Archiver Archiver
 	// Extras are the kinds of jobs of other packages.
 	Extras []Extra
 	Now    func() time.Time // default time.Now
@@ -90,6 +97,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.HeardBy == nil {
+		c.HeardBy = func() string { return "feed" }
 	}
 	if c.Sessions == nil {
 		c.Sessions = func() []string { return nil }
@@ -126,6 +136,7 @@ func New(cfg Config) (*Client, error) {
 	river.AddWorker(workers, &syncWorker{syncer: cfg.Syncer, now: cfg.Now, client: c})
 	river.AddWorker(workers, &sweepWorker{client: c})
 	river.AddWorker(workers, &expireWorker{syncer: cfg.Syncer, queries: c.queries, client: c})
+	river.AddWorker(workers, &archiveWorker{archiver: cfg.Archiver})
 	for _, e := range cfg.Extras {
 		e.Add(workers)
 	}
@@ -138,18 +149,10 @@ func New(cfg Config) (*Client, error) {
 }
 
 func (c *Client) riverConfig(workers *river.Workers) *river.Config {
-	queues := map[string]river.QueueConfig{
-		queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
-		queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
-		queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
-	}
-	for _, e := range c.cfg.Extras {
-		maps.Copy(queues, e.Queues)
-	}
 	return &river.Config{
 		Schema:  Schema,
 		Workers: workers,
-		Queues:  queues,
+		Queues:  c.queues(),
 		PeriodicJobs: []*river.PeriodicJob{
 			c.periodic(ExpireArgs{}),
 		},
@@ -162,10 +165,25 @@ func (c *Client) riverConfig(workers *river.Workers) *river.Config {
 		DiscardedJobRetentionPeriod: 24 * time.Hour,
 		SoftStopTimeout:             softStop,
 		PollOnly:                    c.cfg.PollOnly,
-		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: &recent.Seldom{Again: sayAgain}, now: c.cfg.Now},
+		ErrorHandler:                &errorHandler{logger: c.cfg.Logger, told: newTold(), now: c.cfg.Now},
 		RetryPolicy:                 &retryPolicy{now: c.cfg.Now},
 		Logger:                      quiet(c.cfg.Logger, c.cfg.Now),
 	}
+}
+
+func (c *Client) queues() map[string]river.QueueConfig {
+	all := map[string]river.QueueConfig{
+		queueSync:        {MaxWorkers: c.cfg.Workers, FetchCooldown: fetchCooldown},
+		queueBacklog:     {MaxWorkers: min(backlogWorkers, c.cfg.Workers), FetchCooldown: 100 * time.Millisecond},
+		queueMaintenance: {MaxWorkers: 4, FetchCooldown: 100 * time.Millisecond},
+	}
+	if c.cfg.Archiver != nil {
+		all[queueArchive] = river.QueueConfig{MaxWorkers: archiveWorkers, FetchCooldown: 100 * time.Millisecond, FetchPollInterval: time.Second}
+	}
+	for _, e := range c.cfg.Extras {
+		maps.Copy(all, e.Queues)
+	}
+	return all
 }
 
 func (c *Client) periodic(args river.JobArgs) *river.PeriodicJob {
@@ -183,6 +201,9 @@ func (c *Client) Start(ctx context.Context) error {
 	ctx, c.ends = context.WithCancel(ctx)
 	c.beside.Go(func() { c.alive(ctx) })
 	c.beside.Go(func() { c.sweeps(ctx) })
+	if c.cfg.Archiver != nil {
+		c.beside.Go(func() { c.sweepArchive(ctx) })
+	}
 	return nil
 }
 

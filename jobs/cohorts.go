@@ -62,6 +62,14 @@ func (c *cohorts) add(r cohortRow) {
 	}
 }
 
+func (c *cohorts) ids() []string {
+	ids := make([]string, len(c.rows))
+	for i, r := range c.rows {
+		ids[i] = r.id
+	}
+	return ids
+}
+
 // params returns the jobs. now is the time.
 func (c *cohorts) params(now time.Time) []river.InsertManyParams {
 	type group struct {

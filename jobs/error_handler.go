@@ -15,7 +15,7 @@ import (
 // errorHandler logs the errors and panics of jobs.
 type errorHandler struct {
 	logger *slog.Logger
-	told   *recent.Seldom
+	told   *recent.Counted
 	now    func() time.Time
 }
 
@@ -28,10 +28,11 @@ func (h *errorHandler) HandleError(ctx context.Context, job *jobRow, err error) 
 		return &river.ErrorHandlerResult{SetCancelled: true}
 	}
 	level := slog.LevelDebug // without a database every job fails
-	if h.told.First("failed", h.now()) {
+	left, first := h.told.First("failed", h.now())
+	if first {
 		level = slog.LevelError
 	}
-	h.logger.Log(ctx, level, "[TaskSync] Job failed; it is tried again, or swept", "job_id", job.ID, "kind", job.Kind, "attempt", job.Attempt, "error", err)
+	h.logger.Log(ctx, level, "[TaskSync] Job failed; it is tried again, or swept", "job_id", job.ID, "kind", job.Kind, "attempt", job.Attempt, "error", err, "left_out", left)
 	return nil
 }
 

@@ -38,6 +38,7 @@ func (c *Client) HandOn(ctx context.Context, ids []string) error {
 	if err := c.insert(ctx, cohorts, newcomers); err != nil {
 		return fmt.Errorf("insert sync jobs: %w", err)
 	}
+	c.cfg.Recorder.Heard(cohorts.ids(), c.cfg.HeardBy(), c.cfg.Now())
 	return nil
 }
 

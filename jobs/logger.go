@@ -9,16 +9,20 @@ import (
 )
 
 // quiet returns a logger that passes on River's warnings and errors, each
-// message once a minute: without its database River repeats itself ten times a
-// second, and for every job. The workers log their own work.
+// message once a minute, with how often it came in between: without its database River
+// repeats itself ten times a second, and for every job. The workers log their own work.
 func quiet(logger *slog.Logger, now func() time.Time) *slog.Logger {
-	return slog.New(&quietHandler{logger.With("library", "river").Handler(), &recent.Seldom{Again: sayAgain}, now})
+	return slog.New(&quietHandler{logger.With("library", "river").Handler(), newTold(), now})
 }
 
 type quietHandler struct {
 	slog.Handler
-	told *recent.Seldom
+	told *recent.Counted
 	now  func() time.Time
+}
+
+func newTold() *recent.Counted {
+	return &recent.Counted{Seldom: recent.Seldom{Again: sayAgain}}
 }
 
 // sayAgain is how long after it was logged a message is logged again.
@@ -31,8 +35,13 @@ func (h *quietHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (h *quietHandler) Handle(ctx context.Context, r slog.Record) error {
-	if !h.told.First(r.Message, h.now()) {
+	left, first := h.told.First(r.Message, h.now())
+	if !first {
 		return nil
+	}
+	if left > 0 {
+		r = r.Clone()
+		r.AddAttrs(slog.Int("left_out", left))
 	}
 	return h.Handler.Handle(ctx, r)
 }

@@ -72,6 +72,7 @@ func (c *Client) sweepOnce(ctx context.Context, grace time.Duration) (ids []stri
 	if told {
 		c.cfg.Committed()
 	}
+	c.cfg.Recorder.Heard(ids, "sweep", c.cfg.Now())
 	return ids, nil
 }
 

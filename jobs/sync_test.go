@@ -186,8 +186,8 @@ func TestStopGivesJobsBack(t *testing.T) {
 	ids := []string{b.insert(task.Generate, hangs, 0), b.insert(task.Generate, answers, 0), b.insert(task.Lyrics, stuck, time.Hour)}
 	c := b.newClient(sweepEvery(time.Hour))
 	b.exec(`UPDATE music_generations SET created_at = now() - interval '9 minutes 58 seconds' WHERE id = $1`, ids[2])
+	require.NoError(t, c.HandOn(t.Context(), ids)) // before the first sweep, which hands on what it finds
 	require.NoError(t, c.Start(context.Background()))
-	require.NoError(t, c.HandOn(t.Context(), ids))
 	b.until("all are asked", func() bool { return b.asked(hangs) == 1 && b.asked(answers) == 1 && b.asked(stuck) == 1 })
 	began := time.Now()
 	b.stop(c)
@@ -303,5 +303,5 @@ func TestQuietLogger(t *testing.T) {
 	require.Contains(t, log.String(), "and this")
 	now = now.Add(time.Minute)
 	l.Error("but this", "b", 4)
-	require.Contains(t, log.String(), "g.b=4")
+	require.Contains(t, log.String(), "g.b=4 g.left_out=1")
 }

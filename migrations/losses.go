@@ -25,11 +25,12 @@ var kept = map[string]string{
 	"generation_events": "the log of status changes",
 	"generation_memory": "what is known of rows under way, and of late looks",
 	"look_models":       "what was learnt of durations",
+	"pauses":            "providers that an operator has paused, to which calls go on then",
 	"settlements":       "which ends of rows were settled: money may be settled twice without them",
 }
 
 // fleeting are the tables of which nothing is missed: the next start fills them again.
-var fleeting = regexp.MustCompile(`^(river_.*|feed_lease|event_tickets|budgets|budget_shares)$`)
+var fleeting = regexp.MustCompile(`^(river_.*|feed_lease|event_tickets|budgets|budget_shares|generation_looks)$`)
 
 var (
 	dropped = regexp.MustCompile(`(?im)^\s*DROP TABLE (?:IF EXISTS )?(tasksync\.\w+(?:\s*,\s*tasksync\.\w+)*)`)

@@ -48,7 +48,7 @@ func TestRiverWouldMakeTheSameSchema(t *testing.T) {
 	want := dump(t, theirs.url)
 
 	ours := setup(t)
-	ours.exec(t, `DROP TABLE tasksync.generation_events, tasksync.generation_memory, tasksync.late_results, tasksync.event_tickets, tasksync.feed_lease, tasksync.look_models, tasksync.settlements, tasksync.notifications; DROP TABLE tasksync.budgets, tasksync.budget_shares CASCADE; DROP FUNCTION tasksync.renew_share, tasksync.fair_share; DROP FUNCTION tasksync.notify_generation CASCADE`)
+	ours.exec(t, `DROP TABLE tasksync.generation_events, tasksync.generation_memory, tasksync.late_results, tasksync.event_tickets, tasksync.feed_lease, tasksync.look_models, tasksync.settlements, tasksync.notifications, tasksync.archived_files, tasksync.generation_looks, tasksync.pauses; DROP TABLE tasksync.budgets, tasksync.budget_shares CASCADE; DROP FUNCTION tasksync.renew_share, tasksync.fair_share; DROP FUNCTION tasksync.notify_generation CASCADE`)
 	_, got, ok := strings.Cut(dump(t, ours.url), "\nschema tasksync\n")
 	require.True(t, ok)
 	_, want, ok = strings.Cut(want, "\nschema tasksync\n")

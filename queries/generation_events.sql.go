@@ -61,12 +61,14 @@ func (q *Queries) EventHear(ctx context.Context, db DBTX) error {
 }
 
 const eventInsertMany = `-- name: EventInsertMany :exec
-INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status)
-SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
+INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status, reason, error_code)
+SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, ''),
+    nullif(u.reason, ''), nullif(u.error_code, '')
 FROM (
     SELECT unnest($1::uuid[]) AS generation_id, unnest($2::text[]) AS user_id,
         unnest($3::text[]) AS from_status, unnest($4::text[]) AS to_status,
-        unnest($5::text[]) AS via, unnest($6::text[]) AS upstream_status
+        unnest($5::text[]) AS via, unnest($6::text[]) AS upstream_status,
+        unnest($7::text[]) AS reason, unnest($8::text[]) AS error_code
 ) AS u
 `
 
@@ -77,6 +79,8 @@ type EventInsertManyParams struct {
 	ToStatuses       []string
 	Vias             []string
 	UpstreamStatuses []string
+	Reasons          []string
+	ErrorCodes       []string
 }
 
 func (q *Queries) EventInsertMany(ctx context.Context, db DBTX, arg EventInsertManyParams) error {
@@ -87,6 +91,8 @@ func (q *Queries) EventInsertMany(ctx context.Context, db DBTX, arg EventInsertM
 		arg.ToStatuses,
 		arg.Vias,
 		arg.UpstreamStatuses,
+		arg.Reasons,
+		arg.ErrorCodes,
 	)
 	return err
 }
@@ -117,7 +123,8 @@ func (q *Queries) EventInsertNew(ctx context.Context, db DBTX, arg EventInsertNe
 }
 
 const eventList = `-- name: EventList :many
-SELECT generation_id, from_status, to_status, via, coalesce(upstream_status, '')::text AS upstream_status, created_at
+SELECT generation_id, from_status, to_status, via, coalesce(upstream_status, '')::text AS upstream_status,
+    coalesce(reason, '')::text AS reason, coalesce(error_code, '')::text AS error_code, created_at
 FROM tasksync.generation_events
 WHERE generation_id = $1
 ORDER BY id
@@ -135,6 +142,8 @@ type EventListRow struct {
 	ToStatus       string
 	Via            string
 	UpstreamStatus string
+	Reason         string
+	ErrorCode      string
 	CreatedAt      time.Time
 }
 
@@ -153,6 +162,8 @@ func (q *Queries) EventList(ctx context.Context, db DBTX, arg EventListParams) (
 			&i.ToStatus,
 			&i.Via,
 			&i.UpstreamStatus,
+			&i.Reason,
+			&i.ErrorCode,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err

@@ -14,3 +14,9 @@ type TasksyncLookModel struct {
 	Numbers   []float32
 	UpdatedAt time.Time
 }
+
+type TasksyncPause struct {
+	Provider string
+	PausedAt time.Time
+	Reason   string
+}

@@ -394,6 +394,145 @@ func (q *Queries) GenerationListPendingByUser(ctx context.Context, db DBTX, arg 
 	return items, nil
 }
 
+const generationListRecent = `-- name: GenerationListRecent :many
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, left(coalesce(g.status, ''), 40)::text AS status,
+    coalesce(g.error_code, '')::text AS error_code, coalesce(g.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(g.completed_at) THEN g.completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+FROM public.music_generations AS g
+WHERE g.task_type IS NOT NULL
+    AND (coalesce(cardinality($1::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY ($1::text[]))
+    AND ($2::text = '' OR g.error_code = $2::text)
+ORDER BY coalesce(g.completed_at, g.updated_at, g.created_at) DESC NULLS LAST, g.id
+LIMIT $3
+`
+
+type GenerationListRecentParams struct {
+	Words   []string
+	Code    string
+	MaxRows int32
+}
+
+type GenerationListRecentRow struct {
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+	CompletedAt  time.Time
+}
+
+// V2 rows, those that ended or changed last first, by the words for a status and by the
+// code; empty: any. It reads the table: a person has asked.
+func (q *Queries) GenerationListRecent(ctx context.Context, db DBTX, arg GenerationListRecentParams) ([]GenerationListRecentRow, error) {
+	rows, err := db.Query(ctx, generationListRecent, arg.Words, arg.Code, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListRecentRow
+	for rows.Next() {
+		var i GenerationListRecentRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.CompletedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const generationListRecentByUser = `-- name: GenerationListRecentByUser :many
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, left(coalesce(g.status, ''), 40)::text AS status,
+    coalesce(g.error_code, '')::text AS error_code, coalesce(g.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(g.completed_at) THEN g.completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+FROM public.music_generations AS g
+WHERE g.user_id = $1
+    AND g.task_type IS NOT NULL
+    AND (coalesce(cardinality($2::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY ($2::text[]))
+    AND ($3::text = '' OR g.error_code = $3::text)
+ORDER BY coalesce(g.completed_at, g.updated_at, g.created_at) DESC NULLS LAST, g.id
+LIMIT $4
+`
+
+type GenerationListRecentByUserParams struct {
+	UserID  string
+	Words   []string
+	Code    string
+	MaxRows int32
+}
+
+type GenerationListRecentByUserRow struct {
+	ID           string
+	UserID       string
+	TaskID       string
+	TaskType     string
+	Provider     string
+	Status       string
+	ErrorCode    string
+	ErrorMessage string
+	CreatedAt    time.Time
+	CompletedAt  time.Time
+}
+
+// As GenerationListRecent, for one user: by index tasksync_user_rows_idx. The user has no
+// cast, so that the parameter has the type of the column.
+func (q *Queries) GenerationListRecentByUser(ctx context.Context, db DBTX, arg GenerationListRecentByUserParams) ([]GenerationListRecentByUserRow, error) {
+	rows, err := db.Query(ctx, generationListRecentByUser,
+		arg.UserID,
+		arg.Words,
+		arg.Code,
+		arg.MaxRows,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GenerationListRecentByUserRow
+	for rows.Next() {
+		var i GenerationListRecentByUserRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.UserID,
+			&i.TaskID,
+			&i.TaskType,
+			&i.Provider,
+			&i.Status,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.CreatedAt,
+			&i.CompletedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const generationListRetriable = `-- name: GenerationListRetriable :many
 SELECT g.id
 FROM public.music_generations AS g
@@ -686,14 +825,15 @@ WITH waiting AS (
             OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL ($4::text[]))
         AND (NOT $5::boolean OR g.created_at < now() - make_interval(secs => $6::double precision) OR isfinite(g.created_at) IS NOT TRUE
             OR EXISTS (SELECT FROM tasksync.generation_memory AS r WHERE r.generation_id = g.id AND r.refused IS NOT NULL))
+        AND (NOT $7::boolean OR EXISTS (SELECT FROM tasksync.generation_memory AS a WHERE a.generation_id = g.id AND a.asked_at IS NOT NULL))
     ORDER BY g.created_at, g.id
     LIMIT $1)
     UNION ALL
     (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 2 AS part
     FROM public.music_generations AS g
     WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
-        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL ($7::text[])
-        AND NOT $5::boolean
+        AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL ($8::text[])
+        AND NOT $5::boolean AND NOT $7::boolean
     LIMIT $1)
 )
 SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
@@ -722,6 +862,7 @@ type GenerationListWaitingParams struct {
 	Providers      []string
 	Overdue        bool
 	TimeoutSeconds float64
+	Grace          bool
 	EndedWords     []string
 }
 
@@ -745,7 +886,8 @@ type GenerationListWaitingRow struct {
 // nobody understands follow the pending ones. With @ignored, only rows that no daemon
 // with these types and providers follows; with @overdue, rows that may be past the
 // time-out, and those whose results the database rejects. Column now is the database's
-// clock, which is the one that counts.
+// clock, which is the one that counts. With @grace, only rows that were asked for past
+// their deadline, without an answer.
 func (q *Queries) GenerationListWaiting(ctx context.Context, db DBTX, arg GenerationListWaitingParams) ([]GenerationListWaitingRow, error) {
 	rows, err := db.Query(ctx, generationListWaiting,
 		arg.MaxRows,
@@ -754,6 +896,7 @@ func (q *Queries) GenerationListWaiting(ctx context.Context, db DBTX, arg Genera
 		arg.Providers,
 		arg.Overdue,
 		arg.TimeoutSeconds,
+		arg.Grace,
 		arg.EndedWords,
 	)
 	if err != nil {
@@ -1053,6 +1196,8 @@ func (q *Queries) GenerationLockPending(ctx context.Context, db DBTX, ids []stri
 
 const generationPendingStats = `-- name: GenerationPendingStats :many
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
+    count(*) FILTER (WHERE lower(btrim(coalesce(provider, '')) COLLATE "C") <> ALL ($1::text[])) AS unknown_provider,
+    count(*) FILTER (WHERE coalesce(task_id, '') = '') AS no_task_id,
     coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
     ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
@@ -1064,15 +1209,17 @@ ORDER BY task_type
 `
 
 type GenerationPendingStatsRow struct {
-	TaskType      string
-	Pending       int64
-	OldestSeconds float64
+	TaskType        string
+	Pending         int64
+	UnknownProvider int64
+	NoTaskID        int64
+	OldestSeconds   float64
 }
 
-// The age of the oldest row leaves out rows that wait for the application to submit
-// their tasks.
-func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]GenerationPendingStatsRow, error) {
-	rows, err := db.Query(ctx, generationPendingStats)
+// Pending V2 rows by type, and how many of them are not followed, or not yet. The age
+// of the oldest row leaves out rows that wait for the application to submit their tasks.
+func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX, providers []string) ([]GenerationPendingStatsRow, error) {
+	rows, err := db.Query(ctx, generationPendingStats, providers)
 	if err != nil {
 		return nil, err
 	}
@@ -1080,7 +1227,13 @@ func (q *Queries) GenerationPendingStats(ctx context.Context, db DBTX) ([]Genera
 	var items []GenerationPendingStatsRow
 	for rows.Next() {
 		var i GenerationPendingStatsRow
-		if err := rows.Scan(&i.TaskType, &i.Pending, &i.OldestSeconds); err != nil {
+		if err := rows.Scan(
+			&i.TaskType,
+			&i.Pending,
+			&i.UnknownProvider,
+			&i.NoTaskID,
+			&i.OldestSeconds,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

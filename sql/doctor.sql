@@ -329,7 +329,7 @@ FROM (
 SELECT wanted.name::text AS name
 FROM unnest(ARRAY[
     'public.music_generations', 'public.music_clips', 'tasksync.generation_events', 'tasksync.generation_memory', 'tasksync.late_results',
-    'tasksync.event_tickets', 'tasksync.feed_lease', 'tasksync.look_models', 'tasksync.notifications', 'tasksync.budgets', 'tasksync.budget_shares', 'tasksync.settlements',
+    'tasksync.event_tickets', 'tasksync.feed_lease', 'tasksync.look_models', 'tasksync.notifications', 'tasksync.budgets', 'tasksync.budget_shares', 'tasksync.settlements', 'tasksync.archived_files',
     'tasksync.river_job', 'tasksync.river_leader', 'tasksync.river_queue'
 ]) WITH ORDINALITY AS wanted (name, place)
 WHERE to_regclass(wanted.name) IS NULL

@@ -1,10 +1,12 @@
 -- name: EventInsertMany :exec
-INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status)
-SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, '')
+INSERT INTO tasksync.generation_events (generation_id, user_id, from_status, to_status, via, upstream_status, reason, error_code)
+SELECT u.generation_id, CASE WHEN u.user_id ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' THEN u.user_id::uuid END, u.from_status, u.to_status, u.via, nullif(u.upstream_status, ''),
+    nullif(u.reason, ''), nullif(u.error_code, '')
 FROM (
     SELECT unnest(@generation_ids::uuid[]) AS generation_id, unnest(@user_ids::text[]) AS user_id,
         unnest(@from_statuses::text[]) AS from_status, unnest(@to_statuses::text[]) AS to_status,
-        unnest(@vias::text[]) AS via, unnest(@upstream_statuses::text[]) AS upstream_status
+        unnest(@vias::text[]) AS via, unnest(@upstream_statuses::text[]) AS upstream_status,
+        unnest(@reasons::text[]) AS reason, unnest(@error_codes::text[]) AS error_code
 ) AS u;
 
 -- name: EventInsertNew :execrows
@@ -32,7 +34,8 @@ WHERE NOT pg_try_advisory_xact_lock(8386110886476607079);
 SELECT pg_advisory_lock_shared(8386110886476607079);
 
 -- name: EventList :many
-SELECT generation_id, from_status, to_status, via, coalesce(upstream_status, '')::text AS upstream_status, created_at
+SELECT generation_id, from_status, to_status, via, coalesce(upstream_status, '')::text AS upstream_status,
+    coalesce(reason, '')::text AS reason, coalesce(error_code, '')::text AS error_code, created_at
 FROM tasksync.generation_events
 WHERE generation_id = @generation_id
 ORDER BY id

@@ -200,9 +200,11 @@ ORDER BY g.created_at DESC NULLS LAST, g.id
 LIMIT @max_rows;
 
 -- name: GenerationPendingStats :many
--- The age of the oldest row leaves out rows that wait for the application to submit
--- their tasks.
+-- Pending V2 rows by type, and how many of them are not followed, or not yet. The age
+-- of the oldest row leaves out rows that wait for the application to submit their tasks.
 SELECT coalesce(task_type, '')::text AS task_type, count(*) AS pending,
+    count(*) FILTER (WHERE lower(btrim(coalesce(provider, '')) COLLATE "C") <> ALL (@providers::text[])) AS unknown_provider,
+    count(*) FILTER (WHERE coalesce(task_id, '') = '') AS no_task_id,
     coalesce(extract(epoch FROM now() - min(
         CASE WHEN isfinite(created_at) THEN created_at WHEN isfinite(updated_at) THEN updated_at ELSE 'epoch' END
     ) FILTER (WHERE coalesce(task_id, '') <> '' OR lower(status COLLATE "C") IN ('submitted', 'queued', 'processing', 'streaming'))), 0)::double precision AS oldest_seconds
@@ -368,7 +370,8 @@ WHERE a.attrelid = to_regclass('public.music_generations') AND a.attname = 'stat
 -- nobody understands follow the pending ones. With @ignored, only rows that no daemon
 -- with these types and providers follows; with @overdue, rows that may be past the
 -- time-out, and those whose results the database rejects. Column now is the database's
--- clock, which is the one that counts.
+-- clock, which is the one that counts. With @grace, only rows that were asked for past
+-- their deadline, without an answer.
 WITH waiting AS (
     (SELECT g.id, g.task_id, g.task_type, g.provider, g.status, (CASE WHEN isfinite(g.created_at) THEN g.created_at WHEN isfinite(g.updated_at) THEN g.updated_at ELSE 'epoch' END)::timestamptz AS created_at, 1 AS part
     FROM public.music_generations AS g
@@ -377,6 +380,7 @@ WITH waiting AS (
             OR lower(btrim(coalesce(g.provider, '')) COLLATE "C") <> ALL (@providers::text[]))
         AND (NOT @overdue::boolean OR g.created_at < now() - make_interval(secs => @timeout_seconds::double precision) OR isfinite(g.created_at) IS NOT TRUE
             OR EXISTS (SELECT FROM tasksync.generation_memory AS r WHERE r.generation_id = g.id AND r.refused IS NOT NULL))
+        AND (NOT @grace::boolean OR EXISTS (SELECT FROM tasksync.generation_memory AS a WHERE a.generation_id = g.id AND a.asked_at IS NOT NULL))
     ORDER BY g.created_at, g.id
     LIMIT @max_rows)
     UNION ALL
@@ -384,7 +388,7 @@ WITH waiting AS (
     FROM public.music_generations AS g
     WHERE g.task_type IS NOT NULL AND (lower(g.status COLLATE "C") = ANY ('{submitted,queued,processing,streaming,pending,created,new,waiting,in_progress,in-progress,"in progress",inprogress,running,generating,complete,completed,done,finished,success,succeeded,successful,failed,fail,failure,error,errored,cancelled,canceled,aborted,expired,timeout,timed_out,rejected,refunded,deleted,archived}'::text[])) IS NOT TRUE
         AND left(lower(coalesce(g.status, '') COLLATE "C"), 40) <> ALL (@ended_words::text[])
-        AND NOT @overdue::boolean
+        AND NOT @overdue::boolean AND NOT @grace::boolean
     LIMIT @max_rows)
 )
 SELECT w.id, coalesce(w.task_id, '')::text AS task_id, coalesce(w.task_type, '')::text AS task_type, coalesce(w.provider, '')::text AS provider,
@@ -403,4 +407,35 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS j ON true
 ORDER BY w.part, w.created_at, w.id
+LIMIT @max_rows;
+
+-- name: GenerationListRecent :many
+-- V2 rows, those that ended or changed last first, by the words for a status and by the
+-- code; empty: any. It reads the table: a person has asked.
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, left(coalesce(g.status, ''), 40)::text AS status,
+    coalesce(g.error_code, '')::text AS error_code, coalesce(g.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(g.completed_at) THEN g.completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+FROM public.music_generations AS g
+WHERE g.task_type IS NOT NULL
+    AND (coalesce(cardinality(@words::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY (@words::text[]))
+    AND (@code::text = '' OR g.error_code = @code::text)
+ORDER BY coalesce(g.completed_at, g.updated_at, g.created_at) DESC NULLS LAST, g.id
+LIMIT @max_rows;
+
+-- name: GenerationListRecentByUser :many
+-- As GenerationListRecent, for one user: by index tasksync_user_rows_idx. The user has no
+-- cast, so that the parameter has the type of the column.
+SELECT g.id, coalesce(g.user_id::text, '')::text AS user_id, coalesce(g.task_id, '')::text AS task_id, coalesce(g.task_type, '')::text AS task_type,
+    coalesce(g.provider, '')::text AS provider, left(coalesce(g.status, ''), 40)::text AS status,
+    coalesce(g.error_code, '')::text AS error_code, coalesce(g.error_message, '')::text AS error_message,
+    (CASE WHEN isfinite(g.created_at) THEN g.created_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS created_at,
+    (CASE WHEN isfinite(g.completed_at) THEN g.completed_at ELSE '0001-01-01 00:00:00Z' END)::timestamptz AS completed_at
+FROM public.music_generations AS g
+WHERE g.user_id = @user_id
+    AND g.task_type IS NOT NULL
+    AND (coalesce(cardinality(@words::text[]), 0) = 0 OR lower(g.status COLLATE "C") = ANY (@words::text[]))
+    AND (@code::text = '' OR g.error_code = @code::text)
+ORDER BY coalesce(g.completed_at, g.updated_at, g.created_at) DESC NULLS LAST, g.id
 LIMIT @max_rows;

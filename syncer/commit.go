@@ -64,6 +64,7 @@ func (s *Syncer) committed(ctx context.Context, m *member, err error) Result {
 		return s.keepPending(ctx, m, err)
 	}
 	s.tellSurplus(m)
+	s.countEnd(m)
 	if m.decision.Status != m.g.Status {
 		s.updates.updated(s.cfg.Logger, m.decision.Status, append(attrs(m.g), "status", m.decision.Status, "reason", m.decision.Reason))
 	}
@@ -92,12 +93,14 @@ func (s *Syncer) commitCohort(ctx context.Context, via Via, members []*member, l
 // inTx runs f in a transaction in which a statement waits at most lockWait, a value
 // of Postgres's lock_timeout, for a lock.
 func (s *Syncer) inTx(ctx context.Context, lockWait string, f func(pgx.Tx) error) error {
+	ctx, span := childSpan(ctx, "commit")
 	err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error {
 		if err := s.queries.TransactionSetLockTimeout(ctx, tx, lockWait); err != nil {
 			return err
 		}
 		return f(tx)
 	})
+	endSpan(span, err)
 	if err == nil {
 		s.cfg.Committed()
 	}

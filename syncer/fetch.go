@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -13,21 +12,6 @@ import (
 
 	"tasksync/task"
 )
-
-// logEvery is the least time between two warnings about one upstream.
-const logEvery = time.Minute
-
-// logLevel returns the level at which a failed fetch is logged: warning, once in
-// logEvery; else, and if the adapter logs the failure itself or no call was made,
-// debug.
-func (from *source) logLevel(err error, now time.Time) slog.Level {
-	f, ok := errors.AsType[*task.Failure](err)
-	quiet := ok && (f.Verdict == task.Account || f.Unsent)
-	if quiet || !from.warned.First("fetch", now) {
-		return slog.LevelDebug
-	}
-	return slog.LevelWarn
-}
 
 // fetch asks all upstreams at once about their members, and enters what they
 // answered. It returns no error: a member without an answer was not reported. It leaves
@@ -89,7 +73,9 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, lane task.Lane, me
 	now := s.cfg.Now()
 	refs := s.refsOf(members)
 	s.cfg.Logger.Debug("[TaskSync] Fetching status from V2 API", "tasks", len(refs))
-	observations, err := s.ask(task.InLane(ctx, lane), from, refs)
+	keeping, kept := s.keepAnswers(task.InLane(ctx, lane))
+	observations, err := s.ask(keeping, from, refs)
+	kept.assign(members, lane)
 	from.learn(observations, refs, s.cfg.Now())
 	byTask := make(map[string]*task.Observation, len(observations))
 	for i := range observations {
@@ -105,8 +91,9 @@ func (s *Syncer) fetchFrom(ctx context.Context, from *source, lane task.Lane, me
 			m.seen.Observation = &task.Observation{TaskID: m.g.TaskID, Failure: failureFor(failure, err, m.g.TaskID)}
 		}
 	}
-	if err != nil && ctx.Err() == nil {
-		s.cfg.Logger.Log(ctx, from.logLevel(err, s.cfg.Now()), "[TaskSync] Fetching status failed; rows stay pending", "provider", from.label(), "error", err, "answered", len(observations), "asked", len(refs))
+	if !errors.Is(ctx.Err(), context.Canceled) { // else the caller has gone away
+		traceFetch(ctx, from.outage.provider, err)
+		s.tellFetch(from.outage, err, answersIn(observations), len(refs))
 	}
 }
 
@@ -250,5 +237,7 @@ func (s *Syncer) probeOne(ctx context.Context, url string) (found task.Probe) {
 			found = task.ProbeNoAnswer
 		}
 	}()
+	ctx, span := childSpan(ctx, "probe")
+	defer span.End()
 	return s.cfg.Prober.Probe(ctx, url)
 }

@@ -2,7 +2,6 @@ package syncer
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -50,7 +49,7 @@ func TestTimesThatAreNoneAreCounted(t *testing.T) {
 	b.exec(`ALTER TABLE music_generations ALTER created_at DROP NOT NULL, ALTER updated_at DROP NOT NULL`)
 	b.exec(`INSERT INTO music_generations (user_id, task_id, task_type, created_at, updated_at)
 		SELECT gen_random_uuid(), 't', 'merge', u.at, u.at FROM unnest('{NULL,-infinity,infinity,4713-01-01 BC,2026-01-01}'::timestamptz[]) AS u (at)`)
-	pending, err := b.syncer.queries.GenerationPendingStats(t.Context(), b.pool)
+	pending, err := b.syncer.queries.GenerationPendingStats(t.Context(), b.pool, nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, pending[0].Pending)
 	require.Greater(t, pending[0].OldestSeconds, 3600.0)
@@ -151,21 +150,6 @@ func TestRowSecurityIsARejection(t *testing.T) {
 	require.Contains(t, b.log.String(), "is there a trigger or a row security policy?")
 	b.exec(`ALTER TABLE music_generations DISABLE ROW LEVEL SECURITY`)
 	require.Equal(t, task.Complete, b.syncOne(id).NewStatus)
-}
-
-// A failed fetch is a warning once a minute. It is none if the adapter has
-// logged it itself, or if it was never sent.
-func TestFailedFetchesDoNotFloodTheLog(t *testing.T) {
-	t.Parallel()
-	from := newSource("", nil)
-	now := time.Now()
-	for _, quiet := range []*task.Failure{{Verdict: task.Account}, {Unsent: true}} {
-		require.Equal(t, slog.LevelDebug, from.logLevel(quiet, now))
-	}
-	loud := &task.Failure{Reason: "http_5xx"}
-	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now))
-	require.Equal(t, slog.LevelDebug, from.logLevel(loud, now.Add(logEvery-1)))
-	require.Equal(t, slog.LevelWarn, from.logLevel(loud, now.Add(logEvery)))
 }
 
 // The same, when another row of the cohort is rejected, so that each row is

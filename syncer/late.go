@@ -24,7 +24,7 @@ const lateClaim = time.Minute
 // more are due, the rows that ended last come first. Late returns how many rows it
 // claimed.
 func (s *Syncer) Late(ctx context.Context) (int, error) {
-	now := s.cfg.Now()
+	now, began := s.cfg.Now(), time.Now()
 	ids, err := s.queries.MemoryClaimLate(ctx, s.cfg.Pool, queries.MemoryClaimLateParams{
 		Before: now, Until: now.Add(lateClaim), TaskTypes: s.cfg.Policy.Handlers.Names(), Providers: s.cfg.Providers.All(), MaxRows: lateMax,
 	})
@@ -41,10 +41,14 @@ func (s *Syncer) Late(ctx context.Context) (int, error) {
 			due = append(due, m)
 		}
 	}
+	ctx, span := s.tracePass(ctx, ViaLate, tracedLoad{began, time.Now()}, due)
+	defer span.End()
 	fetchCtx, cancel := context.WithTimeout(ctx, s.cfg.FetchTimeout)
 	defer cancel()
 	s.fetch(fetchCtx, Request{Lane: task.LaneBacklog}, due)
-	return len(ids), s.commitLates(context.WithoutCancel(ctx), members)
+	err = s.commitLates(context.WithoutCancel(ctx), members)
+	s.record(ViaLate, due, lateResults(due))
+	return len(ids), err
 }
 
 // commitLates commits the late looks, each row in a transaction of its own. It stops
@@ -103,8 +107,10 @@ func (s *Syncer) commitLate(ctx context.Context, m *member) error {
 		}
 	case late:
 		s.tellSurplus(m)
+		s.countEnd(m)
 		effect := lateEffect(m)
 		s.metrics.late.WithLabelValues(effect).Inc()
+		traceRow(ctx, m.g, Result{Outcome: m.decision.Outcome, Reason: effect, NewStatus: m.decision.Status})
 		s.cfg.Logger.Info("[TaskSync] A result came after the row had ended", append(attrs(m.g), "effect", effect)...)
 	}
 	return err

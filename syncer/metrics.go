@@ -16,6 +16,8 @@ type metrics struct {
 	delay    *prometheus.HistogramVec
 	looks    prometheus.Histogram
 	surplus  prometheus.Counter
+	finished *prometheus.CounterVec
+	lasted   *prometheus.HistogramVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -45,8 +47,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		Name: "tasksync_clips_without_placeholder_total", Help: "Results that had no placeholder, with TASKSYNC_CLIPS=update; they are kept in tasksync.late_results.",
 	})
 	m.addEnds()
+	m.addFinished()
 	if reg != nil {
-		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late, m.delay, m.looks, m.surplus)
+		reg.MustRegister(m.passes, m.results, m.commit, m.first, m.rejected, m.late, m.delay, m.looks, m.surplus, m.finished, m.lasted)
 	}
 	return m
 }
@@ -88,11 +91,9 @@ func (m *metrics) firstLook(now time.Time, members []*member) {
 // countResults counts the results of a pass by task type and outcome.
 func (s *Syncer) countResults(members map[string]*member, results map[string]Result) {
 	for id, r := range results {
-		label := "unknown"
+		label := labelUnknown
 		if m, ok := members[id]; ok {
-			if _, known := s.cfg.Policy.Handlers[m.g.Type]; known {
-				label = string(m.g.Type)
-			}
+			label = s.typeLabel(m.g.Type)
 		}
 		s.metrics.results.WithLabelValues(label, string(r.Outcome)).Inc()
 	}

@@ -62,6 +62,8 @@ func addEvent(p *queries.EventInsertManyParams, via Via, m *member) {
 	p.ToStatuses = append(p.ToStatuses, string(m.decision.Status))
 	p.Vias = append(p.Vias, string(viaOf(via, m)))
 	p.UpstreamStatuses = append(p.UpstreamStatuses, rawStatus(m))
+	p.Reasons = append(p.Reasons, m.decision.Reason)
+	p.ErrorCodes = append(p.ErrorCodes, string(m.decision.ErrorCode))
 }
 
 // viaOf returns the cause of m's decision in a pass caused by via.

@@ -22,12 +22,15 @@ type member struct {
 	answered bool // the provider answered about the task
 	stale    bool // the row has changed its task since the task was seen
 	decision task.Decision
-	track    looks.Track // what the looks at the row have told of its time
-	sharing  int         // how many tasks of its provider the pass asks for
-	twins    []*member   // all rows with its task, itself among them; nil: it has no twin
-	holder   *holder     // the twin that has its clips; nil: none
-	least    bool        // its clips are inserted with what the table cannot be without
-	surplus  []task.Clip // results without a placeholder, where only placeholders are filled
+	track    looks.Track  // what the looks at the row have told of its time
+	sharing  int          // how many tasks of its provider the pass asks for
+	twins    []*member    // all rows with its task, itself among them; nil: it has no twin
+	holder   *holder      // the twin that has its clips; nil: none
+	least    bool         // its clips are inserted with what the table cannot be without
+	lane     task.Lane    // of its call
+	answer   *task.Answer // the last one that a call for its task brought, if it is to be kept
+	alone    bool         // that call was for its task only
+	surplus  []task.Clip  // results without a placeholder, where only placeholders are filled
 }
 
 // Sync makes one pass over the generations and returns how the pass ended for each
@@ -41,18 +44,25 @@ func (s *Syncer) Sync(ctx context.Context, req Request) ([]Result, error) {
 	ids, results := splitIDs(req.IDs)
 	ids, spared := s.looks.begin(ids, s.cfg.Now(), req.Spacing)
 	defer s.looks.end(ids)
+	began := time.Now()
 	members, err := s.load(ctx, ids)
 	if err != nil {
+		s.traceFailedLoad(ctx, req.Via, began, err)
 		return nil, fmt.Errorf("load rows: %w", err)
 	}
+	load := tracedLoad{began, time.Now()}
 	if len(ids) > 0 {
 		s.metrics.passes.Inc()
 	}
 	due := s.selectDue(req, ids, members, results)
+	ctx, span := s.tracePass(ctx, req.Via, load, due)
+	defer span.End()
 	s.fetchAndDecide(ctx, req, due)
 	s.commitAll(ctx, req.Via, due, members, results)
 	s.learn(req.Via, due, results)
+	s.record(req.Via, due, results)
 	s.countResults(members, results)
+	traceRows(ctx, members, results)
 	for _, id := range spared { // not counted: they are no part of the pass
 		results[id] = Result{ID: id, Outcome: task.OutcomeSkipped, Reason: ReasonSpared, Next: s.cfg.Now().Add(req.Spacing)}
 	}

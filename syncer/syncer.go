@@ -9,10 +9,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"tasksync/internal/clips"
 	"tasksync/internal/planner"
 	"tasksync/internal/recent"
+	"tasksync/internal/record"
 	"tasksync/looks"
 	"tasksync/queries"
 	"tasksync/task"
@@ -38,6 +40,8 @@ type Config struct {
 	Pool *pgxpool.Pool // required
 	// Upstreams holds the upstreams by their names; "" is for rows that name none.
 	Upstreams map[string]Upstream
+	// DefaultProvider is the name of upstream "" in metrics; default "default".
+	DefaultProvider string
 	// Providers says which of the names the words in column provider mean; nil: the
 	// words are the names. Rows with any other word are left pending.
 	Providers task.ProviderWords
@@ -48,6 +52,7 @@ type Config struct {
 	// Planner plans the looks before a row's deadline; nil: the schedules of the task
 	// types do.
 	Planner    *planner.Planner
+	Tracer     trace.Tracer          // nil: passes leave no traces
 	Logger     *slog.Logger          // default: discard
 	Registerer prometheus.Registerer // nil: the metrics are not registered
 	// FetchTimeout bounds the calls of a pass; default 10 s. Rows without an answer by
@@ -63,6 +68,8 @@ type Config struct {
 	MessageLength int
 	// Effects run in the transactions that end rows, in their order.
 	Effects []Effect
+	// Recorder keeps what each look told, for operators; nil: nothing is kept.
+	Recorder *record.Writer
 	// Committed is called after each commit of rows or events. It must not wait.
 	// Default: no call.
 	Committed func()
@@ -70,6 +77,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.DefaultProvider = cmp.Or(c.DefaultProvider, "default")
 	c.FetchTimeout = cmp.Or(c.FetchTimeout, 10*time.Second)
 	c.CommitTimeout = cmp.Or(c.CommitTimeout, 6*time.Second)
 	if c.Logger == nil {
@@ -111,8 +119,8 @@ func New(cfg Config) *Syncer {
 		cfg: cfg, queries: queries.New(), metrics: newMetrics(cfg.Registerer), sources: map[string]*source{},
 		told: recent.Seldom{Again: tellAgain}, looks: newRecentLooks(), tracks: newTracks(), clips: clips.NewInserter(),
 	}
-	for name, up := range cfg.Upstreams {
-		s.sources[name] = newSource(name, up)
+	for name, o := range newOutages(cfg.Upstreams) {
+		s.sources[name] = newSource(name, cfg.Upstreams[name], o)
 	}
 	return s
 }
@@ -135,6 +143,7 @@ const (
 	ViaTimeout Via = "timeout"
 	ViaLate    Via = "late"
 	ViaRetry   Via = "retry"
+	ViaArchive Via = "archive"
 )
 
 // Request describes a pass to be made.

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"tasksync/internal/recent"
 	"tasksync/queries"
 	"tasksync/task"
 )
@@ -18,7 +17,7 @@ import (
 type source struct {
 	name     string // "" is the default provider
 	upstream Upstream
-	warned   recent.Seldom // about failed fetches
+	outage   *outage
 
 	mu      sync.Mutex
 	knewAt  time.Time       // when the provider last showed that it knows a task
@@ -31,8 +30,8 @@ type source struct {
 	vouch    task.Vouch
 }
 
-func newSource(name string, up Upstream) *source {
-	return &source{name: name, upstream: up, warned: recent.Seldom{Again: logEvery}, vouching: semaphore.NewWeighted(1)}
+func newSource(name string, up Upstream, o *outage) *source {
+	return &source{name: name, upstream: up, outage: o, vouching: semaphore.NewWeighted(1)}
 }
 
 const (

@@ -31,6 +31,7 @@ func (s *Syncer) commitAll(ctx context.Context, via Via, due []*member, members 
 				}
 			}
 			s.countResults(twins, found)
+			traceRows(ctx, twins, found)
 		})
 	}
 }

@@ -61,12 +61,17 @@ const (
 	ReasonNotReported = "not_reported"
 	ReasonUnchanged   = "unchanged"
 	ReasonTimeout     = "timeout"
+	// ReasonPaused: an operator has paused the calls to the provider.
+	ReasonPaused = "paused"
 	// ReasonKnowsNone: the provider gave a verdict that counts only if the provider
 	// knows another task, and that is not so.
 	ReasonKnowsNone = "knows_no_task"
 	// ReasonNoCall: a server does not know the address of the call. The failure is
 	// [Transient], and stops the grace as an account failure does.
 	ReasonNoCall = "no_such_call"
+	// ReasonBreakerOpen: no call was made, because the last calls found the provider
+	// down. Callers may log it: the one who does not make the call does not.
+	ReasonBreakerOpen = "breaker_open"
 )
 
 // Decision is what follows from one look at one generation.

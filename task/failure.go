@@ -21,6 +21,11 @@ const (
 	APIError             Code = "API_ERROR"
 )
 
+// Codes returns all of them.
+func Codes() []Code {
+	return []Code{ProducerTag, Copyrighted, InappropriateContent, ModerationFlagged, MalformedPrompt, InvalidRequest, APIError}
+}
+
 // Verdict is what a failure means for the row.
 type Verdict int
 
@@ -79,7 +84,8 @@ type Failure struct {
 	// Confirm is what confirms a provisional verdict; zero: as the policy says.
 	Confirm Confirmation `json:",omitzero"`
 	// Unsent marks a call that was not made, because of a limit, a pause or an
-	// open breaker. The cause is logged where it arose.
+	// open breaker. The cause is logged where it arose, except that of a breaker: see
+	// [ReasonBreakerOpen].
 	Unsent bool `json:",omitzero"`
 }
 

@@ -41,3 +41,12 @@ func LaneOf(ctx context.Context) Lane {
 	}
 	return lane
 }
+
+// String returns the lane as operators read it; of no lane, "".
+func (l Lane) String() string {
+	names := [...]string{"", "hint", "first", "deadline", "due", "user", "backlog"}
+	if l < 0 || int(l) >= len(names) {
+		return ""
+	}
+	return names[l]
+}

@@ -132,6 +132,7 @@ func TestAPreviewGetsItsFinalAudio(t *testing.T) {
 
 		require.False(t, w.lookLate(t, seen).Late, "nothing new")
 		w.clips[1].AudioURL = "https://own.example/b.mp3" // a copy of the application's
+		w.clips[0].ImageURL = "https://own.example/a.jpg" // likewise
 		d := w.lookLate(t, saw(Complete, song(idA), song(idB)))
 		require.True(t, d.Late)
 		require.Equal(t, Complete, w.g.Status)
@@ -139,6 +140,7 @@ func TestAPreviewGetsItsFinalAudio(t *testing.T) {
 		require.Equal(t, streamOf(idA), w.clip(t, idA).StreamAudioURL)
 		require.InDelta(t, 61.5, w.clip(t, idA).Duration, 0, "what was not known before")
 		require.Equal(t, "https://own.example/b.mp3", w.clip(t, idB).AudioURL)
+		require.Equal(t, "https://own.example/a.jpg", w.clip(t, idA).ImageURL)
 		require.Zero(t, w.g.Memory)
 	}
 	w := newWorld(Generate).at(DefaultTimeout)

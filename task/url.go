@@ -88,6 +88,10 @@ func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == '\uFFFD' }
 // previewHost streams a song while Suno makes it; its URLs die later.
 const previewHost = "audiopipe.suno.ai"
 
+// FinalURL returns raw if a row may carry it and it is no preview, which dies soon; "" if
+// not.
+func FinalURL(raw string) string { return finalURL(raw) }
+
 // finalURL returns raw if it is usable and not a preview, and "" if not.
 func finalURL(raw string) string {
 	usable, host := parseURL(raw)

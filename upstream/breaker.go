@@ -88,6 +88,7 @@ type breaker struct {
 	mu      sync.Mutex
 	memory  []remembered // the newest end of each question, oldest first
 	open    bool
+	why     string    // the label of the newest call that failed
 	until   time.Time // from then on a question that has failed may be sent too
 	trying  bool      // a call that decides is under way
 	lastTry time.Time
@@ -146,7 +147,7 @@ func (b *breaker) unsentLocked(now time.Time, q question) *task.Failure {
 	case !b.trying && (over || now.Sub(b.lastTry) >= breakerGap):
 		return nil
 	}
-	f := Transient(ReasonBreakerOpen, "the provider did not answer the last calls")
+	f := Transient(ReasonBreakerOpen, "the provider did not answer the last calls ("+b.why+"), so calls pause")
 	f.Unsent = true
 	f.RetryAfter = wait + rand.N(wait/4+1) //nolint:gosec // jitter
 	return f
@@ -158,14 +159,18 @@ func (b *breaker) hasFailed(q question) bool {
 
 // end records how a call ended. Calls that were under way when the breaker opened
 // count like the call that decides.
-func (b *breaker) end(now time.Time, a attempt, h health) {
+func (b *breaker) end(now time.Time, a attempt, end callEnd) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if a.decides {
 		b.trying = false
 	}
+	h := end.health
 	if h == healthUnknown {
 		return
+	}
+	if h == healthDown {
+		b.why = end.label
 	}
 	b.remember(now, a.question, h == healthDown)
 	switch {
@@ -176,7 +181,7 @@ func (b *breaker) end(now time.Time, a attempt, h health) {
 	case h == healthDown && !b.open && b.tripped(now):
 		b.open, b.until, b.lastTry = true, now.Add(breakerOpen), now
 		b.gauge.Set(1)
-		b.logger.Warn("[TaskSync] The provider is down; its calls pause", "provider", b.provider, "pause", breakerOpen.String())
+		b.logger.Debug("[TaskSync] The provider is down; its calls pause", "provider", b.provider, "reason", b.why, "pause", breakerOpen.String())
 	}
 }
 
@@ -218,5 +223,5 @@ func (b *breaker) close(now time.Time) {
 		}
 	}
 	b.gauge.Set(0)
-	b.logger.Info("[TaskSync] The provider answers again", "provider", b.provider)
+	b.logger.Debug("[TaskSync] The provider answers again; its calls go on", "provider", b.provider)
 }

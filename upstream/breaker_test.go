@@ -23,7 +23,7 @@ func silentBreaker() *breaker {
 func (b *breaker) ask(now time.Time, q question, h health) bool {
 	try, f := b.begin(now, q)
 	if f == nil {
-		b.end(now, try, h)
+		b.end(now, try, callEnd{health: h})
 	}
 	return f == nil
 }
@@ -91,7 +91,7 @@ func TestOpenBreakerSendsWhatHasNotFailed(t *testing.T) {
 	require.Nil(t, f)
 	require.NotNil(t, b.unsent(now, 101), "one at a time")
 	require.LessOrEqual(t, b.unsent(now, 101).RetryAfter, breakerGap*5/4, "the next does not wait for long")
-	b.end(now, try, healthDown)
+	b.end(now, try, callEnd{health: healthDown})
 	require.False(t, b.ask(now.Add(breakerGap/2), 101, healthUp), "one a second")
 	now = now.Add(breakerGap)
 	require.False(t, b.ask(now, 100, healthUp), "it has failed now")

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"runtime/debug"
 	"time"
 
@@ -41,8 +42,10 @@ func (c *Client) do(ctx context.Context, k call) error {
 	}
 	defer c.gate.leave(s)
 	sent := time.Now()
-	end := c.exchange(ctx, s, k)
-	c.breaker.end(time.Now(), try, end.health)
+	callCtx, span := c.traceCall(ctx, k, sent.Sub(queued))
+	end := c.exchange(callCtx, s, k)
+	traceEnd(span, end)
+	c.breaker.end(time.Now(), try, end)
 	c.metrics.observe(end.label, time.Since(sent))
 	if end.label != labelCanceled {
 		c.gate.took(min(time.Since(sent), c.fairTime()))
@@ -73,6 +76,12 @@ func (c *Client) admit(q question) (attempt, error) {
 	return try, nil
 }
 
+// failureOf is the failure in an error; nil if there is none.
+func failureOf(err error) *task.Failure {
+	f, _ := errors.AsType[*task.Failure](err)
+	return f
+}
+
 // callEnd is how a call ended.
 type callEnd struct {
 	label  string // of the metrics
@@ -97,15 +106,31 @@ func (c *Client) exchange(ctx context.Context, s *queue.Slot, k call) callEnd {
 		return c.noAnswer(ctx, began, err)
 	}
 	defer resp.Body.Close()
+	traceStatus(ctx, resp.StatusCode)
 	data, err := io.ReadAll(io.LimitReader(resp.Body, c.maxBody+1))
 	if err != nil {
 		return c.halfAnswer(ctx, began, resp, len(data), err)
 	}
+	keepAnswer(ctx, k, task.Answer{Code: resp.StatusCode, Body: data, SentAt: began, Took: time.Since(began)})
 	body, f := c.parse(resp, data)
 	if f != nil {
 		return callEnd{failureLabel(resp.StatusCode, f), unreadableHealth(resp.StatusCode, f), f}
 	}
 	return c.judge(resp, Answer{resp.StatusCode, body.document(), retryAfter(resp.Header, time.Now()), body}, k.read)
+}
+
+// keepAnswer passes an answer on to whoever wants it for operators. The body is a copy:
+// what follows may reuse it.
+func keepAnswer(ctx context.Context, k call, a task.Answer) {
+	keep := task.AnswerKeeper(ctx)
+	if keep == nil {
+		return
+	}
+	a.Asked, a.Body = k.target+" "+string(k.body), bytes.Clone(a.Body)
+	if plain, err := url.QueryUnescape(k.target); err == nil {
+		a.Asked += " " + plain
+	}
+	keep(a)
 }
 
 // overrun is how long a call may go on after its caller's deadline.
@@ -183,7 +208,7 @@ func (c *Client) readSafely(ans Answer, read Reader) (code int, f *task.Failure)
 
 // settle tells pause and gate what the end of a call sent at that time means.
 func (c *Client) settle(sent time.Time, err error) {
-	f, _ := errors.AsType[*task.Failure](err)
+	f := failureOf(err)
 	switch {
 	case err == nil:
 		c.pause.accepted(sent)

@@ -138,7 +138,7 @@ func TestOpenBreakerCostsNoSlot(t *testing.T) {
 		for range 10 {
 			require.Error(t, c.Get(t.Context(), "/x", nil, accept))
 		}
-		c.breaker.end(time.Now(), try, healthUp)
+		c.breaker.end(time.Now(), try, callEnd{health: healthUp})
 		for range 2 {
 			require.NoError(t, c.Get(t.Context(), "/x", nil, accept))
 		}

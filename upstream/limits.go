@@ -35,6 +35,17 @@ type Adapter interface {
 	Paused() (reason string, until time.Time, paused bool)
 }
 
+// A Recoverer is an Adapter that can ask its provider to make the files of a task anew,
+// after the provider has deleted them.
+type Recoverer interface {
+	// Recovers reports whether this provider has the calls.
+	Recovers() bool
+	// Recover asks for the files of a task. They are ready minutes later.
+	Recover(ctx context.Context, taskID string) error
+	// Recovered returns the results with their new URLs; none if they are not ready.
+	Recovered(ctx context.Context, taskID string) ([]task.Item, error)
+}
+
 // A Crediter is an Adapter that can tell how many credits the account has left, by a
 // call that costs none. Other adapters are tried by a look at a task that is not there.
 type Crediter interface {

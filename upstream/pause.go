@@ -29,11 +29,13 @@ type pause struct {
 	gauge    prometheus.Gauge
 
 	mu     sync.Mutex
-	reason string // empty: no verdict stands
-	since  time.Time
+	reason string    // empty: no verdict stands
+	began  time.Time // when the first verdict in a row was given
+	since  time.Time // when the last one was
 	until  time.Time
 	length wait.Backoff
 	logged time.Time
+	told   bool // of this verdict
 }
 
 func newPause(provider string, logger *slog.Logger, gauge prometheus.Gauge) *pause {
@@ -68,11 +70,14 @@ func (p *pause) trip(now time.Time, f *task.Failure) time.Duration {
 	if now.Before(p.until) {
 		return p.until.Sub(now)
 	}
+	if p.reason == "" {
+		p.began = now
+	}
 	p.reason, p.since = cmp.Or(f.Message, f.Reason), now
 	p.until = now.Add(max(p.length.Next(), f.RetryAfter))
 	p.gauge.Set(1)
 	if p.logged.IsZero() || now.Sub(p.logged) >= logEvery {
-		p.logged = now
+		p.logged, p.told = now, true
 		p.logger.Error("[TaskSync] The provider refuses the credential; its calls pause",
 			"provider", p.provider, "reason", p.reason, "pause", p.until.Sub(now).String(),
 			"hint", "check the API key, and the credits and subscription of its account")
@@ -90,7 +95,10 @@ func (p *pause) accepted(sent time.Time) {
 	p.reason, p.until = "", time.Time{}
 	p.length.Reset()
 	p.gauge.Set(0)
-	p.logger.Info("[TaskSync] The provider accepts the credential again", "provider", p.provider)
+	if p.told {
+		p.logger.Info("[TaskSync] The provider accepts the credential again", "provider", p.provider, "after", sent.Sub(p.began).Round(time.Second).String())
+	}
+	p.told = false
 }
 
 func (p *pause) state() (reason string, until time.Time, paused bool) {

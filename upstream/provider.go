@@ -25,6 +25,8 @@ type Provider struct {
 	// configured base URL ends in is cut off, since users paste it by habit.
 	Paths  []string
 	Limits Limits // Requests and Window are defaults, the others are fixed
+	// Retention is how long the provider keeps files; 0: it does not say.
+	Retention time.Duration
 	// New makes an adapter, which asks this provider with one credential. The error
 	// names the wrong field of the Config.
 	New func(Config) (Adapter, error)

@@ -15,7 +15,7 @@ const (
 	ReasonUnauthorized  = "unauthorized"         // the key is refused
 	ReasonAccountPaused = "account_paused"       // unsent: an account verdict stands
 	ReasonBadTaskID     = "bad_task_id"          // unsent: the task id cannot be one of the provider's
-	ReasonBreakerOpen   = "breaker_open"         // unsent: the last calls found the upstream down
+	ReasonBreakerOpen   = task.ReasonBreakerOpen // unsent: the last calls found the upstream down
 	ReasonNoCall        = task.ReasonNoCall      // a server does not know the address: the base URL is wrong, or a gateway is in trouble
 	ReasonUnknownTask   = "unknown_task"         // the provider does not know the task
 	ReasonTaskFailed    = "task_failed"          // the provider ended the task

@@ -34,7 +34,7 @@ func (c *demoCmd) Run(ctx context.Context, std *streams) error {
 		Provider: named(c.Provider), Seed: c.Seed, Keep: c.Keep, JSON: c.JSON, Version: version(), Out: std.out, Err: std.err,
 		Bars: !c.Verbose && isTerminal(std.err) && os.Getenv("TERM") != "dumb",
 	}
-	cfg.Colour = cfg.Bars && isTerminal(std.out) && os.Getenv("NO_COLOR") == ""
+	cfg.Colour = cfg.Bars && coloured(std.out)
 	if c.Verbose {
 		cfg.Logger = logFlags{LogFormat: "text", LogLevel: "info"}.logger(std)
 	}

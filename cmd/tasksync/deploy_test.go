@@ -115,7 +115,7 @@ func TestAlertsAndDashboardNameWhatExists(t *testing.T) {
 	alerts, dashboard := read(deploy+"prometheus/alerts.yaml"), read(deploy+"grafana/dashboard.json")
 	require.True(t, json.Valid([]byte(dashboard)))
 	links := regexp.MustCompile(`docs/runbook\.md#(\S+)`).FindAllStringSubmatch(alerts, -1)
-	require.Equal(t, strings.Count(alerts, "alert:"), len(links))
+	require.Len(t, links, strings.Count(alerts, "alert:"))
 	for _, link := range links {
 		require.Contains(t, runbook, "### "+link[1]+"\n")
 	}

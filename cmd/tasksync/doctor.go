@@ -19,6 +19,7 @@ type doctorCmd struct {
 	upstreamFlags
 	httpFlags
 	feedFlags
+	archiveFlags
 	notifyFlags
 	logFlags
 	rlsFlags
@@ -39,6 +40,7 @@ func (c *doctorCmd) Run(ctx context.Context, std *streams) error {
 	}
 	c.notify(&cfg)
 	cfg.API, cfg.Logger, cfg.NoRLS = c.api(), c.logger(std), c.NoRLS
+	c.archive(&cfg)
 	r := findings{OK: true, Findings: []finding{}}
 	err = daemon.Examine(ctx, cfg, func(f daemon.Finding) {
 		if field, ok := errors.AsType[*daemon.FieldError](f.Err); ok {

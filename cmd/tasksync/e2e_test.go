@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,10 +99,14 @@ func (w *e2e) settings() map[string]string {
 // in one transaction, some with placeholders in either form, some without.
 func (w *e2e) burst(t *testing.T, n int) {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
+	require.NoError(t, w.tryBurst(t.Context(), n))
+}
+
+func (w *e2e) tryBurst(ctx context.Context, n int) error {
+	ctx = context.WithoutCancel(ctx)
 	types := slices.Sorted(maps.Keys(task.DefaultHandlers()))
 	fates := simulator.Fates()
-	require.NoError(t, pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
 		for range n {
 			taskType := types[w.rng.IntN(len(types))]
 			fate := simulator.Fate("") // drawn: most end well
@@ -113,7 +118,7 @@ func (w *e2e) burst(t *testing.T, n int) {
 			}
 		}
 		return nil
-	}))
+	})
 }
 
 func (w *e2e) insert(ctx context.Context, tx pgx.Tx, taskType task.Type, fate simulator.Fate) error {
@@ -300,8 +305,10 @@ func TestEveryRowEndsAsItsTask(t *testing.T) {
 	w.settle(t, func() *process { return d })
 	status, body := get(t, "http://"+addr+"/readyz")
 	require.Equal(t, 200, status, body)
-	_, metrics := get(t, "http://"+addr+"/metrics")
-	require.Contains(t, metrics, `tasksync_pending_generations{task_type="extend"} 0`)
+	require.Eventually(t, func() bool { // a scrape under load shows the last counts
+		_, metrics := get(t, "http://"+addr+"/metrics")
+		return strings.Contains(metrics, `tasksync_pending_generations{task_type="extend"} 0`)
+	}, time.Minute, 100*time.Millisecond)
 	require.Zero(t, d.stop(t), tail(d.output()))
 	w.verify(t)
 	w.verifyV1(t)

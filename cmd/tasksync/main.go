@@ -37,7 +37,12 @@ type cli struct {
 	Adopt    adoptCmd    `cmd:"" help:"Let tasksync work on a table of your own, like songs."`
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
 	Retry    retryCmd    `cmd:"" help:"Make failed rows pending again."`
+	Archive  archiveCmd  `cmd:"" help:"Say how the archive stands, or copy the files of rows from before into it."`
 	Pending  pendingCmd  `cmd:"" help:"List the rows that have not ended, and why each of them waits."`
+	Ls       lsCmd       `cmd:"" help:"List rows: pending, stuck or failed ones, or those of a user."`
+	Explain  explainCmd  `cmd:"" help:"Tell what happened to a row, by the id of the row, its task or a clip."`
+	Pause    pauseCmd    `cmd:"" help:"Make no calls to a provider until resume."`
+	Resume   resumeCmd   `cmd:"" help:"Make calls again."`
 	Notify   notifyCmd   `cmd:"" help:"List, replay or try the signed POSTs to your servers."`
 	Settle   settleCmd   `cmd:"" help:"See to settlements: what your SQL function was told of the ends of rows."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
@@ -17,7 +18,9 @@ type pendingCmd struct {
 	upstreamFlags
 	logFlags
 	Overdue bool `help:"Only rows past their deadline, and those whose results the database rejects."`
+	InGrace bool `help:"Only rows that were asked for past their deadline, without an answer."`
 	Ignored bool `help:"Only rows that no daemon with these settings follows, or not yet: unknown words in status, task_type or provider, and rows without a task_id."`
+	Watch   bool `help:"Show the rows on the terminal, again every two seconds, until Ctrl-C."`
 	JSON    bool `name:"json" help:"Print the rows as JSON."`
 	Limit   int  `default:"100" help:"At most so many rows (${default})."`
 }
@@ -51,20 +54,27 @@ func (c *pendingCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	cfg.Logger = c.logger(std)
-	rows, err := daemon.Pending(ctx, cfg, daemon.PendingRequest{Overdue: c.Overdue, Ignored: c.Ignored, Limit: c.Limit})
+	if c.Watch {
+		return c.watch(ctx, std, cfg)
+	}
+	rows, err := daemon.Pending(ctx, cfg, c.request())
 	if err != nil {
 		return asUsage(err)
 	}
 	if c.JSON {
 		return printPendingJSON(std, rows)
 	}
-	if err := printPending(std, rows); err != nil {
+	if err := printPending(std.out, rows); err != nil {
 		return err
 	}
 	if len(rows) == c.Limit {
 		fmt.Fprintf(std.err, "tasksync: these are the first %d rows; --limit shows more\n", len(rows))
 	}
 	return nil
+}
+
+func (c *pendingCmd) request() daemon.PendingRequest {
+	return daemon.PendingRequest{Overdue: c.Overdue, Grace: c.InGrace, Ignored: c.Ignored, Limit: c.Limit}
 }
 
 func printPendingJSON(std *streams, rows []daemon.Waiting) error {
@@ -83,12 +93,12 @@ func printPendingJSON(std *streams, rows []daemon.Waiting) error {
 	return enc.Encode(lines)
 }
 
-func printPending(std *streams, rows []daemon.Waiting) error {
+func printPending(out io.Writer, rows []daemon.Waiting) error {
 	if len(rows) == 0 {
-		fmt.Fprintln(std.out, "no rows")
+		fmt.Fprintln(out, "no rows")
 		return nil
 	}
-	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tAGE\tSTATUS\tTYPE\tNEXT LOOK\tWHY")
 	for _, r := range rows {
 		next := "none"

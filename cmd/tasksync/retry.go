@@ -61,7 +61,7 @@ func (c *retryCmd) Run(ctx context.Context, std *streams) error {
 		fmt.Fprintf(std.out, "%d failed rows would be made pending again\n", total)
 		return nil
 	}
-	progress := newRetryProgress(ctx, std, total)
+	progress := newRowProgress(ctx, std, total)
 	done, err := daemon.Retry(ctx, cfg, req, progress.show)
 	progress.close()
 	fmt.Fprintf(std.out, "%d failed rows are pending again\n", done)
@@ -87,17 +87,17 @@ func (c *retryCmd) request(now time.Time) (req daemon.RetryRequest, err error) {
 // ofAdopted says how to find the id of a row in a table of the application's own.
 const ofAdopted = " (in an adopted table: SELECT tasksync.adopted_id(KEY))"
 
-// retryProgress shows how many rows are done, on standard error: a bar on a
+// rowProgress shows how many rows are done, on standard error: a bar on a
 // terminal, else a line for each batch.
-type retryProgress struct {
+type rowProgress struct {
 	std   *streams
 	total int
 	bars  *mpb.Progress
 	bar   *mpb.Bar
 }
 
-func newRetryProgress(ctx context.Context, std *streams, total int) *retryProgress {
-	p := &retryProgress{std: std, total: total}
+func newRowProgress(ctx context.Context, std *streams, total int) *rowProgress {
+	p := &rowProgress{std: std, total: total}
 	if isTerminal(std.err) && total > 0 {
 		p.bars = mpb.NewWithContext(ctx, mpb.WithOutput(std.err), mpb.WithRefreshRate(100*time.Millisecond))
 		p.bar = p.bars.AddBar(int64(total), mpb.PrependDecorators(decor.CountersNoUnit("%d / %d rows")), mpb.AppendDecorators(decor.Percentage()))
@@ -105,7 +105,7 @@ func newRetryProgress(ctx context.Context, std *streams, total int) *retryProgre
 	return p
 }
 
-func (p *retryProgress) show(done int) {
+func (p *rowProgress) show(done int) {
 	if p.bar == nil {
 		fmt.Fprintf(p.std.err, "%d of %d rows\n", done, p.total)
 		return
@@ -113,7 +113,7 @@ func (p *retryProgress) show(done int) {
 	p.bar.SetCurrent(int64(done))
 }
 
-func (p *retryProgress) close() {
+func (p *rowProgress) close() {
 	if p.bar != nil {
 		p.bar.Abort(false) // does nothing to a full one
 		p.bars.Wait()

@@ -17,8 +17,10 @@ type runCmd struct {
 	httpFlags
 	logFlags
 	feedFlags
+	archiveFlags
 	notifyFlags
 	rlsFlags
+	consoleFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP API, its /docs, and /healthz (${default})."`
 	AdminAddr   string `env:"TASKSYNC_ADMIN_ADDR" placeholder:"ADDR" help:"Address of /metrics, /healthz and /readyz, which are not for the internet (default: 127.0.0.1:9464, or any port there if that one is taken)."`
 	NoMigrate   bool   `help:"Exit if the database lacks migrations, instead of applying them."`
@@ -57,8 +59,12 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 	if err := c.sign(cfg.Providers); err != nil {
 		return err
 	}
+	if cfg.Console, err = c.console(); err != nil {
+		return err
+	}
 	c.notify(&cfg)
 	cfg.NoRLS = c.NoRLS
+	c.archive(&cfg)
 	cfg.AdminAddr, cfg.ListenAddr, cfg.NoMigrate, cfg.Logger, cfg.API = c.AdminAddr, c.ListenAddr, c.NoMigrate, logger, c.api()
 	var admin net.Addr
 	cfg.AdminStarted = func(addr net.Addr) { admin = addr }
@@ -66,5 +72,6 @@ func (c *runCmd) Run(ctx context.Context, std *streams) error {
 		logger.Info("[TaskSync] Ready", "version", cfg.Version, "provider", cfg.Providers[0].Name, "rate_limit", cfg.Providers[0].Rate().String(), "pace", cfg.Pace, "other_providers", len(cfg.Providers)-1, "listen_addr", addr.String(), "admin_addr", admin.String())
 		go supervise(ctx, admin.String())
 	}
+	defer sendTraces(ctx, &cfg)()
 	return asUsage(daemon.Run(ctx, cfg))
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"log" //nolint:depguard // lines that libraries write there go to slog
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -40,6 +43,7 @@ type upstreamFlags struct {
 	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after its row has failed at the deadline: event (it is kept beside the row), complete (the row becomes complete) or off (${default})."`
 	Clips        string        `env:"TASKSYNC_CLIPS" default:"write" enum:"write,update" help:"Who makes clips: write (tasksync inserts what has no placeholder) or update (it only fills placeholders) (${default})."`
 	Pace         string        `env:"TASKSYNC_PACE" default:"balanced" enum:"frugal,balanced,eager" help:"What counts more, few calls or finding results soon: frugal, balanced or eager (${default})."`
+	KeepAnswers  daysFlag      `env:"TASKSYNC_KEEP_ANSWERS" default:"1d" placeholder:"TIME" help:"How long the looks at a row, and the provider's last answer without prompts and lyrics, are kept for tasksync explain; 0: they are not kept (${default})."`
 	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a row (default: by how long such tasks take, and the pace)."`
 	RateLimit    string        `env:"TASKSYNC_RATE_LIMIT" placeholder:"RATE" help:"Calls to the upstream API that all daemons of the database may make together: 20/10s, 10/s, 600/m, or a number per second; 0: no limit (default: the provider's)."`
 	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}."`
@@ -63,9 +67,37 @@ func (f upstreamFlags) config(db databaseFlags) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		DatabaseURL: db.DatabaseURL, Providers: providers, Timeout: f.Timeout, Grace: f.Grace, Late: f.Late, Clips: f.Clips, Pace: f.Pace, PollInterval: f.PollInterval,
-		StatusWords: words, Settle: f.Settle,
+		StatusWords: words, KeepAnswers: f.KeepAnswers.orOff(), Settle: f.Settle,
 		NoCDNProbe: f.CDNProbe == "off", Version: version(),
 	}, nil
+}
+
+// daysFlag is a duration that may be given in days, like 7d.
+type daysFlag time.Duration
+
+var _ encoding.TextUnmarshaler = (*daysFlag)(nil)
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *daysFlag) UnmarshalText(text []byte) error {
+	if days, err := strconv.ParseUint(strings.TrimSuffix(string(text), "d"), 10, 16); err == nil && (days == 0 || strings.HasSuffix(string(text), "d")) {
+		*d = daysFlag(time.Duration(days) * 24 * time.Hour)
+		return nil
+	}
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil || parsed < 0 {
+		return fmt.Errorf("%q is no duration like 1d, 36h or 0", text)
+	}
+	*d = daysFlag(parsed)
+	return nil
+}
+
+// orOff returns the duration as daemon.Config has it: there 0 is the default, and less
+// is off.
+func (d daysFlag) orOff() time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return time.Duration(d)
 }
 
 // logFlags say how to log. The log goes to standard error.
@@ -89,8 +121,7 @@ func (f logFlags) newLogger(std *streams) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(f.LogLevel)) // the enum has only levels
 	if !f.json(std) {
-		terminal := isTerminal(std.err)
-		return slog.New(tint.NewTextHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
+		return slog.New(tint.NewTextHandler(std.err, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !coloured(std.err)}))
 	}
 	return slog.New(slog.NewJSONHandler(std.err, &slog.HandlerOptions{Level: level}))
 }
@@ -103,4 +134,9 @@ func (f logFlags) json(std *streams) bool {
 func isTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// coloured reports whether texts written to w have colours: see https://no-color.org.
+func coloured(w any) bool {
+	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }

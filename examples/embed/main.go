@@ -71,7 +71,7 @@ func (a adapter) Fetch(ctx context.Context, refs []task.Ref) ([]task.Observation
 // 401, 429 and 503.
 func (a adapter) ask(ctx context.Context, ref task.Ref) (seen *task.Observation, err error) {
 	err = a.Get(ctx, "/remixes/"+url.PathEscape(ref.TaskID), nil, func(answer upstream.Answer) (code int, f *task.Failure) {
-		said := upstream.ParseFields(answer.Body)
+		said := answer.Value().Fields()
 		seen = &task.Observation{Raw: a.StatusWord(said.Text("state")), Items: a.Items(upstream.Items{}.Parse(said.Get("tracks"), ref.Type))}
 		switch {
 		case answer.Status == http.StatusNotFound && said.Text("error") != "": // a gateway's 404 has no such error

@@ -168,7 +168,7 @@ type Waiting struct {
 
 // Pending counts the rows that a daemon will ask for.
 func Pending(ctx context.Context, conn *pgx.Conn) (w Waiting, err error) {
-	stats, err := queries.New().GenerationPendingStats(ctx, conn)
+	stats, err := queries.New().GenerationPendingStats(ctx, conn, nil)
 	if err != nil {
 		return w, fmt.Errorf("count pending rows: %w", err)
 	}

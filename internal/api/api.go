@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"golang.org/x/sync/singleflight"
 
+	"tasksync/internal/recent"
 	"tasksync/internal/wakeup"
 	"tasksync/queries"
 )
@@ -38,7 +39,13 @@ type API struct {
 	closing bool
 	passes  sync.WaitGroup // for POSTs
 	flights singleflight.Group
+
+	told recent.Counted // requests that were answered with 503
 }
+
+// tellAgain is the time between two log lines about requests that were answered with 503.
+// What is wrong then has lines of its own.
+const tellAgain = 5 * time.Minute
 
 // New makes an API.
 func New(cfg Config) (*API, error) {
@@ -55,7 +62,7 @@ func New(cfg Config) (*API, error) {
 		readLimiter:   newLimiter("read", readBursts*cfg.UserRate, readBursts*cfg.UserBurst, cfg.Now),
 		userGate:      newUserGate(cfg.UserAtOnce), readQueue: newUserQueue(cfg.UserAtOnce),
 		syncs: newGate(maxSyncs), reads: newGate(readPlaces(conns)), tickets: newGate(ticketPlaces(conns)),
-		opened: newOpenedTickets(),
+		opened: newOpenedTickets(), told: recent.Counted{Seldom: recent.Seldom{Again: tellAgain}},
 	}
 	a.wakeups = wakeup.New(wakeup.Config{
 		Pool: cfg.Pool, Syncer: cfg.Syncer, Logger: cfg.Logger, Registerer: cfg.Registerer, Spacing: cfg.WebhookSpacing, Now: cfg.Now,

@@ -161,8 +161,9 @@ func (a *API) observe(mux *http.ServeMux, next http.Handler) http.Handler {
 			took := time.Since(began)
 			a.metrics.requests.WithLabelValues(route, strconv.Itoa(recorded.status)).Inc()
 			a.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
-			a.cfg.Logger.Log(r.Context(), levelOf(r.Context(), recorded.status), "[TaskSync] Served a request",
-				"request_id", id, "route", route, "status", recorded.status, "duration", took.Round(time.Microsecond).String())
+			level, left := a.levelOf(r.Context(), recorded.status)
+			a.cfg.Logger.Log(r.Context(), level, "[TaskSync] Served a request",
+				"request_id", id, "route", route, "status", recorded.status, "duration", took.Round(time.Microsecond).String(), "left_out", left)
 		}()
 		next.ServeHTTP(recorded, r)
 	})
@@ -180,12 +181,21 @@ func routeName(pattern string) string {
 	return pattern
 }
 
-// levelOf returns Warn for errors of the server, unless the client has disconnected.
-func levelOf(ctx context.Context, status int) slog.Level {
-	if status >= http.StatusInternalServerError && status != http.StatusNotImplemented && ctx.Err() == nil {
-		return slog.LevelWarn
+// levelOf returns Warn for errors of the server, unless the client has disconnected. During
+// an outage each request has a 503: of these, one in [tellAgain], with how many were left
+// out since the last one.
+func (a *API) levelOf(ctx context.Context, status int) (level slog.Level, left int) {
+	switch {
+	case status < http.StatusInternalServerError, status == http.StatusNotImplemented, ctx.Err() != nil:
+		return slog.LevelDebug, 0
+	case status != http.StatusServiceUnavailable:
+		return slog.LevelWarn, 0
 	}
-	return slog.LevelDebug
+	left, first := a.told.First("served", a.cfg.Now())
+	if !first {
+		return slog.LevelDebug, 0
+	}
+	return slog.LevelWarn, left
 }
 
 // requestInfo is the id of a request, its connection, and the header of its response.

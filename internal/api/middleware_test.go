@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/internal/database"
 	"tasksync/syncer"
 )
 
@@ -227,6 +229,20 @@ func (s badSyncer) Sync(context.Context, syncer.Request) ([]syncer.Result, error
 		panic(s.panics)
 	}
 	return nil, s.err
+}
+
+// TestLogOfRequestsInAnOutage: while the database is away every request fails, and the log
+// says so once in five minutes.
+func TestLogOfRequestsInAnOutage(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.Syncer = badSyncer{err: &pgconn.PgError{Code: database.CannotConnectNow}} })
+	_, taskID := b.insertReady(alice)
+	for range 20 {
+		a := b.call(http.MethodPost, syncPath, token(alice), taskIDs(taskID))
+		require.Equal(t, http.StatusServiceUnavailable, a.status)
+	}
+	require.Equal(t, 1, strings.Count(b.log.String(), `level=ERROR msg="[TaskSync] Request failed"`), b.log)
+	require.Equal(t, 1, strings.Count(b.log.String(), `level=WARN msg="[TaskSync] Served a request"`), b.log)
 }
 
 // TestPassThatBreaks: a failed pass fails its request, not the daemon.

@@ -139,8 +139,8 @@ func describeWords(doc *huma.OpenAPI) {
 	word("Status", "How far a row or a clip is.", "submitted", "queued", "processing", "streaming", "complete", "failed")
 	word("TaskType", "What the task makes. An application may have types of its own.", "extend", "generate", "replace", "merge", "lyrics")
 	word("ErrorCode", "Why a row failed.", "PRODUCER_TAG", "COPYRIGHTED", "INAPPROPRIATE_CONTENT", "MODERATION_FLAGGED", "MALFORMED_PROMPT", "INVALID_REQUEST", "API_ERROR")
-	word("Via", "What led to an event: a look of tasksync's own, a webhook, a user's POST, the deadline, a late result, tasksync retry, or that the row is new.",
-		"poll", "webhook", "request", "timeout", "late", "retry", "insert")
+	word("Via", "What led to an event: a look of tasksync's own, a webhook, a user's POST, the deadline, a late result, tasksync retry, that the row is new, or that its files were archived.",
+		"poll", "webhook", "request", "timeout", "late", "retry", "insert", "archive")
 	for _, name := range []string{"from_status", "to_status"} {
 		closed := schemas["Event"].Properties[name]
 		schemas["Event"].Properties[name] = &huma.Schema{Ref: ref("Status").Ref, Description: closed.Description}

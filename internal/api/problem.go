@@ -93,15 +93,29 @@ func (a *API) responseTo(ctx context.Context, err error) (status int, header htt
 	if isPublic(err) || status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
 		return status, header, err.Error()
 	}
-	level := slog.LevelError
-	if ctx.Err() != nil { // the client has disconnected
-		level = slog.LevelDebug
+	level, left := slog.LevelDebug, 0
+	if ctx.Err() == nil { // else the client has disconnected
+		level, left = a.tellFailure(status)
 	}
-	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", database.WithoutDetail(err))
+	a.cfg.Logger.Log(ctx, level, "[TaskSync] Request failed", "request_id", requestID(ctx), "error", database.WithoutDetail(err), "left_out", left)
 	if status == http.StatusServiceUnavailable {
 		return status, header, "the database does not answer: try again"
 	}
 	return status, header, internalDetail
+}
+
+// tellFailure returns Error for a failure of the server. While a database does not answer,
+// each request has one: of these, one in [tellAgain], with how many were left out since the
+// last one.
+func (a *API) tellFailure(status int) (level slog.Level, left int) {
+	if status != http.StatusServiceUnavailable {
+		return slog.LevelError, 0
+	}
+	left, first := a.told.First("failed", a.cfg.Now())
+	if !first {
+		return slog.LevelDebug, 0
+	}
+	return slog.LevelError, left
 }
 
 // isPublic reports whether the client may see the text of err.

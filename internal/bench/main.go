@@ -41,7 +41,7 @@ func main() {
 	flag.IntVar(&o.inserts, "inserts", 200, "rows inserted one by one for the latency")
 	flag.IntVar(&o.rows, "rows", 20_000, "pending rows for the throughput")
 	flag.IntVar(&o.clients, "clients", 32, "pgbench clients")
-	flag.StringVar(&o.only, "only", "", "writers: measure the writers only; adopt: compare an adopted table with the plain ones only; looks: play the looks in virtual time only, without Postgres")
+	flag.StringVar(&o.only, "only", "", "writers: measure the writers only; adopt: compare an adopted table with the plain ones only; archive: copy files of 8 MB only; looks: play the looks in virtual time only, without Postgres")
 	flag.StringVar(&o.svg, "svg", "", "draw the looks of a learnt model into that file, and do nothing else")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of the writers' table, of which the medians are shown")
 	flag.IntVar(&o.seconds, "seconds", 3, "length of each measurement of the writers")
@@ -62,6 +62,8 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	switch {
+	case os.Getenv(archiveChild) != "":
+		return archiveDaemon(ctx, os.Getenv(archiveChild))
 	case o.svg != "":
 		return drawLooks(o.svg)
 	case o.only == "looks":
@@ -84,6 +86,9 @@ func bench(ctx context.Context, o options) error {
 		return err
 	}
 	describe(server, o)
+	if o.only == "archive" {
+		return archiving(ctx, server)
+	}
 	if o.only == "adopt" {
 		return adoption(ctx, server, pgbench, o)
 	}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"time"
 
+	"tasksync/internal/outbound"
 	"tasksync/task"
 )
 
@@ -36,6 +37,7 @@ func (c ProberConfig) withDefaults() ProberConfig {
 // since a proxy would resolve names unchecked. It is safe for concurrent use.
 type Prober struct {
 	cfg    ProberConfig
+	guard  outbound.Guard
 	client *http.Client
 	flight chan struct{}
 	cache  probeCache
@@ -44,10 +46,9 @@ type Prober struct {
 // NewProber returns a prober.
 func NewProber(cfg ProberConfig) *Prober {
 	cfg = cfg.withDefaults()
-	guard := addressGuard{allow: cfg.Allow}
+	guard := outbound.Guard{Allow: cfg.Allow}
 	return &Prober{
-		cfg: cfg, flight: make(chan struct{}, cfg.Concurrency),
-		client: &http.Client{Transport: guard.transport(cfg.Timeout), CheckRedirect: guard.redirect},
+		cfg: cfg, guard: guard, flight: make(chan struct{}, cfg.Concurrency), client: guard.Client(cfg.Timeout),
 	}
 }
 
@@ -85,7 +86,7 @@ func (p *Prober) CloseIdle() { p.client.CloseIdleConnections() }
 
 func (p *Prober) ask(ctx context.Context, rawURL string) task.Probe {
 	u, err := url.Parse(rawURL)
-	if err != nil || !(addressGuard{allow: p.cfg.Allow}).goodURL(u) {
+	if err != nil || !p.guard.GoodURL(u) {
 		return task.ProbeDead
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, rawURL, nil)
@@ -96,7 +97,7 @@ func (p *Prober) ask(ctx context.Context, rawURL string) task.Probe {
 	req.Header.Set("User-Agent", "tasksync")
 	resp, err := p.client.Do(req)
 	if err != nil {
-		if errors.Is(err, errBadTarget) {
+		if errors.Is(err, outbound.ErrBadTarget) {
 			return task.ProbeDead
 		}
 		return task.ProbeNoAnswer

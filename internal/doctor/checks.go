@@ -58,6 +58,7 @@ func checks() []check {
 		{beside, "open_tables", (*doctor).seeOpenTables},
 		{beside, "zone", (*doctor).seeZone},
 		{beside, "rows", (*doctor).seeRows},
+		{beside, "pauses", (*doctor).seePauses},
 		{beside, "status_default", (*doctor).seeStatusDefault},
 		{beside, "end_words", (*doctor).seeEndWords},
 		{beside, "unsubmitted", (*doctor).seeUnsubmitted},

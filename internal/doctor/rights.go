@@ -27,7 +27,7 @@ const clipValues = "clip_id status title audio_url stream_audio_url video_url im
 // budget_shares a daemon keeps to the limit alone.
 var ourTables = []struct{ tables, privileges string }{
 	{"generation_events event_tickets", "SELECT INSERT DELETE"},
-	{"event_tickets late_results look_models", "SELECT INSERT UPDATE"},
+	{"event_tickets late_results look_models archived_files", "SELECT INSERT UPDATE"},
 	{"generation_memory feed_lease river_job river_leader river_queue river_notification", "SELECT INSERT UPDATE DELETE"},
 }
 
@@ -38,6 +38,13 @@ var notifyTables = []struct{ tables, privileges string }{
 
 var sharedTables = []struct{ tables, privileges string }{
 	{"budgets budget_shares", "SELECT INSERT UPDATE DELETE"},
+}
+
+// operatorTables are the privileges without which a daemon does its work, but operators
+// see less of it, and their pauses have no effect.
+var operatorTables = []struct{ tables, privileges string }{
+	{"generation_looks", "SELECT INSERT UPDATE DELETE"},
+	{"pauses", "SELECT"},
 }
 
 // seeOwnRights examines the privileges on the application's tables as far as they
@@ -55,7 +62,7 @@ func (d *doctor) seeOwnRights(ctx context.Context) {
 
 // seeRights examines the privileges on everything that the daemon works with.
 func (d *doctor) seeRights(ctx context.Context) {
-	var w, shares wantedRights
+	var w, shares, operators wantedRights
 	w.add("schema", "tasksync", "", "", "USAGE")
 	w.add("table", "public", "tasksync_goose_version", "", "SELECT")
 	w.add("sequence", "tasksync", "river_job_id_seq", "", "USAGE")
@@ -68,10 +75,12 @@ func (d *doctor) seeRights(ctx context.Context) {
 	}
 	shares.add("function", "tasksync", "renew_share", "", "EXECUTE")
 	shares.addTables(sharedTables)
+	operators.addTables(operatorTables)
 	if !d.needRights(ctx, w, Bad, "or connect as the role that ran the migrations") {
 		return
 	}
-	if d.needRights(ctx, shares, Warning, "until then each daemon keeps to the provider's limit alone") {
+	whole := d.needRights(ctx, operators, Warning, "until then `tasksync explain` lacks looks, or `tasksync pause` has no effect")
+	if d.needRights(ctx, shares, Warning, "until then each daemon keeps to the provider's limit alone") && whole {
 		d.say(Good, "rights: role "+d.role+" may do all that a daemon does", "")
 	}
 }

@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"tasksync/queries"
 	"tasksync/task"
@@ -87,5 +89,23 @@ func (d *doctor) seeLate(ctx context.Context) {
 	case n > 0:
 		d.say(Warning, fmt.Sprintf("late results: %d came after their rows had failed", n),
 			"they are in tasksync.late_results; `tasksync retry ID` completes such a row, TASKSYNC_LATE=complete does so by itself")
+	}
+}
+
+// seePauses names the providers that an operator has paused.
+func (d *doctor) seePauses(ctx context.Context) {
+	pauses, err := d.queries.PauseList(ctx, d.pool)
+	if err != nil {
+		d.trouble("pauses", err)
+		return
+	}
+	for _, p := range pauses {
+		why := ""
+		if p.Reason != "" {
+			why = " (" + task.Redact(p.Reason) + ")"
+		}
+		name := cmp.Or(task.Redact(p.Provider), "all of them")
+		d.say(Warning, fmt.Sprintf("pauses: an operator has paused calls to %s since %s%s", name, p.PausedAt.UTC().Format(time.RFC3339), why),
+			"`tasksync resume` ends that; until then rows stay pending")
 	}
 }

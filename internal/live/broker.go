@@ -76,6 +76,7 @@ type Broker struct {
 	joining   []*Subscription                   // the subscriptions that no step has taken up yet
 	lastEnd   time.Time                         // when a subscription last ended
 	interrupt context.CancelFunc                // ends the wait for the next step
+	emptied   bool                              // the last subscription has ended since the last wait began
 	closed    bool                              // Run has ended
 	arrived   chan struct{}                     // has a token after a subscription was added
 

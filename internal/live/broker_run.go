@@ -97,12 +97,16 @@ func (b *Broker) wait(ctx context.Context, l *listener, d time.Duration) error {
 	return l.wait(ctx)
 }
 
-// setInterrupt stores cancel, which wake calls when a subscription can join. It
-// returns false if a subscription can join already.
+// setInterrupt stores cancel, which is called when a subscription can join, and when the
+// last one has ended. It returns false if that is so already.
 func (b *Broker) setInterrupt(cancel context.CancelFunc) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.interrupt = cancel
+	if cancel != nil && b.emptied {
+		b.emptied = false
+		return false
+	}
 	return len(b.ready()) == 0
 }
 

@@ -113,6 +113,12 @@ func (b *Broker) end(s *Subscription, err error) {
 		b.joining = slices.DeleteFunc(b.joining, func(other *Subscription) bool { return other == s })
 	}
 	b.total--
+	if b.total == 0 { // the broker's connection may be closed soon
+		b.emptied = true
+		if b.interrupt != nil {
+			b.interrupt()
+		}
+	}
 	b.lastEnd = time.Now()
 	b.metrics.subscribers.Dec()
 	switch {

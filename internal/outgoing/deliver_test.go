@@ -1,7 +1,9 @@
 package outgoing
 
 import (
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -204,4 +206,26 @@ func TestNobodyThere(t *testing.T) {
 	require.Equal(t, 1, b.count(`SELECT count(*) FROM tasksync.notifications WHERE result LIKE '%does not resolve%' OR result LIKE 'no answer%'`))
 	require.Zero(t, b.count(`SELECT count(*) FROM tasksync.notifications AS n WHERE n::text LIKE '%hunter2%'`))
 	require.NotContains(t, b.log.String(), "hunter2")
+}
+
+// A receiver that breaks every connection is told of in the log now and then, and without
+// its address.
+func TestBrokenConnections(t *testing.T) {
+	t.Parallel()
+	b, s := setup(t, 1)
+	s[0].answers(func(_ got, w http.ResponseWriter) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		require.NoError(t, err)
+		require.NoError(t, conn.(*net.TCPConn).SetLinger(0)) // a reset
+		require.NoError(t, conn.Close())
+	})
+	const rows = 20
+	for range rows {
+		b.ends(b.notifier, b.row(task.Processing), task.Processing, task.Failed)
+	}
+	b.work(b.notifier)
+	b.until("all are tried", func() bool { return b.metric(resultFailed) == rows })
+	b.until("it is noted", func() bool { return b.count(`SELECT count(*) FROM tasksync.notifications WHERE attempts > 0`) == rows })
+	require.Zero(t, b.count(`SELECT count(*) FROM tasksync.notifications WHERE result LIKE '%127.0.0.1%'`))
+	require.Equal(t, 1, strings.Count(b.log.String(), "A notification was not delivered"))
 }

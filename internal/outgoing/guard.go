@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"tasksync/internal/cdn"
+	"tasksync/internal/outbound"
 )
 
 var errRefusedAddress = errors.New("the address that the name resolves to is refused")
@@ -31,7 +31,7 @@ func allowed(host string, ip netip.Addr) bool {
 	case ip.IsLoopback():
 		return local(host)
 	default:
-		return cdn.Public(ip) || ip.IsPrivate() || sharedSpace.Contains(ip)
+		return outbound.Public(ip) || ip.IsPrivate() || sharedSpace.Contains(ip)
 	}
 }
 

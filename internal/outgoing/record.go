@@ -35,7 +35,7 @@ func (n *Notifier) record(ctx context.Context, t queries.NotificationTakeRow, r 
 		return n.end(ctx, t, dead, a.result)
 	}
 	n.metrics.deliveries.WithLabelValues(resultFailed).Inc()
-	n.warn(ctx, "failed "+r.Name+a.result, "[TaskSync] A notification was not delivered; it is sent again later",
+	n.warn(ctx, "failed "+r.Name, "[TaskSync] A notification was not delivered; it is sent again later",
 		"receiver", r.Name, "result", a.result, "type", t.Type, "generation_id", t.GenerationID, "attempts", t.Attempts+1)
 	return n.postpone(ctx, queries.NotificationPostponeParams{ID: t.ID, Attempts: 1, Result: a.result}, max(space, a.wait))
 }

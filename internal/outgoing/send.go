@@ -101,6 +101,9 @@ func reasonOf(err error) string {
 	if errors.Is(err, errRefusedAddress) {
 		return errRefusedAddress.Error()
 	}
+	if op, ok := errors.AsType[*net.OpError](err); ok { // its text has addresses, with another port each time
+		return op.Op + ": " + reasonOf(op.Err)
+	}
 	text := task.Redact(err.Error())
 	return strings.ToValidUTF8(text[:min(len(text), maxResult)], "")
 }

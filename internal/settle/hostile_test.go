@@ -123,6 +123,27 @@ func TestSlowFunction(t *testing.T) {
 	require.Equal(t, Retried{Settled: 40}, b.due())
 }
 
+// A call that no limit of time interrupts ends with the time of the pass. Its row ends all
+// the same, and the next rows do not wait for such calls.
+func TestCallThatCannotBeInterrupted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, `FOR i IN 1..2 LOOP BEGIN PERFORM pg_sleep(20); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP;`)
+	id := ids(1)[0]
+	for range strikesMost {
+		ctx, cancel := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+		err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+			return b.settler.Settle(ctx, tx, []syncer.Ending{ending(id, task.Processing, task.Complete)})
+		})
+		cancel()
+		require.Error(t, err)
+		require.False(t, b.settler.restUntil.IsZero())
+		b.settler.restUntil = time.Time{}
+		b.exec(`DO 'BEGIN LOCK TABLE tasksync.settlements; END'`) // the session has ended
+	}
+	require.NoError(t, b.complete(id))
+	require.Equal(t, "1 complete quarantined", b.states(id))
+}
+
 // A lock that the application holds keeps no row from ending.
 func TestLockedAccount(t *testing.T) {
 	t.Parallel()
@@ -195,7 +216,7 @@ func TestCheck(t *testing.T) {
 	} {
 		tx, err := b.pool.Begin(t.Context())
 		require.NoError(t, err)
-		defer tx.Rollback(context.Background()) //nolint:errcheck // for a test that failed
+		t.Cleanup(func() { _ = tx.Rollback(context.Background()) }) // of a test that failed
 		_, err = tx.Exec(t.Context(), `CREATE ROLE settle_checker; GRANT settle_checker TO CURRENT_USER;`+c.sql+`; SET LOCAL ROLE settle_checker`)
 		require.NoError(t, err, name)
 		require.ErrorContains(t, Check(t.Context(), tx, Function{"public", "f"}), c.want, name)

@@ -144,7 +144,11 @@ func (s *Settler) callAll(ctx context.Context, tx pgx.Tx, rounds []settlement) (
 		return failed, nil
 	}
 	err := s.callIn(ctx, tx, left, togetherTime)
-	if err == nil || s.endsTransaction(err, left) {
+	if err == nil {
+		return failed, nil
+	}
+	if s.endsTransaction(err, left) {
+		s.rest(began, err)
 		return failed, err
 	}
 	if len(left) == 1 {
@@ -205,8 +209,9 @@ func (s *Settler) rest(began time.Time, err error) {
 }
 
 // endsTransaction reports whether an error of a call is the transaction's rather than the
-// function's: the database does not serve, a deadlock, a serialization failure, or a
-// session that was lost. It remembers which calls it came of.
+// function's: the database does not serve, a deadlock, or a serialization failure.
+// It remembers which calls it came of, also if the session was lost: a call that cannot
+// be interrupted, as of another server by dblink, ends with the time of the pass.
 func (s *Settler) endsTransaction(err error, called []settlement) bool {
 	if err == nil || database.Code(err) != "" && !database.Away(err) && !database.HasClass(err, database.ClassTransactionRollback) {
 		return false

@@ -59,6 +59,8 @@ type Config struct {
 	// "http://localhost:9090"; then the URLs of audio and covers in answers can be fetched.
 	// Default "": the hosts of the provider.
 	MediaURL string
+	// AudioSize is how many bytes each song has at least. Default: a second of silence.
+	AudioSize int
 	// Now is the clock of the life cycles and of the rate limit. Default
 	// time.Now.
 	Now func() time.Time
@@ -101,9 +103,12 @@ func (c Config) media() media {
 	default: // the others have Suno's own URLs
 		return media{audio: "https://cdn1.suno.ai/", stream: "https://audiopipe.suno.ai/?item_id="}
 	}
-	base := strings.TrimSuffix(c.MediaURL, "/") + "/simulator/"
-	return media{audio: base + "audio/", stream: base + "audio/", image: base + "cover/"}
+	base := c.mediaBase()
+	return media{audio: base + "audio/", stream: base + "audio/", image: base + "cover/", video: base + "video/"}
 }
+
+// mediaBase is the base of the addresses of this simulator's files.
+func (c Config) mediaBase() string { return strings.TrimSuffix(c.MediaURL, "/") + "/simulator/" }
 
 // speedText returns the speed for pages; JSON has no infinity.
 func (s *Simulator) speedText() string {

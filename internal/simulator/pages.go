@@ -1,13 +1,10 @@
 package simulator
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // servePages mounts the simulator's own pages: help, records, statistics, audio.
@@ -15,8 +12,7 @@ func (s *Simulator) servePages() {
 	s.mux.HandleFunc("GET /{$}", s.helpPage)
 	s.mux.HandleFunc("GET /simulator/tasks/{id}", s.taskPage)
 	s.mux.HandleFunc("GET /simulator/stats", s.statsPage)
-	s.mux.HandleFunc("GET /simulator/audio/{clip}", audioPage)
-	s.mux.HandleFunc("GET /simulator/cover/{clip}", coverPage)
+	s.serveMedia()
 }
 
 func (s *Simulator) helpPage(w http.ResponseWriter, _ *http.Request) {
@@ -46,7 +42,8 @@ func Help() string {
   GET /simulator/tasks/{id}        its record of a task, and the end to expect
   GET /simulator/stats             requests by route and answer
   GET /simulator/audio/{clip}.mp3  one second of silence
-  GET /simulator/cover/{clip}      a drawing
+  GET /simulator/cover/{clip}      a drawing, as JPEG
+  GET /simulator/video/{clip}.mp4  an MP4 file without a track
 
 Script a submit by the header X-Simulate: FATE and X-Simulate-Faults: FAULT,FAULT
 (one for each of the first status requests; * at the end repeats the last one for
@@ -94,29 +91,4 @@ func writePretty(w http.ResponseWriter, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(append(body, '\n'))
-}
-
-// audioPage serves silence for every clip, with ranges.
-func audioPage(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "audio/mpeg")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(silence()))
-}
-
-// coverPage serves a drawing for every clip: hills in colours of the clip's own.
-func coverPage(w http.ResponseWriter, r *http.Request) {
-	sum := sha256.Sum256([]byte(r.PathValue("clip")))
-	hue, sun := int(sum[0])*360/256, 12+int(sum[1])%40
-	w.Header().Set("Content-Type", "image/svg+xml")
-	_, _ = fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64"><rect width="64" height="64" fill="hsl(%d 60%% 78%%)"/>`+
-		`<circle cx="%d" cy="20" r="9" fill="hsl(%d 80%% 92%%)"/><path d="M0 44 20 26l16 16 12-10 16 14v18H0z" fill="hsl(%d 42%% 52%%)"/>`+
-		`<path d="M0 56 24 42l18 12 22-10v20H0z" fill="hsl(%d 46%% 34%%)"/></svg>`, hue, sun, hue+40, hue+10, hue+25)
-}
-
-// silence returns a second of MP3: MPEG-1 layer III, 32 kbit/s, 44.1 kHz, mono. A
-// frame whose side information is all zero decodes to silence.
-func silence() []byte {
-	const frames, size = 39, 144 * 32000 / 44100
-	frame := make([]byte, size)
-	copy(frame, []byte{0xFF, 0xFB, 0x10, 0xC0})
-	return bytes.Repeat(frame, frames)
 }

@@ -14,7 +14,7 @@ type plot struct {
 }
 
 // media are the bases of the URLs in answers.
-type media struct{ audio, stream, image string } // image "": at the hosts of the providers
+type media struct{ audio, stream, image, video string } // image "": at the hosts of the providers
 
 // live draws what happens to a task.
 func (l *life) live(d draw, m media) {
@@ -47,6 +47,10 @@ func (p *plot) item() Item {
 		cover = p.media.image + id
 		source = cover
 	}
+	video := "https://cdn1.suno.ai/"
+	if p.media.video != "" {
+		video = p.media.video
+	}
 	return Item{
 		ID: id, Title: p.title(), Lyrics: p.verses(), Tags: p.tags(),
 		ModelName: pick(p.draw, "chirp-crow", "chirp-v4"), Duration: p.duration(), Status: task.Complete,
@@ -54,7 +58,7 @@ func (p *plot) item() Item {
 		SourceAudioURL:       p.media.audio + id + ".mp3",
 		StreamAudioURL:       p.media.stream + id,
 		SourceStreamAudioURL: "https://cdn1.suno.ai/" + id + ".mp3",
-		VideoURL:             "https://cdn1.suno.ai/" + id + ".mp4",
+		VideoURL:             video + id + ".mp4",
 		ImageURL:             cover,
 		SourceImageURL:       source,
 	}

@@ -20,6 +20,7 @@ type Simulator struct {
 	tally   tally
 	formats map[string]wire // by their names
 	outage  atomic.Pointer[Fault]
+	files   files
 
 	closed    chan struct{}
 	closeOnce sync.Once

@@ -16,7 +16,8 @@ type sunoapi struct{}
 func (sunoapi) name() string { return "sunoapi" }
 
 func (f sunoapi) routes() []route {
-	return append(sunoapiRoutes(f), route{"GET /api/v1/generate/credit", sunoapiCredits})
+	return append(sunoapiRoutes(f), route{"GET /api/v1/generate/credit", sunoapiCredits},
+		route{recoveryStart, startRecovery}, route{recoveryRecord, tellRecovery})
 }
 
 // sunoapiCredits answers that the account has credits left.

@@ -17,6 +17,7 @@ type profile struct {
 	endpoints []endpoint
 	codes     map[int]meaning
 	credits   string // the path of the call that tells the credits left
+	recovery  string // the path of the call that makes files anew; "": there is none
 }
 
 // provider returns the profile as an upstream.Provider.
@@ -55,10 +56,11 @@ func sunoAPI() profile {
 		Provider: upstream.Provider{
 			Name: "sunoapi", BaseURL: "https://api.sunoapi.org", Paths: paths(),
 			Aliases: []string{"suno", "sunoapi.org", "api.sunoapi.org", "suno-api", "suno_api", "suno api"},
-			Limits:  upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second},
+			Limits:  upstream.Limits{Batch: 1, Requests: 20, Window: 10 * time.Second}, Retention: 14 * 24 * time.Hour,
 		},
 		endpoints: []endpoint{recordInfo},
 		credits:   "/api/v1/generate/credit",
+		recovery:  "/api/v1/suno/recovery",
 		codes: map[int]meaning{
 			401: unauthorized,
 			405: rateLimited,
@@ -78,6 +80,7 @@ func kie() profile {
 			Name: "kie", BaseURL: "https://api.kie.ai", Paths: paths(),
 			Aliases:        []string{"suno", "kie.ai", "api.kie.ai", "kieai", "kie-ai", "kie_ai", "kie ai"},
 			Limits:         upstream.Limits{Batch: 1, Requests: 10, Window: time.Second, MinInterval: time.Second / 3},
+			Retention:      14 * 24 * time.Hour,
 			VerifyCallback: VerifyCallback,
 		},
 		endpoints: []endpoint{jobsRecordInfo, recordInfo},

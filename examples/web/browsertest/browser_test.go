@@ -171,3 +171,28 @@ func (b *tab) shoot(name string) {
 
 // quoted returns a text as a JavaScript literal.
 func quoted(s string) string { return strconv.Quote(s) }
+
+// view sets the size of the screen, and its colours.
+func (b *tab) view(v viewport) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.scheme}},
+	})
+	require.NoError(b, cmp.Or(err, chromedp.Do(ctx, chromedp.EmulateViewport(v.width, 900))))
+}
+
+// picture takes a screenshot of the page as it is, if shotsEnv is set.
+func (b *tab) picture(name string) {
+	b.Helper()
+	dir := os.Getenv(shotsEnv)
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	require.NoError(b, err)
+	require.NoError(b, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600))
+}

@@ -45,9 +45,10 @@ type world struct {
 	pool     *pgxpool.Pool
 	sim      *simulator.Simulator
 	simURL   string
-	clock    atomic.Int64 // of the upstream, in hours; only the test moves it
-	addr     string       // of the daemon
-	page     string       // the origin of the page
+	clock    atomic.Int64         // of the upstream, in hours; only the test moves it
+	addr     string               // of the daemon
+	page     string               // the origin of the page
+	change   func(*daemon.Config) // of the daemons; nil: nothing
 }
 
 // newWorld returns a world without a daemon.
@@ -113,6 +114,9 @@ func (w *world) start(addr string) (stop func()) {
 		NoCDNProbe:   true, ListenAddr: addr, AdminAddr: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
 		API:     daemon.API{JWTSecret: secret, CORSOrigins: []string{w.page}},
 		Started: func(net.Addr) { close(ready) },
+	}
+	if w.change != nil {
+		w.change(&cfg)
 	}
 	go func() { ended <- daemon.Run(ctx, cfg) }()
 	var stopped bool

@@ -1,0 +1,178 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tasksync/internal/story"
+)
+
+const (
+	password = "the password of the test"
+	rowID    = "7d3f0c62-8f0e-4f43-9a6e-0a4c2f3f1c11"
+)
+
+// fake is a source with one row.
+type fake struct{ retried []string }
+
+func (f *fake) Overview(context.Context) (*Overview, error) { return &Overview{Version: "v1"}, nil }
+
+func (f *fake) Explain(_ context.Context, id string) ([]*story.Story, error) {
+	if id != rowID {
+		return nil, ErrNotFound
+	}
+	return []*story.Story{{ID: rowID}}, nil
+}
+
+func (f *fake) Retry(_ context.Context, id string) (bool, error) {
+	f.retried = append(f.retried, id)
+	return true, nil
+}
+
+func (f *fake) Pause(context.Context, string, string) error { return nil }
+
+func (f *fake) Resume(context.Context, string) error { return nil }
+
+// server serves a console on a loopback address, and follows no redirect.
+func server(t *testing.T, cfg Config) (base string, client *http.Client) {
+	t.Helper()
+	if cfg.Source == nil {
+		cfg.Source = &fake{}
+	}
+	s := httptest.NewServer(New(cfg))
+	t.Cleanup(s.Close)
+	return s.URL, &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// ask sends a request and returns the status and the header of the answer. Headers are
+// given as names and values.
+func ask(t *testing.T, client *http.Client, method, link, body string, headers ...string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, link, strings.NewReader(body))
+	require.NoError(t, err)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			r.Host = headers[i+1]
+		}
+	}
+	resp, err := client.Do(r)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	return resp
+}
+
+func signIn(t *testing.T, client *http.Client, base, with string) *http.Response {
+	t.Helper()
+	return ask(t, client, http.MethodPost, base+"/console/login", url.Values{"password": {with}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+// cookieOf signs in and returns the cookie.
+func cookieOf(t *testing.T, client *http.Client, base string) string {
+	t.Helper()
+	resp := signIn(t, client, base, password)
+	require.Equal(t, http.StatusSeeOther, resp.StatusCode)
+	cookie := resp.Cookies()[0]
+	require.True(t, cookie.HttpOnly)
+	require.Equal(t, http.SameSiteStrictMode, cookie.SameSite)
+	return cookie.Name + "=" + cookie.Value
+}
+
+// Without a password and a proxy there is no console.
+func TestOffByDefault(t *testing.T) {
+	t.Parallel()
+	base, client := server(t, Config{})
+	for _, path := range []string{"/console", "/console/", "/console/console.js", "/console/api/overview", "/console/jobs/"} {
+		require.Equal(t, http.StatusNotFound, ask(t, client, http.MethodGet, base+path, "").StatusCode, path)
+	}
+	require.Equal(t, http.StatusNotFound, signIn(t, client, base, "").StatusCode)
+}
+
+func TestPasswordOpensTheConsole(t *testing.T) {
+	t.Parallel()
+	base, client := server(t, Config{Password: password})
+	api := base + "/console/api/overview"
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, api, "").StatusCode)
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, base+"/console/", "").StatusCode)
+	require.Equal(t, http.StatusUnauthorized, signIn(t, client, base, "another one").StatusCode)
+	cookie := cookieOf(t, client, base)
+	resp := ask(t, client, http.MethodGet, api, "", "Cookie", cookie)
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.NotContains(t, resp.Header.Get("Content-Security-Policy"), "unsafe")
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodGet, base+"/console/", "", "Cookie", cookie).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, api, "", "Cookie", cookie+"0").StatusCode)
+	c := New(Config{Source: &fake{}, Password: password})
+	require.True(t, c.valid(c.session(time.Now().Add(time.Minute)), time.Now()))
+	require.False(t, c.valid(c.session(time.Now().Add(-time.Minute)), time.Now()), "it has ended")
+	require.False(t, New(Config{Source: &fake{}, Password: "a new password"}).valid(c.session(time.Now().Add(time.Minute)), time.Now()))
+
+	for range maxTries {
+		signIn(t, client, base, "another one")
+	}
+	require.Equal(t, http.StatusTooManyRequests, signIn(t, client, base, password).StatusCode, "nobody can try them all")
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodGet, api, "", "Cookie", cookie).StatusCode, "who is in stays in")
+}
+
+// What changes something needs a setting of its own, and comes from the page itself.
+func TestActions(t *testing.T) {
+	t.Parallel()
+	body := `{"id":"` + rowID + `"}`
+	source := &fake{}
+	base, client := server(t, Config{Password: password, Source: source, Jobs: http.NotFoundHandler()})
+	cookie := cookieOf(t, client, base)
+	for _, path := range []string{"/console/api/retry", "/console/api/pause", "/console/api/resume", "/console/jobs/api/jobs/cancel"} {
+		require.Equal(t, http.StatusForbidden, ask(t, client, http.MethodPost, base+path, body, "Cookie", cookie).StatusCode, path)
+	}
+	require.Empty(t, source.retried)
+
+	base, client = server(t, Config{Password: password, Source: source, Actions: true})
+	cookie = cookieOf(t, client, base)
+	retry := base + "/console/api/retry"
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodPost, retry, body).StatusCode)
+	require.Equal(t, http.StatusForbidden, ask(t, client, http.MethodPost, retry, body, "Cookie", cookie, "Sec-Fetch-Site", "cross-site").StatusCode)
+	require.Equal(t, http.StatusForbidden, ask(t, client, http.MethodPost, retry, body, "Cookie", cookie, "Origin", "https://evil.example").StatusCode)
+	require.Empty(t, source.retried)
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodPost, retry, body, "Cookie", cookie, "Sec-Fetch-Site", "same-origin").StatusCode)
+	require.Equal(t, []string{rowID}, source.retried)
+}
+
+// A proxy's header counts from the proxy only.
+func TestTrustedProxy(t *testing.T) {
+	t.Parallel()
+	cfg := Config{ProxyHeader: "X-Forwarded-User", Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	base, client := server(t, cfg)
+	api := base + "/console/api/overview"
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, api, "").StatusCode)
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodGet, api, "", "X-Forwarded-User", "somebody").StatusCode)
+	require.Equal(t, http.StatusUnauthorized, signIn(t, client, base, "").StatusCode, "no password is no empty password")
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, api, "", "Cookie", cookieName+"="+New(cfg).session(time.Now().Add(time.Hour))).StatusCode)
+	cfg.Proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	base, client = server(t, cfg)
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, base+"/console/api/overview", "", "X-Forwarded-User", "somebody").StatusCode)
+}
+
+// Programs on this machine read rows as they are; others need the password.
+func TestRowsForPrograms(t *testing.T) {
+	t.Parallel()
+	base, client := server(t, Config{Password: password})
+	link := base + "/admin/generations/" + rowID
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodGet, link, "").StatusCode)
+	require.Equal(t, http.StatusNotFound, ask(t, client, http.MethodGet, base+"/admin/generations/none", "").StatusCode)
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, link, "", "Host", "evil.example").StatusCode, "a page of another site, by a name of its own")
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, link, "", "X-Forwarded-For", "10.0.0.1").StatusCode, "a proxy")
+	basic := func(p string) string {
+		r := httptest.NewRequest(http.MethodGet, link, nil)
+		r.SetBasicAuth("any", p)
+		return r.Header.Get("Authorization")
+	}
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodGet, link, "", "Host", "tasksync.internal", "Authorization", basic(password)).StatusCode)
+	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, link, "", "Authorization", basic("another one")).StatusCode)
+}
