@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // defaultAdminAddr is where the daemon has its metrics unless it is told otherwise.
@@ -45,9 +46,13 @@ func (c healthcheckCmd) Run(ctx context.Context, std *streams) error {
 	return nil
 }
 
-// adminClient asks no proxy: the daemon is on this machine, whatever its address is, and a
-// watchdog that could not ask would have systemd end a daemon that works.
-var adminClient = &http.Client{Transport: &http.Transport{}} //nolint:gochecknoglobals // it has no state but its connection
+// adminClient asks no proxy and follows no redirect: what responds must be the daemon, which
+// is on this machine, whatever its address is. A watchdog that could not ask would have
+// systemd end a daemon that works.
+var adminClient = &http.Client{ //nolint:gochecknoglobals // it has no state but its connection
+	Transport:     &http.Transport{},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
 
 // askAdmin asks the daemon at addr, which may lack a host or have one that means all
 // addresses of the machine.
@@ -71,5 +76,10 @@ func askAdmin(ctx context.Context, addr, path string) (status int, body string, 
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	return resp.StatusCode, strings.TrimSpace(string(text)), err
+	return resp.StatusCode, strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(string(text))), err
 }

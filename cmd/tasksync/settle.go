@@ -221,6 +221,9 @@ func (c *settleBackfillCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	since, err := sinceTime(c.Since, time.Now())
+	if err == nil && since.IsZero() {
+		err = errors.New("--since is empty; give a time since when nothing else settles rows, like 24h")
+	}
 	if err != nil {
 		return usageError{err}
 	}

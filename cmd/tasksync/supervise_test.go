@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +72,10 @@ func TestSupervisors(t *testing.T) {
 	code, out = tasksync("healthcheck", "--admin-addr", addr)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, out, "no daemon answers")
+	stranger := httptest.NewServer(http.RedirectHandler("https://app.example/", http.StatusFound))
+	defer stranger.Close()
+	code, out = tasksync("healthcheck", "--admin-addr", strings.TrimPrefix(stranger.URL, "http://"))
+	require.Equal(t, exitFailed, code, "a redirect is no daemon's: %s", out)
 	code, out = tasksync("healthcheck", "--admin-addr", "9464")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, out, "TASKSYNC_ADMIN_ADDR")
