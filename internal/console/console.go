@@ -19,6 +19,9 @@ import (
 // ErrNotFound is what Source.Explain returns for an id that names no row.
 var ErrNotFound = errors.New("no row has this id, nor a task or clip with it")
 
+// ErrNoProvider is what Source.Pause returns for a name that no provider has.
+var ErrNoProvider = errors.New("no provider has this name")
+
 // Source is what the console shows, and does.
 type Source interface {
 	// Overview returns what the first page shows.
@@ -27,9 +30,10 @@ type Source interface {
 	Explain(ctx context.Context, id string) ([]*story.Story, error)
 	// Retry makes a failed row pending again, and reports whether it was one.
 	Retry(ctx context.Context, id string) (bool, error)
-	// Pause has calls to a provider pause, and Resume go on; "" is all of them.
+	// Pause has calls to a provider pause, and Resume go on. Resume reports whether they were
+	// paused under that name.
 	Pause(ctx context.Context, provider, reason string) error
-	Resume(ctx context.Context, provider string) error
+	Resume(ctx context.Context, provider string) (bool, error)
 }
 
 // Config is what a Console needs.
