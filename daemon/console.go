@@ -17,6 +17,7 @@ import (
 
 	"tasksync/internal/console"
 	"tasksync/internal/database"
+	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
 	"tasksync/internal/story"
 	"tasksync/internal/wait"
@@ -113,8 +114,11 @@ func (c *consoleData) Pause(ctx context.Context, provider, reason string) error 
 
 // Resume implements console.Source.
 func (c *consoleData) Resume(ctx context.Context, provider string) (bool, error) {
-	n, err := c.q.PauseEnd(ctx, c.d.pool, strings.ToLower(provider))
-	return n > 0, err
+	if _, err := c.q.PauseEnd(ctx, c.d.pool, strings.ToLower(provider)); err != nil {
+		return false, err
+	}
+	left, err := c.q.PauseList(ctx, c.d.pool)
+	return !slices.ContainsFunc(left, func(r queries.TasksyncPause) bool { return r.Provider == pauses.All }), err
 }
 
 // overviewFor is how long an overview holds, for all who look.

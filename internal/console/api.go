@@ -124,9 +124,9 @@ func (c *Console) resume(ctx context.Context, what wish) (string, error) {
 	if what.Provider == "" {
 		return "", ErrNoProvider
 	}
-	ended, err := c.cfg.Source.Resume(ctx, what.Provider)
-	if err == nil && !ended {
-		return "this provider is not paused by its own name; tasksync resume, without a name, ends a pause of all providers", nil
+	goOn, err := c.cfg.Source.Resume(ctx, what.Provider)
+	if err == nil && !goOn {
+		return "all providers are paused; tasksync resume, without a name, ends that", nil
 	}
 	return "calls go on within two seconds", err
 }

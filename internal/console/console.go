@@ -30,8 +30,8 @@ type Source interface {
 	Explain(ctx context.Context, id string) ([]*story.Story, error)
 	// Retry makes a failed row pending again, and reports whether it was one.
 	Retry(ctx context.Context, id string) (bool, error)
-	// Pause has calls to a provider pause, and Resume go on. Resume reports whether they were
-	// paused under that name.
+	// Pause has calls to a provider pause, and Resume go on. Resume reports whether
+	// they do: a pause of all providers stands on.
 	Pause(ctx context.Context, provider, reason string) error
 	Resume(ctx context.Context, provider string) (bool, error)
 }
