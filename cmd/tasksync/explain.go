@@ -72,7 +72,9 @@ func (c *explainCmd) Run(ctx context.Context, std *streams) error {
 
 func printStory(out io.Writer, s *daemon.Story) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	field := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, oneLine(fmt.Sprintf(format, args...))) }
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, oneLine(fmt.Sprintf(format, args...)))
+	}
 	field("row", "%s", s.ID)
 	field("task", "%s (%s, provider %s)", cmp.Or(s.TaskID, "none yet"), s.TaskType, cmp.Or(s.Provider, "default"))
 	field("status", "%s: %s", statusOf(s), s.Why)
