@@ -36,6 +36,14 @@ func (c *Console) explain(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		w.Header().Set("Retry-After", "10")
+		problem(w, http.StatusServiceUnavailable, "too many ask for rows at once; ask again later")
+		return
+	}
 	stories, err := c.cfg.Source.Explain(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):

@@ -55,6 +55,7 @@ type Console struct {
 	cfg    Config
 	files  fs.FS
 	tries  tries
+	slots  chan struct{} // one for each story that is read now
 	origin *http.CrossOriginProtection
 	mux    *http.ServeMux
 }
@@ -66,7 +67,7 @@ var page embed.FS
 func New(cfg Config) *Console {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	files, _ := fs.Sub(page, "page") // it is there
-	c := &Console{cfg: cfg, files: files, origin: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	c := &Console{cfg: cfg, files: files, origin: http.NewCrossOriginProtection(), mux: http.NewServeMux(), slots: make(chan struct{}, maxStories)}
 	c.mux.HandleFunc("GET /admin/generations/{id}", c.explainAdmin)
 	if !c.on() {
 		c.mux.HandleFunc("/console/", c.off)
@@ -179,3 +180,7 @@ func answer(w http.ResponseWriter, body any) {
 
 // answerTimeout bounds the queries of a request.
 const answerTimeout = 20 * time.Second
+
+// maxStories is how many stories are read at once. A search may read a whole table, on the
+// connections that the passes use: however many ask, enough are left for these.
+const maxStories = 2

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,11 +24,17 @@ const (
 )
 
 // fake is a source with one row.
-type fake struct{ retried, paused []string }
+type fake struct {
+	retried, paused []string
+	explaining      func() // nil: nothing
+}
 
 func (f *fake) Overview(context.Context) (*Overview, error) { return &Overview{Version: "v1"}, nil }
 
 func (f *fake) Explain(_ context.Context, id string) ([]*story.Story, error) {
+	if f.explaining != nil {
+		f.explaining()
+	}
 	if id != rowID {
 		return nil, ErrNotFound
 	}
@@ -272,4 +279,41 @@ func TestRowsAreNotForProxies(t *testing.T) {
 	proxied := New(Config{Source: &fake{}, ProxyHeader: "X-Auth-User", Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	require.Equal(t, http.StatusUnauthorized, of(proxied, func(*http.Request) {}))
 	require.Equal(t, http.StatusOK, of(proxied, func(r *http.Request) { r.Header.Set("X-Auth-User", "somebody") }))
+}
+
+// However many ask for rows, the passes keep their connections to the database.
+func TestFewStoriesAreReadAtOnce(t *testing.T) {
+	t.Parallel()
+	const all = 5 * maxStories
+	begun, release := make(chan struct{}, all), make(chan struct{})
+	var now, most atomic.Int64
+	source := &fake{explaining: func() {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		begun <- struct{}{}
+		<-release
+		now.Add(-1)
+	}}
+	base, client := server(t, Config{Source: source})
+	codes := make(chan int, all)
+	for range all {
+		go func() {
+			resp, err := client.Get(base + "/admin/generations/" + rowID)
+			if err != nil {
+				codes <- 0
+				return
+			}
+			_ = resp.Body.Close()
+			codes <- resp.StatusCode
+		}()
+	}
+	for range maxStories {
+		<-begun
+	}
+	close(release)
+	for range all {
+		require.Equal(t, http.StatusOK, <-codes)
+	}
+	require.LessOrEqual(t, most.Load(), int64(maxStories))
 }
