@@ -23,7 +23,7 @@ type settleCmd struct {
 
 // settleFlags say which function rows are settled by.
 type settleFlags struct {
-	Settle string `name:"settle" env:"TASKSYNC_SETTLE" placeholder:"FUNCTION" help:"Your SQL function that is called at the end of each row, in its transaction, like public.settle_generation (generation_id uuid, round int, outcome text, code text, details jsonb)."`
+	Settle string `name:"settle" env:"TASKSYNC_SETTLE" placeholder:"FUNCTION" help:"Your SQL function that is called at the end of each row, in its transaction, like public.settle_generation (generation_id uuid, round int, outcome text, code text, details jsonb)." group:"ends"`
 }
 
 // settleListCmd is `tasksync settle list`.
@@ -103,7 +103,7 @@ func printSettlementsJSON(std *streams, list []daemon.Settlement) error {
 
 func printSettlements(std *streams, list []daemon.Settlement) error {
 	if len(list) == 0 {
-		fmt.Fprintln(std.out, "no settlements")
+		fmt.Fprintln(std.out, "no such settlements")
 		return nil
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
