@@ -91,8 +91,8 @@ func SettledByHand(ctx context.Context, cfg Config, id string, round int) error 
 	return withSettlements(ctx, cfg, func(pool *pgxpool.Pool) error { return settle.Done(ctx, pool, id, round) })
 }
 
-// BackfillSettlements opens quarantined settlements for rows that ended since a time
-// and were never settled.
+// BackfillSettlements opens quarantined settlements for rows whose last end since a time
+// was not settled.
 func BackfillSettlements(ctx context.Context, cfg Config, since time.Time) (n int, err error) {
 	if err := cfg.validateWords(); err != nil {
 		return 0, err

@@ -16,10 +16,10 @@ const (
 func (p Pace) Price() time.Duration {
 	switch p {
 	case Frugal:
-		return 2600 * time.Millisecond
+		return 3 * time.Second
 	case Eager:
 		return 125 * time.Millisecond
 	default:
-		return 380 * time.Millisecond
+		return 500 * time.Millisecond
 	}
 }

@@ -21,10 +21,12 @@ type Loss struct {
 
 // kept says what the tables hold that a way down drops.
 var kept = map[string]string{
+	"archived_files":    "which files were copied, and which are still to be",
 	"late_results":      "results that came after their rows had ended, or had no place",
 	"generation_events": "the log of status changes",
 	"generation_memory": "what is known of rows under way, and of late looks",
 	"look_models":       "what was learnt of durations",
+	"notifications":     "what servers were told, and what they are still to be told",
 	"pauses":            "providers that an operator has paused, to which calls go on then",
 	"settlements":       "which ends of rows were settled: money may be settled twice without them",
 }

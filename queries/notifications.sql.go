@@ -68,6 +68,33 @@ func (q *Queries) NotificationDeleteOld(ctx context.Context, db DBTX, arg Notifi
 	return result.RowsAffected(), nil
 }
 
+const notificationDeleteStrayJobs = `-- name: NotificationDeleteStrayJobs :execrows
+DELETE FROM tasksync.river_job AS j
+WHERE j.id IN (
+    SELECT s.id FROM tasksync.river_job AS s
+    WHERE s.kind = 'notify' AND s.queue <> ALL ($1::text[]) AND s.scheduled_at < now() - interval '10 minutes'
+        AND s.state IN ('available', 'scheduled', 'retryable', 'pending')
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+`
+
+type NotificationDeleteStrayJobsParams struct {
+	Queues  []string
+	MaxRows int32
+}
+
+// Deletes jobs in queues that nobody has worked for ten minutes although they were due:
+// those of receivers that are not configured any more. A notification of theirs that is
+// pending gets another job from a daemon that has its receiver.
+func (q *Queries) NotificationDeleteStrayJobs(ctx context.Context, db DBTX, arg NotificationDeleteStrayJobsParams) (int64, error) {
+	result, err := db.Exec(ctx, notificationDeleteStrayJobs, arg.Queues, arg.MaxRows)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const notificationEnd = `-- name: NotificationEnd :exec
 UPDATE tasksync.notifications AS n
 SET state = $1::text, attempts = n.attempts + 1, result = $2::text, ended_at = clock_timestamp()
@@ -91,6 +118,10 @@ SET state = 'dead', result = $1::text, ended_at = now()
 WHERE n.id IN (
     SELECT p.id FROM tasksync.notifications AS p
     WHERE p.state = 'pending' AND p.receiver <> ALL ($2::text[]) AND p.next_at < now() - interval '10 minutes'
+        AND NOT EXISTS (
+            SELECT FROM tasksync.notifications AS e
+            WHERE e.receiver = p.receiver AND e.generation_id = p.generation_id AND e.state = 'pending' AND e.id < p.id
+        )
     ORDER BY p.id
     LIMIT $3
 )
@@ -103,7 +134,7 @@ type NotificationEndUnwantedParams struct {
 }
 
 // Ends what has been due for ten minutes to receivers that are not configured: a daemon
-// that has them would have sent it.
+// that has them would have sent it, unless an earlier one is tried again.
 func (q *Queries) NotificationEndUnwanted(ctx context.Context, db DBTX, arg NotificationEndUnwantedParams) (int64, error) {
 	result, err := db.Exec(ctx, notificationEndUnwanted, arg.Result, arg.Receivers, arg.MaxRows)
 	if err != nil {

@@ -65,11 +65,11 @@ func (q *Queries) SettleFunctionList(ctx context.Context, db DBTX, arg SettleFun
 
 const settlementBackfill = `-- name: SettlementBackfill :execrows
 INSERT INTO tasksync.settlements (generation_id, round, outcome, code, details, state, error, created_at)
-SELECT e.generation_id, 1, e.to_status, coalesce(g.error_code, ''),
+SELECT e.generation_id, b.rounds + 1, e.to_status, CASE WHEN e.to_status = 'failed' THEN coalesce(g.error_code, '') ELSE '' END,
     jsonb_build_object(
         'user_id', g.user_id, 'task_id', g.task_id, 'task_type', g.task_type, 'provider', g.provider,
         'clips', c.complete, 'clips_failed', c.failed, 'from', e.from_status, 'via', e.via,
-        'upstream_status', e.upstream_status, 'ended_at', e.created_at, 'earlier', '[]'::jsonb
+        'upstream_status', e.upstream_status, 'ended_at', e.created_at, 'earlier', b.earlier
     ), 'quarantined', 'ended before it could be settled', e.created_at
 FROM (
     SELECT DISTINCT ON (v.generation_id) v.generation_id, v.from_status, v.to_status, v.via, v.upstream_status, v.created_at
@@ -79,13 +79,23 @@ FROM (
 ) AS e
 JOIN public.music_generations AS g ON g.id = e.generation_id
 CROSS JOIN LATERAL (
+    SELECT coalesce(max(s.round), 0) AS rounds, coalesce(max(s.created_at), '-infinity') AS settled_at,
+        coalesce(jsonb_agg(jsonb_build_object('round', s.round, 'outcome', s.outcome, 'code', s.code, 'ended_at', s.created_at) ORDER BY s.round), '[]') AS earlier
+    FROM (
+        SELECT l.round, l.outcome, l.code, l.created_at
+        FROM tasksync.settlements AS l
+        WHERE l.generation_id = e.generation_id
+        ORDER BY l.round DESC
+        LIMIT 20
+    ) AS s
+) AS b
+CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE lower(m.status COLLATE "C") = ANY ($2::text[])) AS complete,
         count(*) FILTER (WHERE lower(m.status COLLATE "C") = ANY ($3::text[])) AS failed
     FROM public.music_clips AS m
     WHERE m.generation_id = e.generation_id
 ) AS c
-WHERE e.to_status IN ('complete', 'failed')
-    AND NOT EXISTS (SELECT FROM tasksync.settlements AS s WHERE s.generation_id = e.generation_id)
+WHERE e.to_status IN ('complete', 'failed') AND b.settled_at < e.created_at
 ON CONFLICT DO NOTHING
 `
 
@@ -95,8 +105,8 @@ type SettlementBackfillParams struct {
 	FailedWords   []string
 }
 
-// Opens round 1, quarantined, of ends since a time whose generations were never
-// settled. They are called when somebody asks for it.
+// Opens a round, quarantined, for the last end since a time of each generation that has
+// ended since it was settled last, or never was. They are called when somebody asks for it.
 func (q *Queries) SettlementBackfill(ctx context.Context, db DBTX, arg SettlementBackfillParams) (int64, error) {
 	result, err := db.Exec(ctx, settlementBackfill, arg.Since, arg.CompleteWords, arg.FailedWords)
 	if err != nil {

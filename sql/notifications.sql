@@ -80,14 +80,31 @@ LIMIT @max_rows;
 
 -- name: NotificationEndUnwanted :execrows
 -- Ends what has been due for ten minutes to receivers that are not configured: a daemon
--- that has them would have sent it.
+-- that has them would have sent it, unless an earlier one is tried again.
 UPDATE tasksync.notifications AS n
 SET state = 'dead', result = @result::text, ended_at = now()
 WHERE n.id IN (
     SELECT p.id FROM tasksync.notifications AS p
     WHERE p.state = 'pending' AND p.receiver <> ALL (@receivers::text[]) AND p.next_at < now() - interval '10 minutes'
+        AND NOT EXISTS (
+            SELECT FROM tasksync.notifications AS e
+            WHERE e.receiver = p.receiver AND e.generation_id = p.generation_id AND e.state = 'pending' AND e.id < p.id
+        )
     ORDER BY p.id
     LIMIT @max_rows
+);
+
+-- name: NotificationDeleteStrayJobs :execrows
+-- Deletes jobs in queues that nobody has worked for ten minutes although they were due:
+-- those of receivers that are not configured any more. A notification of theirs that is
+-- pending gets another job from a daemon that has its receiver.
+DELETE FROM tasksync.river_job AS j
+WHERE j.id IN (
+    SELECT s.id FROM tasksync.river_job AS s
+    WHERE s.kind = 'notify' AND s.queue <> ALL (@queues::text[]) AND s.scheduled_at < now() - interval '10 minutes'
+        AND s.state IN ('available', 'scheduled', 'retryable', 'pending')
+    LIMIT @max_rows
+    FOR UPDATE SKIP LOCKED
 );
 
 -- name: NotificationDeleteOld :execrows

@@ -61,8 +61,9 @@ func (s *Syncer) holderOf(ctx context.Context, m *member) (*holder, error) {
 	}
 	rows, err := s.queries.ClipOwnerList(ctx, s.cfg.Pool, ids)
 	for _, r := range rows {
-		same := keyOf(m.g) == taskKey{s.cfg.Providers.Name(r.Provider), task.Type(r.TaskType), r.TaskID}
-		if same && r.ID != m.g.ID {
+		// Whatever its type and its word for the provider: who has the same task_id and
+		// the same clip_id, has the same task.
+		if r.TaskID == m.g.TaskID && r.ID != m.g.ID {
 			return &holder{id: r.ID, ended: !s.cfg.Words.Read(r.Status).Pending()}, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // defaultAdminAddr is where the daemon has its metrics unless it is told otherwise.
@@ -45,6 +46,14 @@ func (c healthcheckCmd) Run(ctx context.Context, std *streams) error {
 	return nil
 }
 
+// adminClient asks no proxy and follows no redirect: what responds must be the daemon, which
+// is on this machine, whatever its address is. A watchdog that could not ask would have
+// systemd end a daemon that works.
+var adminClient = &http.Client{ //nolint:gochecknoglobals // it has no state but its connection
+	Transport:     &http.Transport{},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
 // askAdmin asks the daemon at addr, which may lack a host or have one that means all
 // addresses of the machine.
 func askAdmin(ctx context.Context, addr, path string) (status int, body string, err error) {
@@ -61,11 +70,16 @@ func askAdmin(ctx context.Context, addr, path string) (status int, body string, 
 	if err != nil {
 		return 0, "", err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := adminClient.Do(req)
 	if err != nil {
 		return 0, "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	return resp.StatusCode, strings.TrimSpace(string(text)), err
+	return resp.StatusCode, strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, strings.TrimSpace(string(text))), err
 }

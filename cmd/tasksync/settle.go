@@ -209,7 +209,7 @@ type settleBackfillCmd struct {
 
 // Help implements kong's detailed help.
 func (c *settleBackfillCmd) Help() string {
-	return `Opens round 1 for rows that ended since then and were never settled, because
+	return `Opens a round for rows whose last end since then was not settled, because
 TASKSYNC_SETTLE was not set. They are quarantined, and nothing is called: look at
 ` + "`tasksync settle list`" + `, then run ` + "`tasksync settle retry`" + `. Give no time before
 your own code stopped to settle rows. tasksync knows the ends of the last 30 days.`
@@ -225,6 +225,9 @@ func (c *settleBackfillCmd) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 	since, err := sinceTime(c.Since, time.Now())
+	if err == nil && since.IsZero() {
+		err = errors.New("--since is empty; give a time since when nothing else settles rows, like 24h")
+	}
 	if err != nil {
 		return usageError{err}
 	}

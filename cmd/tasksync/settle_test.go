@@ -185,6 +185,9 @@ func TestUnsettledEnds(t *testing.T) {
 
 	_, out := tasksyncOutput("doctor", "--database-url", w.url, "--api-url", w.api.URL, "--api-key", "key", "--settle", "public.settle_generation")
 	require.Contains(t, out, "settlements: 1 ends of the last day were not settled")
+	emptyCode, emptyOut := tasksyncOutput("settle", "backfill", "--database-url", w.url, "--since", "")
+	require.Equal(t, 2, emptyCode, emptyOut)
+	require.Contains(t, emptyOut, "--since is empty")
 	code, out := tasksyncOutput("settle", "backfill", "--database-url", w.url, "--since", "1h")
 	require.Zero(t, code, out)
 	require.Contains(t, out, "3 settlements are open")

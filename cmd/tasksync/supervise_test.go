@@ -3,6 +3,8 @@ package main
 import (
 	"debug/elf"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,9 +72,20 @@ func TestSupervisors(t *testing.T) {
 	code, out = tasksync("healthcheck", "--admin-addr", addr)
 	require.Equal(t, exitFailed, code)
 	require.Contains(t, out, "no daemon answers")
+	stranger := httptest.NewServer(http.RedirectHandler("https://app.example/", http.StatusFound))
+	defer stranger.Close()
+	code, out = tasksync("healthcheck", "--admin-addr", strings.TrimPrefix(stranger.URL, "http://"))
+	require.Equal(t, exitFailed, code, "a redirect is no daemon's: %s", out)
 	code, out = tasksync("healthcheck", "--admin-addr", "9464")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, out, "TASKSYNC_ADMIN_ADDR")
+}
+
+// A proxy in the environment, which is for requests to the internet, is not asked for a
+// daemon of this machine.
+func TestHealthcheckAsksNoProxy(t *testing.T) {
+	t.Parallel()
+	require.Nil(t, adminClient.Transport.(*http.Transport).Proxy)
 }
 
 // tasksync runs a command that needs no database, and returns its exit status and all that it

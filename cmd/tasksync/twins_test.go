@@ -108,7 +108,12 @@ func TestManyRowsWithOneTaskAndAUniqueClipID(t *testing.T) {
 	d := start(t, w.with("TASKSYNC_TIMEOUT", "10h", "TASKSYNC_POLL_INTERVAL", "1h"), "run")
 	d.ready(t)
 	w.endedBy(t, d, id, 300, 1)
-	require.Equal(t, 299, w.count(t, `SELECT count(*) FROM music_generations AS f
+	// A row whose type is another one has the same clips, too.
+	w.exec(t, `INSERT INTO music_generations (task_id, task_type, provider) SELECT task_id, 'extend', 'sunoapi' FROM music_generations LIMIT 1`)
+	w.await(t, d, "the row of another type ends", func() bool {
+		return w.count(t, `SELECT count(*) FROM music_generations WHERE status = 'failed'`) == 300
+	})
+	require.Equal(t, 300, w.count(t, `SELECT count(*) FROM music_generations AS f
 		JOIN (SELECT id FROM music_generations ORDER BY created_at LIMIT 1) AS oldest
 		ON f.error_message = 'The results of this task are in row ' || oldest.id || ': it has the same task_id, and music_clips permits each clip_id once.'
 		WHERE f.status = 'failed' AND f.error_code = 'API_ERROR'`), w.standing(t))

@@ -165,6 +165,33 @@ func TestPauseAndRedirect(t *testing.T) {
 	}
 }
 
+// A replay does not wait for the end of a pause, and its delivery ends the pause.
+func TestReplayInAPause(t *testing.T) {
+	t.Parallel()
+	b, s := setup(t, 1)
+	first, second, third := b.row(task.Processing), b.row(task.Processing), b.row(task.Processing)
+	s[0].answers(func(_ got, w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "28800")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	b.work(b.notifier)
+	b.ends(b.notifier, first, task.Processing, task.Failed)
+	b.until("the pause has begun", func() bool { return b.count(`SELECT count(*) FROM tasksync.notifications WHERE attempts = 1`) == 1 })
+	b.ends(b.notifier, second, task.Processing, task.Failed)
+	b.until("the list says why the other one waits", func() bool {
+		return b.count(`SELECT count(*) FROM tasksync.notifications WHERE attempts = 0 AND result LIKE '%Retry-After%' AND next_at > now() + interval '7 hours'`) == 1
+	})
+	s[0].answers(nil)
+	replayed, _, err := b.notifier.Replay(t.Context(), ReplayRequest{Pending: true})
+	require.NoError(t, err)
+	require.Equal(t, 2, replayed)
+	b.until("both are delivered", func() bool {
+		return b.count(`SELECT count(*) FROM tasksync.notifications WHERE state = 'delivered'`) == 2
+	})
+	b.ends(b.notifier, third, task.Processing, task.Failed)
+	b.until("a new one is delivered", func() bool { state, _, _ := b.state(third); return state == delivered })
+}
+
 // After the last attempt a notification is dead, and nothing that names the URL was kept.
 func TestNobodyThere(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 
 func TestNewReceiver(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []string{"", "hunter2", "ftp://hunter2/", "http://", "https:///hunter2", "https://a.example/#hunter2", "http://%zz", "http://169.254.169.254/latest", "http://[fe80::1]/", "http://0.0.0.0:80/", "http://[fd00:ec2::254]/"} {
+	for _, bad := range []string{"", "hunter2", "ftp://hunter2/", "http://", "https:///hunter2", "https://a.example/#hunter2", "http://%zz", "http://a.example:99999/hunter2", "http://a.example:0/", "http://169.254.169.254/latest", "http://[fe80::1]/", "http://0.0.0.0:80/", "http://[fd00:ec2::254]/"} {
 		_, err := NewReceiver(bad)
 		require.Error(t, err, bad)
 		require.NotContains(t, err.Error(), "hunter2")

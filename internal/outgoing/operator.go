@@ -104,6 +104,7 @@ func (n *Notifier) replayBatch(ctx context.Context, p queries.NotificationReplay
 		params := make([]river.InsertManyParams, len(rows))
 		for i, r := range rows {
 			params[i] = n.job(r.ID, r.Receiver)
+			params[i].Args = args{ID: r.ID, Now: true}
 		}
 		_, err = n.jobs.InsertManyTx(ctx, tx, params)
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -30,6 +31,11 @@ func NewReceiver(raw string) (Receiver, error) {
 		return Receiver{}, errors.New("is not an address like https://app.example/webhooks/tasksync")
 	case u.Fragment != "":
 		return Receiver{}, errors.New("has a part after #, which is never sent")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return Receiver{}, errors.New("has a port that is not between 1 and 65535")
+		}
 	}
 	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && !allowed(u.Hostname(), ip) {
 		return Receiver{}, errors.New("leads to an address that nothing is sent to: link-local addresses, and those of cloud metadata services")

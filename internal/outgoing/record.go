@@ -22,7 +22,7 @@ const (
 // record writes what became of an attempt, and says what becomes of its job.
 func (n *Notifier) record(ctx context.Context, t queries.NotificationTakeRow, r *state, a answer) error {
 	if !a.delivered && ctx.Err() != nil { // a stop has cut it short: it counts as no attempt
-		return n.postpone(ctx, t, queries.NotificationPostponeParams{ID: t.ID}, 0)
+		return n.postpone(ctx, queries.NotificationPostponeParams{ID: t.ID}, 0)
 	}
 	if a.wait > 0 {
 		r.closedUntil.Store(time.Now().Add(a.wait).UnixNano())
@@ -37,16 +37,16 @@ func (n *Notifier) record(ctx context.Context, t queries.NotificationTakeRow, r 
 	n.metrics.deliveries.WithLabelValues(resultFailed).Inc()
 	n.warn(ctx, "failed "+r.Name, "[TaskSync] A notification was not delivered; it is sent again later",
 		"receiver", r.Name, "result", a.result, "type", t.Type, "generation_id", t.GenerationID, "attempts", t.Attempts+1)
-	return n.postpone(ctx, t, queries.NotificationPostponeParams{ID: t.ID, Attempts: 1, Result: a.result}, max(space, a.wait))
+	return n.postpone(ctx, queries.NotificationPostponeParams{ID: t.ID, Attempts: 1, Result: a.result}, max(space, a.wait))
 }
 
 // postpone ends an attempt that has not delivered.
-func (n *Notifier) postpone(ctx context.Context, t queries.NotificationTakeRow, p queries.NotificationPostponeParams, wait time.Duration) error {
+func (n *Notifier) postpone(ctx context.Context, p queries.NotificationPostponeParams, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	p.WaitSeconds = wait.Seconds()
 	if err := n.queries.NotificationPostpone(ctx, n.cfg.Pool, p); err != nil {
-		return fmt.Errorf("postpone notification %s: %w", messageID(t.MessageID), err)
+		return fmt.Errorf("postpone a notification: %w", err)
 	}
 	return river.JobSnooze(wait)
 }

@@ -3,6 +3,8 @@ package outgoing
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -24,7 +26,7 @@ const (
 const resultNoURL = "its URL is no longer in TASKSYNC_NOTIFY_URL"
 
 // Upkeep gives jobs to notifications that have lost theirs, ends those whose receivers are
-// not configured any more, and deletes what is past its retention.
+// not configured any more, with their jobs, and deletes what is past its retention.
 func (n *Notifier) Upkeep(ctx context.Context) error {
 	lost, err := n.queries.NotificationListLost(ctx, n.cfg.Pool, queries.NotificationListLostParams{Receivers: n.names, MaxRows: upkeepMax})
 	if err != nil {
@@ -42,6 +44,9 @@ func (n *Notifier) Upkeep(ctx context.Context) error {
 	}
 	if err := n.endUnwanted(ctx); err != nil {
 		return fmt.Errorf("end notifications without a receiver: %w", err)
+	}
+	if err := n.deleteStrayJobs(ctx); err != nil {
+		return fmt.Errorf("delete jobs without a receiver: %w", err)
 	}
 	return upTo(upkeepRounds, func() (int64, error) {
 		return n.queries.NotificationDeleteOld(ctx, n.cfg.Pool, queries.NotificationDeleteOldParams{
@@ -64,6 +69,14 @@ func (n *Notifier) endUnwanted(ctx context.Context) error {
 			"hint", "`tasksync notify list --dead` lists them, `tasksync notify replay --to` sends them to another URL")
 	}
 	return err
+}
+
+// deleteStrayJobs deletes the jobs in queues of receivers that are not configured. Nobody
+// works them, and River keeps what was never worked.
+func (n *Notifier) deleteStrayJobs(ctx context.Context) error {
+	return upTo(upkeepRounds, func() (int64, error) {
+		return n.queries.NotificationDeleteStrayJobs(ctx, n.cfg.Pool, queries.NotificationDeleteStrayJobsParams{Queues: slices.Collect(maps.Keys(n.Queues())), MaxRows: upkeepMax})
+	})
 }
 
 // upTo repeats f while it finds a full statement's worth of rows.

@@ -117,6 +117,44 @@ func TestRemovedURL(t *testing.T) {
 	require.Empty(t, s[0].of(id))
 }
 
+// What waits behind an earlier notification of its row, which a daemon with the URL tries
+// again, is not dead at a daemon without the URL.
+func TestWaitingBehindAnAttempt(t *testing.T) {
+	t.Parallel()
+	b, _ := setup(t, 1)
+	id := b.row(task.Processing)
+	former := b.open("http://127.0.0.1:9/other")
+	b.ends(former, id, task.Processing, task.Failed)
+	b.ends(former, id, task.Failed, task.Submitted)
+	b.exec(`UPDATE tasksync.notifications SET next_at = now() - interval '11 minutes' WHERE type = $1`, Reopened)
+	require.NoError(t, b.notifier.Upkeep(t.Context()))
+	require.Zero(t, b.count(`SELECT count(*) FROM tasksync.notifications WHERE state = 'dead'`))
+	b.exec(`UPDATE tasksync.notifications SET next_at = now() - interval '11 minutes'`)
+	for range 2 {
+		require.NoError(t, b.notifier.Upkeep(t.Context()))
+	}
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM tasksync.notifications WHERE state = 'dead'`))
+}
+
+// The jobs of a receiver that is not configured any more do not stay.
+func TestStrayJobs(t *testing.T) {
+	t.Parallel()
+	b, _ := setup(t, 1)
+	former := b.open("http://127.0.0.1:9/former")
+	for _, n := range []*Notifier{former, b.notifier} {
+		b.ends(n, b.row(task.Processing), task.Processing, task.Failed)
+	}
+	require.NoError(t, b.notifier.Upkeep(t.Context()))
+	require.Equal(t, 2, b.count(`SELECT count(*) FROM tasksync.river_job`), "a daemon that has the URL may work it")
+	b.exec(`UPDATE tasksync.river_job SET scheduled_at = now() - interval '11 minutes'`)
+	b.exec(`UPDATE tasksync.notifications SET next_at = now() - interval '2 minutes'`)
+	require.NoError(t, b.notifier.Upkeep(t.Context()))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM tasksync.river_job WHERE queue = $1`, b.notifier.receivers[b.notifier.names[0]].queue))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM tasksync.river_job`))
+	require.NoError(t, former.Upkeep(t.Context()))
+	require.Equal(t, 1, b.count(`SELECT count(*) FROM tasksync.river_job WHERE queue = $1`, former.receivers[former.names[0]].queue), "what is pending has a job again")
+}
+
 // What has ended is kept for its retention.
 func TestRetention(t *testing.T) {
 	t.Parallel()

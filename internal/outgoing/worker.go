@@ -35,6 +35,8 @@ const (
 // args is a job that sends one notification.
 type args struct {
 	ID int64 `json:"id"`
+	// Now is for a replay: it does not wait until the time that the receiver has asked for.
+	Now bool `json:"now,omitempty"`
 }
 
 // Kind implements river.JobArgs.
@@ -72,6 +74,9 @@ func (n *Notifier) Queues() map[string]river.QueueConfig {
 	return queues
 }
 
+// resultClosed is the result of a notification whose receiver wants nothing for a time.
+const resultClosed = "not sent: the server has asked for nothing before that time (Retry-After)"
+
 // worker sends notifications.
 type worker struct {
 	river.WorkerDefaults[args]
@@ -84,9 +89,9 @@ func (*worker) Timeout(*river.Job[args]) time.Duration { return workTimeout }
 // Work implements river.Worker. It makes one attempt, if it is the notification's turn.
 func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	n, id := w.notifier, job.Args.ID
-	if r := n.ofQueue(job.Queue); r != nil {
+	if r := n.ofQueue(job.Queue); r != nil && !job.Args.Now {
 		if wait := r.closed(time.Now()); wait > 0 {
-			return river.JobSnooze(wait + rand.N(time.Second))
+			return n.postpone(ctx, queries.NotificationPostponeParams{ID: id, Result: resultClosed}, wait+rand.N(time.Second))
 		}
 	}
 	taken, err := n.queries.NotificationTake(ctx, n.cfg.Pool, queries.NotificationTakeParams{ID: id, LeaseSeconds: lease.Seconds()})
@@ -107,7 +112,11 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	case err != nil:
 		return givenBack(ctx, err)
 	}
-	return n.record(ctx, taken, r, n.post(ctx, r.Receiver, m))
+	a := n.post(ctx, r.Receiver, m)
+	if a.delivered && job.Args.Now {
+		r.closedUntil.Store(0)
+	}
+	return n.record(ctx, taken, r, a)
 }
 
 // givenBack returns what River is told about a job that met an error: one that was cut

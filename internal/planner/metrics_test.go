@@ -37,8 +37,8 @@ tasksync_look_model_rows{provider="kie",task_type="generate"} 0
 tasksync_look_model_rows{provider="sunoapi",task_type="generate"} 0
 # HELP tasksync_look_price_seconds What a look costs now, as the time that an ended generation may wait instead; above the price of TASKSYNC_PACE, the limit is too low for more looks.
 # TYPE tasksync_look_price_seconds gauge
-tasksync_look_price_seconds{provider="kie"} 0.38
-tasksync_look_price_seconds{provider="sunoapi"} 0.38
+tasksync_look_price_seconds{provider="kie"} 0.5
+tasksync_look_price_seconds{provider="sunoapi"} 0.5
 `)))
 	teach(p, 5)
 	require.NoError(t, p.Learn(t.Context()))

@@ -8,9 +8,9 @@ import (
 )
 
 // Margin is how much longer a window of that span is here than at the provider, since
-// calls take different times to reach it: a busy machine delays one by a tenth of a second.
+// calls take different times to reach it: a busy machine delays one by a quarter of a second.
 func Margin(span time.Duration) time.Duration {
-	return max(50*time.Millisecond, min(span/64, 250*time.Millisecond))
+	return max(50*time.Millisecond, min(span/32, 500*time.Millisecond))
 }
 
 // Slot is the permission to send one call.

@@ -59,7 +59,7 @@ func (s *Settler) callIn(ctx context.Context, tx pgx.Tx, rounds []settlement, li
 	batch := &pgx.Batch{}
 	batch.Queue(limitTime, milliseconds(limit/2), milliseconds(limit))
 	batch.Queue(s.call, ids, numbers)
-	for _, sql := range []string{unlimitTime, checkSavepoint, checkConstraints, rollbackCheck, releaseSavepoint} {
+	for _, sql := range []string{checkSavepoint, checkConstraints, rollbackCheck, unlimitTime, releaseSavepoint} {
 		batch.Queue(sql)
 	}
 	err := tx.SendBatch(ctx, batch).Close()

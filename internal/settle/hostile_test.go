@@ -2,6 +2,7 @@ package settle
 
 import (
 	"context"
+	"io"
 	"testing"
 	"time"
 
@@ -65,6 +66,44 @@ func TestErrorsOfTheTransaction(t *testing.T) {
 	}
 }
 
+// A session that is lost without a word of the server's, as when it is killed, counts too.
+func TestSessionsLostInCalls(t *testing.T) {
+	t.Parallel()
+	b := setup(t, record)
+	id := ids(1)[0]
+	for range strikesMost {
+		require.True(t, b.settler.endsTransaction(io.ErrUnexpectedEOF, []settlement{{id: id, round: 1}}))
+	}
+	require.NoError(t, b.complete(id))
+	require.Equal(t, "1 complete quarantined", b.states(id))
+	require.Equal(t, Retried{Settled: 1}, b.due())
+}
+
+// A function that breaks its session, so that not even its error can be written, counts too.
+func TestSessionIsBroken(t *testing.T) {
+	t.Parallel()
+	b := setup(t, `RAISE 'no';`)
+	all := ids(2)
+	require.NoError(t, b.complete(all[0]), "it prepares the statements for errors")
+	b.define(`EXECUTE 'DEALLOCATE ALL';`)
+	require.Error(t, b.complete(all[1]))
+	struck, _ := b.settler.strikes.Get(all[1])
+	require.Equal(t, 1, struck)
+}
+
+// A trigger that waits for the end of the transaction is bounded as the function is.
+func TestSlowDeferredTrigger(t *testing.T) {
+	t.Parallel()
+	b := setup(t, record)
+	b.exec(`CREATE FUNCTION hang() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3600); RETURN NULL; END $$`)
+	b.exec(`CREATE CONSTRAINT TRIGGER hang AFTER INSERT ON calls DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hang()`)
+	id := ids(1)[0]
+	require.NoError(t, b.complete(id))
+	require.Equal(t, database.QueryCanceled, b.text(`SELECT sqlstate FROM tasksync.settlements`))
+	b.exec(`DROP TRIGGER hang ON calls`)
+	require.Equal(t, Retried{Settled: 1}, b.due())
+}
+
 // A function that hangs holds the rows for a bounded time, and the next rows not at all.
 func TestSlowFunction(t *testing.T) {
 	t.Parallel()
@@ -103,6 +142,18 @@ func TestCallThatCannotBeInterrupted(t *testing.T) {
 	}
 	require.NoError(t, b.complete(id))
 	require.Equal(t, "1 complete quarantined", b.states(id))
+}
+
+// However many settlements wait, the next look calls them.
+func TestManyWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t, record)
+	b.settler.restUntil = time.Now().Add(time.Hour)
+	require.NoError(t, b.complete(ids(2*retryMost+1)...))
+	b.exec(`UPDATE tasksync.settlements SET next_at = now()`)
+	require.NoError(t, b.settler.runAll(t.Context()))
+	require.Equal(t, "201", b.text(`SELECT count(*)::text FROM calls`))
+	require.Equal(t, "201", b.text(`SELECT count(*)::text FROM tasksync.settlements WHERE state = 'settled'`))
 }
 
 // A lock that the application holds keeps no row from ending.
@@ -183,4 +234,12 @@ func TestCheck(t *testing.T) {
 		require.ErrorContains(t, Check(t.Context(), tx, Function{"public", "f"}), c.want, name)
 		require.NoError(t, tx.Rollback(t.Context()))
 	}
+}
+
+// A message of a function cannot write into an operator's terminal.
+func TestMessagesStayInTheirLine(t *testing.T) {
+	t.Parallel()
+	b := setup(t, `RAISE E'\x1b[2Jhello\nnext';`)
+	require.NoError(t, b.complete(ids(1)...))
+	require.Regexp(t, `^ \[2Jhello next \(PL/pgSQL`, b.text(`SELECT error FROM tasksync.settlements`))
 }

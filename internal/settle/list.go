@@ -52,15 +52,19 @@ func List(ctx context.Context, pool *pgxpool.Pool, req ListRequest) ([]Settlemen
 // Done marks a quarantined settlement as settled by hand, without a call. It returns
 // an error if there is none.
 func Done(ctx context.Context, pool *pgxpool.Pool, id string, round int) error {
-	n, err := queries.New().SettlementSettle(ctx, pool, queries.SettlementSettleParams{GenerationID: id, Round: int32(round)}) //nolint:gosec // a wrong one is not found
+	var n int64
+	var err error
+	if round == int(int32(round)) { //nolint:gosec // the test is for this
+		n, err = queries.New().SettlementSettle(ctx, pool, queries.SettlementSettleParams{GenerationID: id, Round: int32(round)}) //nolint:gosec // as tested
+	}
 	if err == nil && n == 0 {
 		return fmt.Errorf("there is no quarantined settlement of %s with round %d; `tasksync settle list` shows them", id, round)
 	}
 	return err
 }
 
-// Backfill opens quarantined settlements for rows that ended since a time and were
-// never settled, and returns their number. [Settler.Retry] calls them.
+// Backfill opens quarantined settlements for rows whose last end since a time was not
+// settled, and returns their number. [Settler.Retry] calls them.
 func Backfill(ctx context.Context, pool *pgxpool.Pool, words task.StatusWords, since time.Time) (int, error) {
 	n, err := queries.New().SettlementBackfill(ctx, pool, queries.SettlementBackfillParams{
 		Since: since, CompleteWords: words.Spellings(task.Complete), FailedWords: words.Spellings(task.Failed),

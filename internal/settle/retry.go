@@ -30,14 +30,24 @@ type Retried struct{ Settled, Failed int }
 // Run calls quarantined settlements again when they are due, until ctx ends.
 func (s *Settler) Run(ctx context.Context) error {
 	for wait.For(ctx, retryEvery) == nil {
-		if _, err := s.runOnce(ctx); err != nil && ctx.Err() == nil && s.told.First("retry", time.Now()) {
+		if err := s.runAll(ctx); err != nil && ctx.Err() == nil && s.told.First("retry", time.Now()) {
 			s.cfg.Logger.WarnContext(ctx, "[TaskSync] Quarantined settlements could not be tried again; they are later", "error", database.WithoutDetail(err))
 		}
 	}
 	return nil
 }
 
-// runOnce calls the settlements that are due. Their next times are committed first: a
+// runAll calls the settlements that are due, as long as each of them succeeds: many may
+// wait after calls took too long.
+func (s *Settler) runAll(ctx context.Context) error {
+	for {
+		if done, err := s.runOnce(ctx); err != nil || done.Settled < retryMost {
+			return err
+		}
+	}
+}
+
+// runOnce calls some of the settlements that are due. Their next times are committed first: a
 // call that ends its session is not made again at once.
 func (s *Settler) runOnce(ctx context.Context) (Retried, error) {
 	var done Retried

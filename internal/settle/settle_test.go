@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -121,7 +122,9 @@ func TestSettledByHand(t *testing.T) {
 	b := setup(t, `RAISE 'no';`)
 	id := ids(1)[0]
 	require.NoError(t, b.end(ending(id, task.Processing, task.Failed)))
-	require.ErrorContains(t, Done(t.Context(), b.pool, id, 2), "no quarantined settlement")
+	for _, round := range []int{2, 1<<32 + 1, -1} {
+		require.ErrorContains(t, Done(t.Context(), b.pool, id, round), "no quarantined settlement")
+	}
 	require.NoError(t, Done(t.Context(), b.pool, id, 1))
 	b.define(record)
 	require.Equal(t, Retried{}, b.due())
@@ -241,4 +244,39 @@ func TestTwoDaemonsRetry(t *testing.T) {
 	for _, id := range all {
 		require.Equal(t, "1 complete", b.calls(id))
 	}
+}
+
+// A row that ended again where nothing settles it gets its next round by a backfill.
+func TestBackfillOfALaterRound(t *testing.T) {
+	t.Parallel()
+	b := setup(t, record)
+	id := ids(1)[0]
+	b.exec(`INSERT INTO music_generations (id, task_id, task_type, status) VALUES ($1, 'task', 'generate', 'complete')`, id)
+	end := func(from, to task.Status) {
+		b.exec(`INSERT INTO tasksync.generation_events (generation_id, from_status, to_status, via, created_at) VALUES ($1, $2, $3, 'poll', clock_timestamp())`, id, from, to)
+	}
+	backfill := func() int {
+		n, err := Backfill(t.Context(), b.pool, task.StatusWords{}, time.Now().Add(-time.Hour))
+		require.NoError(t, err)
+		return n
+	}
+	require.NoError(t, pgx.BeginFunc(t.Context(), b.pool, func(tx pgx.Tx) error {
+		if err := b.settler.Settle(t.Context(), tx, []syncer.Ending{ending(id, task.Processing, task.Failed)}); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), `INSERT INTO tasksync.generation_events (generation_id, from_status, to_status, via) VALUES ($1, 'processing', 'failed', 'poll')`, id)
+		return err
+	}))
+	require.Zero(t, backfill(), "its end was settled")
+	end(task.Failed, task.Submitted)
+	require.Zero(t, backfill(), "it is under way")
+	end(task.Submitted, task.Complete)
+	require.Equal(t, 1, backfill())
+	require.Zero(t, backfill())
+	require.Equal(t, "1 failed settled, 2 complete quarantined", b.states(id))
+	done, err := b.settler.Retry(t.Context(), nil, func(Retried) {})
+	require.NoError(t, err)
+	require.Equal(t, Retried{Settled: 1}, done)
+	require.Equal(t, "1 failed, 2 complete", b.calls(id))
+	require.Equal(t, "failed", b.text(`SELECT details->'earlier'->0->>'outcome' FROM calls WHERE round = 2`))
 }

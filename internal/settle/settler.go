@@ -92,6 +92,7 @@ func (s *Settler) Settle(ctx context.Context, tx pgx.Tx, ends []syncer.Ending) e
 		return err
 	}
 	if err := s.quarantine(ctx, tx, failed); err != nil {
+		s.strike(failed) // their calls may have broken the session
 		return err
 	}
 	s.count(rounds, failed)
@@ -212,19 +213,21 @@ func (s *Settler) rest(began time.Time, err error) {
 // It remembers which calls it came of, also if the session was lost: a call that cannot
 // be interrupted, as of another server by dblink, ends with the time of the pass.
 func (s *Settler) endsTransaction(err error, called []settlement) bool {
-	if err == nil {
+	if err == nil || database.Code(err) != "" && !database.Away(err) && !database.HasClass(err, database.ClassTransactionRollback) {
 		return false
 	}
-	if database.Code(err) != "" && !database.Away(err) && !database.HasClass(err, database.ClassTransactionRollback) {
-		return false
-	}
+	s.strike(called)
+	return true
+}
+
+// strike remembers that calls have ended their transaction.
+func (s *Settler) strike(called []settlement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range called {
 		struck, _ := s.strikes.Get(c.id)
 		s.strikes.Put(c.id, struck+1, time.Now())
 	}
-	return true
 }
 
 // count counts the rounds by their states.
