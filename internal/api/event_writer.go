@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -65,13 +64,17 @@ func (e *eventWriter) reconnects(since, key string) {
 func (e *eventWriter) batch(b live.Batch) error {
 	if !e.greeted {
 		e.greeted = true
-		e.event("ready", struct{}{})
+		e.event("ready", []byte("{}"))
 	}
 	if b.Reset {
-		e.event("reset", struct{}{})
+		e.event("reset", []byte("{}"))
 	}
-	for _, event := range b.Events {
-		e.event("status", event)
+	for i := range b.Events {
+		raw, err := b.JSON(i)
+		if err != nil { // e.g. the duration NaN, from a foreign table
+			raw = []byte("{}")
+		}
+		e.event("status", raw)
 		if e.buf.Len() >= pieceSize {
 			if err := e.send(); err != nil {
 				return err
@@ -87,13 +90,14 @@ func (e *eventWriter) batch(b live.Batch) error {
 }
 
 // event appends an event to the buffer without its end: an id may follow.
-func (e *eventWriter) event(name string, data any) {
+func (e *eventWriter) event(name string, data []byte) {
 	e.end()
 	e.unfinished = true
-	fmt.Fprintf(&e.buf, "event: %s\ndata: ", name)
-	if err := json.NewEncoder(&e.buf).Encode(data); err != nil { // nothing is written
-		e.buf.WriteString("{}\n") // e.g. the duration NaN, from a foreign table
-	}
+	e.buf.WriteString("event: ")
+	e.buf.WriteString(name)
+	e.buf.WriteString("\ndata: ")
+	e.buf.Write(data)
+	e.buf.WriteByte('\n')
 }
 
 // end appends the blank line that ends an event.

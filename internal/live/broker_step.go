@@ -105,7 +105,7 @@ func (b *Broker) deliver(res result) {
 	}
 	for user, subscriptions := range b.users {
 		batch := Batch{Cursor: res.now.text, Reset: res.reset || res.resets[user], Events: res.events[user]}
-		batch.size = weigh(batch.Events)
+		batch.size, batch.encoded = weigh(batch.Events), new(encoded)
 		news := batch.Reset || len(batch.Events) > 0
 		for s := range subscriptions {
 			if s.joined && (news || now.Sub(s.sent) >= b.bounds.refresh) {

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"encoding/json"
+	"sync"
 	"time"
 
 	"tasksync/internal/view"
@@ -18,7 +20,35 @@ type Batch struct {
 	// only brings a cursor.
 	Events []Event
 
-	size int // the bytes that Events take in memory
+	size    int      // the bytes that Events take in memory
+	encoded *encoded // shared by the subscriptions that get the same Events; may be nil
+}
+
+// JSON returns one of the Events as JSON. It is made once for all subscriptions of a user
+// that are sent the event when it happens.
+func (b Batch) JSON(i int) ([]byte, error) {
+	if b.encoded == nil {
+		return json.Marshal(b.Events[i])
+	}
+	return b.encoded.event(b.Events, i)
+}
+
+// encoded holds events as JSON, in their order.
+type encoded struct {
+	mu  sync.Mutex
+	raw [][]byte
+}
+
+func (e *encoded) event(events []Event, i int) (raw []byte, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.raw == nil {
+		e.raw = make([][]byte, len(events))
+	}
+	if e.raw[i] == nil {
+		e.raw[i], err = json.Marshal(events[i])
+	}
+	return e.raw[i], err
 }
 
 // Event is a committed change of a generation: of its status; or of its clips alone, or a
