@@ -17,11 +17,13 @@ import (
 
 	"tasksync/internal/console"
 	"tasksync/internal/database"
+	"tasksync/internal/pauses"
 	"tasksync/internal/planner"
 	"tasksync/internal/story"
 	"tasksync/internal/wait"
 	"tasksync/queries"
 	"tasksync/syncer"
+	"tasksync/task"
 )
 
 // Console configures the operator's page at /console on the admin address. It is off
@@ -104,13 +106,19 @@ func (c *consoleData) Retry(ctx context.Context, id string) (bool, error) {
 
 // Pause implements console.Source.
 func (c *consoleData) Pause(ctx context.Context, provider, reason string) error {
-	return c.q.PauseBegin(ctx, c.d.pool, queries.PauseBeginParams{Provider: strings.ToLower(provider), Reason: reason})
+	if !slices.ContainsFunc(c.d.cfg.Providers, func(p Provider) bool { return p.Name == provider }) {
+		return console.ErrNoProvider
+	}
+	return c.q.PauseBegin(ctx, c.d.pool, queries.PauseBeginParams{Provider: strings.ToLower(provider), Reason: task.Redact(reason)})
 }
 
 // Resume implements console.Source.
-func (c *consoleData) Resume(ctx context.Context, provider string) error {
-	_, err := c.q.PauseEnd(ctx, c.d.pool, strings.ToLower(provider))
-	return err
+func (c *consoleData) Resume(ctx context.Context, provider string) (bool, error) {
+	if _, err := c.q.PauseEnd(ctx, c.d.pool, strings.ToLower(provider)); err != nil {
+		return false, err
+	}
+	left, err := c.q.PauseList(ctx, c.d.pool)
+	return !slices.ContainsFunc(left, func(r queries.TasksyncPause) bool { return r.Provider == pauses.All }), err
 }
 
 // overviewFor is how long an overview holds, for all who look.

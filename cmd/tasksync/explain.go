@@ -72,7 +72,9 @@ func (c *explainCmd) Run(ctx context.Context, std *streams) error {
 
 func printStory(out io.Writer, s *daemon.Story) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	field := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
+	field := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, oneLine(fmt.Sprintf(format, args...)))
+	}
 	field("row", "%s", s.ID)
 	field("task", "%s (%s, provider %s)", cmp.Or(s.TaskID, "none yet"), s.TaskType, cmp.Or(s.Provider, "default"))
 	field("status", "%s: %s", statusOf(s), s.Why)
@@ -118,7 +120,7 @@ func printLines(out io.Writer, s *daemon.Story) error {
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, l := range s.Lines {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", l.At.Format("2006-01-02 15:04:05.000Z"), offset(l.At.Sub(s.Lines[0].At)), l.Text)
+		fmt.Fprintf(w, "%s\t%s\t%s\n", l.At.Format("2006-01-02 15:04:05.000Z"), offset(l.At.Sub(s.Lines[0].At)), oneLine(l.Text))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -141,7 +141,7 @@ func printRows(std *streams, lines []lsLine) error {
 		if !l.CreatedAt.IsZero() {
 			created = l.CreatedAt.UTC().Format("2006-01-02 15:04:05Z")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, created, l.Status, l.TaskType, l.Provider, why)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, created, oneLine(l.Status), oneLine(l.TaskType), oneLine(l.Provider), oneLine(why))
 	}
 	return w.Flush()
 }

@@ -111,7 +111,7 @@ func listPauses(ctx context.Context, std *streams, cfg daemon.Config) error {
 		fmt.Fprintln(std.out, "no provider is paused")
 	}
 	for _, p := range pauses {
-		fmt.Fprintf(std.out, "%s since %s %s\n", whom(p.Provider), p.At.UTC().Format(time.RFC3339), p.Reason)
+		fmt.Fprintf(std.out, "%s since %s %s\n", whom(p.Provider), p.At.UTC().Format(time.RFC3339), oneLine(p.Reason))
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func printPending(out io.Writer, rows []daemon.Waiting) error {
 			next = "in " + max(0, r.NextLook.Sub(r.SeenAt)).Round(time.Second).String()
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.SeenAt.Sub(r.CreatedAt).Round(time.Second),
-			task.Redact(r.Status), task.Redact(r.TaskType), next, r.Why)
+			oneLine(task.Redact(r.Status)), oneLine(task.Redact(r.TaskType)), next, oneLine(r.Why))
 	}
 	return w.Flush()
 }

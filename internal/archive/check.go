@@ -23,7 +23,7 @@ func (a *Archiver) Check(ctx context.Context) error {
 	if size, err := a.store.Size(ctx, key); err != nil || size != int64(len(text)) {
 		return errors.Join(a.store.Remove(ctx, key), errors.New("an object that was stored cannot be seen; let the credentials GetObject, too"))
 	}
-	own := a.readOwn(ctx, a.target.url(key))
+	own := a.readOwn(ctx, a.target.url(key), func(head []byte) bool { return bytes.Equal(head, text) })
 	if err := a.store.Remove(ctx, key); err != nil {
 		return fmt.Errorf("an object cannot be removed: %s; let the credentials DeleteObject, too", shorten(err.Error()))
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 	"net/http"
@@ -107,9 +108,10 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readOwn reads a byte of an own URL, once in the life of an Archiver: a public_url that
-// is wrong must not replace URLs that play.
-func (a *Archiver) readOwn(ctx context.Context, own string) error {
+// readOwn reads the beginning of what an own URL serves, once in the life of an Archiver: a
+// public_url that is wrong must not replace URLs that play. Many a server has a page for any
+// address, with status 200, so that isOurs looks at the content.
+func (a *Archiver) readOwn(ctx context.Context, own string, isOurs func(head []byte) bool) error {
 	if a.readable.Load() {
 		return nil
 	}
@@ -119,15 +121,22 @@ func (a *Archiver) readOwn(ctx context.Context, own string) error {
 	if err != nil {
 		return failed("public_url_unreadable")
 	}
-	req.Header.Set("Range", "bytes=0-0")
+	req.Header.Set("Range", fmt.Sprintf("bytes=0-%d", sniffed-1))
 	req.Header.Set("User-Agent", "tasksync")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return failed("public_url_unreadable")
 	}
-	_ = resp.Body.Close()
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusPartialContent {
 		return &failure{word: "public_url_unreadable", detail: resp.Status}
+	}
+	head, err := io.ReadAll(io.LimitReader(resp.Body, sniffed))
+	if err != nil {
+		return failed("public_url_unreadable")
+	}
+	if !isOurs(head) {
+		return &failure{word: "public_url_unreadable", detail: "something else is there"}
 	}
 	a.readable.Store(true)
 	return nil

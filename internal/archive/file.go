@@ -25,8 +25,10 @@ func (f *files) open() (*os.Root, error) {
 }
 
 // Put implements Store: by a file with another name, which gets its own once it is whole and
-// on the disk. What a crash leaves behind is overwritten by the next attempt.
-func (f *files) Put(_ context.Context, o Object, body io.Reader) (err error) {
+// on the disk. What a crash leaves behind is removed by the next attempt. So is the file of an
+// attempt that still runs, because another daemon has claimed the copy since: it goes on in a
+// file without a name, and is given up.
+func (f *files) Put(_ context.Context, o Object, body io.Reader) error {
 	root, err := f.open()
 	if err != nil {
 		return err
@@ -36,19 +38,10 @@ func (f *files) Put(_ context.Context, o Object, body io.Reader) (err error) {
 		return err
 	}
 	part := path.Join(path.Dir(o.Key), "."+path.Base(o.Key)+".part")
-	defer func() {
-		if err != nil {
-			_ = root.Remove(part)
-		}
-	}()
-	if err := write(root, part, body); err != nil {
+	if err := root.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return root.Rename(part, o.Key)
-}
-
-func write(root *os.Root, name string, body io.Reader) error {
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	file, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
@@ -56,8 +49,29 @@ func write(root *os.Root, name string, body io.Reader) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	return errors.Join(err, file.Close())
+	taken := !isNamed(root, part, file) // while it is open: a number of a file is used again
+	switch err = errors.Join(err, file.Close()); {
+	case taken:
+		return errors.Join(err, errTaken)
+	case err != nil:
+		_ = root.Remove(part)
+		return err
+	}
+	return root.Rename(part, o.Key)
 }
+
+// isNamed reports whether the name still leads to the open file.
+func isNamed(root *os.Root, name string, file *os.File) bool {
+	mine, err := file.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := root.Lstat(name)
+	return err == nil && os.SameFile(mine, named)
+}
+
+// errTaken says that another attempt has begun with the same file.
+var errTaken = errors.New("another attempt writes the file")
 
 // Size implements Store.
 func (f *files) Size(_ context.Context, key string) (int64, error) {

@@ -79,7 +79,8 @@ func (r *run) tryOwn(ctx context.Context) {
 		if f.err != nil || f.URL == "" {
 			continue
 		}
-		if err := r.readOwn(ctx, f.URL); err != nil {
+		isOurs := func(head []byte) bool { return sniff(head, f.Kind).kind == f.Kind }
+		if err := r.readOwn(ctx, f.URL, isOurs); err != nil {
 			for _, other := range r.files {
 				if other.err == nil {
 					other.err = asFailure(err)

@@ -48,7 +48,7 @@ func (a *Archiver) open(ctx context.Context, rawURL, kind string) (*source, erro
 		s.close()
 		return nil, err
 	}
-	body := &watched{body: resp.Body, ctx: ctx, stalled: stalled}
+	body := &watched{body: resp.Body, ctx: ctx, stalled: stalled, patience: stallTimeout}
 	head := make([]byte, sniffed)
 	n, err := io.ReadFull(body, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -98,18 +98,22 @@ func answerFailure(resp *http.Response) error {
 	return nil
 }
 
-// watched is a body that ends with an error if it stalls, breaks off or grows too large.
+// watched is a body that ends with an error if it stalls, breaks off or grows too large. Time
+// counts while it is read only: a store that is slow to take a part is no stalled source.
 type watched struct {
 	body    io.Reader
 	ctx     context.Context //nolint:containedctx // it is the request's, and tells why the body ended
 	stalled *time.Timer
-	read    int64
+	// patience is how long a read waits.
+	patience time.Duration
+	read     int64
 }
 
 // Read implements io.Reader.
 func (w *watched) Read(p []byte) (int, error) {
+	w.stalled.Reset(w.patience)
 	n, err := w.body.Read(p)
-	w.stalled.Reset(stallTimeout)
+	w.stalled.Stop()
 	w.read += int64(n)
 	switch {
 	case w.read > largest:

@@ -131,3 +131,30 @@ func TestFilesStayInTheirFolder(t *testing.T) {
 	}
 	require.NoFileExists(t, filepath.Join(dir, "a.mp3"))
 }
+
+// Two attempts at once, as when a daemon stood still until its claim had ended: what is
+// published is of one of them, whole.
+func TestAttemptsAtOnceDoNotMix(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openTest(t, "file://"+dir+"?public_url=https://x.example")
+	o := Object{Key: "u/g/c.mp3"}
+	body, writer := io.Pipe()
+	first := make(chan error, 1)
+	go func() { first <- s.Put(t.Context(), o, body) }()
+	_, err := writer.Write([]byte("first, "))
+	require.NoError(t, err)
+	_, err = writer.Write([]byte("first, ")) // the first write is in the file
+	require.NoError(t, err)
+	require.NoError(t, s.Put(t.Context(), o, strings.NewReader("second")))
+	_, err = writer.Write([]byte("and last"))
+	require.NoError(t, err)
+	require.NoError(t, writer.Close())
+	require.ErrorIs(t, <-first, errTaken)
+	has, err := os.ReadFile(filepath.Join(dir, "u", "g", "c.mp3"))
+	require.NoError(t, err)
+	require.Equal(t, "second", string(has))
+	left, err := filepath.Glob(filepath.Join(dir, "u", "g", ".*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

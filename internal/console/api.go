@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"time"
+	"unicode/utf8"
 
 	"tasksync/task"
 )
@@ -29,12 +30,20 @@ var idForm = regexp.MustCompile(`^[^\x00-\x1f]{1,200}$`)
 
 func (c *Console) explain(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	if !idForm.MatchString(id) {
+	if !utf8.ValidString(id) || !idForm.MatchString(id) {
 		problem(w, http.StatusBadRequest, "this is no id")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 	defer cancel()
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		w.Header().Set("Retry-After", "10")
+		problem(w, http.StatusServiceUnavailable, "too many ask for rows at once; ask again later")
+		return
+	}
 	stories, err := c.cfg.Source.Explain(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -49,17 +58,16 @@ func (c *Console) explain(w http.ResponseWriter, r *http.Request) {
 // explainAdmin is explain for programs.
 func (c *Console) explainAdmin(w http.ResponseWriter, r *http.Request) {
 	_, password, given := r.BasicAuth()
-	now := time.Now()
+	ok, tooMany := !given && (c.byProxy(r) || c.local(r)), false
+	if given {
+		ok, tooMany = c.tries.try(time.Now(), func() bool { return c.isPassword(password) })
+	}
 	switch {
-	case given && c.tries.tooMany(now):
+	case tooMany:
 		problem(w, http.StatusTooManyRequests, "too many wrong passwords; wait a minute")
-		return
-	case given && c.isPassword(password), !given && local(r):
+	case ok:
 		c.explain(w, r)
 	default:
-		if given {
-			c.tries.failed(now)
-		}
 		w.Header().Set("WWW-Authenticate", `Basic realm="tasksync"`)
 		problem(w, http.StatusUnauthorized, "ask from this machine by its loopback address, or give TASKSYNC_CONSOLE_PASSWORD by HTTP Basic")
 	}
@@ -73,14 +81,20 @@ func (c *Console) acting(next func(context.Context, wish) (string, error)) http.
 			return
 		}
 		var what wish
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&what); err != nil {
-			problem(w, http.StatusBadRequest, "the request is no JSON")
+		body := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096))
+		body.DisallowUnknownFields()
+		if err := body.Decode(&what); err != nil {
+			problem(w, http.StatusBadRequest, "the request is not the JSON that the page sends")
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), answerTimeout)
 		defer cancel()
 		said, err := next(ctx, what)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrNoProvider):
+			problem(w, http.StatusBadRequest, err.Error())
+			return
+		case err != nil:
 			c.failed(w, err)
 			return
 		}
@@ -108,11 +122,21 @@ func (c *Console) retry(ctx context.Context, what wish) (string, error) {
 }
 
 func (c *Console) pause(ctx context.Context, what wish) (string, error) {
+	if what.Provider == "" { // which is the name of all of them: a field that is missing must not stop all
+		return "", ErrNoProvider
+	}
 	return "calls pause within two seconds", c.cfg.Source.Pause(ctx, what.Provider, what.Reason)
 }
 
 func (c *Console) resume(ctx context.Context, what wish) (string, error) {
-	return "calls go on within two seconds", c.cfg.Source.Resume(ctx, what.Provider)
+	if what.Provider == "" {
+		return "", ErrNoProvider
+	}
+	goOn, err := c.cfg.Source.Resume(ctx, what.Provider)
+	if err == nil && !goOn {
+		return "all providers are paused; tasksync resume, without a name, ends that", nil
+	}
+	return "calls go on within two seconds", err
 }
 
 // jobsPolicy permits the styles that River UI sets on its elements.

@@ -24,11 +24,16 @@ const (
 
 // knows reports whether a request comes from somebody who may see the console.
 func (c *Console) knows(r *http.Request) bool {
-	if c.cfg.ProxyHeader != "" && r.Header.Get(c.cfg.ProxyHeader) != "" && c.fromProxy(r) {
+	if c.byProxy(r) {
 		return true
 	}
 	cookie, err := r.Cookie(cookieName)
 	return err == nil && c.valid(cookie.Value, time.Now())
+}
+
+// byProxy reports whether the trusted proxy says who asks.
+func (c *Console) byProxy(r *http.Request) bool {
+	return c.cfg.ProxyHeader != "" && r.Header.Get(c.cfg.ProxyHeader) != "" && c.fromProxy(r)
 }
 
 func (c *Console) fromProxy(r *http.Request) bool {
@@ -74,29 +79,32 @@ type tries struct {
 
 const maxTries = 10
 
-func (t *tries) tooMany(now time.Time) bool {
+// try calls right unless there were too many wrong passwords, and notes that it is not. One
+// password is looked at at a time, so that many at once are no way around the bound.
+func (t *tries) try(now time.Time, right func() bool) (ok, tooMany bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.wrong = slices.DeleteFunc(t.wrong, func(at time.Time) bool { return now.Sub(at) > time.Minute })
-	return len(t.wrong) >= maxTries
-}
-
-func (t *tries) failed(now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.wrong = append(t.wrong, now)
+	if len(t.wrong) >= maxTries {
+		return false, true
+	}
+	if ok = right(); !ok {
+		t.wrong = append(t.wrong, now)
+	}
+	return ok, false
 }
 
 func (c *Console) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 4096)
+	given := r.PostFormValue("password") // before a try is counted: a body may take its time
 	now := time.Now()
-	if c.tries.tooMany(now) {
+	ok, tooMany := c.tries.try(now, func() bool { return c.isPassword(given) })
+	if tooMany {
 		w.Header().Set("Retry-After", "60")
 		problem(w, http.StatusTooManyRequests, "too many wrong passwords; wait a minute")
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, 4096)
-	if !c.isPassword(r.PostFormValue("password")) {
-		c.tries.failed(now)
+	if !ok {
 		c.cfg.Logger.Warn("[TaskSync] A wrong password was given at the console")
 		c.send(w, "wrong.html", http.StatusUnauthorized)
 		return
@@ -117,19 +125,31 @@ func (c *Console) cookie(w http.ResponseWriter, r *http.Request, value string, m
 	})
 }
 
-// forwarded are headers that proxies add.
-var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} //nolint:gochecknoglobals // a constant table
+// isForwarded reports whether a proxy has passed a request on, as far as one can see: by a
+// header that proxies add, or by HTTP/1.0, which nginx speaks unless it is told otherwise.
+func isForwarded(r *http.Request) bool {
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "X-Real-Ip" || name == "Via" {
+			return true
+		}
+	}
+	return !r.ProtoAtLeast(1, 1)
+}
 
 // local reports whether a request comes from a program on this machine, and from no page of
-// another site that a name server has sent here.
-func local(r *http.Request) bool {
+// another site that a name server has sent here. Where a proxy is known to pass requests on,
+// it may be one of them.
+func (c *Console) local(r *http.Request) bool {
+	if c.cfg.ProxyHeader != "" || isForwarded(r) {
+		return false
+	}
 	peer, known := addrOf(r.RemoteAddr)
 	own, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !known || own == nil || !peer.IsLoopback() {
 		return false
 	}
 	at, known := addrOf(own.String())
-	if !known || !at.IsLoopback() || slices.ContainsFunc(forwarded, func(h string) bool { return r.Header.Get(h) != "" }) {
+	if !known || !at.IsLoopback() {
 		return false
 	}
 	host := r.Host

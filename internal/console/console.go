@@ -19,6 +19,9 @@ import (
 // ErrNotFound is what Source.Explain returns for an id that names no row.
 var ErrNotFound = errors.New("no row has this id, nor a task or clip with it")
 
+// ErrNoProvider is what Source.Pause returns for a name that no provider has.
+var ErrNoProvider = errors.New("no provider has this name")
+
 // Source is what the console shows, and does.
 type Source interface {
 	// Overview returns what the first page shows.
@@ -27,9 +30,10 @@ type Source interface {
 	Explain(ctx context.Context, id string) ([]*story.Story, error)
 	// Retry makes a failed row pending again, and reports whether it was one.
 	Retry(ctx context.Context, id string) (bool, error)
-	// Pause has calls to a provider pause, and Resume go on; "" is all of them.
+	// Pause has calls to a provider pause, and Resume go on. Resume reports whether
+	// they do: a pause of all providers stands on.
 	Pause(ctx context.Context, provider, reason string) error
-	Resume(ctx context.Context, provider string) error
+	Resume(ctx context.Context, provider string) (bool, error)
 }
 
 // Config is what a Console needs.
@@ -51,6 +55,7 @@ type Console struct {
 	cfg    Config
 	files  fs.FS
 	tries  tries
+	slots  chan struct{} // one for each story that is read now
 	origin *http.CrossOriginProtection
 	mux    *http.ServeMux
 }
@@ -62,7 +67,7 @@ var page embed.FS
 func New(cfg Config) *Console {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	files, _ := fs.Sub(page, "page") // it is there
-	c := &Console{cfg: cfg, files: files, origin: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	c := &Console{cfg: cfg, files: files, origin: http.NewCrossOriginProtection(), mux: http.NewServeMux(), slots: make(chan struct{}, maxStories)}
 	c.mux.HandleFunc("GET /admin/generations/{id}", c.explainAdmin)
 	if !c.on() {
 		c.mux.HandleFunc("/console/", c.off)
@@ -175,3 +180,7 @@ func answer(w http.ResponseWriter, body any) {
 
 // answerTimeout bounds the queries of a request.
 const answerTimeout = 20 * time.Second
+
+// maxStories is how many stories are read at once. A search may read a whole table, on the
+// connections that the passes use: however many ask, enough are left for these.
+const maxStories = 2

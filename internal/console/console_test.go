@@ -2,11 +2,14 @@ package console
 
 import (
 	"context"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,11 +24,17 @@ const (
 )
 
 // fake is a source with one row.
-type fake struct{ retried []string }
+type fake struct {
+	retried, paused []string
+	explaining      func() // nil: nothing
+}
 
 func (f *fake) Overview(context.Context) (*Overview, error) { return &Overview{Version: "v1"}, nil }
 
 func (f *fake) Explain(_ context.Context, id string) ([]*story.Story, error) {
+	if f.explaining != nil {
+		f.explaining()
+	}
 	if id != rowID {
 		return nil, ErrNotFound
 	}
@@ -37,9 +46,15 @@ func (f *fake) Retry(_ context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-func (f *fake) Pause(context.Context, string, string) error { return nil }
+func (f *fake) Pause(_ context.Context, provider, _ string) error {
+	if provider != "sunoapi" {
+		return ErrNoProvider
+	}
+	f.paused = append(f.paused, provider)
+	return nil
+}
 
-func (f *fake) Resume(context.Context, string) error { return nil }
+func (f *fake) Resume(context.Context, string) (bool, error) { return false, nil }
 
 // server serves a console on a loopback address, and follows no redirect.
 func server(t *testing.T, cfg Config) (base string, client *http.Client) {
@@ -175,4 +190,130 @@ func TestRowsForPrograms(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, ask(t, client, http.MethodGet, link, "", "Host", "tasksync.internal", "Authorization", basic(password)).StatusCode)
 	require.Equal(t, http.StatusUnauthorized, ask(t, client, http.MethodGet, link, "", "Authorization", basic("another one")).StatusCode)
+}
+
+// A request that names no provider is a mistake: "" is the name of all of them.
+func TestOnlyNamedProvidersPause(t *testing.T) {
+	t.Parallel()
+	source := &fake{}
+	base, client := server(t, Config{Password: password, Source: source, Actions: true})
+	cookie := cookieOf(t, client, base)
+	for _, body := range []string{`{}`, `null`, `{"provider":""}`, `{"prov":"sunoapi"}`, `{"provider":"misspelt"}`} {
+		require.Equal(t, http.StatusBadRequest, ask(t, client, http.MethodPost, base+"/console/api/pause", body, "Cookie", cookie).StatusCode, body)
+	}
+	require.Equal(t, http.StatusBadRequest, ask(t, client, http.MethodPost, base+"/console/api/resume", `{}`, "Cookie", cookie).StatusCode)
+	require.Empty(t, source.paused)
+	require.Equal(t, http.StatusOK, ask(t, client, http.MethodPost, base+"/console/api/pause", `{"provider":"sunoapi"}`, "Cookie", cookie).StatusCode)
+	require.Equal(t, []string{"sunoapi"}, source.paused)
+}
+
+// An id that is no text is no fault of the database.
+func TestIDsThatAreNoText(t *testing.T) {
+	t.Parallel()
+	base, client := server(t, Config{Password: password})
+	for _, id := range []string{"%ff", "%F0%9F", "%00", "%1b"} {
+		require.Equal(t, http.StatusBadRequest, ask(t, client, http.MethodGet, base+"/admin/generations/"+id, "").StatusCode, id)
+	}
+}
+
+// Many guesses at once, each with a body that takes its time, are as many as one by one.
+func TestGuessesAtOnceAreCounted(t *testing.T) {
+	t.Parallel()
+	c := New(Config{Source: &fake{}, Password: password})
+	s := httptest.NewServer(c)
+	t.Cleanup(s.Close)
+	const guesses = 4 * maxTries
+	codes, bodies := make(chan int, guesses), make([]*io.PipeWriter, guesses)
+	for i := range guesses {
+		body, writer := io.Pipe()
+		bodies[i] = writer
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/console/login", body)
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		go func() {
+			resp, err := s.Client().Do(r)
+			if err != nil {
+				codes <- 0
+				return
+			}
+			_ = resp.Body.Close()
+			codes <- resp.StatusCode
+		}()
+	}
+	for _, writer := range bodies { // what is written is read once the request is under way
+		_, err := io.WriteString(writer, "password=")
+		require.NoError(t, err)
+	}
+	for _, writer := range bodies {
+		_, err := io.WriteString(writer, "a guess")
+		require.NoError(t, err)
+		require.NoError(t, writer.Close())
+	}
+	looked := 0
+	for range guesses {
+		if <-codes == http.StatusUnauthorized {
+			looked++
+		}
+	}
+	require.Equal(t, maxTries, looked)
+}
+
+// A proxy on the machine passes on what others ask: nginx by HTTP/1.0 and for its own name of
+// the daemon. Where one is configured, it has to say who asks.
+func TestRowsAreNotForProxies(t *testing.T) {
+	t.Parallel()
+	c := New(Config{Source: &fake{}, Password: password})
+	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 9464}
+	of := func(c *Console, change func(r *http.Request)) int {
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:9464/admin/generations/"+rowID, nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, loopback))
+		r.RemoteAddr = "127.0.0.1:50000"
+		change(r)
+		w := httptest.NewRecorder()
+		c.ServeHTTP(w, r)
+		return w.Code
+	}
+	require.Equal(t, http.StatusOK, of(c, func(*http.Request) {}))
+	require.Equal(t, http.StatusUnauthorized, of(c, func(r *http.Request) { r.ProtoMinor = 0 }))
+	require.Equal(t, http.StatusUnauthorized, of(c, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", "https") }))
+	proxied := New(Config{Source: &fake{}, ProxyHeader: "X-Auth-User", Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	require.Equal(t, http.StatusUnauthorized, of(proxied, func(*http.Request) {}))
+	require.Equal(t, http.StatusOK, of(proxied, func(r *http.Request) { r.Header.Set("X-Auth-User", "somebody") }))
+}
+
+// However many ask for rows, the passes keep their connections to the database.
+func TestFewStoriesAreReadAtOnce(t *testing.T) {
+	t.Parallel()
+	const all = 5 * maxStories
+	begun, release := make(chan struct{}, all), make(chan struct{})
+	var now, most atomic.Int64
+	source := &fake{explaining: func() {
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		begun <- struct{}{}
+		<-release
+		now.Add(-1)
+	}}
+	base, client := server(t, Config{Source: source})
+	codes := make(chan int, all)
+	for range all {
+		go func() {
+			resp, err := client.Get(base + "/admin/generations/" + rowID)
+			if err != nil {
+				codes <- 0
+				return
+			}
+			_ = resp.Body.Close()
+			codes <- resp.StatusCode
+		}()
+	}
+	for range maxStories {
+		<-begun
+	}
+	close(release)
+	for range all {
+		require.Equal(t, http.StatusOK, <-codes)
+	}
+	require.LessOrEqual(t, most.Load(), int64(maxStories))
 }

@@ -9,5 +9,6 @@
 //
 // /admin/generations/{id} takes the same password (HTTP Basic, any user). A program on the
 // machine itself needs none: a request from a loopback address to one, for a loopback
-// name, as no page of another site and no proxy can make it.
+// name, as no page of another site can make it, and without the marks of a proxy. Where a
+// proxy is configured, its header takes the place of that.
 package console

@@ -149,3 +149,12 @@ func TestWriterWithoutItsTable(t *testing.T) {
 	none.Looked(nil)
 	none.Heard(nil, "", time.Time{})
 }
+
+// Names that only end like those of times, and names that are texts, hold no text of a user.
+func TestTextsUnderOddNamesAreNotKept(t *testing.T) {
+	t.Parallel()
+	body := `{"update":"words of a song","lifetime":"words of a song","createTime":"words of a song","words of a song":{"status":"ok"},
+		"create_time":"2026-11-29 20:00:00","endDate":"2026-11-29T20:00:00.123Z","finishedAt":1764446400}`
+	require.JSONEq(t, `{"update":"(15 characters)","lifetime":"(15 characters)","createTime":"(15 characters)","(15 characters)":{"status":"ok"},
+		"create_time":"2026-11-29 20:00:00","endDate":"2026-11-29T20:00:00.123Z","finishedAt":1764446400}`, string(Redact([]byte(body), "", true)))
+}

@@ -24,7 +24,15 @@ const (
 // are redacted.
 var shown = regexp.MustCompile(`^(id|ids|.*(task|job|request|audio|clip|song|item|parent|generation|trace)s?ids?|status|state|stage|taskstatus|` + //nolint:gochecknoglobals // a constant table
 	`code|.*errorcode|errortype|type|kind|action|operation|operationtype|callbacktype|success|successflag|msg|message|error|errormessage|failreason|failuremessage|failmsg|reason|` +
-	`model|modelname|version|mv|majormodelversion|progress|(created|updated|completed|finished|started|submitted)(at|on)|.*time|.*date|rank|event|provider)$`)
+	`model|modelname|version|mv|majormodelversion|progress|rank|event|provider)$`)
+
+// timed are the fields whose texts are shown if they are times: many other names end like them,
+// as "update" does.
+var (
+	timed    = regexp.MustCompile(`^((created|updated|completed|finished|started|submitted)(at|on)|.*time|.*date)$`)
+	timeForm = regexp.MustCompile(`^[0-9][0-9TZtz:+./ -]{0,40}$`)
+	nameForm = regexp.MustCompile(`^[A-Za-z0-9_.$-]{1,60}$`)
+)
 
 var word = strings.NewReplacer("_", "", "-", "", ".", "")
 
@@ -108,7 +116,7 @@ func redact(key string, v any, depth int) any {
 		}
 		out := make(map[string]any, len(v))
 		for k, inner := range v {
-			out[cut(task.Redact(k), 60)] = redact(k, inner, depth+1)
+			out[name(k)] = redact(k, inner, depth+1)
 		}
 		return out
 	case []any:
@@ -126,6 +134,14 @@ func redact(key string, v any, depth int) any {
 	return v // a number, a boolean, null
 }
 
+// name is what is shown of a field's name: a provider may have a text of a user for one.
+func name(k string) string {
+	if nameForm.MatchString(k) {
+		return task.Redact(k)
+	}
+	return fmt.Sprintf("(%d characters)", len([]rune(k)))
+}
+
 // text is what is shown of a text in a field.
 func text(key, s string) string {
 	switch {
@@ -133,6 +149,8 @@ func text(key, s string) string {
 		return ""
 	case shown.MatchString(word.Replace(strings.ToLower(key))):
 		return cut(task.Redact(s), maxText)
+	case timed.MatchString(word.Replace(strings.ToLower(key))) && timeForm.MatchString(s):
+		return s
 	}
 	if u, err := url.Parse(s); err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
 		return u.Scheme + "://" + u.Host + "/…"
