@@ -10,8 +10,8 @@ import (
 
 // demoCmd is `tasksync demo`.
 type demoCmd struct {
-	Provider string `default:"${default_provider}" enum:"${provider_names}" help:"The upstream API that is simulated: ${enum}."`
-	Seed     uint64 `placeholder:"N" help:"Seed of the simulated upstream (default: random, and printed)."`
+	Provider string `default:"${default_provider}" enum:"${provider_names}" help:"The provider whose API is simulated: ${enum}."`
+	Seed     uint64 `placeholder:"N" help:"Seed of the simulated provider (default: random, and printed)."`
 	Keep     bool   `help:"Leave everything running afterwards, to explore, until Ctrl-C, and print the link of a page that shows the rows live."`
 	JSON     bool   `name:"json" help:"Print rows and totals as JSON; progress goes to standard error only."`
 	Verbose  bool   `short:"v" help:"Show the daemon's log instead of progress bars."`
@@ -19,9 +19,9 @@ type demoCmd struct {
 
 // Help implements kong's detailed help.
 func (demoCmd) Help() string {
-	return fmt.Sprintf(`Starts a private Postgres, a simulated upstream API and the daemon, inserts some
+	return fmt.Sprintf(`Starts a private Postgres, a simulated provider and the daemon, inserts some
 %d rows as an application would, shows how they come to their ends, and compares
-each with what the upstream knows of its task. Nothing but loopback is used, and
+each with what the provider knows of its task. Nothing but loopback is used, and
 nothing is left behind. (A machine without Postgres downloads one first. The CDN
 probe is off, so that the result does not depend on the internet.)
 

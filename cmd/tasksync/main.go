@@ -32,7 +32,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // cli is the command line. Every setting is an environment variable too.
 type cli struct {
-	Run      runCmd      `cmd:"" help:"Keep the database in step with the upstream API until stopped."`
+	Run      runCmd      `cmd:"" help:"Keep the database in step with the provider until stopped."`
 	Migrate  migrateCmd  `cmd:"" help:"Apply, take back or list the database migrations."`
 	Adopt    adoptCmd    `cmd:"" help:"Let tasksync work on a table of your own, like songs."`
 	Sync     syncCmd     `cmd:"" help:"Look at some rows now and print what became of each."`
@@ -47,8 +47,8 @@ type cli struct {
 	Settle   settleCmd   `cmd:"" help:"See to settlements: what your SQL function was told of the ends of rows."`
 	Feed     feedCmd     `cmd:"" help:"Switch the triggers that announce new rows on or off."`
 	Doctor   doctorCmd   `cmd:"" help:"Check what the daemon needs, and say what to do about what is missing."`
-	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated upstream, the daemon."`
-	Simulate simulateCmd `cmd:"" help:"Serve a simulated upstream API over HTTP."`
+	Demo     demoCmd     `cmd:"" help:"Show everything at work: a private Postgres, a simulated provider, the daemon."`
+	Simulate simulateCmd `cmd:"" help:"Serve a simulated provider over HTTP, for tests."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a daemon on this machine whether it serves."`
@@ -84,7 +84,7 @@ func (s *streams) failed(err error) {
 	fmt.Fprintln(s.err, "tasksync:", err)
 }
 
-const description = `Keeps the rows of music_generations in step with a slow task API.
+const description = `Keeps the rows of music_generations in step with an API like Suno's.
 
 Insert a row with a task_id and a task_type; tasksync fills in its clips and its
 status. DATABASE_URL and TASKSYNC_API_KEY are enough: tasksync run`

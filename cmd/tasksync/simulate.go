@@ -15,7 +15,7 @@ import (
 
 // simulateCmd is `tasksync simulate`.
 type simulateCmd struct {
-	Provider  string  `default:"${default_provider}" enum:"${provider_names}" help:"The upstream API that is simulated: ${enum}."`
+	Provider  string  `default:"${default_provider}" enum:"${provider_names}" help:"The provider whose API is simulated: ${enum}."`
 	Dialect   string  `placeholder:"NAME" help:"Dialect of the API: old for kie, single, data-only or integer for sunoproxy, wrapped or sentinel for sunoclips."`
 	Addr      string  `default:":9090" help:"Where the API is served (${default})."`
 	Seed      uint64  `help:"Seed of all random choices; the same seed and order of submits give the same tasks (default: random, and printed)."`
