@@ -133,9 +133,9 @@ func (c *consoleData) Overview(ctx context.Context) (*console.Overview, error) {
 	}
 	o := &console.Overview{
 		At: time.Now(), Version: c.d.cfg.Version, Pending: []console.Pending{}, Failures: []console.Failures{}, Ignored: []console.Ignored{},
-		Overdue: []console.Ignored{}, Daemons: []string{}, Trouble: []console.Trouble{}, Durations: []console.Duration{}, Delay: append(slices.Clone(c.delays), c.minute()),
+		Overdue: []console.Ignored{}, Daemons: []string{}, Trouble: []console.Trouble{}, Durations: []console.Duration{}, Effects: []console.Effect{}, Delay: append(slices.Clone(c.delays), c.minute()),
 	}
-	for _, part := range []func(context.Context, *console.Overview) error{c.pending, c.finished, c.failures, c.waiting, c.daemons} {
+	for _, part := range []func(context.Context, *console.Overview) error{c.pending, c.finished, c.failures, c.waiting, c.daemons, c.effects} {
 		if err := part(ctx, o); err != nil {
 			return nil, database.WithoutDetail(err)
 		}

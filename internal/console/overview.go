@@ -20,6 +20,14 @@ type Overview struct {
 	Feed      Feed       `json:"feed"`
 	Daemons   []string   `json:"daemons"`
 	Trouble   []Trouble  `json:"trouble"`
+	Effects   []Effect   `json:"effects"`
+}
+
+// Effect is what follows from the end of rows, and how it stands in the whole database.
+type Effect struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+	Next  string `json:"next,omitzero"` // the command for what is wrong
 }
 
 // Pending is the pending rows of a type, by age.

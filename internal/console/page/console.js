@@ -155,6 +155,7 @@ function show(o) {
   showProviders(o);
   showFeed(o);
   $("durations").replaceChildren(...(o.durations.length ? o.durations.slice(0, 6).map(spread) : [el("p", { class: "hint" }, "No row has ended yet.")]));
+  $("effects").replaceChildren(table(["What", "State", "Next step"], o.effects.map((e) => [e.name, e.state, e.next || ""]), "Nothing follows."));
   const seen = new Set(), waiting = [...o.overdue, ...o.ignored].filter((w) => !seen.has(w.id) && seen.add(w.id));
   $("waiting").replaceChildren(table(["Row", "Reason", "Why"], waiting.map((w) => [link(w.id), w.reason, w.why]), "No row is overdue or ignored."));
 }
