@@ -45,7 +45,7 @@ halfopen: ## Run the test for which Linux drops a connection's packets (as root)
 
 .PHONY: chaos
 chaos: ## Break daemons, Postgres and the network between them, by SEED, for MINUTES
-	SEED=$(SEED) MINUTES=$(MINUTES) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
+	SEED=$(SEED) MINUTES=$(MINUTES) REPORT=$(REPORT) $(GO) test -count=1 -tags chaos -run 'TestChaos$$' -timeout 3h -v $(ARGS) ./cmd/tasksync
 
 .PHONY: sabotage
 sabotage: ## Show that make chaos finds faults that are put into the code on purpose

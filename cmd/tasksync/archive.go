@@ -108,6 +108,10 @@ func (c *archiveCmd) print(ctx context.Context, std *streams, cfg daemon.Config)
 	if err != nil {
 		return err
 	}
+	if len(all) == 0 {
+		fmt.Fprintln(std.out, "no files; the archive gets those of rows that complete while TASKSYNC_ARCHIVE is set, and --backfill copies those from before")
+		return nil
+	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATE\tKIND\tFILES\tBYTES\tIN DANGER\tREASON")
 	for _, s := range all {

@@ -80,7 +80,7 @@ func TestExplainTellsTheStoryOfARow(t *testing.T) {
 	w.await(t, d, "the other one has failed", func() bool { return w.explain(t, bad).Reason == "failed" })
 	require.Equal(t, "COPYRIGHTED", w.explain(t, bad).Events[len(w.explain(t, bad).Events)-1].ErrorCode)
 	out, _ := w.command(t, exitOK, "explain", bad)
-	for _, want := range []string{"failed: it has failed: COPYRIGHTED", "tasksync retry " + w.explain(t, bad).ID, "tasksync heard of it by notify", "look (", "last answer (HTTP 200"} {
+	for _, want := range []string{"failed: COPYRIGHTED", "tasksync retry " + w.explain(t, bad).ID, "tasksync heard of it by notify", "look (", "last answer (HTTP 200"} {
 		require.Contains(t, out, want)
 	}
 	status, body := get(t, "http://"+addr+"/admin/generations/"+bad)

@@ -123,7 +123,7 @@ func run(args []string, out, errOut io.Writer) int {
 // as unset from then on.
 func newParser(c *cli, options ...kong.Option) (*kong.Kong, error) {
 	parser, err := kong.New(c, append(options, kong.Name("tasksync"), kong.Description(description), tagVars(),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))...)
+		kong.ExplicitGroups(flagGroups()), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))...)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,14 @@ type (
 	migrateStatusCmd struct{ databaseFlags }
 )
 
+// Help implements kong's detailed help.
+func (*migrateDownCmd) Help() string {
+	return `Takes the newest migration back, or with --all each of them: the tables, triggers and
+functions that tasksync has put beside yours. music_generations and music_clips stay,
+with all columns and rows. While a daemon runs, it refuses. If rows of tasksync's own
+tables would be lost, it says how many, and asks first; without a terminal it refuses.`
+}
+
 // Run implements kong's command.
 func (c *migrateUpCmd) Run(ctx context.Context, std *streams) error {
 	return c.withMigrator(ctx, c.migrations(std), func(pool *pgxpool.Pool, m *migrations.Migrator) error {

@@ -59,7 +59,11 @@ func (c *notifyListCmd) Run(ctx context.Context, std *streams) error {
 	if c.JSON {
 		return printNotificationsJSON(std, list)
 	}
-	if err := printNotifications(std, list); err != nil {
+	none := "no notifications"
+	if !c.Pending && !c.Dead && !c.Delivered {
+		none = "no notifications are pending or dead; --delivered lists those that were delivered"
+	}
+	if err := printNotifications(std, list, none); err != nil {
 		return err
 	}
 	if len(list) == c.Limit {
@@ -98,9 +102,9 @@ func printNotificationsJSON(std *streams, list []daemon.Notification) error {
 	return enc.Encode(lines)
 }
 
-func printNotifications(std *streams, list []daemon.Notification) error {
+func printNotifications(std *streams, list []daemon.Notification, none string) error {
 	if len(list) == 0 {
-		fmt.Fprintln(std.out, "no notifications")
+		fmt.Fprintln(std.out, none)
 		return nil
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"tasksync/daemon"
 	"tasksync/internal/postgres/postgrestest"
 )
 
@@ -82,4 +84,23 @@ func TestPendingOfADatabaseWithoutSchema(t *testing.T) {
 	require.Equal(t, exitFailed, run([]string{"pending", "--database-url", postgrestest.Empty(t)}, &out, &errOut))
 	require.Contains(t, errOut.String(), "run `tasksync migrate up`")
 	require.Equal(t, exitUsage, run([]string{"pending", "--limit", "0", "--database-url", "postgres://localhost/db"}, &out, &errOut))
+}
+
+// TestWhyBelow: on a narrow screen the reason stands below its row, where it is read.
+func TestWhyBelow(t *testing.T) {
+	t.Parallel()
+	rows := []daemon.Waiting{{ID: "one", Why: "it is paused"}, {ID: "two", Why: "it is under way"}}
+	for width, want := range map[int]int{80: 5, wideScreen: 3} {
+		var table bytes.Buffer
+		require.NoError(t, printPending(&table, withoutWhy(rows, width)))
+		lines := whyBelow(strings.Split(strings.TrimRight(table.String(), "\n"), "\n"), rows, width)
+		require.Len(t, lines, want)
+		if width == 80 {
+			require.Equal(t, []string{"  it is paused", "  it is under way"}, []string{lines[2], lines[4]})
+			require.NotContains(t, lines[0], "WHY")
+		} else {
+			require.Contains(t, lines[1], "it is paused")
+		}
+	}
+	require.Equal(t, []string{"no rows"}, whyBelow([]string{"no rows"}, nil, 80))
 }

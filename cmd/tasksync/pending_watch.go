@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 
 // watchEvery spaces the pictures of `tasksync pending --watch`.
 const watchEvery = 2 * time.Second
+
+// wideScreen is how many columns a screen needs for the reason beside its row. On a
+// narrower one it stands below.
+const wideScreen = 120
 
 // The alternate screen of a terminal, which leaves what stood there, and the way back.
 const (
@@ -60,20 +65,44 @@ func (c *pendingCmd) picture(ctx context.Context, cfg daemon.Config, width, heig
 	if err != nil {
 		fmt.Fprintln(&table, "the database does not answer:", err)
 	} else {
-		_ = printPending(&table, rows) // to memory
+		_ = printPending(&table, withoutWhy(rows, width)) // to memory
 	}
 	head := fmt.Sprintf("%s  %d rows, the oldest first; Ctrl-C ends", time.Now().Format(time.TimeOnly), len(rows))
 	if len(rows) == c.Limit {
 		head = fmt.Sprintf("%s  the first %d rows, the oldest first; Ctrl-C ends", time.Now().Format(time.TimeOnly), len(rows))
 	}
-	lines := append([]string{head, ""}, strings.Split(strings.TrimRight(table.String(), "\n"), "\n")...)
+	lines := append([]string{head, ""}, whyBelow(strings.Split(strings.TrimRight(table.String(), "\n"), "\n"), rows, width)...)
 	if len(lines) > height {
-		lines = append(lines[:height-1], fmt.Sprintf("… and %d more", len(lines)-height+1))
+		lines = append(lines[:height-1], "… and more")
 	}
 	for i, line := range lines {
 		lines[i] = clip(line, width) + "\x1b[K"
 	}
 	return strings.Join(lines, "\r\n")
+}
+
+// withoutWhy leaves the reasons out of the table, where whyBelow adds them.
+func withoutWhy(rows []daemon.Waiting, width int) []daemon.Waiting {
+	if width >= wideScreen {
+		return rows
+	}
+	rows = slices.Clone(rows)
+	for i := range rows {
+		rows[i].Why = ""
+	}
+	return rows
+}
+
+// whyBelow adds the reason below each line of a table that has none.
+func whyBelow(table []string, rows []daemon.Waiting, width int) []string {
+	if width >= wideScreen || len(rows) == 0 {
+		return table
+	}
+	lines := []string{strings.TrimSuffix(table[0], "WHY")}
+	for i, r := range rows {
+		lines = append(lines, table[i+1], "  "+r.Why)
+	}
+	return lines
 }
 
 // clip cuts a line to the width of the screen.

@@ -15,12 +15,12 @@ type runCmd struct {
 	databaseFlags
 	upstreamFlags
 	httpFlags
-	logFlags
 	feedFlags
 	archiveFlags
 	notifyFlags
 	rlsFlags
 	consoleFlags
+	logFlags
 	ListenAddr  string `env:"TASKSYNC_LISTEN_ADDR" default:":8080" placeholder:"ADDR" help:"Address of the HTTP API, its /docs, and /healthz (${default})."`
 	AdminAddr   string `env:"TASKSYNC_ADMIN_ADDR" placeholder:"ADDR" help:"Address of /metrics, /healthz and /readyz, which are not for the internet (default: 127.0.0.1:9464, or any port there if that one is taken)."`
 	NoMigrate   bool   `help:"Exit if the database lacks migrations, instead of applying them."`

@@ -11,11 +11,28 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
 
 	"tasksync/daemon"
 )
+
+// flagGroups are the subjects of the settings, as --help shows them. Flags without a
+// group come first: those of the command itself.
+func flagGroups() []kong.Group {
+	return []kong.Group{
+		{Key: "ends", Title: "How rows end:"},
+		{Key: "provider", Title: "The provider's API:"},
+		{Key: "looks", Title: "When rows are looked at:"},
+		{Key: "http", Title: "The HTTP API for pages, and webhooks of providers:"},
+		{Key: "log", Title: "The log:"},
+		{Key: "feed", Title: "How tasksync hears of new rows (the feed):"},
+		{Key: "archive", Title: "The archive:"},
+		{Key: "notify", Title: "Webhooks to your servers:"},
+		{Key: "console", Title: "The console:"},
+	}
+}
 
 // databaseFlags say which database.
 type databaseFlags struct {
@@ -33,20 +50,20 @@ func (f databaseFlags) require() error {
 type upstreamFlags struct {
 	wordsFlags
 	settleFlags
-	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: ${providers}."`
-	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. A row names its provider in column provider."`
-	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)."`
-	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists."`
-	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential."`
-	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a row after its created_at (${default})."`
-	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long after its deadline a row waits for an answer of its provider (${default})."`
-	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after its row has failed at the deadline: event (it is kept beside the row), complete (the row becomes complete) or off (${default})."`
-	Clips        string        `env:"TASKSYNC_CLIPS" default:"write" enum:"write,update" help:"Who makes clips: write (tasksync inserts what has no placeholder) or update (it only fills placeholders) (${default})."`
-	Pace         string        `env:"TASKSYNC_PACE" default:"balanced" enum:"frugal,balanced,eager" help:"What counts more, few calls or finding results soon: frugal, balanced or eager (${default})."`
-	KeepAnswers  daysFlag      `env:"TASKSYNC_KEEP_ANSWERS" default:"1d" placeholder:"TIME" help:"How long the looks at a row, and the provider's last answer without prompts and lyrics, are kept for tasksync explain; 0: they are not kept (${default})."`
-	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a row (default: by how long such tasks take, and the pace)."`
-	RateLimit    string        `env:"TASKSYNC_RATE_LIMIT" placeholder:"RATE" help:"Calls to the upstream API that all daemons of the database may make together: 20/10s, 10/s, 600/m, or a number per second; 0: no limit (default: the provider's)."`
-	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}."`
+	Provider     string        `env:"TASKSYNC_PROVIDER" placeholder:"NAME" help:"The upstream API: ${providers}." group:"provider"`
+	Providers    []string      `env:"TASKSYNC_PROVIDERS" placeholder:"NAME" help:"Several upstream APIs at once, the default one first; each has its own TASKSYNC_<NAME>_API_KEY, …_API_KEY_FILE, …_API_URL and …_RATE_LIMIT. A row names its provider in column provider." group:"provider"`
+	APIURL       string        `name:"api-url" env:"TASKSYNC_API_URL" placeholder:"URL" help:"Base URL of the upstream API (default: the provider's own)." group:"provider"`
+	APIKey       string        `name:"api-key" env:"TASKSYNC_API_KEY" placeholder:"KEY" help:"The upstream credential. Prefer the environment: flags show in process lists." group:"provider"`
+	APIKeyFile   string        `name:"api-key-file" env:"TASKSYNC_API_KEY_FILE" placeholder:"FILE" help:"A file that holds the upstream credential." group:"provider"`
+	Timeout      time.Duration `env:"TASKSYNC_TIMEOUT" default:"10m" help:"Deadline of a row after its created_at (${default})." group:"ends"`
+	Grace        time.Duration `env:"TASKSYNC_GRACE" default:"1h" help:"How long after its deadline a row waits for an answer of its provider (${default})." group:"ends"`
+	Late         string        `env:"TASKSYNC_LATE" default:"event" enum:"event,complete,off" help:"What happens to a result that comes after its row has failed at the deadline: event (it is kept beside the row), complete (the row becomes complete) or off (${default})." group:"ends"`
+	Clips        string        `env:"TASKSYNC_CLIPS" default:"write" enum:"write,update" help:"Who makes clips: write (tasksync inserts those that are missing) or update (it only fills those that your application has inserted) (${default})." group:"ends"`
+	Pace         string        `env:"TASKSYNC_PACE" default:"balanced" enum:"frugal,balanced,eager" help:"What counts more, few calls or finding results soon: frugal, balanced or eager (${default})." group:"looks"`
+	KeepAnswers  daysFlag      `env:"TASKSYNC_KEEP_ANSWERS" default:"1d" placeholder:"TIME" help:"How long the looks at a row, and the provider's last answer without prompts and lyrics, are kept for tasksync explain; 0: they are not kept (${default})." group:"looks"`
+	PollInterval time.Duration `env:"TASKSYNC_POLL_INTERVAL" help:"Fixed time between two looks at a row (default: by how long such tasks take, and the pace)." group:"looks"`
+	RateLimit    string        `env:"TASKSYNC_RATE_LIMIT" placeholder:"RATE" help:"Calls to the upstream API that all daemons of the database may make together: 20/10s, 10/s, 600/m, or a number per second; 0: no limit (default: the provider's)." group:"provider"`
+	CDNProbe     string        `name:"cdn-probe" env:"TASKSYNC_CDN_PROBE" default:"on" enum:"on,off" help:"Probe a derived CDN URL before it is published: ${enum}." group:"provider"`
 }
 
 // config returns a daemon's configuration with the flags.
@@ -102,8 +119,8 @@ func (d daysFlag) orOff() time.Duration {
 
 // logFlags say how to log. The log goes to standard error.
 type logFlags struct {
-	LogFormat string `env:"TASKSYNC_LOG_FORMAT" default:"auto" enum:"auto,text,json" help:"Log format: text, json or auto (text on a terminal, else json)."`
-	LogLevel  string `env:"TASKSYNC_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Lowest level that is logged: ${enum}."`
+	LogFormat string `env:"TASKSYNC_LOG_FORMAT" default:"auto" enum:"auto,text,json" help:"Log format: text, json or auto (text on a terminal, else json)." group:"log"`
+	LogLevel  string `env:"TASKSYNC_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"Lowest level that is logged: ${enum}." group:"log"`
 }
 
 // logger returns the logger of the process, which is given the lines of the standard

@@ -12,10 +12,10 @@ import (
 
 // feedFlags say how tasksync hears of new rows.
 type feedFlags struct {
-	Feed             string        `env:"TASKSYNC_FEED" default:"auto" enum:"auto,notify,wal,poll" help:"How tasksync hears of new rows: ${enum}."`
-	ListenURL        string        `name:"listen-url" env:"TASKSYNC_LISTEN_URL" placeholder:"URL" help:"A direct connection to the same database, if DATABASE_URL leads to a pooler in transaction mode."`
-	FeedPollInterval time.Duration `env:"TASKSYNC_FEED_POLL_INTERVAL" default:"250ms" help:"Time between two reads of feed poll (${default})."`
-	SlotLimit        string        `env:"TASKSYNC_SLOT_LIMIT" default:"1GiB" placeholder:"SIZE" help:"WAL that the replication slot of feed wal may hold back before the slot is dropped (${default})."`
+	Feed             string        `env:"TASKSYNC_FEED" default:"auto" enum:"auto,notify,wal,poll" help:"How tasksync hears of new rows: ${enum}." group:"feed"`
+	ListenURL        string        `name:"listen-url" env:"TASKSYNC_LISTEN_URL" placeholder:"URL" help:"A direct connection to the same database, if DATABASE_URL leads to a pooler in transaction mode." group:"feed"`
+	FeedPollInterval time.Duration `env:"TASKSYNC_FEED_POLL_INTERVAL" default:"250ms" help:"Time between two reads of feed poll (${default})." group:"feed"`
+	SlotLimit        string        `env:"TASKSYNC_SLOT_LIMIT" default:"1GiB" placeholder:"SIZE" help:"WAL that the replication slot of feed wal may hold back before the slot is dropped (${default})." group:"feed"`
 }
 
 // feed sets the fields of cfg that the flags are for.

@@ -9,14 +9,14 @@ import (
 
 // httpFlags say what is served over HTTP besides metrics and health.
 type httpFlags struct {
-	JWTSecret     string   `name:"jwt-secret" env:"TASKSYNC_JWT_SECRET" placeholder:"SECRET" help:"Secret of users' bearer tokens that are signed with HS256. Without it and --jwks-url the endpoints for users are off. Prefer the environment: flags show in process lists."`
-	JWKSURL       string   `name:"jwks-url" env:"TASKSYNC_JWKS_URL" placeholder:"URL" help:"Address of the keys for tokens that are signed with ES256, RS256 or EdDSA (Supabase: https://PROJECT.supabase.co/auth/v1/.well-known/jwks.json)."`
-	JWTIssuer     string   `name:"jwt-issuer" env:"TASKSYNC_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have (default: any)."`
-	JWTAudience   string   `name:"jwt-audience" env:"TASKSYNC_JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have (default: authenticated)."`
-	RequireAAL2   bool     `name:"jwt-require-aal2" env:"TASKSYNC_JWT_REQUIRE_AAL2" help:"Reject users who have signed in with one factor only (claim aal of Supabase's tokens)."`
-	CORSOrigins   []string `name:"cors-origins" env:"TASKSYNC_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose pages may call the API, like https://app.example; * for all (default: none)."`
-	WebhookTokens []string `name:"webhook-token" env:"TASKSYNC_WEBHOOK_TOKEN" placeholder:"TOKEN" help:"The last part of the webhooks' address, 16 to 128 letters, digits, - or _; a second one during a change. Without it webhooks are off."`
-	WebhookSecret string   `env:"TASKSYNC_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of the signatures of kie's webhooks (default: they are not checked)."`
+	JWTSecret     string   `name:"jwt-secret" env:"TASKSYNC_JWT_SECRET" placeholder:"SECRET" help:"Secret of users' bearer tokens that are signed with HS256. Without it and --jwks-url the endpoints for users are off. Prefer the environment: flags show in process lists." group:"http"`
+	JWKSURL       string   `name:"jwks-url" env:"TASKSYNC_JWKS_URL" placeholder:"URL" help:"Address of the keys for tokens that are signed with ES256, RS256 or EdDSA (Supabase: https://PROJECT.supabase.co/auth/v1/.well-known/jwks.json)." group:"http"`
+	JWTIssuer     string   `name:"jwt-issuer" env:"TASKSYNC_JWT_ISSUER" placeholder:"ISS" help:"The iss that tokens must have (default: any)." group:"http"`
+	JWTAudience   string   `name:"jwt-audience" env:"TASKSYNC_JWT_AUDIENCE" placeholder:"AUD" help:"The aud that tokens must have (default: authenticated)." group:"http"`
+	RequireAAL2   bool     `name:"jwt-require-aal2" env:"TASKSYNC_JWT_REQUIRE_AAL2" help:"Reject users who have signed in with one factor only (claim aal of Supabase's tokens)." group:"http"`
+	CORSOrigins   []string `name:"cors-origins" env:"TASKSYNC_CORS_ORIGINS" placeholder:"ORIGIN" help:"Origins whose pages may call the API, like https://app.example; * for all (default: none)." group:"http"`
+	WebhookTokens []string `name:"webhook-token" env:"TASKSYNC_WEBHOOK_TOKEN" placeholder:"TOKEN" help:"The last part of the webhooks' address, 16 to 128 letters, digits, - or _; a second one during a change. Without it webhooks are off." group:"http"`
+	WebhookSecret string   `env:"TASKSYNC_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of the signatures of kie's webhooks (default: they are not checked)." group:"http"`
 }
 
 func (f httpFlags) api() daemon.API {

@@ -23,7 +23,7 @@ type settleCmd struct {
 
 // settleFlags say which function rows are settled by.
 type settleFlags struct {
-	Settle string `name:"settle" env:"TASKSYNC_SETTLE" placeholder:"FUNCTION" help:"Your SQL function that is called at the end of each row, in its transaction, like public.settle_generation (generation_id uuid, round int, outcome text, code text, details jsonb)."`
+	Settle string `name:"settle" env:"TASKSYNC_SETTLE" placeholder:"FUNCTION" help:"Your SQL function that is called at the end of each row, in its transaction, like public.settle_generation (generation_id uuid, round int, outcome text, code text, details jsonb)." group:"ends"`
 }
 
 // settleListCmd is `tasksync settle list`.
@@ -60,7 +60,11 @@ func (c *settleListCmd) Run(ctx context.Context, std *streams) error {
 	if c.JSON {
 		return printSettlementsJSON(std, list)
 	}
-	if err := printSettlements(std, list); err != nil {
+	none := "no quarantined settlements; --all lists settled ones, too"
+	if c.All {
+		none = "no settlements"
+	}
+	if err := printSettlements(std, list, none); err != nil {
 		return err
 	}
 	if len(list) == c.Limit {
@@ -101,9 +105,9 @@ func printSettlementsJSON(std *streams, list []daemon.Settlement) error {
 	return enc.Encode(lines)
 }
 
-func printSettlements(std *streams, list []daemon.Settlement) error {
+func printSettlements(std *streams, list []daemon.Settlement, none string) error {
 	if len(list) == 0 {
-		fmt.Fprintln(std.out, "no settlements")
+		fmt.Fprintln(std.out, none)
 		return nil
 	}
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)

@@ -39,7 +39,7 @@ func (c *simulateCmd) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return fmt.Errorf("serve the simulator: %w; choose another address with --addr", err)
 	}
-	cfg.MediaURL = baseURL(listener.Addr())
+	cfg.MediaURL = c.baseURL(listener.Addr())
 	sim := simulator.New(cfg)
 	fmt.Fprintf(std.out, "simulated %s API at %s, seed %d\n", c.Provider, cfg.MediaURL, sim.Seed())
 	return sim.Serve(ctx, listener)
@@ -90,11 +90,15 @@ func parseLengths(s string) (l simulator.Lengths, err error) {
 	return l, nil
 }
 
-// baseURL is the address by which this machine reaches a listener.
-func baseURL(addr net.Addr) string {
+// baseURL is the address by which this machine reaches the listener. A name in --addr
+// stays: the archive trusts files of the very host that TASKSYNC_API_URL names.
+func (c *simulateCmd) baseURL(addr net.Addr) string {
+	_, port, _ := net.SplitHostPort(addr.String())
+	if host, _, _ := net.SplitHostPort(c.Addr); host != "" && net.ParseIP(host) == nil {
+		return "http://" + net.JoinHostPort(host, port)
+	}
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || tcp.IP.IsUnspecified() {
-		_, port, _ := net.SplitHostPort(addr.String())
 		return "http://localhost:" + port
 	}
 	return "http://" + addr.String()

@@ -129,7 +129,7 @@ func (r *result) print(out io.Writer, asJSON bool, p painter) error {
 	if err := r.table(out, p); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "FATE: what the simulator was told to play. REQ: calls about the row.\nCLIP: clips that are complete, of all.")
+	fmt.Fprintln(out, "FATE: what the simulator was told to play. timeout: it ended at its deadline.\nREQ: calls about the row. CLIP: clips that are complete, of all.")
 	r.summary(out, p)
 	return nil
 }

@@ -94,7 +94,7 @@ func (d *doctor) seeOwner(ctx context.Context) {
 	case o.Owns:
 		d.say(Good, "owner: role "+d.role+" owns music_generations", "")
 	default:
-		d.say(Warning, fmt.Sprintf("owner: music_generations belongs to role %s", o.Owner), "connect as %s for `tasksync migrate` and `tasksync feed trigger`", o.Owner)
+		d.say(Warning, fmt.Sprintf("owner: music_generations belongs to role %s", o.Owner), "connect as %s, or as a role that acts as it, for `tasksync migrate` and `tasksync feed trigger`; the daemon needs no more", o.Owner)
 	}
 }
 

@@ -58,10 +58,10 @@ func (l *loader) judge() {
 		s.Reason, s.Why = "not_tracked", "it has no task_type: a row of the V1 API, which tasksync leaves alone"
 		return
 	case l.g.Status == task.Complete:
-		s.Reason, s.Why = "complete", "it is complete"
+		s.Reason, s.Why = "complete", "its result is written"
 		return
 	case l.g.Status == task.Failed:
-		s.Reason, s.Why = "failed", "it has failed: "+cmp.Or(s.ErrorCode, "no code")
+		s.Reason, s.Why = "failed", cmp.Or(s.ErrorCode, "it has no error_code")
 		s.Advice = "tasksync retry " + s.ID + " makes it pending again, and asks its provider about the same task"
 		return
 	}

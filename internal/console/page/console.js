@@ -97,7 +97,7 @@ function showFinished(o) {
   $("finished").replaceChildren(bars(o.finished.map((m) => [m.complete, m.failed]), words), el("p", { class: "hint" }, words));
   const ends = o.delay.reduce((a, d) => a + d.ends, 0);
   const mean = ends ? o.delay.reduce((a, d) => a + d.ends * d.mean, 0) / ends : 0;
-  const delay = ends ? `${ends} ends found by this daemon, ${seconds(mean)} after they came, on average` : "this daemon has found no end yet";
+  const delay = ends ? `Ends found by this daemon: ${ends}; ${seconds(mean)} after they came, on average` : "This daemon has found no end yet.";
   $("delay").replaceChildren(bars(padded(o.delay.map((d) => [d.mean]), [0]), delay), el("p", { class: "hint" }, delay));
 }
 
@@ -121,7 +121,7 @@ function spread(d) {
     ...shown.map((s) => svg("line", { class: "look", x1: x(s), x2: x(s), y1: 0, y2: height })),
     svg("line", { class: "axis", x1: 0, x2: width, y1: height, y2: height }),
     svg("text", { x: 0, y: height + 15 }, "0 s"), svg("text", { x: width, y: height + 15, "text-anchor": "end" }, seconds(most)));
-  return el("div", {}, el("h3", {}, `${d.provider}, ${d.type}`), chart, el("p", { class: "hint" }, words + `; learnt from ${Math.round(d.rows)} rows. Lines are planned looks at a row that shows nothing.`));
+  return el("div", {}, el("h3", {}, `${d.provider}, ${d.type}`), chart, el("p", { class: "hint" }, words + `; learnt from ${Math.round(d.rows)} rows. Each line is a planned look at a row that has not changed yet.`));
 }
 
 function showProviders(o) {
@@ -133,7 +133,7 @@ function showProviders(o) {
         : button("Pause " + p.name, () => act("pause", { provider: p.name, reason: "at the console" }, load)));
     }
     return [p.name, p.limit === "0" ? "none" : p.limit, n(p.share), n(p.used), state];
-  }), "none"), el("p", { class: "hint" }, "Calls in a window of the limit, of this daemon."));
+  }), "none"), el("p", { class: "hint" }, "May send, sent: calls of this daemon in one window of the limit."));
 }
 
 function showFeed(o) {
@@ -149,7 +149,7 @@ function show(o) {
   $("trouble").textContent = o.trouble.map((t) => t.part + ": " + t.why).join("; ");
   $("state").textContent = `As of ${new Date(o.at).toLocaleTimeString()}. ${allowed ? "Actions are allowed." : "Read-only: TASKSYNC_CONSOLE_ACTIONS=1 allows actions."}`;
   const ages = ["30 s", "1 min", "2 min", "5 min", "10 min", "older"];
-  $("pending").replaceChildren(table(["Type", ...ages.map((a) => ({ n: a }))], o.pending.map((p) => [p.type, ...p.ages.map(n)]), "No row is pending."), el("p", { class: "hint" }, "Each column up to that age."));
+  $("pending").replaceChildren(table(["Type", ...ages.map((a) => ({ n: a }))], o.pending.map((p) => [p.type, ...p.ages.map(n)]), "No row is pending."), ...(o.pending.length ? [el("p", { class: "hint" }, "Each column has the rows up to the age at its head.")] : []));
   showFinished(o);
   $("failures").replaceChildren(table(["Code", n("Rows"), "Examples"], o.failures.map((f) => [f.code, n(f.rows), el("div", {}, ...f.examples.flatMap((id) => [link(id), " "]))]), "No row has failed."));
   showProviders(o);
