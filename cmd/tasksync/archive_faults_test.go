@@ -224,3 +224,31 @@ func TestDatabaseRefusesOwnURLs(t *testing.T) {
 	require.Equal(t, 2, w.s3.Requests(http.MethodPut))
 	require.Zero(t, d.stop(t), d.last())
 }
+
+// A file that is planned anew while it is copied, because its row ended again, is another
+// run's. The other files of the row do not wait for the end of the first run's claim.
+func TestFilePlannedAnewHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	w := newArchiveWorld(t, "sunoapi", 0)
+	held, release := make(chan struct{}, 100), make(chan struct{})
+	w.s3.Answer(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut {
+			held <- struct{}{}
+			<-release
+		}
+		return false
+	})
+	d := start(t, w.archiving(), "run")
+	d.ready(t)
+	id := w.add(t, 1, simulator.Success, 0)[0]
+	w.finish()
+	<-held
+	w.exec(t, `UPDATE tasksync.archived_files SET claim = NULL, claimed_job = NULL, claimed_until = NULL
+		WHERE (clip_id, kind) = (SELECT clip_id, kind FROM tasksync.archived_files WHERE claim IS NOT NULL ORDER BY clip_id, kind LIMIT 1)`)
+	require.Equal(t, 3, w.count(t, `SELECT count(*) FROM tasksync.archived_files WHERE claim IS NOT NULL`))
+	w.s3.Answer(nil)
+	close(release)
+	w.await(t, d, "all files are archived", func() bool { return w.isArchived(t, 4, id) })
+	w.verifyFiles(t, id)
+	require.Zero(t, d.stop(t), d.last())
+}

@@ -150,13 +150,10 @@ func (a *Archiver) Archive(ctx context.Context, generationID string, job int64) 
 	if len(r.files) > 0 {
 		err = r.work(ctx)
 	}
-	if errors.Is(err, errLost) {
-		return 0, nil
-	}
 	if err != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		_ = a.queries.ArchiveRelease(ctx, a.cfg.Pool, queries.ArchiveReleaseParams{GenerationID: generationID, Claim: r.claim}) // the claim expires anyway
+		r.release(ctx)
+	}
+	if err != nil && !errors.Is(err, errLost) { // one file is another run's; the rest of them is due
 		return 0, err
 	}
 	next, err := a.queries.ArchiveNextDue(ctx, a.cfg.Pool, generationID)
@@ -164,6 +161,13 @@ func (a *Archiver) Archive(ctx context.Context, generationID string, job int64) 
 		return 0, err
 	}
 	return max(next.DueAt.Sub(next.Now), time.Millisecond), nil
+}
+
+// release gives back what the run has claimed.
+func (r *run) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_ = r.queries.ArchiveRelease(ctx, r.cfg.Pool, queries.ArchiveReleaseParams{GenerationID: r.id, Claim: r.claim}) // the claim expires anyway
 }
 
 // Due returns rows with files that nobody works on.

@@ -80,8 +80,8 @@ func (s Settings) target() (target, error) {
 	switch {
 	case u.User != nil:
 		return t, fmt.Errorf("holds a key; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead")
-	case err != nil, public.Scheme != "https" && public.Scheme != "http", public.Hostname() == "", public.RawQuery != "":
-		return t, fmt.Errorf("needs public_url, the http or https address under which everybody can read the files")
+	case err != nil, public.Scheme != "https" && public.Scheme != "http", public.Hostname() == "", public.RawQuery != "", public.Fragment != "", public.User != nil:
+		return t, fmt.Errorf("needs public_url, the http or https address under which everybody can read the files, without a user, a query or a fragment")
 	case u.Scheme == "s3":
 		return t.s3(u, q)
 	case u.Scheme == "file" && u.Host == "" && len(u.Path) > 1:

@@ -24,6 +24,8 @@ func TestSettings(t *testing.T) {
 		"file:///?public_url=https://x.example":                "neither",
 		"s3://b?public_url=x.example":                          "public_url",
 		"s3://b?public_url=https://x.example/?a=b":             "public_url",
+		"s3://b?public_url=https://x.example/%23a":             "public_url",
+		"s3://b?public_url=https://u:secret@x.example":         "public_url",
 		"s3://%zz": "no URL",
 	} {
 		s, err := Settings{Address: address}.Parse()

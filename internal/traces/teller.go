@@ -3,6 +3,7 @@ package traces
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -64,3 +65,26 @@ func (w watched) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) erro
 // redacted is an error as it may be logged: a collector's answer, and the address, may
 // hold anything.
 func redacted(err error) error { return errors.New(task.Redact(err.Error())) }
+
+// named is a handler for the messages of OpenTelemetry, which come with the values of
+// variables that it does not understand: a key, if its header is written in another form than
+// name=value. Of what stands beside a message only the error is logged.
+type named struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h named) Handle(ctx context.Context, r slog.Record) error {
+	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "err" {
+			out.AddAttrs(slog.String("error", task.Redact(fmt.Sprint(a.Value.Any()))))
+		}
+		return true
+	})
+	return h.Handler.Handle(ctx, out)
+}
+
+// WithAttrs implements slog.Handler: they are left out, too.
+func (h named) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+// WithGroup implements slog.Handler.
+func (h named) WithGroup(string) slog.Handler { return h }

@@ -49,7 +49,7 @@ func Open(ctx context.Context, cfg Config) *Traces {
 	}
 	failures := &teller{logger: cfg.Logger}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(failures.failed))
-	otel.SetLogger(logr.FromSlogHandler(cfg.Logger.With("library", "opentelemetry").Handler()))
+	otel.SetLogger(logr.FromSlogHandler(named{cfg.Logger.With("library", "opentelemetry").Handler()}))
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		cfg.Logger.WarnContext(ctx, "[TaskSync] There are no traces: the exporter cannot be made; check the variables OTEL_EXPORTER_OTLP_…", "error", redacted(err))

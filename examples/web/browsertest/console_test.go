@@ -112,6 +112,14 @@ func TestConsole(t *testing.T) {
 	require.NoError(t, w.pool.QueryRow(t.Context(), `SELECT count(*) FROM tasksync.generation_events WHERE generation_id = $1 AND via = 'retry'`, refused).Scan(&retried))
 	require.Equal(t, 1, retried)
 
+	// A word that has no place to break, and an address that somebody has written.
+	w.exec(`INSERT INTO music_generations (user_id, task_id, task_type) VALUES ($1, 'long', repeat('Dance', 40))`, me)
+	ask[string](b, `location.hash = 'long'`)
+	b.until(`/DanceDance/.test(document.querySelector('#story h2').textContent)`)
+	b.accessible(source, "long")
+	ask[string](b, `location.hash = '%'`)
+	b.until(`/no row has this id/.test(document.querySelector('#story').innerText)`)
+
 	ask[string](b, `location.hash = 'no-such-id'`)
 	b.until(`/no row has this id/.test(document.querySelector('#story').innerText)`)
 	b.accessible(source, "nothing")

@@ -195,9 +195,14 @@ function showStory(stories) {
   $("story").replaceChildren(el("p", {}, el("a", { href: "#" }, "← Overview")), ...cards);
 }
 
+// idOf reads an id from the address, in which somebody may have written anything.
+function idOf(hash) {
+  try { return decodeURIComponent(hash); } catch { return hash; }
+}
+
 let shownID = "";
 async function route() {
-  shownID = decodeURIComponent(location.hash.slice(1));
+  shownID = idOf(location.hash.slice(1));
   $("overview").hidden = shownID !== "" && shownID !== "main";
   $("story").hidden = !$("overview").hidden;
   if (!$("overview").hidden) { document.title = "tasksync console"; return load(); }
