@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -147,6 +149,37 @@ func TestConsoleOfADaemon(t *testing.T) {
 	}
 	require.NotContains(t, d.output(), "long enough for a test")
 	require.Zero(t, d.stop(t), tail(d.output()))
+}
+
+// effect is a line of the console about what follows from an end.
+type effect struct{ Name, State, Next string }
+
+// The overview says how settlements, webhooks and the archive stand.
+func TestConsoleShowsWhatFollowsAnEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "sunoapi")
+	w.exec(t, `CREATE FUNCTION settle(uuid, integer, text, text, jsonb) RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE 'no account'; END $$`)
+	d := start(t, w.with("TASKSYNC_TIMEOUT", "10m", "TASKSYNC_CONSOLE_PROXY_HEADER", "X-Forwarded-User", "TASKSYNC_SETTLE", "public.settle",
+		"TASKSYNC_NOTIFY_URL", "http://127.0.0.1:9", "TASKSYNC_NOTIFY_SECRET", "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))), "run")
+	addr := d.ready(t)
+	tasks := w.add(t, 1, simulator.Success, 0)
+	w.finish()
+	w.complete(t, d, time.Minute, tasks...)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/console/api/overview", http.NoBody)
+	require.NoError(t, err)
+	req.Header.Set("X-Forwarded-User", "operator")
+	var said struct{ Effects []effect }
+	w.await(t, d, "the overview says it", func() bool {
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.NoError(t, json.NewDecoder(resp.Body).Decode(&said))
+		return slices.Equal(said.Effects, []effect{
+			{Name: "Settlements", State: "1 quarantined", Next: "tasksync settle list"},
+			{Name: "Webhooks", State: "1 to be sent, 0 dead"},
+			{Name: "Archive", State: "off"},
+		})
+	})
 }
 
 // Rows that do not go on are found, and nothing else.
