@@ -218,7 +218,7 @@ func (r *run) plan(now time.Time) {
 			f.err = failed("not_stored") // the row was not there at first
 		}
 		f.state = statePending
-		f.result = prospectOf(now, tries{f.EndedAt, f.CreatedAt, retention, int(f.Attempts)}, f.err)
+		f.result = prospectOf(now, tries{f.EndedAt, f.CreatedAt, retention, int(f.Attempts), f.Bytes > 0}, f.err)
 		if f.result.lost {
 			f.state = stateLost
 		}

@@ -122,7 +122,7 @@ func TestProspects(t *testing.T) {
 	now := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	week := 7 * 24 * time.Hour
 	at := func(age time.Duration, attempts int, gone bool) prospect {
-		return prospectOf(now, tries{now.Add(-age), now.Add(-age), week, attempts}, &failure{gone: gone})
+		return prospectOf(now, tries{now.Add(-age), now.Add(-age), week, attempts, false}, &failure{gone: gone})
 	}
 	require.Equal(t, now.Add(5*time.Second), at(0, 1, false).due)
 	require.Equal(t, now.Add(6*time.Hour), at(0, 100, false).due)
@@ -131,7 +131,10 @@ func TestProspects(t *testing.T) {
 	require.True(t, at(week, 30, false).lost)
 	require.False(t, at(0, goneAfter-1, true).lost)
 	require.True(t, at(0, goneAfter, true).lost)
-	old := prospectOf(now, tries{now.Add(-30 * week), now, week, 1}, failed("xml"))
+	old := prospectOf(now, tries{now.Add(-30 * week), now, week, 1, false}, failed("xml"))
 	require.False(t, old.lost, "a backfill tries a day long")
 	require.Equal(t, now.Add(18*time.Hour), old.alarm)
+	copied := tries{now.Add(-2 * week), now.Add(-2 * week), week, 30, true}
+	require.False(t, prospectOf(now, copied, failed("not_readable")).lost, "its URL may still be written")
+	require.True(t, prospectOf(now, copied, &failure{gone: true}).lost, "the copy is not there, after all")
 }

@@ -29,10 +29,12 @@ type tries struct {
 	ended, planned time.Time     // the end of the row, and when the file was planned
 	retention      time.Duration // of the provider
 	attempts       int
+	copied         bool // the copy is there, and only its URL is not in the clip yet
 }
 
 // prospectOf plans the next attempt, after one that failed. The attempts go on after the alarm, until the provider has deleted
-// the file: what is in the way may be mended in the last quarter.
+// the file: what is in the way may be mended in the last quarter. A file that is copied needs
+// the provider no more, and is not given up.
 func prospectOf(now time.Time, t tries, f *failure) prospect {
 	until, kept := t.ended.Add(t.retention), t.retention
 	if least := t.planned.Add(leastTime); until.Before(least) {
@@ -40,6 +42,6 @@ func prospectOf(now time.Time, t tries, f *failure) prospect {
 	}
 	space := spaces[min(max(t.attempts, 1), len(spaces))-1]
 	p := prospect{due: now.Add(space), alarm: until.Add(-kept / 4)}
-	p.lost = !now.Before(until) || f.gone && t.attempts >= goneAfter
+	p.lost = !t.copied && !now.Before(until) || f.gone && t.attempts >= goneAfter
 	return p
 }
