@@ -205,7 +205,11 @@ func (d *doctor) find(f Finding) {
 	d.tell(f)
 }
 
-// trouble says that a check could not be made.
+// trouble says that a check could not be made. One that was interrupted says nothing: the
+// daemon or the command ends.
 func (d *doctor) trouble(what string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
 	d.say(Bad, what+": "+database.Reason(err), "")
 }
